@@ -1,0 +1,3 @@
+module streamotp/bench
+
+go 1.26

@@ -1,0 +1,3 @@
+module streamotp/frontend
+
+go 1.26

@@ -1,0 +1,3 @@
+module streamotp/functions
+
+go 1.26

@@ -1,0 +1,3 @@
+module streamotp/local
+
+go 1.26

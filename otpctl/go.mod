@@ -1,0 +1,3 @@
+module streamotp/otpctl
+
+go 1.26

@@ -1,0 +1,3 @@
+module streamotp/shared
+
+go 1.26
