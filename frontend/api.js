@@ -1,0 +1,116 @@
+// The client of the StreamOTP API. Everything travels in the body of a POST: no address, code,
+// password or session id is ever part of a URL, so none ends in a log or in the history.
+
+// API Gateway gives up after 30 s; a second more lets its own answer arrive first.
+const TIMEOUT_MS = 31_000;
+
+// Answers of API Gateway itself have {"message"} and no code; these take its place.
+const CODE_OF_STATUS = { 404: 'no_route', 413: 'too_large', 415: 'not_json', 429: 'too_many_requests', 500: 'internal', 503: 'unavailable' };
+
+// What went wrong, whatever the layer.
+//   code       the API's own code, or one of: network, timeout, bad_answer, no_route
+//   status     the HTTP status, 0 if there was no answer
+//   fields     names of the fields that the API refused
+//   reasons    why a new password was refused
+//   attemptsRemaining, supportedCountries, retryAfter (seconds), requestId: undefined if not told
+export class ApiError extends Error {
+  constructor(code, status = 0, details = {}) {
+    super(`${code} (${status})`);
+    this.name = 'ApiError';
+    Object.assign(this, { code, status, fields: [], reasons: [] }, details);
+  }
+}
+
+// Retry-After is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
+export function retryAfterSeconds(header, now = Date.now()) {
+  if (!header) return undefined;
+  if (/^\d+$/.test(header.trim())) return Number(header);
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - now) / 1000));
+}
+
+// `errors` names each field; RFC 9457's own example uses a JSON pointer for that.
+function fieldNames(errors) {
+  if (!Array.isArray(errors)) return Object.keys(errors ?? {});
+  return errors.map((e) => String(e?.field ?? e?.name ?? e?.pointer ?? e).replace(/^#?\//, ''));
+}
+
+export function errorFrom(status, body, retryAfter) {
+  const known = body !== null && typeof body === 'object' ? body : {};
+  const code = typeof known.code === 'string' ? known.code : CODE_OF_STATUS[status] ?? 'bad_answer';
+  return new ApiError(code, status, {
+    fields: fieldNames(known.errors),
+    reasons: Array.isArray(known.reasons) ? known.reasons.map(String) : [],
+    attemptsRemaining: Number.isInteger(known.attemptsRemaining) ? known.attemptsRemaining : undefined,
+    supportedCountries: Array.isArray(known.supportedCountries) ? known.supportedCountries.map(String) : undefined,
+    requestId: typeof known.requestId === 'string' ? known.requestId : undefined,
+    retryAfter,
+  });
+}
+
+export class Client {
+  #base;
+  #fetch;
+  #timeoutMs;
+
+  constructor(baseUrl, { fetchFn = fetch.bind(globalThis), timeoutMs = TIMEOUT_MS } = {}) {
+    this.#base = baseUrl.replace(/\/+$/, '');
+    this.#fetch = fetchFn;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  // request: {purpose, email | phone, password?, website?} → {sessionId}
+  generate(request) {
+    return this.#post('generate', request, (a) => typeof a.sessionId === 'string');
+  }
+
+  // → {sessionId}: the same code, sent again
+  resend(sessionId) {
+    return this.#post('resend', { sessionId }, (a) => typeof a.sessionId === 'string');
+  }
+
+  // → {verified: true, purpose, email | phone}
+  verify(sessionId, code) {
+    return this.#post('verify', { sessionId, code }, (a) => a.verified === true);
+  }
+
+  // → {reset: true}
+  reset(sessionId, code, password) {
+    return this.#post('reset', { sessionId, code, password }, (a) => a.reset === true);
+  }
+
+  async #post(call, body, isExpected) {
+    const response = await this.#send(call, body);
+    const answer = await readJson(response);
+    if (!response.ok) throw errorFrom(response.status, answer, retryAfterSeconds(response.headers.get('retry-after')));
+    // A page answered by a proxy or by a static host's fallback is a 200 too.
+    if (answer === null || typeof answer !== 'object' || !isExpected(answer)) throw new ApiError('bad_answer', response.status);
+    return answer;
+  }
+
+  async #send(call, body) {
+    try {
+      return await this.#fetch(`${this.#base}/${call}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+        credentials: 'omit',
+        cache: 'no-store',
+        redirect: 'error', // a redirect would carry the password elsewhere
+        referrerPolicy: 'no-referrer',
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+    } catch (cause) {
+      throw new ApiError(cause?.name === 'TimeoutError' ? 'timeout' : 'network', 0, { cause });
+    }
+  }
+}
+
+async function readJson(response) {
+  try {
+    return await response.json();
+  } catch (cause) {
+    if (cause?.name === 'TimeoutError') throw new ApiError('timeout', response.status, { cause });
+    return null;
+  }
+}

@@ -1,0 +1,174 @@
+// The step in which the code is typed: its field, its clocks, sending it again, and its ends.
+
+import { bindForm, clearErrors, present } from './form.js';
+import { codeIn, digitsOf } from './code.js';
+import { clock } from './words.js';
+
+const MAX_RESENDS = 2; // the API's own limit for one session
+const TICK_MS = 250; // shorter than a second, so that no second is skipped
+
+export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
+  const { settings, client, steps, store } = page;
+  const section = steps.section('code');
+  const form = section.querySelector('form');
+  const input = form.elements.code;
+  const length = settings.codeLength;
+  let stopSms = () => {};
+
+  const bound = bindForm(form, {
+    check: (values) => ({ ...(values.code.length === length ? {} : { code: `Enter all ${length} digits of the code.` }), ...check(values) }),
+    send: async (values) => {
+      stopSms();
+      done(await submit(client, store.load().sessionId, values));
+    },
+    ended: end,
+  });
+  fitCodeField(input, length, 'auto' in form.dataset ? () => form.requestSubmit() : () => {});
+
+  const resend = bindResend(page, section, {
+    failed: (error) => present(form, error, end),
+    starting: () => clearErrors(form),
+    sent: () => waitForSms(),
+  });
+
+  // The code is of no more use: say why, and what to do.
+  function end([title, text]) {
+    stopSms();
+    store.clear();
+    form.elements.code.value = '';
+    const ended = steps.section('ended');
+    ended.querySelector('h1').textContent = title;
+    ended.querySelector('[data-reason]').textContent = text;
+    steps.show('ended');
+  }
+
+  function tick() {
+    if (steps.current !== 'code') return;
+    const session = store.load();
+    if (!session) return;
+    const left = (session.expiresAt - Date.now()) / 1000;
+    showTimeLeft(section, left);
+    resend.tick(session);
+    // An answer that is on its way decides, not this clock.
+    if (left <= 0 && !bound.isBusy()) end(['The code has expired', 'For your safety a code works for a short time only. Ask for a new one.']);
+  }
+  setInterval(tick, TICK_MS);
+
+  function waitForSms() {
+    stopSms();
+    if (usesSms(store.load())) stopSms = listenForSms((code) => fill(input, codeIn(code, length)));
+  }
+
+  // Shows the step for the session in the store.
+  function open({ entry = 'replace' } = {}) {
+    clearErrors(form);
+    section.querySelector('[data-destination]').textContent = store.load().destination;
+    section.querySelector('[data-announce]').textContent = '';
+    steps.show('code', { entry });
+    waitForSms();
+    tick();
+  }
+
+  // Begins with a session that was just made. `asked` is when: the code is a little younger than
+  // that, so the clock here never promises more time than there is.
+  function begin({ sessionId, destination, channel, asked }) {
+    store.save({
+      sessionId,
+      destination,
+      channel,
+      expiresAt: asked + settings.codeTtlSeconds * 1000,
+      resendAt: Date.now() + settings.resendCooldownSeconds * 1000,
+      resends: 0,
+    });
+    form.reset();
+    open({ entry: 'push' });
+  }
+  return { open, begin, form };
+}
+
+function bindResend({ settings, client, store }, section, { starting, sent, failed }) {
+  const button = section.querySelector('[data-resend]');
+  const wait = section.querySelector('[data-resend-wait]');
+  const exhausted = section.querySelector('[data-exhausted]');
+  const announce = section.querySelector('[data-announce]');
+  let busy = false;
+
+  button.addEventListener('click', async () => {
+    const session = store.load();
+    if (busy || Date.now() < session.resendAt) return;
+    busy = true;
+    starting();
+    try {
+      const { sessionId } = await client.resend(session.sessionId);
+      store.save({ ...session, sessionId, resends: session.resends + 1, resendAt: Date.now() + settings.resendCooldownSeconds * 1000 });
+      announce.textContent = 'The same code was sent again.';
+      sent();
+    } catch (error) {
+      if (error.retryAfter) store.save({ ...session, resendAt: Date.now() + error.retryAfter * 1000 });
+      failed(error);
+    } finally {
+      busy = false;
+    }
+  });
+
+  function tick(session) {
+    const left = (session.resendAt - Date.now()) / 1000;
+    const over = session.resends >= MAX_RESENDS;
+    button.hidden = over;
+    exhausted.hidden = !over;
+    if (busy || left > 0) button.setAttribute('aria-disabled', 'true');
+    else button.removeAttribute('aria-disabled');
+    wait.textContent = left > 0 ? ` in ${clock(left)}` : '';
+  }
+  return { tick };
+}
+
+// The clock itself is not read out each second; the last minute is, once.
+function showTimeLeft(section, left) {
+  section.querySelector('[data-time-left]').textContent = clock(left);
+  const announce = section.querySelector('[data-announce]');
+  const isLastMinute = left > 0 && left <= 60;
+  if (isLastMinute && announce.dataset.said !== 'last minute') announce.textContent = 'The code works for one more minute.';
+  announce.dataset.said = isLastMinute ? 'last minute' : '';
+}
+
+// Makes a text field take a code however it comes; `complete` is called at the last digit.
+function fitCodeField(input, length, complete) {
+  input.pattern = `[0-9]{${length}}`;
+  input.maxLength = 4 * length; // not `length`: a browser would cut "482 913" before it is read
+  let before = '';
+
+  function take(value, caret = value.length) {
+    if (input.value !== value) {
+      input.value = value;
+      input.setSelectionRange(caret, caret);
+    }
+    const isNew = value !== before;
+    before = value;
+    if (isNew && value.length === length) complete();
+  }
+  input.form.addEventListener('reset', () => { before = ''; });
+  input.addEventListener('paste', (event) => {
+    const code = codeIn(event.clipboardData?.getData('text') ?? '', length);
+    if (code === '') return;
+    event.preventDefault();
+    fill(input, code);
+  });
+  const read = () => take(digitsOf(input.value, length), digitsOf(input.value.slice(0, input.selectionStart), length).length);
+  input.addEventListener('input', (event) => event.isComposing || read());
+  input.addEventListener('compositionend', read);
+}
+
+function fill(input, value) {
+  input.value = value;
+  input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+}
+
+// WebOTP: the browser offers the code of a text message whose last line names this site.
+function listenForSms(received) {
+  if (!('OTPCredential' in window)) return () => {};
+  const stop = new AbortController();
+  navigator.credentials.get({ otp: { transport: ['sms'] }, signal: stop.signal })
+    .then((otp) => otp?.code && received(otp.code), () => { /* stopped, or refused by the person */ });
+  return () => stop.abort();
+}

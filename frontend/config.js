@@ -1,0 +1,60 @@
+// Reads config.json, the one file that differs between sites. A page with a broken config.json
+// still works on the defaults, which fit a site and an API under one origin, and says so.
+
+export const defaults = Object.freeze({
+  apiBaseUrl: '/api',
+  appName: 'StreamOTP',
+  codeLength: 6,
+  codeTtlSeconds: 300,
+  resendCooldownSeconds: 30,
+  channels: Object.freeze(['email', 'sms']),
+});
+
+const whole = (least, most) => (v) => Number.isInteger(v) && v >= least && v <= most;
+
+// The ranges are those of the template's parameters.
+const checks = {
+  apiBaseUrl: (v) => typeof v === 'string' && isBaseUrl(v),
+  appName: (v) => typeof v === 'string' && v.trim() !== '' && v.length <= 60,
+  codeLength: whole(6, 10),
+  codeTtlSeconds: whole(60, 600),
+  resendCooldownSeconds: whole(1, 600),
+  channels: (v) => Array.isArray(v) && v.length > 0 && v.every((c) => c === 'email' || c === 'sms'),
+};
+
+// A path of this origin, or an absolute https URL; plain http would carry codes and passwords in
+// the open. A URL with a query or fragment cannot have "/generate" appended to it.
+function isBaseUrl(text) {
+  if (/[?#\s\\]/.test(text)) return false;
+  return /^\/(?!\/)/.test(text) || /^https:\/\/[^/@]+(\/|$)/.test(text);
+}
+
+// Keeps each good setting and returns the names of the bad ones beside them.
+export function readSettings(raw) {
+  const settings = { ...defaults };
+  const bad = [];
+  for (const [name, isGood] of Object.entries(checks)) {
+    if (raw == null || !Object.hasOwn(raw, name)) continue;
+    if (isGood(raw[name])) settings[name] = raw[name];
+    else bad.push(name);
+  }
+  return { settings, bad };
+}
+
+// Never rejects: `problem` is a sentence for the page, or ''.
+export async function loadConfig(fetchFn = fetch) {
+  try {
+    const response = await fetchFn('config.json', { credentials: 'omit', cache: 'no-cache' });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const raw = await response.json();
+    if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw new Error('not an object');
+    const { settings, bad } = readSettings(raw);
+    const problem = bad.length ? `config.json: ${bad.join(', ')} cannot be used. The default is used in its place.` : '';
+    return { settings, problem };
+  } catch {
+    return {
+      settings: { ...defaults },
+      problem: 'The settings of this page (config.json) could not be read. It goes on with the defaults.',
+    };
+  }
+}

@@ -1,0 +1,33 @@
+// Forgot password: an address, then its code together with the new password. Whether there is an
+// account for the address shows nowhere, and nobody is logged in by this: who has the new password
+// can do that, with the second step it needs.
+
+import { bindForm } from './form.js';
+import { openPage } from './page.js';
+import { isEmail, maskEmail } from './words.js';
+
+const LEAST = 8; // NIST SP 800-63B-4 3.1.1.2, where a code is asked for as well
+
+const page = await openPage({
+  purpose: 'reset',
+  usesSms: () => false,
+  // Typed twice (OWASP, Forgot Password): a slip would lock its owner out of the account again.
+  check: ({ password, again }) => {
+    if ([...password.normalize('NFKC')].length < LEAST) return { password: `Use at least ${LEAST} characters.` };
+    return password === again ? {} : { again: 'The two passwords are not the same.' };
+  },
+  submit: (client, sessionId, { code, password }) => client.reset(sessionId, code, password),
+  done: () => {},
+});
+
+const form = document.getElementById('start-form');
+bindForm(form, {
+  check: ({ email }) => (isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
+  send: async ({ email, website }) => {
+    const asked = Date.now();
+    const { sessionId } = await page.client.generate({ purpose: 'reset', email: email.trim(), website });
+    page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: 'email', asked });
+    // Tells a password manager whose password the new one is.
+    page.code.form.elements.username.value = email.trim();
+  },
+});

@@ -1,0 +1,108 @@
+// What all forms share: one send at a time, errors next to their fields, a busy button.
+
+import { ApiError } from './api.js';
+import { explain } from './words.js';
+
+// Wires a form. `check(values)` returns {field: text} for what is wrong before anything is sent;
+// `send(values)` does the work; `ended([title, text])` is told when a code is of no more use.
+// A <form> in HTML has method="post" and a disabled button, so that a page whose script failed
+// cannot put a password into a URL.
+export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
+  const button = form.querySelector('button[type=submit]');
+  let busy = false;
+
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (busy) return; // a double click, or Enter while the answer is on its way
+    clearErrors(form);
+    const values = valuesOf(form);
+    if (showErrors(form, check(values))) return;
+    busy = true;
+    hidePasswords(form);
+    setBusy(button, true);
+    try {
+      await send(values);
+    } catch (error) {
+      present(form, error, ended);
+    } finally {
+      busy = false;
+      setBusy(button, false);
+    }
+  });
+  form.addEventListener('input', (event) => clearError(event.target));
+  for (const toggle of form.querySelectorAll('[data-reveal]')) {
+    toggle.addEventListener('click', () => reveal(form, form.querySelector('[data-password]').type === 'password'));
+  }
+  button.disabled = false;
+  return { isBusy: () => busy };
+}
+
+function valuesOf(form) {
+  const values = Object.fromEntries(new FormData(form));
+  if (!values.website) delete values.website; // the honeypot travels only when something filled it
+  return values;
+}
+
+// Shows an error where it belongs. Anything that is not an ApiError is a fault of these pages.
+export function present(form, error, ended) {
+  if (!(error instanceof ApiError)) console.error(error);
+  const shown = explain(error instanceof ApiError ? error : new ApiError('internal'), fieldsOf(form));
+  if (shown.ended) ended(shown.ended);
+  else if (shown.field) showErrors(form, { [shown.field]: shown.text });
+  else showAlert(form, shown.text);
+}
+
+// A field that can show an error has a place for it; one that is out of use is disabled.
+const fieldsOf = (form) => [...form.querySelectorAll('input[aria-describedby]:enabled')].map((input) => input.name);
+
+// Returns whether there were any; the first one in error gets the focus.
+function showErrors(form, errors) {
+  const inputs = [...form.elements].filter((input) => errors[input.name]);
+  for (const input of inputs) {
+    input.setAttribute('aria-invalid', 'true');
+    errorBox(input).textContent = errors[input.name];
+  }
+  inputs[0]?.focus();
+  // What is there is wrong: typing replaces it.
+  inputs[0]?.select?.();
+  return inputs.length > 0;
+}
+
+export function showAlert(form, text) {
+  const box = form.querySelector('[data-alert]');
+  box.textContent = text;
+  box.hidden = text === '';
+}
+
+export function clearErrors(form) {
+  showAlert(form, '');
+  for (const input of form.elements) clearError(input);
+}
+
+function clearError(input) {
+  if (input.getAttribute?.('aria-invalid') !== 'true') return;
+  input.removeAttribute('aria-invalid');
+  errorBox(input).textContent = '';
+}
+
+const errorBox = (input) => document.getElementById(`${input.id}-error`);
+
+// aria-disabled in place of disabled: a disabled button loses the focus.
+function setBusy(button, busy) {
+  button.toggleAttribute('data-busy', busy);
+  if (busy) button.setAttribute('aria-disabled', 'true');
+  else button.removeAttribute('aria-disabled');
+  const label = button.querySelector('[data-label]');
+  label.dataset.idle ??= label.textContent;
+  label.textContent = busy ? button.dataset.busyText : label.dataset.idle;
+}
+
+function reveal(form, shown) {
+  for (const input of form.querySelectorAll('[data-password]')) input.type = shown ? 'text' : 'password';
+  for (const toggle of form.querySelectorAll('[data-reveal]')) {
+    toggle.firstChild.data = shown ? 'Hide' : 'Show';
+  }
+}
+
+// A browser keeps text fields in its form history, and passwords not.
+const hidePasswords = (form) => form.querySelector('[data-reveal]') && reveal(form, false);

@@ -1,0 +1,29 @@
+// Log in: the password, then the code that it caused to be sent.
+
+import { bindForm } from './form.js';
+import { openPage } from './page.js';
+import { isEmail, maskEmail } from './words.js';
+
+const page = await openPage({
+  purpose: 'login',
+  // The account decides where its code goes, and does not tell.
+  usesSms: () => page.settings.channels.includes('sms'),
+  submit: (client, sessionId, { code }) => client.verify(sessionId, code),
+  done: (answer) => {
+    document.querySelector('[data-proven]').textContent = answer.email;
+  },
+});
+
+const form = document.getElementById('start-form');
+bindForm(form, {
+  check: ({ email, password }) => ({
+    ...(isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
+    ...(password ? {} : { password: 'Enter your password.' }),
+  }),
+  send: async ({ email, password, website }) => {
+    const asked = Date.now();
+    const { sessionId } = await page.client.generate({ purpose: 'login', email: email.trim(), password, website });
+    form.elements.password.value = '';
+    page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: '', asked });
+  },
+});

@@ -1,0 +1,71 @@
+// What the three pages share: settings, client, steps, and the way back and forth between them.
+
+import { Client } from './api.js';
+import { loadConfig } from './config.js';
+import { SessionStore } from './session.js';
+import { Steps } from './steps.js';
+import { codeStep } from './code-step.js';
+
+// Opens a page for one purpose.
+//   usesSms   whether its code may come as a text message
+//   check     what is wrong with the values of the code step: {field: text}
+//   submit    sends them: (client, sessionId, values) → answer
+//   done      shows what came of it, with the answer
+export async function openPage({ purpose, usesSms, check, submit, done }) {
+  const store = new SessionStore(purpose);
+  const steps = new Steps();
+  // Before the settings arrive, so that a reload does not flash the first step.
+  steps.show(steps.remembered() === 'code' && store.load() ? 'code' : 'start');
+
+  const { settings, problem } = await loadConfig();
+  showSettings(settings, problem);
+  steps.appName = settings.appName;
+  const client = new Client(settings.apiBaseUrl);
+  const page = { settings, client, steps, store };
+  const code = codeStep(page, { usesSms, check, submit, done: (answer) => finish(page, done, answer) });
+
+  window.addEventListener('popstate', () => (steps.remembered() === 'code' && store.live() ? code.open() : openStart(page)));
+  for (const button of document.querySelectorAll('[data-restart]')) {
+    button.addEventListener('click', () => restart(page, button.dataset.restart));
+  }
+  document.querySelector('[data-resume] button').addEventListener('click', () => code.open({ entry: 'push' }));
+  if (steps.current === 'code') code.open();
+  else offerResume(page); // without moving the focus: somebody may be typing by now
+  return { ...page, code };
+}
+
+function showSettings(settings, problem) {
+  for (const place of document.querySelectorAll('[data-app-name]')) place.textContent = settings.appName;
+  const box = document.querySelector('[data-problem]');
+  box.textContent = problem;
+  box.hidden = problem === '';
+}
+
+// The first step sends nothing by being shown.
+function openStart(page) {
+  offerResume(page);
+  page.steps.show('start');
+}
+
+// A code that is still on its way can be gone back to.
+function offerResume({ store }) {
+  const session = store.live();
+  const note = document.querySelector('[data-resume]');
+  note.hidden = session === null;
+  note.querySelector('[data-destination]').textContent = session?.destination ?? '';
+}
+
+// how: 'same' keeps what was typed, 'other' empties it.
+function restart(page, how) {
+  page.store.clear();
+  if (how === 'other') page.steps.section('start').querySelector('form').reset();
+  openStart(page);
+}
+
+// Nothing that was typed stays behind, for the next person at this screen.
+function finish({ steps, store }, done, answer) {
+  store.clear();
+  done(answer);
+  for (const form of document.forms) form.reset();
+  steps.show('done');
+}

@@ -1,0 +1,59 @@
+// The one thing that outlives a reload: the session a code was asked for. It lives in
+// sessionStorage (this tab, until it is closed) and holds no address, password or code.
+//
+//   sessionId    the API's id
+//   destination  masked, as shown
+//   channel      'email', 'sms', or '' where only the server knows
+//   expiresAt, resendAt   milliseconds since 1970, by this browser's clock
+//   resends      how often the code was sent again
+
+const isSession = (s) =>
+  s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.destination === 'string' &&
+  Number.isFinite(s.expiresAt) && Number.isFinite(s.resendAt) && Number.isInteger(s.resends);
+
+export class SessionStore {
+  #key;
+  #storage;
+  #memory = null;
+
+  constructor(purpose, storage = browserStorage()) {
+    this.#key = `streamotp.${purpose}`;
+    this.#storage = storage;
+  }
+
+  load() {
+    if (this.#memory) return this.#memory;
+    try {
+      const found = JSON.parse(this.#storage?.getItem(this.#key) ?? 'null');
+      this.#memory = isSession(found) ? found : null;
+    } catch {
+      this.#memory = null;
+    }
+    return this.#memory;
+  }
+
+  // A session that can still be used, or null.
+  live(now = Date.now()) {
+    const session = this.load();
+    return session && session.expiresAt > now ? session : null;
+  }
+
+  save(session) {
+    this.#memory = session;
+    // Storage may be full or forbidden: then only a reload loses the session.
+    try { this.#storage?.setItem(this.#key, JSON.stringify(session)); } catch { /* as said */ }
+  }
+
+  clear() {
+    this.#memory = null;
+    try { this.#storage?.removeItem(this.#key); } catch { /* as above */ }
+  }
+}
+
+function browserStorage() {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return undefined; // a browser set to refuse storage throws on the mere access
+  }
+}

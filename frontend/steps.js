@@ -1,0 +1,48 @@
+// A page is a few sections of which one shows. The step's name, and nothing else, is kept in the
+// history, so that Back leaves the code step and a reload comes back to it; neither sends anything.
+
+export class Steps {
+  #sections = new Map();
+  #appName = document.title.split(' – ').at(-1);
+  current = 'start';
+
+  constructor() {
+    for (const section of document.querySelectorAll('[data-step]')) this.#sections.set(section.dataset.step, section);
+  }
+
+  section(name) {
+    return this.#sections.get(name);
+  }
+
+  set appName(name) {
+    this.#appName = name;
+    this.#setTitle();
+  }
+
+  // The step that this history entry was left in.
+  remembered() {
+    return history.state?.step ?? 'start';
+  }
+
+  // entry: 'push' for a step forward, 'replace' where Back must not lead to the step before.
+  show(name, { entry = 'replace', focus = true } = {}) {
+    if (entry === 'push') history.pushState({ step: name }, '');
+    else history.replaceState({ step: name }, '');
+    for (const [key, section] of this.#sections) section.hidden = key !== name;
+    this.current = name;
+    this.#setTitle();
+    if (focus) this.#focus();
+  }
+
+  // The first field where there is one to fill, else the heading, so that it is read out.
+  #focus() {
+    const section = this.section(this.current);
+    const target = section.querySelector('[data-focus]:enabled') ?? section.querySelector('h1');
+    target.focus({ preventScroll: true });
+    window.scrollTo({ top: 0 });
+  }
+
+  #setTitle() {
+    document.title = `${this.section(this.current).querySelector('h1').textContent} – ${this.#appName}`;
+  }
+}

@@ -1,0 +1,44 @@
+// Confirm an e-mail address or a phone number.
+
+import { bindForm } from './form.js';
+import { openPage } from './page.js';
+import { isEmail, isPhone, maskEmail, maskPhone, plainPhone } from './words.js';
+
+const form = document.getElementById('start-form');
+
+const page = await openPage({
+  purpose: 'verify',
+  usesSms: (session) => session.channel === 'sms',
+  submit: (client, sessionId, { code }) => client.verify(sessionId, code),
+  done: (answer) => {
+    document.querySelector('[data-proven]').textContent = answer.email ?? answer.phone;
+  },
+});
+
+// Only the fields of the chosen channel are in use; with one channel there is no choice to make.
+const { channels } = page.settings;
+document.querySelector('[data-choice]').hidden = channels.length < 2;
+function useChannel() {
+  if (!channels.includes(form.elements.channel.value)) form.elements.channel.value = channels[0];
+  for (const part of form.querySelectorAll('[data-channel]')) {
+    const inUse = part.dataset.channel === form.elements.channel.value;
+    part.hidden = !inUse;
+    part.querySelector('input').disabled = !inUse;
+  }
+}
+form.addEventListener('change', useChannel);
+form.addEventListener('reset', () => queueMicrotask(useChannel));
+useChannel();
+
+bindForm(form, {
+  check: ({ channel, email, phone }) => {
+    if (channel === 'sms') return isPhone(phone) ? {} : { phone: 'Enter the number with + and its country code, like +49 151 23456789.' };
+    return isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' };
+  },
+  send: async ({ channel, email, phone, website }) => {
+    const asked = Date.now();
+    const to = channel === 'sms' ? { phone: plainPhone(phone) } : { email: email.trim() };
+    const { sessionId } = await page.client.generate({ purpose: 'verify', ...to, website });
+    page.code.begin({ sessionId, destination: to.phone ? maskPhone(to.phone) : maskEmail(to.email), channel, asked });
+  },
+});

@@ -1,0 +1,131 @@
+// Every sentence that depends on an answer or on a clock. Pure, so that it can be tested.
+
+const plural = (n, unit) => `${n} ${unit}${n === 1 ? '' : 's'}`;
+
+// A wait, rounded up so that nobody comes back too early.
+export function duration(seconds) {
+  const s = Math.max(1, Math.ceil(seconds));
+  if (s < 60) return plural(s, 'second');
+  if (s <= 90 * 60) return plural(Math.ceil(s / 60), 'minute');
+  return plural(Math.ceil(s / 3600), 'hour');
+}
+
+// 272 → "4:32"
+export function clock(seconds) {
+  const s = Math.max(0, Math.ceil(seconds));
+  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
+}
+
+// What is kept and shown of an address once a code is on its way.
+export function maskEmail(email) {
+  const at = email.lastIndexOf('@');
+  return at < 1 ? '•••' : `${[...email][0]}•••${email.slice(at)}`;
+}
+
+export function maskPhone(phone) {
+  return `the phone ending in ${phone.replace(/\D/g, '').slice(-2)}`;
+}
+
+// Enough to catch a slip; the server is the judge.
+export const isEmail = (text) => /^[^\s@]+@[^\s@]+$/.test(text.trim());
+
+export const isPhone = (text) => /^\+[1-9]\d{6,14}$/.test(plainPhone(text));
+
+// "0049 (151) 234-567" → "+49151234567". A number without a country stays as it is: guessing the
+// country would send a code to a stranger.
+export function plainPhone(text) {
+  return text.replace(/[\s().\/\u2010-\u2015-]/g, '').replace(/^00/, '+');
+}
+
+// ISO codes → "Germany, India and the United States"
+export function countries(codes) {
+  const names = new Intl.DisplayNames('en', { type: 'region' });
+  const name = (code) => {
+    try {
+      return names.of(code).replace(/^United (States|Kingdom)$/, 'the $&');
+    } catch {
+      return code; // not an ISO code
+    }
+  };
+  return new Intl.ListFormat('en', { type: 'conjunction' }).format(codes.map(name));
+}
+
+const later = (error) => (error.retryAfter ? `Try again in ${duration(error.retryAfter)}.` : 'Try again in a few minutes.');
+
+const FIELD_TEXT = {
+  email: 'Enter an e-mail address, like name@example.com.',
+  phone: 'Enter the number with its country code, like +49 151 23456789.',
+  password: 'This password cannot be used.',
+  code: 'Enter the digits of the code.',
+};
+
+const REASON_TEXT = {
+  too_short: 'Use at least 8 characters.',
+  too_long: 'This password is too long.',
+  common: 'This password is on lists of common passwords, so it is easy to guess.',
+  contains_address: 'It must not contain your e-mail address.',
+  contains_app_name: 'It must not contain the name of this service.',
+};
+
+function weakPassword(reasons) {
+  const known = reasons.map((r) => REASON_TEXT[r]).filter(Boolean);
+  return known.length ? known.join(' ') : 'This password is too easy to guess. Choose another one.';
+}
+
+function wrongCode(left) {
+  if (left === undefined) return 'That code is not right. Check it and try again.';
+  return `That code is not right. You have ${left === 1 ? 'one try' : `${left} tries`} left.`;
+}
+
+// The states in which the code at hand is of no more use: a heading and what to do.
+const ENDED = {
+  locked: (e) => ['Too many wrong codes', `To protect the account, no code is accepted for now. ${later(e)}`],
+  session_not_found: () => ['This code is no longer valid', 'We do not know this request any more. Ask for a new code.'],
+  code_expired: () => ['The code has expired', 'For your safety a code works for a short time only. Ask for a new one.'],
+  code_used: () => ['This code was already used', 'Each code works once. Ask for a new one.'],
+};
+
+const OTHERS = {
+  captcha_failed: () => 'We could not confirm that you are a person. Try again.',
+  locked: (e) => `Too many wrong codes were entered. To protect the account, no new code is sent for now. ${later(e)}`,
+  too_many_requests: (e) => `That was too often in a short time. ${later(e)}`,
+  unavailable: (e) => `The service cannot answer right now. ${e.retryAfter ? later(e) : 'Try again in a moment.'}`,
+  network: () => 'There is no connection to the service. Check your network and try again.',
+  timeout: () => 'The answer took too long. Try again.',
+  no_route: () => 'The service was not found. Whoever runs this site should check apiBaseUrl in config.json.',
+  bad_answer: () => 'The answer was not understood. Whoever runs this site should check apiBaseUrl in config.json.',
+  session_not_found: () => 'We do not know this request any more. Ask for a new code.',
+  too_large: () => 'That was too long. Shorten it and try again.',
+};
+
+// What to show for an ApiError:
+//   {field, text}         next to that field
+//   {ended: [title, text]} the code is of no more use
+//   {text}                above the form
+// `named` is the fields that the form has; a code step has 'code' among them.
+export function explain(error, named) {
+  const { code } = error;
+  const has = (field) => named.includes(field);
+  if (has('code')) {
+    if (code === 'wrong_code' && error.attemptsRemaining === 0) {
+      return { ended: ['Too many wrong codes', 'That code was not right either, and it was the last try. To protect the account, no code is accepted for now. Wait some minutes, then ask for a new one.'] };
+    }
+    if (code === 'wrong_code') return { field: 'code', text: wrongCode(error.attemptsRemaining) };
+    if (ENDED[code]) return { ended: ENDED[code](error) };
+  }
+  if (code === 'invalid_credentials' && has('password')) return { field: 'password', text: 'The e-mail address or the password is not right.' };
+  if (code === 'weak_password' && has('password')) return { field: 'password', text: weakPassword(error.reasons) };
+  if (code === 'unsupported_destination') return unsupported(error, has);
+  const refused = code === 'invalid_request' && error.fields.find(has);
+  if (refused) return { field: refused, text: FIELD_TEXT[refused] ?? 'This cannot be used.' };
+  if (OTHERS[code]) return { text: OTHERS[code](error) };
+  return { text: `Something went wrong on our side. Try again.${error.requestId ? ` If it happens again, tell us this number: ${error.requestId}` : ''}` };
+}
+
+function unsupported(error, has) {
+  if (!has('phone')) return { field: 'email', text: 'We cannot send to this address. Use another one.' };
+  const where = error.supportedCountries;
+  if (!where) return { field: 'phone', text: 'We cannot send text messages to this number. Use a mobile number.' };
+  if (where.length === 0) return { field: 'phone', text: 'This service does not send text messages. Use an e-mail address.' };
+  return { field: 'phone', text: `We cannot send text messages to this number. Use a mobile number of ${countries(where)}.` };
+}
