@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"streamotp/shared/httpapi"
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+	"streamotp/shared/phone/number"
+	"streamotp/shared/store"
+)
+
+type handler struct {
+	codes  codes
+	limits limits
+	users  users
+	keys   keyrings
+	phones phones
+	now    func() time.Time
+	random io.Reader // crypto/rand
+
+	codeLength int
+	codeTTL    time.Duration
+	cooldown   time.Duration // before a code is sent again
+	countries  []string      // that SMS may go to; none means that SMS is off
+}
+
+type codes interface {
+	Put(ctx context.Context, s otp.Session) error
+	Session(ctx context.Context, id string) (otp.Session, error)
+	PutResend(ctx context.Context, s otp.Session, by string, now time.Time, cooldown time.Duration) error
+}
+
+type limits interface {
+	Locked(ctx context.Context, subject string, now time.Time) (time.Duration, error)
+}
+
+type users interface {
+	Get(ctx context.Context, email string) (store.User, error)
+}
+
+type keyrings interface {
+	Current(ctx context.Context) (*otp.Keyring, error)
+}
+
+type phones interface {
+	Parse(ctx context.Context, typed string) (number.Number, error)
+}
+
+func (h handler) routes() map[string]httpapi.Endpoint {
+	return map[string]httpapi.Endpoint{
+		"POST /generate": {
+			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "website", "url"},
+			Serve:  h.generate,
+		},
+		"POST /resend": {Fields: []string{"sessionId"}, Serve: h.resend},
+	}
+}
+
+type answer struct {
+	SessionID string `json:"sessionId"`
+}
+
+// recipient is who a session is for, once that is known.
+type recipient struct {
+	subject string // address or number that is guessed at
+	otp.Contents
+	decoy bool
+}
+
+func (h handler) generate(ctx context.Context, request httpapi.Request) (any, error) {
+	asked, err := readGenerate(request)
+	if err != nil {
+		return nil, err
+	}
+	id := uuid.NewString()
+	if request.Get("website") != "" || request.Get("url") != "" { // fields that people do not see and robots fill in
+		return answer{id}, nil
+	}
+	to, err := h.recipient(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	to.Locale = asked.locale
+	if err := h.put(ctx, id, asked.purpose, to); err != nil {
+		return nil, err
+	}
+	return answer{id}, nil
+}
+
+// recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
+// only for reset, so that a phone alone never takes an account over.
+func (h handler) recipient(ctx context.Context, asked asked) (recipient, error) {
+	switch {
+	case asked.phone != "":
+		phone, err := h.phone(ctx, asked.phone)
+		return recipient{subject: phone, Contents: otp.Contents{Channel: otp.SMS, Phone: phone}}, err
+	case asked.purpose == otp.Login:
+		return h.login(ctx, asked)
+	case asked.purpose == otp.Reset:
+		user, err := h.users.Get(ctx, asked.email)
+		return recipient{subject: asked.email, decoy: user.Email == "",
+			Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, err
+	}
+	return recipient{subject: asked.email, Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, nil
+}
+
+// login checks the password, as long for no account as for one.
+func (h handler) login(ctx context.Context, asked asked) (to recipient, err error) {
+	user, err := h.users.Get(ctx, asked.email)
+	if err != nil {
+		return to, err
+	}
+	ok, err := password.Matches(asked.password, user.PasswordHash)
+	if err != nil {
+		return to, err
+	}
+	if !ok {
+		return to, httpapi.ErrInvalidCredentials
+	}
+	to = recipient{subject: user.Email, Contents: otp.Contents{Channel: otp.Email, Email: user.Email}}
+	if user.Channel == otp.SMS {
+		to.Channel = otp.SMS
+		to.Phone, err = h.phone(ctx, user.Phone)
+	}
+	return to, err
+}
+
+// phone normalises a number, if SMS goes there.
+func (h handler) phone(ctx context.Context, typed string) (string, error) {
+	if len(h.countries) == 0 {
+		return "", &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
+	}
+	n, err := h.phones.Parse(ctx, typed)
+	if err != nil {
+		return "", err
+	}
+	if !n.Receives(h.countries) {
+		return "", &otp.UnsupportedError{Reason: "Codes are not sent to this number.", Countries: h.countries}
+	}
+	return n.E164, nil
+}
+
+// put writes the session: one item, with everything decided.
+func (h handler) put(ctx context.Context, id string, purpose otp.Purpose, to recipient) (err error) {
+	ring, err := h.keys.Current(ctx)
+	if err != nil {
+		return err
+	}
+	now := h.now()
+	s := otp.Session{
+		ID: id, Purpose: purpose, Subject: ring.Subject(purpose, to.subject), KeyID: ring.CurrentID(), Decoy: to.decoy,
+		CreatedAt: now, ExpiresAt: now.Add(h.codeTTL),
+	}
+	wait, err := h.limits.Locked(ctx, s.Subject, now)
+	if err != nil {
+		return err
+	}
+	if wait > 0 {
+		return &otp.LockedError{RetryAfter: wait}
+	}
+	if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
+		return err
+	}
+	if s.Digest, err = ring.Digest(s.KeyID, id, to.Code); err != nil {
+		return err
+	}
+	if to.decoy {
+		s.Digest = otp.DecoyDigest()
+	}
+	if s.Sealed, err = ring.Seal(id, to.Contents); err != nil {
+		return err
+	}
+	return h.codes.Put(ctx, s)
+}
+
+// resend has the stream send the same code again: the one that is still on its way must not stop working.
+func (h handler) resend(ctx context.Context, request httpapi.Request) (any, error) {
+	id, err := httpapi.SessionID(request)
+	if err != nil {
+		return nil, err
+	}
+	s, err := h.codes.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	now := h.now()
+	if err := s.Check(now, otp.Verify, otp.Login, otp.Reset); err != nil {
+		return nil, err
+	}
+	wait, err := h.limits.Locked(ctx, s.Subject, now)
+	if err != nil {
+		return nil, err
+	}
+	if wait > 0 {
+		return nil, &otp.LockedError{RetryAfter: wait}
+	}
+	if wait := s.ResendWait(now, h.cooldown); wait > 0 {
+		return nil, &otp.TooManyRequestsError{RetryAfter: wait}
+	}
+	return answer{id}, h.codes.PutResend(ctx, s, request.ID, now, h.cooldown)
+}

@@ -1,0 +1,44 @@
+// Command generate serves POST /generate, which makes a session and writes its code, and POST /resend, which has the
+// same code sent again.
+package main
+
+import (
+	"crypto/rand"
+	"log"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/config"
+	"streamotp/shared/httpapi"
+	"streamotp/shared/keys"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+func main() {
+	telemetry.Start()
+	var env config.Env
+	cfg := env.AWS()
+	db := dynamodb.NewFromConfig(cfg)
+	h := handler{
+		codes: store.Codes{DB: db, Table: env.String("CODES_TABLE")},
+		limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: otp.TryLimit{
+			MaxAttempts: env.Int("MAX_ATTEMPTS", 1, 10), Lock: env.Seconds("LOCK_SECONDS", 1, 3600)}},
+		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
+		keys:       keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		phones:     phoneReader{program: env.String("LAMBDA_TASK_ROOT") + "/phone"},
+		now:        time.Now,
+		random:     rand.Reader,
+		codeLength: env.Int("CODE_LENGTH", 6, 10),
+		codeTTL:    env.Seconds("CODE_TTL_SECONDS", 60, 600),
+		cooldown:   env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
+		countries:  env.List("ALLOWED_COUNTRIES"),
+	}
+	if err := env.Err(); err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(httpapi.Handler(h.routes()))
+}

@@ -1,0 +1,26 @@
+// Command phone reads a telephone number from standard input and prints a number.Number as JSON. It ships beside
+// generate, which runs it for the requests that bring a number.
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"os"
+
+	"streamotp/shared/phone"
+	"streamotp/shared/phone/number"
+)
+
+func main() {
+	typed, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<10))
+	if err != nil {
+		os.Exit(1)
+	}
+	n, err := phone.Parse(string(typed))
+	if err != nil {
+		os.Exit(number.InvalidExit)
+	}
+	if json.NewEncoder(os.Stdout).Encode(n) != nil {
+		os.Exit(1)
+	}
+}

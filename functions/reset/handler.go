@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"streamotp/shared/httpapi"
+	"streamotp/shared/judge"
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+	"streamotp/shared/store"
+)
+
+type handler struct {
+	judge   judge.Judge
+	codes   codes
+	users   store.Users
+	limits  limits
+	keys    keyrings
+	now     func() time.Time
+	appName string
+}
+
+type codes interface {
+	Reset(ctx context.Context, r store.Reset) error
+}
+
+type limits interface {
+	EndSessions(ctx context.Context, subject string, now time.Time) error
+}
+
+type keyrings interface {
+	Current(ctx context.Context) (*otp.Keyring, error)
+}
+
+func (h handler) routes() map[string]httpapi.Endpoint {
+	return map[string]httpapi.Endpoint{
+		"POST /reset": {Fields: []string{"sessionId", "code", "password"}, Serve: h.reset},
+	}
+}
+
+type answer struct {
+	Reset bool `json:"reset"`
+}
+
+// reset checks the new password before a try is taken, so that a weak one costs neither the code nor a try. It never
+// logs anyone in.
+func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error) {
+	id, code, err := httpapi.SessionAndCode(request)
+	if err != nil {
+		return nil, err
+	}
+	fresh := request.Get("password")
+	if err := password.Check(fresh, h.appName); err != nil {
+		return nil, err
+	}
+	c, err := h.judge.Open(ctx, id, otp.Reset)
+	if err != nil {
+		return nil, err
+	}
+	if err := password.CheckAddress(fresh, c.Contents.Email); err != nil {
+		return nil, err
+	}
+	err = h.judge.Try(ctx, c, code, request.ID, func(ctx context.Context) error {
+		return h.setPassword(ctx, c, fresh, request.ID)
+	})
+	return answer{Reset: err == nil}, err
+}
+
+// setPassword ends the login sessions that the old password opened, then changes it. In this order nothing is left
+// open where the second step fails; a login that has to be begun again costs little.
+func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string) error {
+	hash, err := password.Hash(fresh)
+	if err != nil {
+		return err
+	}
+	ring, err := h.keys.Current(ctx)
+	if err != nil {
+		return err
+	}
+	now, email := h.now(), c.Contents.Email
+	notice := otp.Session{ID: c.ID, Purpose: otp.Reset, Subject: c.Subject, KeyID: ring.CurrentID()}
+	notice.Sealed, err = ring.Seal(c.ID, otp.Contents{Channel: otp.Email, Email: email, Locale: c.Contents.Locale})
+	if err != nil {
+		return err
+	}
+	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), now); err != nil {
+		return err
+	}
+	return h.codes.Reset(ctx, store.Reset{
+		Session: c.Session, Notice: notice, Users: h.users, Email: email, PasswordHash: hash, By: by, Now: now,
+	})
+}

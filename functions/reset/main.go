@@ -1,0 +1,42 @@
+// Command reset serves POST /reset, which judges a code of a reset session and sets the new password.
+package main
+
+import (
+	"log"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/config"
+	"streamotp/shared/httpapi"
+	"streamotp/shared/judge"
+	"streamotp/shared/keys"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+func main() {
+	telemetry.Start()
+	var env config.Env
+	cfg := env.AWS()
+	db := dynamodb.NewFromConfig(cfg)
+	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: otp.TryLimit{
+		MaxAttempts: env.Int("MAX_ATTEMPTS", 1, 10), Lock: env.Seconds("LOCK_SECONDS", 1, 3600)}}
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
+	h := handler{
+		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Now: time.Now},
+		codes:   codes,
+		users:   store.Users{DB: db, Table: env.String("USERS_TABLE")},
+		limits:  limits,
+		keys:    ring,
+		now:     time.Now,
+		appName: env.String("APP_NAME"),
+	}
+	if err := env.Err(); err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(httpapi.Handler(h.routes()))
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"streamotp/shared/deliver"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+type handler struct {
+	codes  codes
+	keys   keyrings
+	sender sender
+	now    func() time.Time
+}
+
+type codes interface {
+	Message(ctx context.Context, sessionID, key string) (store.Message, error)
+	MarkSent(ctx context.Context, m store.Message, now time.Time) error
+}
+
+type keyrings interface {
+	For(ctx context.Context, keyID string) (*otp.Keyring, error)
+}
+
+type sender interface {
+	Send(ctx context.Context, m deliver.Message) error
+}
+
+// budget is how long one record may take, store and provider together; all records of a batch run at once, so that the
+// partial response leaves well before the function's time-out and a slow provider does not add up.
+const budget = 8 * time.Second
+
+// handle sends every record of a batch and reports by sequence number those that are worth another try.
+func (h handler) handle(ctx context.Context, batch events.DynamoDBEvent) (events.DynamoDBEventResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	failed := make([]bool, len(batch.Records))
+	var wait sync.WaitGroup
+	for i, record := range batch.Records {
+		wait.Go(func() { failed[i] = h.record(ctx, record) })
+	}
+	wait.Wait()
+
+	var response events.DynamoDBEventResponse
+	for i, record := range batch.Records {
+		if failed[i] {
+			response.BatchItemFailures = append(response.BatchItemFailures,
+				events.DynamoDBBatchItemFailure{ItemIdentifier: record.Change.SequenceNumber})
+		}
+	}
+	return response, nil
+}
+
+// What became of a record, as the log says it.
+const (
+	sent      = "sent"
+	skipped   = "skipped"   // expired, gone or sent before
+	refused   = "refused"   // the provider will never take it
+	postponed = "postponed" // something failed that may pass
+)
+
+// record sends what one record asks for and says whether it must come again.
+func (h handler) record(ctx context.Context, record events.DynamoDBEventRecord) (again bool) {
+	image := record.Change.NewImage
+	// The mapping's filter lets nothing else through; should it ever be changed, this still holds.
+	if record.EventName != string(events.DynamoDBOperationTypeInsert) || image["send"].DataType() != events.DataTypeString {
+		return false
+	}
+	begun := h.now()
+	m, outcome, err := h.send(ctx, image)
+	attrs := []slog.Attr{
+		slog.String("outcome", outcome), slog.String("kind", m.Kind), slog.String("purpose", string(m.Purpose)),
+		slog.String("eventId", record.EventID), slog.Int64("ms", h.now().Sub(begun).Milliseconds()),
+	}
+	level := slog.LevelInfo
+	if err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, telemetry.Cause(err))
+	}
+	slog.LogAttrs(ctx, level, "message", attrs...)
+	return outcome == postponed
+}
+
+// send does the work of one record: skip what is stale, read the item, hand it to the provider, mark it.
+func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttributeValue) (m store.Message, outcome string, err error) {
+	if h.expired(image) {
+		return m, skipped, nil
+	}
+	m, err = h.codes.Message(ctx, image["sessionId"].String(), image["code"].String())
+	if errors.Is(err, otp.ErrSessionNotFound) || err == nil && (m.Sent || !h.now().Before(m.ExpiresAt)) {
+		return m, skipped, nil
+	}
+	if err != nil {
+		return m, postponed, err
+	}
+	message, err := h.open(ctx, m)
+	if err != nil {
+		return m, postponed, err
+	}
+	err = h.sender.Send(ctx, message)
+	var permanent *deliver.PermanentError
+	if errors.As(err, &permanent) {
+		return m, refused, err
+	}
+	if err != nil {
+		return m, postponed, err
+	}
+	// The message is out: whatever fails now must not have it sent again.
+	return m, sent, h.codes.MarkSent(ctx, m, h.now())
+}
+
+func (h handler) expired(image map[string]events.DynamoDBAttributeValue) bool {
+	at := image["expiredAt"]
+	if at.DataType() != events.DataTypeNumber {
+		return false
+	}
+	seconds, err := strconv.ParseInt(at.Number(), 10, 64)
+	return err == nil && h.now().Unix() >= seconds
+}
+
+// open makes the message that an item holds sealed.
+func (h handler) open(ctx context.Context, m store.Message) (message deliver.Message, err error) {
+	ring, err := h.keys.For(ctx, m.KeyID)
+	if err != nil {
+		return message, err
+	}
+	contents, err := ring.Open(m.KeyID, m.SessionID, m.Sealed)
+	if err != nil {
+		return message, err
+	}
+	message = deliver.Message{
+		Kind: deliver.KindCode, Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
+		Code: contents.Code, Life: m.ExpiresAt.Sub(m.CreatedAt), Locale: contents.Locale, At: m.CreatedAt,
+	}
+	if m.Kind == store.SendNotice {
+		message.Kind = deliver.KindPasswordChanged
+	}
+	return message, nil
+}

@@ -1,0 +1,37 @@
+// Command verify serves POST /verify, which judges a code of a verify or login session.
+package main
+
+import (
+	"log"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/config"
+	"streamotp/shared/httpapi"
+	"streamotp/shared/judge"
+	"streamotp/shared/keys"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+func main() {
+	telemetry.Start()
+	var env config.Env
+	cfg := env.AWS()
+	db := dynamodb.NewFromConfig(cfg)
+	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
+	h := handler{codes: codes, now: time.Now, judge: judge.Judge{
+		Codes: codes,
+		Limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: otp.TryLimit{
+			MaxAttempts: env.Int("MAX_ATTEMPTS", 1, 10), Lock: env.Seconds("LOCK_SECONDS", 1, 3600)}},
+		Keys: keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		Now:  time.Now,
+	}}
+	if err := env.Err(); err != nil {
+		log.Fatal(err)
+	}
+	lambda.Start(httpapi.Handler(h.routes()))
+}

@@ -1,0 +1,167 @@
+package deliver
+
+import (
+	"fmt"
+	"html"
+	"strings"
+	"time"
+
+	"streamotp/shared/otp"
+)
+
+// language is what a message says, apart from names and numbers. %[1]s is the app's name.
+type language struct {
+	subject, action, notYou map[otp.Purpose]string // by purpose
+	expires, once, secret   string
+	smsAction               map[otp.Purpose]string
+	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app
+	changedSubject          string
+	changed                 []string // paragraphs; %[2]s is the time
+	date                    string   // time layout
+}
+
+// languages by primary subtag. Every SMS text is GSM-7 (3GPP TS 23.038), or one message would cost three.
+var languages = map[string]*language{"en": &english, "de": &german}
+
+var english = language{
+	subject: map[otp.Purpose]string{
+		otp.Verify: "Your %[1]s confirmation code",
+		otp.Login:  "Your %[1]s sign-in code",
+		otp.Reset:  "Your %[1]s password reset code",
+	},
+	action: map[otp.Purpose]string{
+		otp.Verify: "Use this code to confirm your e-mail address for %[1]s:",
+		otp.Login:  "Use this code to sign in to %[1]s:",
+		otp.Reset:  "Use this code to set a new password for %[1]s:",
+	},
+	notYou: map[otp.Purpose]string{
+		otp.Verify: "If you did not ask for it, ignore this message: nothing happens without the code.",
+		otp.Login:  "If you did not try to sign in, somebody knows your password: set a new one now.",
+		otp.Reset:  "If you did not ask for it, ignore this message: your password stays as it is.",
+	},
+	expires:   "It expires in %s and works once.",
+	once:      "%d minutes",
+	secret:    "Nobody from %[1]s will ever ask you for this code. Do not pass it on.",
+	smsAction: map[otp.Purpose]string{otp.Verify: "to confirm your number", otp.Login: "to sign in"},
+	sms:       "%[1]s is your %[3]s code %[2]s. Nobody will ask you for it. Not you? Ignore this.",
+	smsShort:  "%[1]s is your code %[2]s. Nobody will ask for it. Not you? Ignore it.",
+
+	changedSubject: "Your %[1]s password was changed",
+	changed: []string{
+		"The password of your %[1]s account was changed on %[2]s.",
+		"If that was you, there is nothing to do.",
+		"If it was not you, somebody can read your e-mail: secure your mailbox first, then set a new password with " +
+			"\u201cForgot password\u201d, and tell the people who run %[1]s.",
+	},
+	date: "2 January 2006 at 15:04 UTC",
+}
+
+var german = language{
+	subject: map[otp.Purpose]string{
+		otp.Verify: "Ihr Bestätigungscode für %[1]s",
+		otp.Login:  "Ihr Anmeldecode für %[1]s",
+		otp.Reset:  "Ihr Code für ein neues Passwort bei %[1]s",
+	},
+	action: map[otp.Purpose]string{
+		otp.Verify: "Mit diesem Code bestätigen Sie Ihre E-Mail-Adresse für %[1]s:",
+		otp.Login:  "Mit diesem Code melden Sie sich bei %[1]s an:",
+		otp.Reset:  "Mit diesem Code setzen Sie ein neues Passwort für %[1]s:",
+	},
+	notYou: map[otp.Purpose]string{
+		otp.Verify: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code geschieht nichts.",
+		otp.Login:  "Wenn Sie sich nicht anmelden wollten, kennt jemand Ihr Passwort: Setzen Sie jetzt ein neues.",
+		otp.Reset:  "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ihr Passwort bleibt, wie es ist.",
+	},
+	expires:   "Er gilt %s und nur einmal.",
+	once:      "%d Minuten",
+	secret:    "Niemand von %[1]s wird Sie je nach diesem Code fragen. Geben Sie ihn nicht weiter.",
+	smsAction: map[otp.Purpose]string{otp.Verify: "zum Bestätigen Ihrer Nummer", otp.Login: "zum Anmelden"},
+	sms:       "%[1]s ist Ihr Code %[2]s bei %[3]s. Niemand wird Sie danach fragen. Nicht Sie? Ignorieren.",
+	smsShort:  "%[1]s: Code %[2]s. Niemand fragt danach. Nicht Sie? Ignorieren.",
+
+	changedSubject: "Ihr Passwort für %[1]s wurde geändert",
+	changed: []string{
+		"Das Passwort Ihres Kontos bei %[1]s wurde am %[2]s geändert.",
+		"Wenn Sie das waren, ist nichts zu tun.",
+		"Wenn nicht, kann jemand Ihre E-Mails lesen: Sichern Sie zuerst Ihr Postfach, setzen Sie dann mit " +
+			"\u201ePasswort vergessen\u201c ein neues Passwort und sagen Sie den Betreibern von %[1]s Bescheid.",
+	},
+	date: "2.1.2006 um 15:04 UTC",
+}
+
+func languageOf(locale string) *language {
+	if l, ok := languages[locale]; ok {
+		return l
+	}
+	return &english
+}
+
+type emailText struct{ subject, text, html string }
+
+// email writes a message as text and HTML. The code stands alone on its line, digits together, so that it can be copied
+// and that mail clients find it.
+func (s *Sender) email(m Message) emailText {
+	l := languageOf(m.Locale)
+	if m.Kind == KindPasswordChanged {
+		paragraphs := make([]string, len(l.changed))
+		for i, p := range l.changed {
+			paragraphs[i] = s.fill(p, m.At.UTC().Format(l.date))
+		}
+		return s.compose(s.fill(l.changedSubject), paragraphs, "")
+	}
+	life := fmt.Sprintf(l.once, int(m.Life.Round(time.Minute)/time.Minute))
+	return s.compose(s.fill(l.subject[m.Purpose]), []string{
+		s.fill(l.action[m.Purpose]),
+		fmt.Sprintf(l.expires, life),
+		s.fill(l.secret),
+		s.fill(l.notYou[m.Purpose]),
+	}, m.Code)
+}
+
+// fill puts the app's name, and what else a text asks for, into its places.
+func (s *Sender) fill(text string, more ...string) string {
+	text = strings.ReplaceAll(text, "%[1]s", s.AppName)
+	for i, m := range more {
+		text = strings.ReplaceAll(text, fmt.Sprintf("%%[%d]s", i+2), m)
+	}
+	return text
+}
+
+// compose lays paragraphs out, with the code, if there is one, after the first.
+func (s *Sender) compose(subject string, paragraphs []string, code string) emailText {
+	var text, body strings.Builder
+	for i, p := range paragraphs {
+		fmt.Fprintf(&text, "%s\n\n", p)
+		fmt.Fprintf(&body, `<p style="margin:0 0 16px">%s</p>`+"\n", html.EscapeString(p))
+		if i == 0 && code != "" {
+			fmt.Fprintf(&text, "%s\n\n", code)
+			fmt.Fprintf(&body, `<p style="margin:0 0 16px;font:700 32px/1.3 ui-monospace,Menlo,Consolas,monospace;`+
+				`letter-spacing:4px">%s</p>`+"\n", html.EscapeString(code))
+		}
+	}
+	name := html.EscapeString(s.AppName)
+	return emailText{subject: subject, text: text.String() + "-- \n" + s.AppName + "\n", html: `<!doctype html>
+<html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+		`<meta name="color-scheme" content="light dark"><title>` + html.EscapeString(subject) + `</title></head>
+<body style="margin:0;padding:24px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif">
+<div style="max-width:480px;margin:0 auto">
+<p style="margin:0 0 24px;font-weight:700;font-size:18px">` + name + `</p>
+` + body.String() + `</div></body></html>
+`}
+}
+
+// segment is how many characters one SMS holds in GSM-7 (3GPP TS 23.038).
+const segment = 160
+
+// sms writes a code as one segment. It ends with the origin-bound line, by which a phone offers the code on the page of
+// that host only (WICG, Origin-bound one-time codes delivered via SMS). The name gives way where a host is long.
+func (s *Sender) sms(m Message) string {
+	l := languageOf(m.Locale)
+	bound := fmt.Sprintf("\n\n@%s #%s", s.Host, m.Code)
+	action := l.smsAction[m.Purpose]
+	text := fmt.Sprintf(l.sms, m.Code, action, s.AppName)
+	if len([]rune(text+bound)) > segment {
+		text = fmt.Sprintf(strings.ReplaceAll(l.smsShort, "%[3]s", ""), m.Code, action)
+	}
+	return text + bound
+}

@@ -1,0 +1,118 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+)
+
+// ErrInvalidCredentials says that an address and a password do not match; the same for an address without account.
+var ErrInvalidCredentials = errors.New("invalid credentials")
+
+// problem is an RFC 9457 body. Its type is about:blank throughout: Code is what programs tell errors apart by.
+type problem struct {
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Code      string `json:"code"`
+	Detail    string `json:"detail"`
+	RequestID string `json:"requestId"`
+
+	Errors             []FieldError `json:"errors,omitempty"`
+	SupportedCountries []string     `json:"supportedCountries,omitempty"`
+	AttemptsRemaining  *int         `json:"attemptsRemaining,omitempty"`
+	Reasons            []string     `json:"reasons,omitempty"`
+
+	retryAfter time.Duration
+}
+
+// passing is how long a caller waits where a dependency is down.
+const passing = 5 * time.Second
+
+// fixed is the part of the table that needs nothing of the error but its identity.
+var fixed = []struct {
+	err    error
+	status int
+	code   string
+	detail string
+}{
+	{errTooLarge, http.StatusRequestEntityTooLarge, "too_large", "The body must not be over 8 KiB."},
+	{errNotJSON, http.StatusUnsupportedMediaType, "not_json", "Send content-type: application/json."},
+	{ErrInvalidCredentials, http.StatusUnauthorized, "invalid_credentials", "The address and the password do not match."},
+	{otp.ErrSessionNotFound, http.StatusNotFound, "session_not_found", "There is no such session for this call. Ask for a new code."},
+	{otp.ErrCodeExpired, http.StatusGone, "code_expired", "The code has expired. Ask for a new one."},
+	{otp.ErrCodeUsed, http.StatusGone, "code_used", "The code was used before. Ask for a new one."},
+}
+
+// problemOf is the one table from error to status. Whatever it does not know is unavailable where it comes from a
+// dependency, else internal.
+func problemOf(err error) problem {
+	for _, row := range fixed {
+		if errors.Is(err, row.err) {
+			return problem{Status: row.status, Code: row.code, Detail: row.detail}
+		}
+	}
+	var (
+		invalid     *InvalidError
+		unsupported *otp.UnsupportedError
+		wrong       *otp.WrongCodeError
+		locked      *otp.LockedError
+		tooMany     *otp.TooManyRequestsError
+		weak        *password.WeakError
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return problem{Status: 400, Code: "invalid_request", Detail: "The body is not what this call takes.", Errors: invalid.Fields}
+	case errors.As(err, &unsupported):
+		return problem{Status: 400, Code: "unsupported_destination", Detail: unsupported.Reason, SupportedCountries: unsupported.Countries}
+	case errors.As(err, &wrong):
+		return problem{Status: 401, Code: "wrong_code", Detail: "The code is wrong.", AttemptsRemaining: &wrong.AttemptsRemaining}
+	case errors.As(err, &locked):
+		return problem{Status: 403, Code: "locked", Detail: "Too many wrong codes. Try again later.", retryAfter: locked.RetryAfter}
+	case errors.As(err, &weak):
+		return problem{Status: 422, Code: "weak_password", Detail: "Choose another password.", Reasons: weak.Reasons}
+	case errors.As(err, &tooMany):
+		return problem{Status: 429, Code: "too_many_requests", Detail: "Try again later.", retryAfter: tooMany.RetryAfter}
+	case isDependency(err):
+		return problem{Status: 503, Code: "unavailable", Detail: "Try again in a moment.", retryAfter: passing}
+	}
+	return problem{Status: 500, Code: "internal", Detail: "Something is wrong on our side."}
+}
+
+// response writes a problem.
+func (p problem) response(requestID string) events.APIGatewayV2HTTPResponse {
+	p.Title, p.RequestID = http.StatusText(p.Status), requestID
+	response := write(p.Status, "application/problem+json", p)
+	if p.retryAfter > 0 {
+		response.Headers["retry-after"] = strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds())))
+	}
+	return response
+}
+
+func write(status int, contentType string, body any) events.APIGatewayV2HTTPResponse {
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // only for types that have no JSON, and ours have
+	}
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status,
+		Headers: map[string]string{
+			"content-type": contentType, "cache-control": "no-store", "x-content-type-options": "nosniff",
+		},
+		Body: string(text),
+	}
+}
+
+// isDependency says whether an error comes from a call to AWS, or from its time running out.
+func isDependency(err error) bool {
+	var operation interface{ Operation() string } // smithy.OperationError: every failed SDK call
+	return errors.As(err, &operation) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, otp.ErrUnknownKey) || errors.Is(err, otp.ErrUnavailable)
+}

@@ -1,0 +1,205 @@
+// Package httpapi is the edge of the HTTP functions: strict JSON in, JSON or problem details (RFC 9457) out, and the
+// one table from error to status.
+//
+// Its invariants:
+//
+//	H1: a body that is not exactly what the call takes never reaches a handler.
+//	H2: an answer tells no cause; the cause goes to the log, once, without what the caller or a provider said.
+//	H3: a failed dependency answers 503 with Retry-After before Lambda's own time-out would.
+package httpapi
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
+
+	"streamotp/shared/otp"
+)
+
+// maxBody is far over what any call needs, in bytes.
+const maxBody = 8 << 10
+
+// Request is a call whose body was accepted.
+type Request struct {
+	ID     string            // API Gateway's request id
+	Fields map[string]string // of the JSON body; every field of every call is a string
+}
+
+// Get returns a field, empty where it is absent.
+func (r Request) Get(field string) string { return r.Fields[field] }
+
+// FieldError says what is wrong with one field.
+type FieldError struct {
+	Field  string `json:"field"`
+	Reason string `json:"reason"` // completes "field …", as "must be a string"
+}
+
+// InvalidError says that a body is not what the call takes.
+type InvalidError struct {
+	Fields []FieldError
+}
+
+func (e *InvalidError) Error() string { return "invalid request" }
+
+// Invalid makes an InvalidError of one field; an empty name stands for the body.
+func Invalid(field, reason string) error {
+	return &InvalidError{Fields: []FieldError{{field, reason}}}
+}
+
+var (
+	errTooLarge = errors.New("body over 8 KiB")
+	errNotJSON  = errors.New("content type is not application/json")
+)
+
+// read takes an event's body apart. Fields holds the names that the call knows.
+func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error) {
+	request := Request{ID: event.RequestContext.RequestID}
+	body := []byte(event.Body)
+	if event.IsBase64Encoded {
+		decoded, err := base64.StdEncoding.DecodeString(event.Body)
+		if err != nil {
+			return request, Invalid("", "the body cannot be read")
+		}
+		body = decoded
+	}
+	if len(body) > maxBody {
+		return request, errTooLarge
+	}
+	if mediaType, _, err := mime.ParseMediaType(event.Headers["content-type"]); err != nil || mediaType != "application/json" {
+		return request, errNotJSON
+	}
+	var err error
+	request.Fields, err = parse(body, fields)
+	return request, err
+}
+
+// parse reads a JSON object of strings, more strictly than encoding/json does: each name known, none twice, nothing
+// after the object, valid UTF-8 (also in escapes) and no control characters (H1).
+//
+// Errors: *InvalidError, which lists every field that is wrong as far as the text is JSON.
+func parse(body []byte, known []string) (map[string]string, error) {
+	if !utf8.Valid(body) {
+		return nil, Invalid("", "the body must be valid UTF-8")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if start, err := dec.Token(); err != nil || start != json.Delim('{') {
+		return nil, Invalid("", "the body must be a JSON object")
+	}
+	fields := make(map[string]string, len(known))
+	var wrong []FieldError
+	for dec.More() {
+		name, value, err := member(dec)
+		if err != nil {
+			return nil, Invalid("", "the body must be valid JSON")
+		}
+		if reason := refuse(name, value, known, fields); reason != "" {
+			wrong = append(wrong, FieldError{clip(name), reason})
+			continue
+		}
+		fields[name] = value.(string)
+	}
+	if _, err := dec.Token(); err != nil {
+		return nil, Invalid("", "the body must be valid JSON")
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, Invalid("", "nothing may follow the JSON object")
+	}
+	if len(wrong) > 0 {
+		return nil, &InvalidError{Fields: wrong}
+	}
+	return fields, nil
+}
+
+// member reads one name and its value. A value that is no string comes back as another type.
+func member(dec *json.Decoder) (name string, value any, err error) {
+	token, err := dec.Token()
+	if err != nil {
+		return "", nil, err
+	}
+	name, _ = token.(string)
+	value, err = dec.Token()
+	if _, nested := value.(json.Delim); nested && err == nil {
+		err = skip(dec)
+	}
+	return name, value, err
+}
+
+// skip reads to the end of an array or object that was just opened, without recursion.
+func skip(dec *json.Decoder) error {
+	for depth := 1; depth > 0; {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+	}
+	return nil
+}
+
+// refuse says why a member is not accepted, or nothing.
+func refuse(name string, value any, known []string, seen map[string]string) string {
+	text, isString := value.(string)
+	_, twice := seen[name]
+	switch {
+	case !slices.Contains(known, name):
+		return "is not known here"
+	case twice:
+		return "must not be repeated"
+	case !isString:
+		return "must be a string"
+	case strings.ContainsFunc(text, isUnfit):
+		return "must not contain control or replacement characters"
+	}
+	return ""
+}
+
+// isUnfit says whether a character has no place in any field: control characters (CR, LF and NUL among them), and the
+// replacement character, which is what a lone surrogate in an escape becomes.
+func isUnfit(r rune) bool { return r < ' ' || r == 0x7F || r == utf8.RuneError }
+
+// clip keeps an unknown name of the caller's from filling the answer.
+func clip(name string) string {
+	const most = 32
+	if len(name) <= most {
+		return name
+	}
+	return strings.ToValidUTF8(name[:most], "") + "…"
+}
+
+// SessionID returns the field sessionId in the one spelling that sessions are stored under.
+func SessionID(r Request) (string, error) {
+	id, err := uuid.Parse(r.Get("sessionId"))
+	if err != nil {
+		return "", Invalid("sessionId", "must be the sessionId that /generate answered")
+	}
+	return id.String(), nil
+}
+
+// SessionAndCode returns the fields sessionId and code, the latter as its digits, and reports both if both are wrong.
+func SessionAndCode(r Request) (id, code string, err error) {
+	var wrong *InvalidError
+	id, err = SessionID(r)
+	code, ok := otp.NormalizeCode(r.Get("code"))
+	if ok {
+		return id, code, err
+	}
+	badCode := FieldError{"code", "must be the 6 to 10 digits that were sent"}
+	if errors.As(err, &wrong) {
+		return "", "", &InvalidError{Fields: append(wrong.Fields, badCode)}
+	}
+	return "", "", &InvalidError{Fields: []FieldError{badCode}}
+}

@@ -1,0 +1,90 @@
+// Package judge decides whether a code is right: reserve, then judge.
+//
+//	a. read the session; what is unknown, used or expired costs no try;
+//	b. take a try of the subject in one conditional write, the same for right, wrong and decoy;
+//	c. only then compare, in constant time;
+//	d. whoever is right consumes the code in one conditional write, and the tries are forgotten.
+//
+// So of any number of parallel right answers exactly one wins, and no more guesses than the limit are ever judged, over
+// all sessions of a subject together (NIST SP 800-63B-4 3.1.3.2).
+package judge
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"time"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/telemetry"
+)
+
+// Judge holds what a decision needs.
+type Judge struct {
+	Codes  codes
+	Limits limits
+	Keys   keyrings
+	Now    func() time.Time
+}
+
+type codes interface {
+	Session(ctx context.Context, id string) (otp.Session, error)
+}
+
+type limits interface {
+	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (remaining int, err error)
+	Clear(ctx context.Context, subject string) error
+}
+
+type keyrings interface {
+	For(ctx context.Context, keyID string) (*otp.Keyring, error)
+}
+
+// Case is a session that may be judged, and what it says.
+type Case struct {
+	otp.Session
+	Contents otp.Contents
+	keyring  *otp.Keyring
+}
+
+// Open reads a session for one of the purposes (a).
+//
+// Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey.
+func (j Judge) Open(ctx context.Context, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
+	if c.Session, err = j.Codes.Session(ctx, sessionID); err != nil {
+		return c, err
+	}
+	if err := c.Check(j.Now(), purposes...); err != nil {
+		return c, err
+	}
+	if c.keyring, err = j.Keys.For(ctx, c.KeyID); err != nil {
+		return c, err
+	}
+	c.Contents, err = c.keyring.Open(c.KeyID, c.ID, c.Sealed)
+	return c, err
+}
+
+// Try judges a code and, if it is right, has consume use it up (b, c, d). By is the request's id.
+//
+// Errors: *otp.WrongCodeError, *otp.LockedError, and those of consume.
+func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(context.Context) error) error {
+	digest, err := c.keyring.Digest(c.KeyID, c.ID, code)
+	if err != nil {
+		return err
+	}
+	remaining, err := j.Limits.Reserve(ctx, c.Session, by, j.Now())
+	if err != nil {
+		return err
+	}
+	if subtle.ConstantTimeCompare([]byte(digest), []byte(c.Digest)) != 1 {
+		return &otp.WrongCodeError{AttemptsRemaining: remaining}
+	}
+	err = consume(ctx)
+	if err == nil || errors.Is(err, otp.ErrCodeUsed) { // used by a parallel right answer: it was no wrong try either
+		if failed := j.Limits.Clear(ctx, c.Subject); failed != nil {
+			slog.Error("tries not cleared", "requestId", by, telemetry.Cause(failed)) // the answer stands all the same
+		}
+	}
+	return err
+}

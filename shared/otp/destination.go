@@ -1,0 +1,104 @@
+package otp
+
+import (
+	"errors"
+	"net/mail"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// ErrInvalidEmail says that a text is not one plain e-mail address. The caller corrects it.
+var ErrInvalidEmail = errors.New("must be one e-mail address, as ada@example.com")
+
+// UnsupportedError says that a destination is well formed but none that this deployment sends to.
+type UnsupportedError struct {
+	Reason    string   // for the caller
+	Countries []string // where SMS goes, for phones
+}
+
+func (e *UnsupportedError) Error() string { return e.Reason }
+
+const (
+	maxEmail = 254 // octets: RFC 5321's path of 256 less its angle brackets
+	maxLocal = 64  // octets, RFC 5321 4.5.3.1.1
+)
+
+// NormalizeEmail returns the one spelling of an e-mail address that everything else uses: ASCII lower case, the domain
+// as Punycode (I5). Spaces around it are dropped.
+//
+// Errors: ErrInvalidEmail; *UnsupportedError for a local part that is not ASCII, which SES cannot send to.
+func NormalizeEmail(typed string) (string, error) {
+	typed = strings.Trim(typed, " ")
+	at := strings.LastIndexByte(typed, '@')
+	if at < 1 {
+		return "", ErrInvalidEmail
+	}
+	local, domain := typed[:at], typed[at+1:]
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || !plainDomain(ascii) {
+		return "", ErrInvalidEmail
+	}
+	address := local + "@" + ascii
+	// What net/mail reads back must be what was typed: no display name, comment, quoting, group or folded line.
+	parsed, err := mail.ParseAddress(address)
+	if err != nil || parsed.Address != address || parsed.Name != "" || len(address) > maxEmail || len(local) > maxLocal {
+		return "", ErrInvalidEmail
+	}
+	if !isASCII(local) {
+		return "", &UnsupportedError{Reason: "Addresses with letters outside ASCII before the @ are not supported."}
+	}
+	return strings.ToLower(address), nil
+}
+
+// plainDomain says whether an ASCII domain is a host name with at least one dot, and no address literal.
+func plainDomain(domain string) bool {
+	dot := strings.LastIndexByte(domain, '.')
+	if dot < 1 || dot == len(domain)-1 || len(domain) > 253 {
+		return false
+	}
+	return strings.Trim(domain[dot+1:], "0123456789") != "" // 192.0.2.1 is no mail domain
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// Mailbox folds a normalised destination to what is counted: ada+shop@example.com is ada's mailbox. Phones stay as
+// they are.
+func Mailbox(destination string) string {
+	local, domain, isEmail := strings.Cut(destination, "@")
+	if !isEmail {
+		return destination
+	}
+	if plus := strings.IndexByte(local, '+'); plus > 0 {
+		local = local[:plus]
+	}
+	return local + "@" + domain
+}
+
+// ErrInvalidLocale says that a text is no language tag. The caller corrects it.
+var ErrInvalidLocale = errors.New("must be a language tag, as de or pt-BR")
+
+// Language returns the primary language of a language tag (BCP 47) in lower case; of an empty one, nothing.
+//
+// Errors: ErrInvalidLocale.
+func Language(tag string) (string, error) {
+	primary, _, _ := strings.Cut(strings.ReplaceAll(tag, "_", "-"), "-")
+	if tag == "" {
+		return "", nil
+	}
+	alphanumeric := func(r rune) bool {
+		return r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if len(tag) > 35 || len(primary) < 2 || len(primary) > 3 || strings.Trim(tag, "-_") != tag ||
+		strings.ContainsFunc(tag, func(r rune) bool { return !alphanumeric(r) }) {
+		return "", ErrInvalidLocale
+	}
+	return strings.ToLower(primary), nil
+}

@@ -1,0 +1,193 @@
+package otp
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Contents are what sender and verifier need of a session and nobody else may read.
+type Contents struct {
+	Code    string  `json:"c"`
+	Channel Channel `json:"h"`
+	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify
+	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
+	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
+}
+
+// Destination is where the message goes.
+func (c Contents) Destination() string {
+	if c.Channel == SMS {
+		return c.Phone
+	}
+	return c.Email
+}
+
+// sealedSize is what Contents are padded to, in bytes: the longest possible, so that the size of an item tells nothing
+// of what is in it (I6).
+const sealedSize = 384
+
+// ErrUnknownKey says that an item was made with a key that this keyring does not have (yet).
+var ErrUnknownKey = errors.New("unknown key id")
+
+// Keyring holds every key, each derived for one use from the root secret.
+type Keyring struct {
+	index []byte // never rotates, or every lock and count would be forgotten
+	keys  []key  // current first, then previous
+}
+
+type key struct {
+	id           string
+	digest, seal []byte
+}
+
+// rootKey is one generation of the rotating root.
+type rootKey struct {
+	ID     string `json:"kid"`
+	Secret string `json:"secret"`
+}
+
+// ParseKeyring reads the root secret:
+//
+//	{"index":"…","current":{"kid":"…","secret":"…"},"previous":{"kid":"…","secret":"…"}}
+//
+// A new deployment has "index" alone; its rotating keys derive from it under the key id "0", which counts as the
+// previous one after the first rotation.
+func ParseKeyring(secret []byte) (*Keyring, error) {
+	var doc struct {
+		Index    string   `json:"index"`
+		Current  *rootKey `json:"current"`
+		Previous *rootKey `json:"previous"`
+	}
+	if json.Unmarshal(secret, &doc) != nil || len(doc.Index) < 32 {
+		return nil, errors.New(`the root secret must be JSON with "index" of at least 32 characters`)
+	}
+	roots := make([]rootKey, 0, 2)
+	for _, root := range []*rootKey{doc.Current, doc.Previous, {ID: "0", Secret: doc.Index}} {
+		if root != nil && len(roots) < 2 {
+			roots = append(roots, *root)
+		}
+	}
+	ring := &Keyring{index: derive(doc.Index, "index")}
+	for _, root := range roots {
+		if root.ID == "" || len(root.Secret) < 32 {
+			return nil, errors.New(`the root secret's keys must have "kid", and "secret" of at least 32 characters`)
+		}
+		ring.keys = append(ring.keys, key{root.ID, derive(root.Secret, "digest"), derive(root.Secret, "seal")})
+	}
+	return ring, nil
+}
+
+// derive makes the 32-byte key for one use (HKDF, RFC 5869). The root is characters of high entropy, not bytes.
+func derive(root, use string) []byte {
+	k, err := hkdf.Key(sha256.New, []byte(root), nil, "streamotp "+use, 32)
+	if err != nil {
+		panic(err) // only for a length over 255 hashes
+	}
+	return k
+}
+
+// CurrentID names the key that new sessions are made with.
+func (k *Keyring) CurrentID() string { return k.keys[0].id }
+
+// Has says whether the keyring knows the key id.
+func (k *Keyring) Has(id string) bool {
+	_, err := k.find(id)
+	return err == nil
+}
+
+func (k *Keyring) find(id string) (key, error) {
+	for _, key := range k.keys {
+		if key.id == id {
+			return key, nil
+		}
+	}
+	return key{}, ErrUnknownKey
+}
+
+// Subject names who is guessed at or sent to, without telling who it is: 43 characters, base64url.
+func (k *Keyring) Subject(p Purpose, destination string) string {
+	return mac(k.index, string(p), Mailbox(destination))
+}
+
+// Digest is what a table may know of a code: 43 characters, base64url.
+//
+// Errors: ErrUnknownKey.
+func (k *Keyring) Digest(keyID, sessionID, code string) (string, error) {
+	key, err := k.find(keyID)
+	if err != nil {
+		return "", err
+	}
+	return mac(key.digest, sessionID, code), nil
+}
+
+// DecoyDigest looks like a digest and matches no code.
+func DecoyDigest() string {
+	var b [sha256.Size]byte
+	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// mac is HMAC-SHA-256 over parts with a NUL between them, which none of them contains.
+func mac(key []byte, parts ...string) string {
+	h := hmac.New(sha256.New, key)
+	for i, part := range parts {
+		if i > 0 {
+			h.Write([]byte{0})
+		}
+		h.Write([]byte(part))
+	}
+	return base64.RawURLEncoding.EncodeToString(h.Sum(nil))
+}
+
+// Seal encrypts contents under the current key (AES-256-GCM, random nonce) and binds them to the session.
+func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
+	var plain bytes.Buffer
+	enc := json.NewEncoder(&plain)
+	enc.SetEscapeHTML(false) // an & in an address stays one byte
+	if err := enc.Encode(c); err != nil {
+		return nil, err
+	}
+	if plain.Len() > sealedSize {
+		return nil, fmt.Errorf("contents of %d bytes are over %d", plain.Len(), sealedSize)
+	}
+	for plain.Len() < sealedSize {
+		plain.WriteByte(' ') // JSON ignores spaces at its end
+	}
+	return gcm(k.keys[0]).Seal(nil, nil, plain.Bytes(), []byte(sessionID)), nil
+}
+
+// Open decrypts what Seal made for the same session.
+//
+// Errors: ErrUnknownKey; any other means that the item was tampered with.
+func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err error) {
+	key, err := k.find(keyID)
+	if err != nil {
+		return c, err
+	}
+	plain, err := gcm(key).Open(nil, nil, sealed, []byte(sessionID))
+	if err != nil {
+		return c, err
+	}
+	return c, json.Unmarshal(plain, &c)
+}
+
+func gcm(k key) cipher.AEAD {
+	block, err := aes.NewCipher(k.seal)
+	if err != nil {
+		panic(err) // only for a wrong key length
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // only for a cipher that is not AES
+	}
+	return aead
+}

@@ -1,0 +1,140 @@
+// Package password says which passwords are accepted and keeps them as Argon2id hashes.
+//
+// Its rules are those of NIST SP 800-63B-4 3.1.1.2: length and a blocklist, no composition rules, any Unicode,
+// nothing cut off. A password is compared in its NFKC form, so that two keyboards type the same one.
+package password
+
+import (
+	_ "embed"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+	"golang.org/x/text/unicode/norm"
+)
+
+const (
+	minLength = 8   // code points: the minimum where a second step follows
+	maxLength = 256 // code points
+	shortWord = 4   // a local part or name under this many bytes is too common to forbid
+)
+
+// common holds passwords that attackers try first, NFKC and lower case, sorted by bytes, one a line. It is data, not a
+// package-level map: looking one up costs a binary search and a cold start nothing. From Django's list (BSD) and
+// zxcvbn-ts's (MIT), those of at least 8 code points.
+//
+//go:embed common.txt
+var common string
+
+// WeakError says why a new password is refused. The caller chooses another.
+type WeakError struct {
+	Reasons []string // too_short, too_long, common, contains_app_name, contains_address
+}
+
+func (e *WeakError) Error() string { return "weak password: " + strings.Join(e.Reasons, ", ") }
+
+// Check judges a new password alone: its length, the blocklist and the app's name.
+//
+// Errors: *WeakError.
+func Check(password, appName string) error {
+	var reasons []string
+	folded := fold(password)
+	switch n := utf8.RuneCountInString(norm.NFKC.String(password)); {
+	case n < minLength:
+		reasons = append(reasons, "too_short")
+	case n > maxLength:
+		reasons = append(reasons, "too_long")
+	}
+	if isCommon(folded) {
+		reasons = append(reasons, "common")
+	}
+	if contains(folded, appName) {
+		reasons = append(reasons, "contains_app_name")
+	}
+	return weak(reasons)
+}
+
+// CheckAddress judges a new password against the account's address, which is known once the session is read.
+//
+// Errors: *WeakError.
+func CheckAddress(password, email string) error {
+	local, _, _ := strings.Cut(email, "@")
+	if contains(fold(password), email) || contains(fold(password), local) {
+		return weak([]string{"contains_address"})
+	}
+	return nil
+}
+
+func weak(reasons []string) error {
+	if len(reasons) == 0 {
+		return nil
+	}
+	return &WeakError{Reasons: reasons}
+}
+
+func fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
+
+func contains(folded, word string) bool {
+	return len(word) >= shortWord && strings.Contains(folded, fold(word))
+}
+
+// isCommon searches the sorted lines of common.
+func isCommon(folded string) bool {
+	start := sort.Search(len(common), func(i int) bool { return lineAt(i) >= folded })
+	return start < len(common) && lineAt(start) == folded
+}
+
+// lineAt returns the line that the i-th byte of common lies in.
+func lineAt(i int) string {
+	begin := strings.LastIndexByte(common[:i], '\n') + 1
+	end := strings.IndexByte(common[begin:], '\n')
+	return common[begin : begin+end]
+}
+
+// params are OWASP's for Argon2id (Password Storage Cheat Sheet).
+var params = argon2id.Params{
+	Memory:      19 * 1024, // KiB: the minimum for two iterations
+	Iterations:  2,
+	Parallelism: 1,
+	SaltLength:  16,
+	KeyLength:   32,
+}
+
+// stranger is compared with where there is no account, so that the answer takes as long. It is a hash of random
+// bytes that nobody kept.
+const stranger = "$argon2id$v=19$m=19456,t=2,p=1$" +
+	"GhsUIRm3jNQVm5UiGwwCUQ$H8GzOlNHMONBA2yKXIqdafYUl4XuG3LJwUMx0xwD5AY"
+
+// Hash returns the PHC string of a password.
+func Hash(password string) (string, error) {
+	return argon2id.CreateHash(norm.NFKC.String(password), &params)
+}
+
+// Matches says whether a password is the one that was hashed. An empty hash stands for no account: it costs the same
+// and never matches.
+//
+// Errors: the hash is no Argon2id PHC string.
+func Matches(password, hash string) (bool, error) {
+	known := hash != ""
+	if !known {
+		hash = stranger
+	}
+	ok, err := argon2id.ComparePasswordAndHash(norm.NFKC.String(password), hash)
+	return ok && known, err
+}
+
+// CheckHash says whether a hash has the parameters that every account must have: with others, the time of a login
+// would tell who has an account.
+func CheckHash(hash string) error {
+	p, _, _, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		return fmt.Errorf("not an Argon2id hash in PHC format: %w", err)
+	}
+	if *p != params {
+		return fmt.Errorf("must have m=%d,t=%d,p=%d, a salt of %d bytes and a key of %d",
+			params.Memory, params.Iterations, params.Parallelism, params.SaltLength, params.KeyLength)
+	}
+	return nil
+}

@@ -1,0 +1,25 @@
+// Package number is what is known of a telephone number once it was read. It links no metadata.
+package number
+
+import (
+	"errors"
+	"slices"
+)
+
+// ErrInvalid says that a text is no telephone number with its country code. The caller corrects it.
+var ErrInvalid = errors.New("must be a telephone number with its country code, as +4915112345678")
+
+// InvalidExit is how the helper process says ErrInvalid.
+const InvalidExit = 2
+
+// Number is a valid telephone number.
+type Number struct {
+	E164    string `json:"e164"`
+	Country string `json:"country"` // ISO 3166: the number's own region, where +1 and +7 are shared
+	Mobile  bool   `json:"mobile"`  // may be a mobile: not fixed, premium, shared-cost, pager, UAN, …
+}
+
+// Receives says whether SMS may go to the number, given the countries that are allowed.
+func (n Number) Receives(countries []string) bool {
+	return n.Mobile && slices.Contains(countries, n.Country)
+}

@@ -1,0 +1,293 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/shared/otp"
+)
+
+// Codes is the table of sessions. Its stream is the sender's work list: what has the attribute "send" is sent once.
+type Codes struct {
+	DB    *dynamodb.Client
+	Table string
+}
+
+// What a row is for: the value of "send". A decoy has "skip" in its place, of the same size, which no filter matches.
+const (
+	SendCode   = "code"
+	SendNotice = "notice"
+)
+
+const noticeKey = "notice"
+
+// row is an item of the table. The range key is the code's digest, "resend#1", "resend#2" or "notice".
+type row struct {
+	SessionID string `dynamodbav:"sessionId"`
+	Code      string `dynamodbav:"code"`
+	Sealed    []byte `dynamodbav:"sealed"`
+	Subject   string `dynamodbav:"subject,omitempty"`
+	Purpose   string `dynamodbav:"purpose"`
+	KeyID     string `dynamodbav:"kid"`
+	CreatedAt int64  `dynamodbav:"createdAt"` // epoch milliseconds
+	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
+	Send      string `dynamodbav:"send,omitempty"`
+	Skip      string `dynamodbav:"skip,omitempty"`
+	SentAt    int64  `dynamodbav:"sentAt,omitempty"` // epoch milliseconds
+	UsedAt    int64  `dynamodbav:"usedAt,omitempty"` // epoch milliseconds
+	UsedBy    string `dynamodbav:"usedBy,omitempty"` // request id
+	AskedBy   string `dynamodbav:"askedBy,omitempty"`
+}
+
+// isCode tells a session's own row from what else is kept under its id.
+func (r row) isCode() bool { return r.Code != noticeKey && !strings.Contains(r.Code, "#") }
+
+func newRow(s otp.Session, code string) row {
+	r := row{
+		SessionID: s.ID, Code: code, Sealed: s.Sealed, Subject: s.Subject, Purpose: string(s.Purpose), KeyID: s.KeyID,
+		CreatedAt: s.CreatedAt.UnixMilli(), ExpiredAt: s.ExpiresAt.Unix(), Send: SendCode,
+	}
+	if s.Decoy {
+		r.Send, r.Skip = "", SendCode
+	}
+	return r
+}
+
+func (r row) session() otp.Session {
+	s := otp.Session{
+		ID: r.SessionID, Digest: r.Code, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
+		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), UsedBy: r.UsedBy,
+		Decoy: r.Skip != "",
+	}
+	if r.UsedAt != 0 {
+		s.UsedAt = time.UnixMilli(r.UsedAt)
+	}
+	return s
+}
+
+// Put writes a new session. It is unconditional, and the same bytes when the SDK repeats it.
+func (c Codes) Put(ctx context.Context, s otp.Session) error {
+	av, err := attributevalue.MarshalMap(newRow(s, s.Digest))
+	if err != nil {
+		return err
+	}
+	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &c.Table, Item: av})
+	return err
+}
+
+// Session reads a session, strongly consistent.
+//
+// Errors: otp.ErrSessionNotFound.
+func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error) {
+	out, err := c.DB.Query(ctx, &dynamodb.QueryInput{
+		TableName:                 &c.Table,
+		ConsistentRead:            aws.Bool(true),
+		KeyConditionExpression:    aws.String("sessionId = :id"),
+		ExpressionAttributeValues: item{":id": text(id)},
+	})
+	if err != nil {
+		return s, err
+	}
+	var rows []row
+	if err := attributevalue.UnmarshalListOfMaps(out.Items, &rows); err != nil {
+		return s, fmt.Errorf("decode a session: %w", err)
+	}
+	var resends []time.Time
+	for _, r := range rows {
+		switch {
+		case r.isCode():
+			s = r.session()
+		case r.Code != noticeKey:
+			resends = append(resends, time.UnixMilli(r.CreatedAt))
+		}
+	}
+	s.Resends = resends
+	if s.ID == "" {
+		return s, otp.ErrSessionNotFound
+	}
+	return s, nil
+}
+
+// PutResend has the stream send a session's code again. Of two at once one wins.
+//
+// Errors: *otp.TooManyRequestsError for the other one.
+func (c Codes) PutResend(ctx context.Context, s otp.Session, by string, now time.Time, cooldown time.Duration) error {
+	r := newRow(s, fmt.Sprintf("resend#%d", len(s.Resends)+1))
+	r.CreatedAt, r.AskedBy = now.UnixMilli(), by
+	av, err := attributevalue.MarshalMap(r)
+	if err != nil {
+		return err
+	}
+	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &c.Table, Item: av,
+		ConditionExpression:                 aws.String("attribute_not_exists(code)"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if found, ok := refused(err); ok {
+		var other row
+		if err := decode(found, &other); err != nil || other.AskedBy == by {
+			return err
+		}
+		return &otp.TooManyRequestsError{RetryAfter: cooldown}
+	}
+	return err
+}
+
+// The clauses of a consume: the row is there, unused and unexpired.
+const (
+	sessionExists = "attribute_exists(code)"
+	notUsed       = "attribute_not_exists(usedAt)"
+	notExpired    = "expiredAt > :seconds"
+	useIt         = "SET usedAt = :now, usedBy = :by"
+)
+
+func consumption(by string, now time.Time) item {
+	return item{":now": millis(now), ":seconds": seconds(now), ":by": text(by)}
+}
+
+// key is the composite key of a row.
+func key(sessionID, code string) item { return item{"sessionId": text(sessionID), "code": text(code)} }
+
+// Consume uses a session's code up, in one conditional write on its composite key (I3).
+//
+// Errors: otp.ErrCodeUsed, otp.ErrCodeExpired, otp.ErrSessionNotFound.
+func (c Codes) Consume(ctx context.Context, s otp.Session, by string, now time.Time) error {
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(s.ID, s.Digest),
+		UpdateExpression:                    aws.String(useIt),
+		ConditionExpression:                 all(sessionExists, notUsed, notExpired),
+		ExpressionAttributeValues:           consumption(by, now),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if found, ok := refused(err); ok {
+		return whyNotConsumed(found, by)
+	}
+	return err
+}
+
+// whyNotConsumed reads the reason of a refused consume from the row that it found.
+func whyNotConsumed(found item, by string) error {
+	var r row
+	if err := decode(found, &r); err != nil {
+		return err
+	}
+	switch {
+	case r.SessionID == "":
+		return otp.ErrSessionNotFound // purged since it was read
+	case r.UsedBy == by:
+		return nil // we did it: the answer to our first try was lost
+	case r.UsedAt != 0:
+		return otp.ErrCodeUsed
+	}
+	return otp.ErrCodeExpired
+}
+
+// noticeLifetime is long enough for the dead-letter queue to be looked at.
+const noticeLifetime = 24 * time.Hour
+
+// Reset is what a reset writes.
+type Reset struct {
+	Session      otp.Session // whose code is used up
+	Notice       otp.Session // what the owner is told: ID, Purpose, Subject, KeyID and Sealed
+	Users        Users
+	Email        string // of the account
+	PasswordHash string
+	By           string // request id
+	Now          time.Time
+}
+
+// Reset uses a reset session's code up, sets the account's new password and has the stream tell the owner: all or
+// nothing, in one transaction.
+//
+// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired also where the account is gone or its password is
+// newer than the session.
+func (c Codes) Reset(ctx context.Context, r Reset) error {
+	notice := newRow(r.Notice, noticeKey)
+	notice.Send, notice.CreatedAt, notice.ExpiredAt = SendNotice, r.Now.UnixMilli(), r.Now.Add(noticeLifetime).Unix()
+	av, err := attributevalue.MarshalMap(notice)
+	if err != nil {
+		return err
+	}
+	_, err = c.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
+		{Update: &types.Update{
+			TableName: &c.Table, Key: key(r.Session.ID, r.Session.Digest),
+			UpdateExpression:                    aws.String(useIt),
+			ConditionExpression:                 all(sessionExists, notUsed, notExpired),
+			ExpressionAttributeValues:           consumption(r.By, r.Now),
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		}},
+		{Update: r.Users.setPassword(r.Email, r.PasswordHash, r.Session.CreatedAt, r.Now)},
+		{Put: &types.Put{TableName: &c.Table, Item: av}},
+	}})
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) {
+		return err
+	}
+	for i, reason := range cancelled.CancellationReasons {
+		if aws.ToString(reason.Code) != "ConditionalCheckFailed" {
+			continue
+		}
+		if i == 0 {
+			return whyNotConsumed(reason.Item, r.By)
+		}
+		return otp.ErrCodeExpired
+	}
+	return err
+}
+
+// Message is a row that the stream asks to send.
+type Message struct {
+	SessionID, Key string
+	Kind           string // SendCode or SendNotice
+	Purpose        otp.Purpose
+	KeyID          string
+	Sealed         []byte
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+	Sent           bool
+}
+
+// Message reads a row that is to be sent, strongly consistent.
+//
+// Errors: otp.ErrSessionNotFound where it is gone.
+func (c Codes) Message(ctx context.Context, sessionID, code string) (m Message, err error) {
+	out, err := c.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &c.Table, Key: key(sessionID, code), ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return m, err
+	}
+	if len(out.Item) == 0 {
+		return m, otp.ErrSessionNotFound
+	}
+	var r row
+	if err := decode(out.Item, &r); err != nil {
+		return m, err
+	}
+	return Message{
+		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), KeyID: r.KeyID,
+		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), Sent: r.SentAt != 0,
+	}, nil
+}
+
+// MarkSent records that the provider took a message, so that a repeated batch sends nothing twice.
+func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(m.SessionID, m.Key),
+		UpdateExpression:          aws.String("SET sentAt = :now"),
+		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
+		ExpressionAttributeValues: item{":now": millis(now)},
+	})
+	if _, gone := refused(err); gone {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+// Package store keeps sessions, limits and users in DynamoDB. It is the only package that knows attribute names.
+//
+// Every write that decides something is one conditional write, so that of any number of callers at once exactly one
+// wins; its clauses have names. Every write can come twice, since the SDK repeats a call whose answer was lost: what
+// decides records the request's id, and finding one's own id is success.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+type item = map[string]types.AttributeValue
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func millis(t time.Time) types.AttributeValue  { return number(t.UnixMilli()) }
+func seconds(t time.Time) types.AttributeValue { return number(t.Unix()) }
+
+// all and any join named clauses of a condition.
+func all(clauses ...string) *string { return aws.String("(" + strings.Join(clauses, ") AND (") + ")") }
+func either(clauses ...string) string {
+	return "(" + strings.Join(clauses, ") OR (") + ")"
+}
+
+// refused returns the item that a failed condition found, and whether err is a failed condition at all. The item is
+// empty where there was none.
+func refused(err error) (found item, ok bool) {
+	var failed *types.ConditionalCheckFailedException
+	if errors.As(err, &failed) {
+		return failed.Item, true
+	}
+	return nil, false
+}
+
+func decode(i item, into any) error {
+	if err := attributevalue.UnmarshalMap(i, into); err != nil {
+		return fmt.Errorf("decode an item: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+// Package telemetry writes what operators read. No line of it holds a code, an address, a number, a password or a key,
+// nor what a caller or a provider said in its own words.
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/aws/smithy-go"
+)
+
+// Start sends log lines to standard output as JSON, where Lambda collects them.
+func Start() { slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil))) }
+
+// Cause describes an error by what is safe of it: for a failed AWS call the service, the operation and the name of the
+// error, since its message may quote what was sent (SES quotes the address); for others the types in its chain.
+func Cause(err error) slog.Attr {
+	if err == nil {
+		return slog.String("cause", "none")
+	}
+	var operation *smithy.OperationError
+	if !errors.As(err, &operation) {
+		return slog.String("cause", chain(err))
+	}
+	name := chain(operation.Err)
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		name = api.ErrorCode()
+	}
+	return slog.String("cause", operation.Service()+" "+operation.Operation()+": "+name)
+}
+
+// chain names the types from an error to what it wraps, as *fmt.wrapError>*json.SyntaxError.
+func chain(err error) string {
+	name := fmt.Sprintf("%T", err)
+	for err = errors.Unwrap(err); err != nil; err = errors.Unwrap(err) {
+		name += ">" + fmt.Sprintf("%T", err)
+	}
+	return name
+}
