@@ -73,8 +73,8 @@ function weakPassword(reasons) {
 }
 
 function wrongCode(left) {
-  if (left === undefined) return 'That code is not right. Check it and try again.';
-  return `That code is not right. You have ${left === 1 ? 'one try' : `${left} tries`} left.`;
+  if (left === undefined) return 'Wrong code. Check it and try again.';
+  return `Wrong code. ${left === 1 ? 'One try' : `${left} tries`} left.`;
 }
 
 // The states in which the code at hand is of no more use: a heading and what to do.

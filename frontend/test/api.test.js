@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError, Client, retryAfterSeconds } from '../api.js';
+
+// A client whose every request is answered so; `sent` collects the requests.
+function clientFor(status, body, headers = {}) {
+  const sent = [];
+  const fetchFn = async (url, init) => {
+    sent.push({ url, init, body: JSON.parse(init.body) });
+    return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers });
+  };
+  return { client: new Client('/api/', { fetchFn }), sent };
+}
+
+async function failure(promise) {
+  const error = await promise.then(() => assert.fail('it succeeded'), (e) => e);
+  assert.ok(error instanceof ApiError, String(error));
+  return error;
+}
+
+test('each call is a POST whose body has everything and whose URL has nothing', async () => {
+  const calls = [
+    ['generate', { sessionId: 's' }, (c) => c.generate({ purpose: 'login', email: 'a@b', password: 'p', website: undefined }), { purpose: 'login', email: 'a@b', password: 'p' }],
+    ['resend', { sessionId: 's' }, (c) => c.resend('s'), { sessionId: 's' }],
+    ['verify', { verified: true, purpose: 'login', email: 'a@b' }, (c) => c.verify('s', '123456'), { sessionId: 's', code: '123456' }],
+    ['reset', { reset: true }, (c) => c.reset('s', '123456', 'p'), { sessionId: 's', code: '123456', password: 'p' }],
+  ];
+  for (const [name, answer, call, body] of calls) {
+    const { client, sent } = clientFor(200, answer);
+    assert.deepEqual(await call(client), answer);
+    assert.equal(sent[0].url, `/api/${name}`);
+    assert.deepEqual(sent[0].body, body);
+    assert.equal(sent[0].init.method, 'POST');
+    assert.equal(sent[0].init.credentials, 'omit');
+    assert.equal(sent[0].init.headers['content-type'], 'application/json');
+  }
+});
+
+test('problem details are read in full', async () => {
+  const { client } = clientFor(401, { code: 'wrong_code', status: 401, attemptsRemaining: 3, requestId: 'r' });
+  const error = await failure(client.verify('s', '000000'));
+  assert.deepEqual([error.code, error.status, error.attemptsRemaining, error.requestId, error.retryAfter], ['wrong_code', 401, 3, 'r', undefined]);
+});
+
+test('the fields in error are named, however they are listed', async () => {
+  for (const errors of [[{ field: 'email', reason: 'x' }], [{ name: 'email' }], [{ pointer: '#/email' }], { email: 'x' }, ['email']]) {
+    const { client } = clientFor(400, { code: 'invalid_request', errors });
+    assert.deepEqual((await failure(client.generate({}))).fields, ['email']);
+  }
+});
+
+test('reasons, countries and Retry-After are read', async () => {
+  assert.deepEqual((await failure(clientFor(422, { code: 'weak_password', reasons: ['common'] }).client.reset('s', '1', 'p'))).reasons, ['common']);
+  assert.deepEqual((await failure(clientFor(400, { code: 'unsupported_destination', supportedCountries: ['DE'] }).client.generate({}))).supportedCountries, ['DE']);
+  assert.equal((await failure(clientFor(403, { code: 'locked' }, { 'retry-after': '900' }).client.verify('s', '1'))).retryAfter, 900);
+});
+
+test('answers of API Gateway itself have a code too', async () => {
+  for (const [status, code] of [[404, 'no_route'], [413, 'too_large'], [429, 'too_many_requests'], [500, 'internal'], [503, 'unavailable'], [502, 'bad_answer']]) {
+    assert.equal((await failure(clientFor(status, { message: 'x' }).client.verify('s', '1'))).code, code);
+    assert.equal((await failure(clientFor(status, '<html>').client.verify('s', '1'))).code, code);
+  }
+});
+
+test('a 200 that is not from the API is no success', async () => {
+  for (const body of ['<!doctype html>', 'null', '{}', '{"verified":"true"}', '[]']) {
+    assert.equal((await failure(clientFor(200, body).client.verify('s', '1'))).code, 'bad_answer', body);
+  }
+});
+
+test('no connection and no answer are told apart', async () => {
+  const broken = new Client('/api', { fetchFn: async () => { throw new TypeError('failed to fetch'); } });
+  assert.equal((await failure(broken.verify('s', '1'))).code, 'network');
+  const silent = new Client('/api', {
+    timeoutMs: 5,
+    fetchFn: (url, { signal }) => new Promise((_, reject) => {
+      const awake = setTimeout(() => {}, 10_000); // AbortSignal.timeout alone does not keep node running
+      signal.addEventListener('abort', () => { clearTimeout(awake); reject(signal.reason); });
+    }),
+  });
+  assert.equal((await failure(silent.verify('s', '1'))).code, 'timeout');
+});
+
+test('Retry-After is seconds or a date', () => {
+  const now = Date.UTC(2026, 0, 1);
+  for (const [header, seconds] of [['30', 30], ['0', 0], ['Thu, 01 Jan 2026 00:00:30 GMT', 30], ['Wed, 31 Dec 2025 00:00:00 GMT', 0], ['soon', undefined], ['', undefined], [null, undefined]]) {
+    assert.equal(retryAfterSeconds(header, now), seconds, String(header));
+  }
+});

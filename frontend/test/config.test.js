@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { defaults, loadConfig, readSettings } from '../config.js';
+
+const answer = (body, init) => async () => new Response(body, init);
+
+test('the file in the repository is good, and says what the defaults say', async () => {
+  const raw = JSON.parse(await readFile(new URL('../config.json', import.meta.url), 'utf8'));
+  assert.deepEqual(readSettings(raw), { settings: { ...defaults }, bad: [] });
+});
+
+test('a good setting replaces its default', async () => {
+  const { settings, problem } = await loadConfig(answer('{"codeLength":8,"apiBaseUrl":"https://x.example/api"}'));
+  assert.equal(settings.codeLength, 8);
+  assert.equal(settings.apiBaseUrl, 'https://x.example/api');
+  assert.equal(settings.appName, 'StreamOTP');
+  assert.equal(problem, '');
+});
+
+test('a bad setting is named and replaced by its default', async () => {
+  const { settings, problem } = await loadConfig(answer('{"codeLength":"6","channels":["pigeon"],"appName":"Shop"}'));
+  assert.equal(settings.codeLength, 6);
+  assert.deepEqual(settings.channels, ['email', 'sms']);
+  assert.equal(settings.appName, 'Shop');
+  assert.match(problem, /codeLength, channels/);
+});
+
+test('an unreadable file gives the defaults and a sentence', async () => {
+  for (const fetchFn of [answer('', { status: 404 }), answer('<html>'), answer('[]'), answer('null'), async () => { throw new TypeError('offline'); }]) {
+    const { settings, problem } = await loadConfig(fetchFn);
+    assert.deepEqual(settings, { ...defaults });
+    assert.match(problem, /config\.json/);
+  }
+});
+
+test('a code never travels in the open', () => {
+  for (const good of ['/api', '/', '/a/b/', 'https://x.execute-api.eu-central-1.amazonaws.com/api', 'https://x.example']) {
+    assert.deepEqual(readSettings({ apiBaseUrl: good }).bad, [], good);
+  }
+  for (const bad of ['', 'api', '//evil.example', 'http://x.example/api', 'https://', 'https://u@x.example/', '/api?x=1', '/api#x', 'javascript:1', '/\\evil.example', 7, null]) {
+    assert.deepEqual(readSettings({ apiBaseUrl: bad }).bad, ['apiBaseUrl'], String(bad));
+  }
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { SessionStore } from '../session.js';
+
+const session = { sessionId: 's', destination: 'a•••@example.com', channel: 'email', expiresAt: 1000, resendAt: 500, resends: 0 };
+
+function memory(entries = {}) {
+  const map = new Map(Object.entries(entries));
+  return { map, getItem: (k) => map.get(k) ?? null, setItem: (k, v) => map.set(k, v), removeItem: (k) => map.delete(k) };
+}
+
+test('a session outlives a reload, for its own purpose', () => {
+  const storage = memory();
+  new SessionStore('login', storage).save(session);
+  assert.deepEqual(new SessionStore('login', storage).load(), session);
+  assert.equal(new SessionStore('reset', storage).load(), null);
+});
+
+test('a session is live until it expires', () => {
+  const store = new SessionStore('login', memory());
+  store.save(session);
+  assert.deepEqual(store.live(999), session);
+  assert.equal(store.live(1000), null);
+});
+
+test('a cleared session is gone', () => {
+  const storage = memory();
+  const store = new SessionStore('login', storage);
+  store.save(session);
+  store.clear();
+  assert.equal(store.load(), null);
+  assert.equal(storage.map.size, 0);
+});
+
+test('what somebody else left there is not a session', () => {
+  for (const text of ['', 'nonsense', 'null', '7', '{}', '{"sessionId":"s"}', JSON.stringify({ ...session, expiresAt: 'soon' })]) {
+    assert.equal(new SessionStore('login', memory({ 'streamotp.login': text })).load(), null, text);
+  }
+});
+
+test('without storage a session lives as long as the page', () => {
+  const refused = () => { throw new Error('SecurityError'); };
+  for (const storage of [undefined, { getItem: refused, setItem: refused, removeItem: refused }]) {
+    const store = new SessionStore('login', storage);
+    store.save(session);
+    assert.deepEqual(store.load(), session);
+    store.clear();
+    assert.equal(store.load(), null);
+  }
+});

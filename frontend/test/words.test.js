@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError } from '../api.js';
+import * as words from '../words.js';
+
+test('a wait is rounded up and has one unit', () => {
+  const table = [[0, '1 second'], [1, '1 second'], [59, '59 seconds'], [60, '1 minute'], [61, '2 minutes'], [900, '15 minutes'],
+    [5400, '90 minutes'], [5401, '2 hours'], [86400, '24 hours']];
+  for (const [seconds, text] of table) assert.equal(words.duration(seconds), text);
+});
+
+test('a clock never shows less than 0:00', () => {
+  for (const [seconds, text] of [[300, '5:00'], [271.2, '4:32'], [59.9, '1:00'], [9, '0:09'], [0, '0:00'], [-5, '0:00']]) {
+    assert.equal(words.clock(seconds), text);
+  }
+});
+
+test('a masked destination keeps what its owner needs to know it', () => {
+  assert.equal(words.maskEmail('ada@example.com'), 'a•••@example.com');
+  assert.equal(words.maskEmail('"a@b"@example.com'), '"•••@example.com');
+  assert.equal(words.maskEmail('😀x@example.com'), '😀•••@example.com');
+  assert.equal(words.maskEmail('nonsense'), '•••');
+  assert.equal(words.maskPhone('+4915112345678'), 'the phone ending in 78');
+});
+
+test('a phone number is cleaned, and never given a country', () => {
+  for (const typed of ['+49 151 12345678', '0049 151/12345678', '+49 (151) 123-456-78', '+49\u00a0151\u201112345678']) {
+    assert.equal(words.plainPhone(typed), '+4915112345678', typed);
+    assert.ok(words.isPhone(typed), typed);
+  }
+  for (const typed of ['', '0151 12345678', '+0151123456', '+49', '+49151abc45678', 'ada@example.com']) assert.ok(!words.isPhone(typed), typed);
+});
+
+test('an address needs something before and after its @', () => {
+  for (const good of ['a@b', ' ada@example.com ', 'ü@exämple.com']) assert.ok(words.isEmail(good), good);
+  for (const bad of ['', 'ada', '@b', 'a@', 'a b@c', 'a@b@c']) assert.ok(!words.isEmail(bad), bad);
+});
+
+test('countries have names', () => {
+  assert.equal(words.countries(['DE', 'US', 'GB']), 'Germany, the United States, and the United Kingdom');
+  assert.equal(words.countries(['DE']), 'Germany');
+  assert.equal(words.countries(['!']), '!');
+});
+
+const LOGIN = ['email', 'password'];
+const CODE = ['code'];
+const RESET = ['code', 'password', 'again'];
+
+test('each answer of the API is explained where it belongs', async (t) => {
+  const rules = [
+    ['a refused address', LOGIN, ['invalid_request', 400, { fields: ['sessionId', 'email'] }], 'email', /name@example\.com/],
+    ['a refused field that is not on the form', LOGIN, ['invalid_request', 400, { fields: ['purpose'], requestId: 'r-7' }], undefined, /r-7/],
+    ['no match', LOGIN, ['invalid_credentials', 401], 'password', /address or the password/],
+    ['a locked account at the first step', LOGIN, ['locked', 403, { retryAfter: 900 }], undefined, /15 minutes/],
+    ['too often', LOGIN, ['too_many_requests', 429, { retryAfter: 40 }], undefined, /40 seconds/],
+    ['too often, without a time', LOGIN, ['too_many_requests', 429], undefined, /few minutes/],
+    ['a wrong code', CODE, ['wrong_code', 401, { attemptsRemaining: 4 }], 'code', /4 tries/],
+    ['a wrong code with one try left', CODE, ['wrong_code', 401, { attemptsRemaining: 1 }], 'code', /One try left/],
+    ['a code of the wrong shape', CODE, ['invalid_request', 400, { fields: ['code'] }], 'code', /digits/],
+    ['a weak password', RESET, ['weak_password', 422, { reasons: ['common', 'contains_address'] }], 'password', /common.*address/],
+    ['a weak password for a new reason', RESET, ['weak_password', 422, { reasons: ['?'] }], 'password', /too easy/],
+    ['a country without SMS', ['phone'], ['unsupported_destination', 400, { supportedCountries: ['DE'] }], 'phone', /Germany/],
+    ['SMS is off', ['phone'], ['unsupported_destination', 400, { supportedCountries: [] }], 'phone', /does not send text/],
+    ['an address that SES cannot send to', ['email'], ['unsupported_destination', 400], 'email', /another one/],
+    ['the service is down', CODE, ['unavailable', 503, { retryAfter: 5 }], undefined, /5 seconds/],
+    ['no network', CODE, ['network'], undefined, /connection/],
+    ['a slow answer', CODE, ['timeout'], undefined, /too long/],
+    ['a wrong apiBaseUrl', CODE, ['no_route', 404], undefined, /apiBaseUrl/],
+    ['an unknown code', CODE, ['something_new', 418, { requestId: 'r-1' }], undefined, /r-1/],
+  ];
+  for (const [name, form, error, field, text] of rules) {
+    await t.test(name, () => {
+      const shown = words.explain(new ApiError(...error), form);
+      assert.equal(shown.field, field);
+      assert.match(shown.text, text);
+      assert.equal(shown.ended, undefined);
+    });
+  }
+});
+
+test('a code that is of no more use ends the step', () => {
+  for (const [error, title] of [
+    [['wrong_code', 401, { attemptsRemaining: 0 }], /Too many/],
+    [['locked', 403, { retryAfter: 900 }], /Too many/],
+    [['code_expired', 410], /expired/],
+    [['code_used', 410], /used/],
+    [['session_not_found', 404], /no longer valid/],
+  ]) {
+    const { ended, field, text } = words.explain(new ApiError(...error), CODE);
+    assert.match(ended[0], title);
+    assert.equal(field ?? text, undefined);
+  }
+  assert.match(words.explain(new ApiError('locked', 403, { retryAfter: 900 }), CODE).ended[1], /15 minutes/);
+});
