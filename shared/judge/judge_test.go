@@ -1,0 +1,107 @@
+package judge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"streamotp/shared/judge"
+	"streamotp/shared/otp"
+)
+
+// world is what a judge sees; it writes down in which order things happen.
+type world struct {
+	session   otp.Session
+	reserve   error
+	consume   error
+	clear     error
+	keyring   *otp.Keyring
+	events    []string
+	remaining int
+}
+
+func (w *world) Session(context.Context, string) (otp.Session, error) {
+	if w.session.ID == "" {
+		return otp.Session{}, otp.ErrSessionNotFound
+	}
+	return w.session, nil
+}
+
+func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (int, error) {
+	w.events = append(w.events, "reserve")
+	return w.remaining, w.reserve
+}
+
+func (w *world) Clear(context.Context, string) error {
+	w.events = append(w.events, "clear")
+	return w.clear
+}
+
+func (w *world) For(context.Context, string) (*otp.Keyring, error) { return w.keyring, nil }
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func newWorld(t *testing.T) *world {
+	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := otp.Session{ID: "s", Purpose: otp.Login, KeyID: "0", CreatedAt: noon, ExpiresAt: noon.Add(time.Minute)}
+	if s.Sealed, err = ring.Seal("s", otp.Contents{Code: "482913", Email: "ada@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	if s.Digest, err = ring.Digest("0", "s", "482913"); err != nil {
+		t.Fatal(err)
+	}
+	return &world{session: s, keyring: ring, remaining: 3}
+}
+
+// try runs a whole judgement and returns its error and the order of events.
+func (w *world) try(code string) (string, error) {
+	j := judge.Judge{Codes: w, Limits: w, Keys: w, Now: func() time.Time { return noon }}
+	c, err := j.Open(context.Background(), "s", otp.Login)
+	if err == nil {
+		err = j.Try(context.Background(), c, code, "request", func(context.Context) error {
+			w.events = append(w.events, "consume")
+			return w.consume
+		})
+	}
+	return fmt.Sprint(w.events), err
+}
+
+func TestJudge(t *testing.T) {
+	down := errors.New("down")
+	wrong := &otp.WrongCodeError{AttemptsRemaining: 3}
+	for _, test := range []struct {
+		name   string
+		change func(w *world)
+		code   string
+		events string
+		want   error
+	}{
+		{"an unknown session costs no try", func(w *world) { w.session.ID = "" }, "482913", "[]", otp.ErrSessionNotFound},
+		{"a session for the other call costs no try", func(w *world) { w.session.Purpose = otp.Reset }, "482913", "[]", otp.ErrSessionNotFound},
+		{"a used code costs no try", func(w *world) { w.session.UsedAt = noon }, "482913", "[]", otp.ErrCodeUsed},
+		{"an expired code costs no try", func(w *world) { w.session.ExpiresAt = noon }, "482913", "[]", otp.ErrCodeExpired},
+		{"a session of an unknown key costs no try", func(w *world) { w.session.KeyID = "9" }, "482913", "[]", otp.ErrUnknownKey},
+		{"a locked subject is refused whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
+		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
+		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
+		{"another length is just wrong", func(*world) {}, "4829131", "[reserve]", wrong},
+		{"a right code is consumed after its try was taken", func(*world) {}, "482913", "[reserve consume clear]", nil},
+		{"a right code that another request used clears the tries too", func(w *world) { w.consume = otp.ErrCodeUsed }, "482913", "[reserve consume clear]", otp.ErrCodeUsed},
+		{"a failed consume is no success and keeps the try", func(w *world) { w.consume = down }, "482913", "[reserve consume]", down},
+		{"a success stands though the tries cannot be cleared", func(w *world) { w.clear = down }, "482913", "[reserve consume clear]", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			test.change(w)
+			events, err := w.try(test.code)
+			if events != test.events || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) || fmt.Sprint(err) != fmt.Sprint(test.want) {
+				t.Errorf("%s, %v; want %s, %v", events, err, test.events, test.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,87 @@
+package keys_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"streamotp/shared/keys"
+	"streamotp/shared/otp"
+)
+
+// secret is a Secrets Manager with one secret.
+type secret struct {
+	value atomic.Value
+	reads atomic.Int32
+}
+
+func (s *secret) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+	s.reads.Add(1)
+	io.WriteString(w, s.value.Load().(string)) //nolint:errcheck // the client reports what is missing
+}
+
+const (
+	unrotated = `{"SecretString":"{\"index\":\"0123456789abcdef0123456789abcdef\"}"}`
+	rotated   = `{"SecretString":"{\"index\":\"0123456789abcdef0123456789abcdef\",\"current\":{\"kid\":\"1\",\"secret\":\"11111111111111111111111111111111\"}}"}`
+)
+
+func TestSource(t *testing.T) {
+	s, now := &secret{}, time.Now()
+	s.value.Store(unrotated)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	source := keys.New(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}, "secret", func() time.Time { return now })
+	read := func(keyID string, reads int32) *otp.Keyring {
+		t.Helper()
+		ring, err := source.For(context.Background(), keyID)
+		if err != nil || s.reads.Load() != reads {
+			t.Fatalf("after %d reads, want %d: %v", s.reads.Load(), reads, err)
+		}
+		return ring
+	}
+	if s.reads.Load() != 0 {
+		t.Error("it was read before its first use")
+	}
+	t.Run("it is read once, by however many at once", func(t *testing.T) {
+		var wait sync.WaitGroup
+		for range 20 {
+			wait.Go(func() {
+				if _, err := source.Current(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		read("0", 1)
+	})
+	t.Run("an unknown key id reads it again, at most every 5 s", func(t *testing.T) {
+		s.value.Store(rotated)
+		if read("1", 1).Has("1") {
+			t.Error("known without a read")
+		}
+		now = now.Add(5 * time.Second)
+		if !read("1", 2).Has("1") {
+			t.Error("the rotation was not noticed")
+		}
+		read("forged", 2)
+		now = now.Add(5 * time.Second)
+		read("forged", 3)
+	})
+	t.Run("a secret that is none is unavailable, not used", func(t *testing.T) {
+		s.value.Store(`{"SecretString":"{}"}`)
+		now = now.Add(5 * time.Second)
+		if _, err := source.For(context.Background(), "9"); !errors.Is(err, otp.ErrUnavailable) {
+			t.Errorf("error %v", err)
+		}
+	})
+}

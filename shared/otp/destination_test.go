@@ -1,0 +1,112 @@
+package otp_test
+
+import (
+	"errors"
+	"net/mail"
+	"strings"
+	"testing"
+
+	"streamotp/shared/otp"
+)
+
+func TestNormalizeEmail(t *testing.T) {
+	unsupported := errors.New("unsupported")
+	for typed, want := range map[string]any{
+		"ada@example.com":                            "ada@example.com",
+		" Ada@Example.COM ":                          "ada@example.com",
+		"ada+shop@example.com":                       "ada+shop@example.com",
+		"o'hara&co@example.com":                      "o'hara&co@example.com",
+		"ada@müller.de":                              "ada@xn--mller-kva.de",
+		"ada@MÜLLER.de":                              "ada@xn--mller-kva.de",
+		"ada@xn--mller-kva.de":                       "ada@xn--mller-kva.de",
+		"ada@例え.jp":                                  "ada@xn--r8jz45g.jp",
+		"ada@ｅｘａｍｐｌｅ.com":                            "ada@example.com", // full-width letters are the letters
+		"аda@example.com":                            unsupported,       // Cyrillic а
+		"ädа@example.com":                            unsupported,
+		"":                                           otp.ErrInvalidEmail,
+		"ada":                                        otp.ErrInvalidEmail,
+		"@example.com":                               otp.ErrInvalidEmail,
+		"ada@":                                       otp.ErrInvalidEmail,
+		"ada@localhost":                              otp.ErrInvalidEmail,
+		"ada@192.0.2.1":                              otp.ErrInvalidEmail,
+		"ada@[192.0.2.1]":                            otp.ErrInvalidEmail,
+		"ada@example.com.":                           otp.ErrInvalidEmail,
+		"ada@exa mple.com":                           otp.ErrInvalidEmail,
+		"ada@-example.com":                           otp.ErrInvalidEmail,
+		"ada@exa_mple.com":                           otp.ErrInvalidEmail,
+		"a da@example.com":                           otp.ErrInvalidEmail,
+		"ada@example.com,eve@evil.com":               otp.ErrInvalidEmail,
+		"ada@example.com;eve@evil.com":               otp.ErrInvalidEmail,
+		"Ada <ada@example.com>":                      otp.ErrInvalidEmail,
+		"<ada@example.com>":                          otp.ErrInvalidEmail,
+		"ada@example.com (Ada)":                      otp.ErrInvalidEmail,
+		"(x)ada@example.com":                         otp.ErrInvalidEmail,
+		`"ada lovelace"@example.com`:                 otp.ErrInvalidEmail,
+		`"ada"@example.com`:                          otp.ErrInvalidEmail,
+		"group:ada@example.com;":                     otp.ErrInvalidEmail,
+		"ada@example.com\r\nBcc: e@e.e":              otp.ErrInvalidEmail,
+		"ada\r\n@example.com":                        otp.ErrInvalidEmail,
+		"ada@example.com\x00":                        otp.ErrInvalidEmail,
+		"ada@@example.com":                           otp.ErrInvalidEmail,
+		"eve@evil.com@example.com":                   otp.ErrInvalidEmail,
+		".ada@example.com":                           otp.ErrInvalidEmail,
+		"ada..b@example.com":                         otp.ErrInvalidEmail,
+		strings.Repeat("a", 65) + "@example.com":     otp.ErrInvalidEmail,
+		"a@" + strings.Repeat("b.", 125) + "example": otp.ErrInvalidEmail,
+	} {
+		got, err := otp.NormalizeEmail(typed)
+		var notSupported *otp.UnsupportedError
+		switch {
+		case want == unsupported && errors.As(err, &notSupported):
+		case want == otp.ErrInvalidEmail && errors.Is(err, otp.ErrInvalidEmail):
+		case err == nil && got == want:
+		default:
+			t.Errorf("%q gives %q, %v; want %v", typed, got, err, want)
+		}
+	}
+}
+
+func FuzzNormalizeEmail(f *testing.F) {
+	for _, seed := range []string{"ada@example.com", "Ada@MÜLLER.de", "a@b.c, d@e.f", "x <y@z.de>", "a@b.de\r\nBcc: c@d.de", `"a"@b.de`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		email, err := otp.NormalizeEmail(typed)
+		if err != nil {
+			return
+		}
+		if again, err := otp.NormalizeEmail(email); err != nil || again != email {
+			t.Errorf("%q became %q, which becomes %q, %v", typed, email, again, err)
+		}
+		if strings.ContainsAny(email, " \t\r\n\x00<>(),;:\"") || strings.Count(email, "@") != 1 || len(email) > 254 {
+			t.Errorf("I5: %q became %q", typed, email)
+		}
+		if list, err := mail.ParseAddressList(email); err != nil || len(list) != 1 || list[0].Address != email {
+			t.Errorf("I5: a mail header reads %q as %v, %v", email, list, err)
+		}
+	})
+}
+
+func TestMailbox(t *testing.T) {
+	for in, want := range map[string]string{
+		"ada+shop@example.com": "ada@example.com", "ada@example.com": "ada@example.com", "+ada@example.com": "+ada@example.com",
+		"+4915112345678": "+4915112345678",
+	} {
+		if got := otp.Mailbox(in); got != want {
+			t.Errorf("%q counts as %q", in, got)
+		}
+	}
+}
+
+func TestLanguage(t *testing.T) {
+	for tag, want := range map[string]string{"": "", "de": "de", "DE-at": "de", "pt_BR": "pt", "gsw": "gsw", "zh-Hans-CN": "zh"} {
+		if got, err := otp.Language(tag); err != nil || got != want {
+			t.Errorf("%q is %q, %v", tag, got, err)
+		}
+	}
+	for _, bad := range []string{"d", "deut", "-de", "de-", "{{.}}", "de;x", "<b>", "de de", strings.Repeat("de-", 12) + "de", "dé"} {
+		if got, err := otp.Language(bad); err == nil {
+			t.Errorf("%q is %q", bad, got)
+		}
+	}
+}

@@ -1,0 +1,193 @@
+package otp_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"pgregory.net/rapid"
+
+	"streamotp/shared/otp"
+)
+
+func TestNewCode(t *testing.T) {
+	t.Run("I1: bytes that would bias a digit are thrown away", func(t *testing.T) {
+		code, err := otp.NewCode(bytes.NewReader([]byte{250, 255, 0, 249, 251, 17, 5, 6, 7, 8}), 6)
+		if err != nil || code != "097567" {
+			t.Errorf("code %q, %v", code, err)
+		}
+	})
+	t.Run("I1: over all bytes each digit comes equally often", func(t *testing.T) {
+		every := make([]byte, 256)
+		for i := range every {
+			every[i] = byte(i)
+		}
+		code, err := otp.NewCode(bytes.NewReader(every), 250)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for d := '0'; d <= '9'; d++ {
+			if n := strings.Count(code, string(d)); n != 25 {
+				t.Errorf("digit %c comes %d times of 250", d, n)
+			}
+		}
+	})
+	t.Run("no randomness, no code", func(t *testing.T) {
+		if code, err := otp.NewCode(iotest.ErrReader(errors.New("broken")), 6); err == nil {
+			t.Errorf("code %q", code)
+		}
+	})
+}
+
+func TestNormalizeCode(t *testing.T) {
+	for typed, want := range map[string]string{
+		"123456": "123456", " 123 456 ": "123456", "123-456": "123456", "１２３４５６": "123456", "12345678-90": "1234567890",
+		"": "", "12345": "", "12345678901": "", "12345a": "", "١٢٣٤٥٦": "", "१२३४५६": "", "123.456": "", "𝟏𝟐𝟑𝟒𝟓𝟔": "", "+12345": "",
+	} {
+		if got, ok := otp.NormalizeCode(typed); ok != (want != "") || ok && got != want {
+			t.Errorf("%q is read as %q, %v", typed, got, ok)
+		}
+	}
+}
+
+func FuzzNormalizeCode(f *testing.F) {
+	f.Add("482 913")
+	f.Add("１２３４５６")
+	f.Fuzz(func(t *testing.T, typed string) {
+		code, ok := otp.NormalizeCode(typed)
+		if !ok {
+			return
+		}
+		if strings.Trim(code, "0123456789") != "" || len(code) < 6 || len(code) > 10 {
+			t.Errorf("%q became %q", typed, code)
+		}
+		if again, ok := otp.NormalizeCode(code); !ok || again != code {
+			t.Errorf("%q is read as %q", code, again)
+		}
+	})
+}
+
+func ring(t rapid.TB) *otp.Keyring {
+	r, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestKeyring(t *testing.T) {
+	r := ring(t)
+	seal := func(session string, c otp.Contents) []byte {
+		box, err := r.Seal(session, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return box
+	}
+	t.Run("I2: what is sealed for one session opens for no other", func(t *testing.T) {
+		if _, err := r.Open("0", "b", seal("a", otp.Contents{Code: "123456"})); err == nil {
+			t.Error("it opened")
+		}
+	})
+	t.Run("I2: a changed byte is noticed", func(t *testing.T) {
+		box := seal("a", otp.Contents{Code: "123456"})
+		box[len(box)/2] ^= 1
+		if _, err := r.Open("0", "a", box); err == nil {
+			t.Error("it opened")
+		}
+	})
+	t.Run("I6: whatever is sealed has one size", func(t *testing.T) {
+		small := seal("a", otp.Contents{Code: "123456", Channel: otp.Email, Email: "a@b.de"})
+		long := strings.Repeat("&", 64) + "@" + strings.Repeat("d.", 94) + "d"
+		large := seal("a", otp.Contents{Code: "1234567890", Channel: otp.Email, Email: long, Phone: "+123456789012345", Locale: "gsw"})
+		if len(small) != len(large) {
+			t.Errorf("%d and %d bytes", len(small), len(large))
+		}
+	})
+	t.Run("I2: digests differ by session, code and key", func(t *testing.T) {
+		other, err := otp.ParseKeyring([]byte(`{"index":"abcdef0123456789abcdef0123456789"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, k := range []*otp.Keyring{r, other} {
+			for _, in := range [][2]string{{"a", "123456"}, {"b", "123456"}, {"a", "123457"}} {
+				d, err := k.Digest("0", in[0], in[1])
+				if err != nil || seen[d] || len(d) != len(otp.DecoyDigest()) {
+					t.Errorf("digest %q of %v, %v", d, in, err)
+				}
+				seen[d] = true
+			}
+		}
+	})
+	t.Run("a subject is one mailbox and one purpose", func(t *testing.T) {
+		if r.Subject(otp.Login, "ada@example.com") != r.Subject(otp.Login, "ada+shop@example.com") {
+			t.Error("a tag makes another subject")
+		}
+		if r.Subject(otp.Login, "ada@example.com") == r.Subject(otp.Reset, "ada@example.com") {
+			t.Error("two purposes share a subject")
+		}
+	})
+}
+
+func TestKeyringRotation(t *testing.T) {
+	const index = `"index":"0123456789abcdef0123456789abcdef"`
+	const one = `{"kid":"1","secret":"11111111111111111111111111111111"}`
+	const two = `{"kid":"2","secret":"22222222222222222222222222222222"}`
+	parse := func(doc string) *otp.Keyring {
+		r, err := otp.ParseKeyring([]byte(doc))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	fresh, once, twice := parse("{"+index+"}"), parse("{"+index+`,"current":`+one+"}"), parse("{"+index+`,"current":`+two+`,"previous":`+one+"}")
+	t.Run("a live code survives one rotation, and its key is gone after two", func(t *testing.T) {
+		box, err := fresh.Seal("s", otp.Contents{Code: "123456"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := once.Open("0", "s", box); err != nil || c.Code != "123456" {
+			t.Errorf("after one: %v", err)
+		}
+		if _, err := twice.Open("0", "s", box); !errors.Is(err, otp.ErrUnknownKey) {
+			t.Errorf("after two: %v", err)
+		}
+		if before, err := fresh.Digest("0", "s", "123456"); err != nil {
+			t.Error(err)
+		} else if after, err := once.Digest("0", "s", "123456"); err != nil || after != before {
+			t.Error("the digest changed")
+		}
+	})
+	t.Run("subjects never change", func(t *testing.T) {
+		if fresh.Subject(otp.Login, "a@b.de") != twice.Subject(otp.Login, "a@b.de") {
+			t.Error("a lock was forgotten")
+		}
+	})
+	for _, bad := range []string{"", "{}", "[]", `{"index":"short"}`, "{" + index + `,"current":{"kid":"1","secret":"short"}}`,
+		"{" + index + `,"current":{"secret":"11111111111111111111111111111111"}}`} {
+		if _, err := otp.ParseKeyring([]byte(bad)); err == nil || strings.Contains(err.Error(), "short") {
+			t.Errorf("%q: error %v", bad, err)
+		}
+	}
+}
+
+func TestSealIsReadBack(t *testing.T) {
+	r := ring(t)
+	rapid.Check(t, func(t *rapid.T) {
+		want := otp.Contents{
+			Code: rapid.StringMatching(`[0-9]{6,10}`).Draw(t, "code"), Channel: otp.Email,
+			Email: rapid.StringMatching(`[a-z!#$%&'*+/=?^_{|}~-]{1,64}@[a-z]{1,60}\.[a-z]{2,6}`).Draw(t, "email"),
+		}
+		id := rapid.String().Draw(t, "id")
+		box, err := r.Seal(id, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := r.Open("0", id, box); err != nil || got != want {
+			t.Fatalf("%+v became %+v, %v", want, got, err)
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/shared/otp"
+)
+
+// guess takes one try as a request of its own.
+func (f fixture) guess(at time.Time) (remaining int, err error) {
+	guesses++
+	return f.limits.Reserve(ctx, session("s"), fmt.Sprint("guess", guesses), at)
+}
+
+var guesses int
+
+func lockedFor(t *testing.T, err error) time.Duration {
+	t.Helper()
+	var locked *otp.LockedError
+	if !errors.As(err, &locked) {
+		t.Fatalf("error %v, want a lock", err)
+	}
+	return locked.RetryAfter
+}
+
+func TestReserve(t *testing.T) {
+	t.Run("I4: of 300 guesses at once 5 are let through", func(t *testing.T) {
+		f := newFixture(t)
+		var let atomic.Int32
+		var wait sync.WaitGroup
+		for i := range 300 {
+			wait.Go(func() {
+				var locked *otp.LockedError
+				switch _, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(i), t0); {
+				case err == nil:
+					let.Add(1)
+				case !errors.As(err, &locked):
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		if let.Load() != 5 {
+			t.Errorf("%d were let through", let.Load())
+		}
+	})
+	t.Run("tries count down to 0, then the lock grows up to an hour", func(t *testing.T) {
+		f, at := newFixture(t), t0
+		for _, lock := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, time.Hour} {
+			for want := 4; want >= 0; want-- {
+				if got, err := f.guess(at); err != nil || got != want {
+					t.Fatalf("%d remain (%v), want %d", got, err, want)
+				}
+			}
+			_, err := f.guess(at)
+			if got := lockedFor(t, err); got != lock {
+				t.Fatalf("locked for %v, want %v", got, lock)
+			}
+			if got, err := f.limits.Locked(ctx, "subject", at.Add(time.Minute)); err != nil || got != lock-time.Minute {
+				t.Fatalf("Locked says %v (%v)", got, err)
+			}
+			at = at.Add(lock)
+		}
+	})
+	t.Run("at 100 in a row the subject closes for a day", func(t *testing.T) {
+		f, at := newFixture(t), t0
+		for let := 0; let < 100; {
+			if _, err := f.guess(at); err == nil {
+				let++
+				continue
+			} else {
+				at = at.Add(lockedFor(t, err))
+			}
+		}
+		_, err := f.guess(at)
+		if got := lockedFor(t, err); got != 24*time.Hour {
+			t.Errorf("locked for %v", got)
+		}
+	})
+	t.Run("of many at once after a lock no more than 5 are let through", func(t *testing.T) {
+		f := newFixture(t)
+		for range 5 {
+			_, err := f.guess(t0)
+			must(t, err)
+		}
+		var let atomic.Int32
+		var wait sync.WaitGroup
+		for i := range 60 {
+			wait.Go(func() {
+				if _, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("after", i), t0.Add(time.Hour)); err == nil {
+					let.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		if let.Load() != 5 {
+			t.Errorf("%d were let through", let.Load())
+		}
+	})
+	t.Run("a request that comes twice takes one try", func(t *testing.T) {
+		f := newFixture(t)
+		for range 3 {
+			if got, err := f.limits.Reserve(ctx, session("s"), "same", t0); err != nil || got != 4 {
+				t.Fatalf("%d remain, %v", got, err)
+			}
+		}
+	})
+	t.Run("a success forgets the tries, and clearing twice makes no item", func(t *testing.T) {
+		f := newFixture(t)
+		_, err := f.guess(t0)
+		must(t, err)
+		must(t, f.limits.Clear(ctx, "subject"))
+		must(t, f.limits.Clear(ctx, "subject"))
+		must(t, f.limits.Clear(ctx, "stranger"))
+		if item := f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text("stranger")}); item != nil {
+			t.Errorf("an item without TTL was made: %v", item)
+		}
+		if got, err := f.guess(t0); err != nil || got != 4 {
+			t.Errorf("%d remain, %v", got, err)
+		}
+	})
+	t.Run("tries are forgotten after 30 days though the table still has them", func(t *testing.T) {
+		f := newFixture(t)
+		for range 5 {
+			_, err := f.guess(t0)
+			must(t, err)
+		}
+		later := t0.Add(otp.TriesLifetime)
+		if wait, err := f.limits.Locked(ctx, "subject", later); wait != 0 || err != nil {
+			t.Errorf("locked for %v, %v", wait, err)
+		}
+		if got, err := f.guess(later); err != nil || got != 4 {
+			t.Errorf("%d remain, %v", got, err)
+		}
+	})
+}
+
+func TestEndSessions(t *testing.T) {
+	f := newFixture(t)
+	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
+	t.Run("an older session is over and takes no try", func(t *testing.T) {
+		_, err := f.guess(t0)
+		wantErr(t, err, otp.ErrCodeExpired)
+	})
+	t.Run("a session made at that moment or later goes on, with all its tries", func(t *testing.T) {
+		s := session("s")
+		s.CreatedAt = t0.Add(time.Millisecond)
+		if got, err := f.limits.Reserve(ctx, s, "r", t0); err != nil || got != 4 {
+			t.Errorf("%d remain, %v", got, err)
+		}
+	})
+}

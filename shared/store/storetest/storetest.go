@@ -1,0 +1,156 @@
+// Package storetest gives tests a real DynamoDB engine: the one that STREAMOTP_DYNAMODB names (DynamoDB Local, moto), or
+// else the development stack's own, started once for the test process. A missing engine fails the test.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/uuid"
+
+	"streamotp/shared/config"
+)
+
+// Tables are the tables of one test, empty and with names of their own.
+type Tables struct {
+	DB                   *dynamodb.Client
+	Config               aws.Config
+	Codes, Limits, Users string
+}
+
+// New makes the three tables as the template does.
+func New(t testing.TB) Tables {
+	t.Helper()
+	endpoint, err := engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": endpoint,
+	} {
+		t.Setenv(name, value)
+	}
+	var env config.Env
+	cfg := env.AWS()
+	suffix := uuid.NewString()[:8]
+	tables := Tables{
+		DB: dynamodb.NewFromConfig(cfg), Config: cfg,
+		Codes: "codes-" + suffix, Limits: "limits-" + suffix, Users: "users-" + suffix,
+	}
+	tables.create(t, tables.Codes, "sessionId", "code")
+	tables.create(t, tables.Limits, "key", "")
+	tables.create(t, tables.Users, "email", "")
+	return tables
+}
+
+func (tables Tables) create(t testing.TB, name, hash, sort string) {
+	t.Helper()
+	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
+	for key, kind := range map[string]types.KeyType{hash: types.KeyTypeHash, sort: types.KeyTypeRange} {
+		if key == "" {
+			continue
+		}
+		element := types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind}
+		in.AttributeDefinitions = append(in.AttributeDefinitions,
+			types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
+		if kind == types.KeyTypeHash {
+			in.KeySchema = append([]types.KeySchemaElement{element}, in.KeySchema...)
+			continue
+		}
+		in.KeySchema = append(in.KeySchema, element)
+	}
+	if _, err := tables.DB.CreateTable(context.Background(), in); err != nil {
+		t.Fatalf("create table %s: %v", name, err)
+	}
+}
+
+// Item reads a raw item, nil where there is none.
+func (tables Tables) Item(t testing.TB, table string, key map[string]types.AttributeValue) map[string]types.AttributeValue {
+	t.Helper()
+	out, err := tables.DB.GetItem(context.Background(), &dynamodb.GetItemInput{
+		TableName: &table, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Item
+}
+
+// engine returns the endpoint of the engine, starting it on the first call.
+var engine = sync.OnceValues(func() (string, error) {
+	if endpoint := os.Getenv("STREAMOTP_DYNAMODB"); endpoint != "" {
+		return endpoint, nil
+	}
+	root, err := repository()
+	if err != nil {
+		return "", err
+	}
+	programs, _ := filepath.Glob(filepath.Join(root, "local/engine/node_modules/@dynoxide/*/dynoxide"))
+	if len(programs) == 0 {
+		return "", errors.New("the DynamoDB engine is missing: run `npm ci` in local/engine, or `make test`, which does")
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return "", err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	cmd := exec.Command(programs[0], "--host", "127.0.0.1", "--port", port)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it ends with the tests, however they end
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // Pdeathsig comes when the thread that started the process ends
+		started <- cmd.Start()
+		select {}
+	}()
+	if err := <-started; err != nil {
+		return "", err
+	}
+	return "http://" + address, await(address)
+})
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+func await(address string) error {
+	var err error
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		var conn net.Conn
+		if conn, err = net.Dial("tcp", address); err == nil {
+			return conn.Close()
+		}
+	}
+	return fmt.Errorf("the engine does not answer: %w", err)
+}
+
+// repository is the folder of go.work.
+func repository() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("go.work is not above this folder")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
