@@ -1,0 +1,185 @@
+// Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS: DynamoDB and its streams
+// forwarded to an engine; SES v2, SNS, Secrets Manager and CloudFormation as far as StreamOTP uses them.
+//
+// It promises: (A1) an action or option that it does not imitate is an error in the service's own shape; (A2) every
+// call of a function is recorded, the failed ones too; (A3) a message is recorded once its call was accepted, and only
+// then; (A4) an injected fault looks to an SDK as the real one does.
+package aws
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"streamotp/local/dynamo"
+)
+
+// Endpoint answers AWS calls. Its fields may not change once it serves.
+type Endpoint struct {
+	Engine   *dynamo.Client
+	Tables   map[string]string                      // physical name to logical id
+	Secrets  *Secrets                               //
+	MailSets []string                               // SES configuration sets that exist
+	Stack    func() Stack                           // for CloudFormation
+	Who      func(key string) (Caller, bool)        // the function's process that has this access key id
+	Message  func(Message)                          // a provider accepted a message
+	Recorded func(Call)                             // told of every call of a function; may be nil
+	Wrote    func(caller Caller, w []Write)         // told of every write that went through
+	Skipped  func(action string)                    // told of a setting the engine lacks
+	Keys     func(table string) (keyNames []string) // key attributes of a table, by physical name
+
+	calls  calls
+	faults faults
+}
+
+// Caller is a function's process; the zero value stands for anybody else.
+type Caller struct {
+	Function string
+	Process  int
+}
+
+// Message is what a provider accepted.
+type Message struct {
+	ID      string `json:"id"`
+	Channel string `json:"channel"` // email or sms
+	To      string `json:"to"`
+	From    string `json:"from"`
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
+	HTML    string `json:"html"`
+	SentAt  string `json:"sentAt"` // RFC 3339
+	Caller  Caller `json:"-"`
+}
+
+// maxRequest is over every limit of the actions imitated here; DynamoDB's, the largest, is 16 MB.
+const maxRequest = 17 << 20
+
+// request is a call being answered.
+type request struct {
+	service, action string
+	caller          Caller
+	header          http.Header
+	body            []byte
+	form            map[string]string // of a query protocol's call
+}
+
+// reply is an answer in the service's own protocol.
+type reply struct {
+	status int
+	header map[string]string
+	body   []byte
+	units  float64 // consumed capacity
+}
+
+// ServeHTTP answers one AWS call.
+func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		return
+	}
+	q, refusal := e.identify(r, body)
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	res := e.answer(r.Context(), q)
+	if q.caller.Function != "" {
+		e.record(q, res, begin)
+	}
+	if res == nil { // the answer is lost, or nobody is there to get it
+		drop(w)
+		return
+	}
+	res.write(w)
+}
+
+// answer does the call, with the faults that are set for it; nil stands for a lost answer.
+func (e *Endpoint) answer(ctx context.Context, q *request) *reply {
+	f := e.faults.take(q.service, q.action, q.caller.Function)
+	if f.latency > 0 && !wait(ctx, f.latency) {
+		return nil // the caller gave up before the provider accepted: nothing happened
+	}
+	if f.fault.Error != "" {
+		res := q.fail(f.fault.Error, f.fault.message(), f.fault.Reasons...)
+		if f.drop {
+			return nil
+		}
+		return res
+	}
+	res := e.do(ctx, q)
+	if f.drop {
+		return nil
+	}
+	return res
+}
+
+func (e *Endpoint) do(ctx context.Context, q *request) *reply {
+	switch q.service {
+	case "dynamodb", "streams":
+		return e.forward(ctx, q)
+	case "ses":
+		return e.sendEmail(q)
+	case "sns":
+		return e.publish(q)
+	case "secretsmanager":
+		return e.Secrets.do(q)
+	case "cloudformation":
+		return e.describeStacks(q)
+	}
+	return q.fail("UnknownOperationException", "the development stack does not imitate this service")
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// drop closes the connection without an answer.
+func drop(w http.ResponseWriter) {
+	if h, ok := w.(http.Hijacker); ok {
+		if c, _, err := h.Hijack(); err == nil {
+			_ = c.Close()
+		}
+	}
+}
+
+func (res *reply) write(w http.ResponseWriter) {
+	for k, v := range res.header {
+		w.Header().Set(k, v)
+	}
+	w.Header().Set("X-Amzn-Requestid", newID())
+	w.WriteHeader(res.status)
+	_, _ = w.Write(res.body)
+}
+
+// identify says which service and action is called, and by whom. An unsigned request is refused; a signature is not
+// checked, for there is nothing to protect.
+func (e *Endpoint) identify(r *http.Request, body []byte) (*request, *reply) {
+	q := &request{header: r.Header, body: body}
+	credential := ""
+	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(rest, ",")
+	}
+	scope := strings.Split(credential, "/") // key/date/region/service/aws4_request
+	if len(scope) != 5 || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
+		q.service = protocolOf(r)
+		return nil, q.fail("MissingAuthenticationToken", "Request is missing Authentication Token")
+	}
+	q.caller, _ = e.Who(scope[0])
+	q.service = scope[3]
+	q.locate(r)
+	if q.action == "" {
+		return nil, q.fail("UnknownOperationException", fmt.Sprintf("the development stack does not imitate %s %s of %s", r.Method, r.URL.Path, q.service))
+	}
+	return q, nil
+}

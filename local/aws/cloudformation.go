@@ -1,0 +1,42 @@
+package aws
+
+import "encoding/xml"
+
+// Stack is what DescribeStacks tells.
+type Stack struct {
+	Name, ID string
+	Outputs  []Output
+}
+
+// Output is a stack output.
+type Output struct {
+	OutputKey, OutputValue string
+	Description            string `xml:",omitempty"`
+}
+
+// describeStacks is CloudFormation's DescribeStacks for the one stack there is.
+func (e *Endpoint) describeStacks(q *request) *reply {
+	s := e.Stack()
+	if q.action != "DescribeStacks" {
+		return q.fail("InvalidAction", "The development stack imitates DescribeStacks only, not "+q.action+".")
+	}
+	if n := q.form["StackName"]; n != "" && n != s.Name && n != s.ID {
+		return q.fail("ValidationError", "Stack with id "+n+" does not exist")
+	}
+	type member struct {
+		StackName, StackId, StackStatus, CreationTime string
+		Outputs                                       []Output `xml:"Outputs>member"`
+	}
+	body, err := xml.Marshal(struct {
+		XMLName xml.Name `xml:"DescribeStacksResponse"`
+		XMLNS   string   `xml:"xmlns,attr"`
+		Stacks  []member `xml:"DescribeStacksResult>Stacks>member"`
+	}{
+		XMLNS:  xmlns["cloudformation"],
+		Stacks: []member{{s.Name, s.ID, "CREATE_COMPLETE", "2026-01-01T00:00:00Z", s.Outputs}},
+	})
+	if err != nil {
+		panic(err) // only text
+	}
+	return &reply{status: 200, header: q.contentType(), body: body}
+}

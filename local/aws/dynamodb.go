@@ -1,0 +1,168 @@
+package aws
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+
+	"streamotp/local/dynamo"
+)
+
+// metered are the actions that report their consumed capacity when asked to.
+var metered = []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
+	"TransactGetItems", "TransactWriteItems"}
+
+// skippable are settings of a table that an engine may lack and that change nothing here.
+var skippable = []string{"UpdateContinuousBackups", "UpdateTimeToLive", "TagResource"}
+
+// forward passes a call on to the engine, and has every metered one report its consumed capacity for the record.
+func (e *Endpoint) forward(ctx context.Context, q *request) *reply {
+	prefix := dynamo.Tables
+	if q.service == "streams" {
+		prefix = dynamo.Streams
+	}
+	body, asked := q.body, true
+	if slices.Contains(metered, q.action) {
+		body, asked = withCapacity(q.body)
+	}
+	status, answer, err := e.Engine.Send(ctx, prefix+q.action, body)
+	if err != nil {
+		return q.fail("InternalServerError", "the DynamoDB engine does not answer: "+err.Error())
+	}
+	res := &reply{status: status, header: q.contentType(), body: answer}
+	switch {
+	case status == http.StatusOK:
+		res.units, res.body = capacity(answer, asked)
+		e.noteWrites(q)
+	case slices.Contains(skippable, q.action) && dynamo.ParseError(answer).Code == "UnknownOperationException":
+		e.Skipped(q.action)
+		return q.ok(struct{}{})
+	}
+	return res
+}
+
+// withCapacity asks for the consumed capacity; true if the caller asked for it already.
+func withCapacity(body []byte) ([]byte, bool) {
+	var in map[string]json.RawMessage
+	if json.Unmarshal(body, &in) != nil || in == nil {
+		return body, true // the engine will say what is wrong with it
+	}
+	if level := string(in["ReturnConsumedCapacity"]); level != "" && level != `"NONE"` {
+		return body, true
+	}
+	in["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
+	out, err := json.Marshal(in)
+	if err != nil {
+		return body, true
+	}
+	return out, false
+}
+
+// capacity adds up the units of an answer, and takes them out of it if the caller had not asked for them.
+func capacity(answer []byte, asked bool) (float64, []byte) {
+	var out map[string]json.RawMessage
+	if json.Unmarshal(answer, &out) != nil || out["ConsumedCapacity"] == nil {
+		return 0, answer
+	}
+	type consumed struct{ CapacityUnits float64 }
+	var one consumed
+	var many []consumed
+	if json.Unmarshal(out["ConsumedCapacity"], &one) == nil {
+		many = []consumed{one}
+	} else {
+		_ = json.Unmarshal(out["ConsumedCapacity"], &many)
+	}
+	units := 0.0
+	for _, c := range many {
+		units += c.CapacityUnits
+	}
+	if !asked {
+		delete(out, "ConsumedCapacity")
+		if body, err := json.Marshal(out); err == nil {
+			answer = body
+		}
+	}
+	return units, answer
+}
+
+// target is where a call of DynamoDB reads or writes.
+type target struct {
+	TableName      string
+	Item, Key      map[string]json.RawMessage
+	ConsistentRead bool
+}
+
+// targets are those of a call: one for most, one an item for transactions, one a table for batches.
+func targets(q *request) []target {
+	var in struct {
+		target
+		TransactItems []map[string]target
+		RequestItems  map[string]json.RawMessage
+	}
+	if json.Unmarshal(q.body, &in) != nil {
+		return nil
+	}
+	var out []target
+	if in.TableName != "" {
+		out = append(out, in.target)
+	}
+	for _, item := range in.TransactItems {
+		for _, t := range item {
+			out = append(out, t)
+		}
+	}
+	for name, item := range in.RequestItems {
+		t := target{TableName: name}
+		_ = json.Unmarshal(item, &t) // BatchGetItem's has ConsistentRead, BatchWriteItem's is a list
+		t.TableName = name
+		out = append(out, t)
+	}
+	return out
+}
+
+// tablesOf gives the logical ids of the tables of a call, and whether a consistent read was asked for.
+func (e *Endpoint) tablesOf(q *request) (string, bool) {
+	var ids []string
+	consistent := false
+	for _, t := range targets(q) {
+		name := t.TableName
+		if i := strings.LastIndex(name, "/"); i >= 0 { // a table's ARN stands for its name
+			name = name[i+1:]
+		}
+		if id := e.Tables[name]; id != "" {
+			name = id
+		}
+		ids = append(ids, name)
+		consistent = consistent || t.ConsistentRead
+	}
+	slices.Sort(ids)
+	return strings.Join(slices.Compact(ids), ","), consistent
+}
+
+// Write is an item that was written, by its table's physical name and its key.
+type Write struct {
+	Table string
+	Key   map[string]json.RawMessage
+}
+
+func (e *Endpoint) noteWrites(q *request) {
+	switch q.action {
+	case "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems":
+	default:
+		return
+	}
+	var writes []Write
+	for _, t := range targets(q) {
+		w := Write{Table: t.TableName, Key: t.Key}
+		if t.Item != nil {
+			w.Key = map[string]json.RawMessage{}
+			for _, k := range e.Keys(t.TableName) {
+				w.Key[k] = t.Item[k]
+			}
+		}
+		writes = append(writes, w)
+	}
+	e.Wrote(q.caller, writes)
+}

@@ -1,0 +1,145 @@
+package aws
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// errorNames are the errors that a service's imitated actions have, with the HTTP status each comes with, beside the
+// common ones below. The names are the codes on the wire; SNS's SDK calls Throttled ThrottledException.
+var errorNames = map[string]map[string]int{
+	"dynamodb": {
+		"ConditionalCheckFailedException":          400,
+		"IdempotentParameterMismatchException":     400,
+		"InternalServerError":                      500,
+		"ItemCollectionSizeLimitExceededException": 400,
+		"LimitExceededException":                   400,
+		"ProvisionedThroughputExceededException":   400,
+		"ReplicatedWriteConflictException":         400,
+		"RequestLimitExceeded":                     400,
+		"ResourceInUseException":                   400,
+		"ResourceNotFoundException":                400,
+		"TransactionCanceledException":             400,
+		"TransactionConflictException":             400,
+		"TransactionInProgressException":           400,
+		"ThrottlingException":                      400,
+		"ValidationException":                      400,
+		"ExpiredIteratorException":                 400,
+		"TrimmedDataAccessException":               400,
+		"DuplicateItemException":                   400,
+	},
+	"ses": {
+		"AccountSuspendedException":          400,
+		"BadRequestException":                400,
+		"InternalServiceErrorException":      500,
+		"LimitExceededException":             400,
+		"MailFromDomainNotVerifiedException": 400,
+		"MessageRejected":                    400,
+		"NotFoundException":                  404,
+		"SendingPausedException":             400,
+		"TooManyRequestsException":           429,
+	},
+	"sns": {
+		"AuthorizationError":          403,
+		"EndpointDisabled":            400,
+		"InternalError":               500,
+		"InvalidParameter":            400,
+		"InvalidSecurity":             403,
+		"KMSAccessDenied":             400,
+		"KMSDisabled":                 400,
+		"KMSInvalidState":             400,
+		"KMSNotFound":                 400,
+		"KMSOptInRequired":            403,
+		"KMSThrottling":               400,
+		"NotFound":                    404,
+		"OptedOut":                    400,
+		"ParameterValueInvalid":       400,
+		"PlatformApplicationDisabled": 400,
+		"Throttled":                   429,
+		"UserError":                   400,
+		"ValidationException":         400,
+	},
+	"secretsmanager": {
+		"DecryptionFailure":         400,
+		"EncryptionFailure":         400,
+		"InternalServiceError":      500,
+		"InvalidParameterException": 400,
+		"InvalidRequestException":   400,
+		"LimitExceededException":    400,
+		"ResourceExistsException":   400,
+		"ResourceNotFoundException": 400,
+	},
+	"cloudformation": {},
+}
+
+// commonErrors may come from any service; 0 means 403 in the rest and query protocols, 400 in JSON.
+var commonErrors = map[string]int{
+	"AccessDenied":                        0,
+	"AccessDeniedException":               0,
+	"ExpiredToken":                        0,
+	"ExpiredTokenException":               0,
+	"IncompleteSignatureException":        0,
+	"InvalidClientTokenId":                0,
+	"InvalidSignatureException":           0,
+	"MissingAuthenticationToken":          0,
+	"SignatureDoesNotMatch":               0,
+	"UnrecognizedClientException":         0,
+	"InternalFailure":                     500,
+	"ServiceUnavailable":                  503,
+	"ServiceUnavailableException":         503,
+	"Throttling":                          400,
+	"ThrottlingException":                 400,
+	"RequestTimeout":                      408,
+	"UnknownOperationException":           400,
+	"InvalidAction":                       400,
+	"ValidationError":                     400,
+	"SerializationException":              400,
+	"RequestEntityTooLarge":               413,
+	"RequestLimitExceeded":                400,
+	"OptInRequired":                       403,
+	"InternalServerErrorException":        500,
+	"RequestExpired":                      400,
+	"MissingAuthenticationTokenException": 0,
+}
+
+// wireCode is the code on the wire of an error that may be given by its SDK's name; false if there is no such error.
+func wireCode(service, name string) (string, bool) {
+	if service == "sns" {
+		if code := strings.TrimSuffix(name, "Exception"); errorNames[service][code] != 0 {
+			name = code
+		}
+	}
+	_, own := errorNames[service][name]
+	_, common := commonErrors[name]
+	return name, own || common
+}
+
+func statusOf(service, code string) int {
+	if service == "streams" {
+		service = "dynamodb"
+	}
+	if s := errorNames[service][code]; s != 0 {
+		return s
+	}
+	if s := commonErrors[code]; s != 0 {
+		return s
+	}
+	if protocols[service] == jsonProtocol {
+		return http.StatusBadRequest
+	}
+	return http.StatusForbidden
+}
+
+// errorsOf lists a service's errors, for the refusal of a fault with another.
+func errorsOf(service string) string {
+	var names []string
+	for n := range errorNames[service] {
+		names = append(names, n)
+	}
+	for n := range commonErrors {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return strings.Join(slices.Compact(names), ", ")
+}

@@ -1,0 +1,203 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Fault is what a test wants to happen to the next calls of an action.
+type Fault struct {
+	Service      string   `json:"service"`
+	Action       string   `json:"action"`
+	Function     string   `json:"function,omitempty"` // logical id of the caller; empty matches every caller
+	Error        string   `json:"error,omitempty"`    // the call is not done and fails so
+	Reasons      []string `json:"reasons,omitempty"`  // of a TransactionCanceledException, one an item
+	Message      string   `json:"message,omitempty"`
+	LatencyMs    int      `json:"latencyMs,omitempty"`    // spent before the provider accepts
+	DropResponse bool     `json:"dropResponse,omitempty"` // the call is done, its answer lost
+	Count        *int     `json:"count,omitempty"`        // calls; absent: until cleared
+}
+
+// check says what is wrong with a fault, in words for the test that posted it.
+func (f *Fault) check() error {
+	if _, ok := errorNames[f.Service]; !ok {
+		return fmt.Errorf("service must be dynamodb, ses, sns, secretsmanager or cloudformation, not %q", f.Service)
+	}
+	if known := actions[f.Service]; !slices.Contains(known, f.Action) {
+		return fmt.Errorf("action must be one of %v, not %q", known, f.Action)
+	}
+	if f.Error == "" && f.LatencyMs == 0 && !f.DropResponse {
+		return fmt.Errorf("a fault needs error, latencyMs or dropResponse")
+	}
+	if f.LatencyMs < 0 || f.Count != nil && *f.Count < 1 {
+		return fmt.Errorf("latencyMs must not be negative, count must be at least 1")
+	}
+	if f.Error != "" {
+		code, ok := wireCode(f.Service, f.Error)
+		if !ok {
+			return fmt.Errorf("%s has no error %q; it has %s", f.Service, f.Error, errorsOf(f.Service))
+		}
+		f.Error = code
+	}
+	return f.checkReasons()
+}
+
+func (f *Fault) checkReasons() error {
+	if (f.Error == "TransactionCanceledException") != (len(f.Reasons) > 0) {
+		return fmt.Errorf("reasons must be given with TransactionCanceledException, and only with it")
+	}
+	known := []string{"None", "ConditionalCheckFailed", "ItemCollectionSizeLimitExceeded", "TransactionConflict",
+		"ProvisionedThroughputExceeded", "ThrottlingError", "ValidationError", "DuplicateItem"}
+	for _, r := range f.Reasons {
+		if !slices.Contains(known, r) {
+			return fmt.Errorf("reasons must be of %v, not %q", known, r)
+		}
+	}
+	return nil
+}
+
+func (f Fault) message() string {
+	if f.Message != "" {
+		return f.Message
+	}
+	return "injected by the development stack"
+}
+
+// actions are those that a fault may name.
+var actions = map[string][]string{
+	"dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
+		"TransactGetItems", "TransactWriteItems", "DescribeTable", "ListTables", "CreateTable", "DeleteTable",
+		"UpdateTimeToLive", "DescribeTimeToLive", "ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"},
+	"ses":            {"SendEmail"},
+	"sns":            {"Publish"},
+	"secretsmanager": {"GetSecretValue", "PutSecretValue", "DescribeSecret"},
+	"cloudformation": {"DescribeStacks"},
+}
+
+type faults struct {
+	mu  sync.Mutex
+	set []*Fault
+}
+
+// AddFault sets a fault, given as JSON; what is wrong with it is the test's mistake.
+func (e *Endpoint) AddFault(body []byte) error {
+	var f Fault
+	if err := strict(body, &f); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	e.faults.mu.Lock()
+	defer e.faults.mu.Unlock()
+	e.faults.set = append(e.faults.set, &f)
+	return nil
+}
+
+// ClearFaults forgets all faults.
+func (e *Endpoint) ClearFaults() {
+	e.faults.mu.Lock()
+	defer e.faults.mu.Unlock()
+	e.faults.set = nil
+}
+
+// taken is the sum of the faults that one call gets.
+type taken struct {
+	fault   Fault // the one with the error, if any
+	latency time.Duration
+	drop    bool
+}
+
+// take gives a call its faults: latencies add up; of several errors the one set first comes first, the others wait.
+func (f *faults) take(service, action, function string) taken {
+	if service == "streams" {
+		service = "dynamodb"
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var t taken
+	for _, x := range f.set {
+		other := x.Service != service || x.Action != action || x.Function != "" && x.Function != function
+		if other || x.Error != "" && t.fault.Error != "" {
+			continue
+		}
+		if x.Error != "" {
+			t.fault = *x
+		}
+		t.latency += time.Duration(x.LatencyMs) * time.Millisecond
+		t.drop = t.drop || x.DropResponse
+		if x.Count != nil {
+			*x.Count--
+		}
+	}
+	f.set = slices.DeleteFunc(f.set, func(x *Fault) bool { return x.Count != nil && *x.Count == 0 })
+	return t
+}
+
+// calls is the record of what functions called.
+type calls struct {
+	mu   sync.Mutex
+	list []Call
+}
+
+// Call is one AWS call of a function.
+type Call struct {
+	Function   string  `json:"function"`
+	Service    string  `json:"service"`
+	Action     string  `json:"action"`
+	Table      string  `json:"table"`      // logical id; several, of a transaction, with commas between them
+	Consistent bool    `json:"consistent"` // ConsistentRead was asked for
+	Units      float64 `json:"units"`      // consumed capacity; 0 for a failed call
+	Bytes      int     `json:"bytes"`      // length of the request's body
+	Ms         float64 `json:"ms"`         // until the answer was ready, injected latency included
+
+	Process int `json:"-"`
+	Status  int `json:"-"` // 0: no answer was sent
+}
+
+// maxCalls bounds the record of a stack that runs for days; the oldest half goes.
+const maxCalls = 100_000
+
+func (e *Endpoint) record(q *request, res *reply, begin time.Time) {
+	c := Call{Function: q.caller.Function, Process: q.caller.Process, Service: q.name(), Action: q.action,
+		Bytes: len(q.body), Ms: float64(time.Since(begin).Microseconds()) / 1000}
+	if protocols[q.service] == jsonProtocol {
+		c.Table, c.Consistent = e.tablesOf(q)
+	}
+	if res != nil {
+		c.Status, c.Units = res.status, res.units
+	}
+	e.calls.mu.Lock()
+	if len(e.calls.list) >= maxCalls {
+		e.calls.list = slices.Clone(e.calls.list[maxCalls/2:])
+	}
+	e.calls.list = append(e.calls.list, c)
+	e.calls.mu.Unlock()
+	if e.Recorded != nil {
+		e.Recorded(c)
+	}
+}
+
+// Calls gives every recorded call, oldest first, as JSON.
+func (e *Endpoint) Calls() []byte {
+	e.calls.mu.Lock()
+	defer e.calls.mu.Unlock()
+	if e.calls.list == nil {
+		return []byte("[]")
+	}
+	out, err := json.Marshal(e.calls.list)
+	if err != nil {
+		panic(err) // only text and numbers
+	}
+	return out
+}
+
+// ClearCalls empties the record.
+func (e *Endpoint) ClearCalls() {
+	e.calls.mu.Lock()
+	defer e.calls.mu.Unlock()
+	e.calls.list = nil
+}

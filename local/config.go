@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// config is the command line.
+type config struct {
+	Addr       string            // host:port on loopback; port 0 for a free one
+	Template   string            // path of the template
+	Parameters map[string]string // template parameters that differ from their defaults
+	DynamoDB   string            // URL of an engine; empty for the embedded one
+	Data       string            // folder for the tables; empty for memory
+	Out        io.Writer         // the log
+}
+
+// parameters is the flag -parameter.
+type parameters map[string]string
+
+func (p parameters) String() string { return "" }
+
+func (p parameters) Set(s string) error {
+	name, value, ok := strings.Cut(s, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("must be Name=Value, as CodeLength=8")
+	}
+	p[name] = value
+	return nil
+}
+
+// check refuses what could be reached from another machine, and what is no address at all.
+func (c config) check() error {
+	host, _, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return fmt.Errorf("-addr %s: must be host:port, as 127.0.0.1:3000", c.Addr)
+	}
+	if !isLoopback(host) {
+		return fmt.Errorf("-addr %s: must be on loopback, as 127.0.0.1:3000: this is for development and must not be reached from elsewhere", c.Addr)
+	}
+	if u, err := url.Parse(c.DynamoDB); c.DynamoDB != "" && (err != nil || u.Scheme == "" || u.Host == "") {
+		return fmt.Errorf("-dynamodb %s: must be a URL, as http://127.0.0.1:8000", c.DynamoDB)
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// root is the folder of the project: where functions/ and frontend/ are. That is the template's own folder; for a copy
+// of the template elsewhere, the working directory.
+func (c config) root() (string, error) {
+	path, err := filepath.Abs(c.Template)
+	if err != nil {
+		return "", err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range []string{filepath.Dir(path), here} {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+	}
+	return filepath.Dir(path), nil
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"streamotp/local/aws"
+	"streamotp/local/gateway"
+	"streamotp/local/lambda"
+	"streamotp/local/streams"
+)
+
+// console is the log: a block for each request on its way through the system, and one for each batch of a stream,
+// which names the request it comes from.
+type console struct {
+	mu      sync.Mutex
+	out     io.Writer
+	colour  bool
+	running map[int]*trace    // what a process is doing, by its number
+	ended   map[string]*trace // invocations that are not printed yet, by request id
+	written map[string]*trace // who wrote an item, by the item's key
+	order   []string          // keys of written, oldest first
+	lines   []string          // of the functions
+}
+
+// trace is one invocation and what it did.
+type trace struct {
+	function string
+	request  string // "POST /api/generate", once it is known
+	result   lambda.Result
+	calls    []string
+}
+
+// How much the log remembers of a stack that runs for days.
+const (
+	maxWritten = 2_000
+	maxLines   = 50_000
+)
+
+func newConsole(out io.Writer) *console {
+	c := &console{out: out, running: map[int]*trace{}, ended: map[string]*trace{}, written: map[string]*trace{}}
+	if f, ok := out.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
+		info, err := f.Stat()
+		c.colour = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return c
+}
+
+// Colours of the log (ECMA-48 SGR).
+const (
+	bold, dim, red, green, yellow, cyan = "1", "2", "31", "32", "33", "36"
+)
+
+func (c *console) paint(colour, s string) string {
+	if !c.colour {
+		return s
+	}
+	return "\x1b[" + colour + "m" + s + "\x1b[0m"
+}
+
+// line prints one line of the stack's own.
+func (c *console) line(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fmt.Fprintf(c.out, format+"\n", args...)
+}
+
+// welcome tells a newcomer where everything is.
+func (c *console) welcome(s *stack) {
+	var b strings.Builder
+	row := func(name, value string) {
+		fmt.Fprintf(&b, "  %s %s\n", c.paint(bold, fmt.Sprintf("%-10s", name)), value)
+	}
+	b.WriteString("\n")
+	row("Page", c.paint(cyan, s.url+"/"))
+	row("API", c.paint(cyan, s.url+"/"+s.spec.API.Stage))
+	row("Mailbox", c.paint(cyan, s.url+"/_local/"))
+	row("AWS", c.paint(cyan, s.awsURL)+"  (--endpoint-url of the AWS CLI, --endpoint of otpctl)")
+	if _, ok := s.table(usersTable); ok {
+		row("Demo users", "ada@example.com (codes by e-mail), grace@example.com (login codes by SMS to +4915112345678)")
+		row("Password", demoPassword)
+	}
+	b.WriteString("\n  Ctrl-C ends it.\n")
+	c.line("%s", b.String())
+}
+
+// function takes a line that a function wrote.
+func (c *console) function(id, line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.lines) >= maxLines {
+		c.lines = slices.Clone(c.lines[maxLines/2:])
+	}
+	c.lines = append(c.lines, id+"\t"+line)
+	fmt.Fprintln(c.out, c.paint(dim, "         "+id+"  "+line))
+}
+
+func (c *console) functionLines() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b bytes.Buffer
+	for _, l := range c.lines {
+		b.WriteString(l + "\n")
+	}
+	return b.Bytes()
+}
+
+// current is what the process is doing; c.mu is held.
+func (c *console) current(process int) *trace {
+	t := c.running[process]
+	if t == nil {
+		t = &trace{}
+		c.running[process] = t
+	}
+	return t
+}
+
+func (c *console) called(call aws.Call) {
+	text := fmt.Sprintf("%s %s %s", call.Service, call.Action, call.Table)
+	if call.Units > 0 {
+		text += fmt.Sprintf("  %g units", call.Units)
+	}
+	switch {
+	case call.Status == 0:
+		text += "  " + c.paint(red, "no answer")
+	case call.Status >= 300:
+		text += "  " + c.paint(red, fmt.Sprint(call.Status))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.current(call.Process)
+	t.calls = append(t.calls, fmt.Sprintf("%8.1f ms  %s", call.Ms, text))
+}
+
+func (c *console) delivered(m aws.Message) {
+	what := m.Subject
+	if m.Channel == "sms" {
+		what, _, _ = strings.Cut(m.Text, "\n")
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.current(m.Caller.Process)
+	t.calls = append(t.calls, fmt.Sprintf("%11s  %s", "", c.paint(green, "→ "+m.Channel+" to "+m.To+": "+what)))
+}
+
+// wrote remembers who wrote an item, for the batch that the stream makes of it.
+func (c *console) wrote(caller aws.Caller, w aws.Write) {
+	key := itemKey(w.Key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.order) >= maxWritten {
+		delete(c.written, c.order[0])
+		c.order = c.order[1:]
+	}
+	c.order = append(c.order, key)
+	c.written[key] = c.current(caller.Process)
+}
+
+func itemKey(key any) string {
+	data, err := json.Marshal(key) // a map's keys are sorted
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// invoked ends an invocation; its block is printed by exchange or batch.
+func (c *console) invoked(function string, r lambda.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.current(r.Process)
+	delete(c.running, r.Process)
+	t.function, t.result = function, r
+	c.ended[r.RequestID] = t
+}
+
+// exchange prints the block of a request.
+func (c *console) exchange(x gateway.Exchange) {
+	colour := green
+	if x.Status >= 400 {
+		colour = yellow
+	}
+	if x.Status >= 500 {
+		colour = red
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.ended[x.Invocation]
+	delete(c.ended, x.Invocation)
+	head := fmt.Sprintf("%s %s %s %s", c.paint(bold, x.Method+" "+x.Path), c.paint(colour, fmt.Sprint(x.Status)), x.Function, milliseconds(x.Took))
+	if t != nil {
+		t.request = x.Method + " " + x.Path
+	}
+	c.block(head, t)
+}
+
+// batch prints the block of an invocation by a stream.
+func (c *console) batch(table string, b streams.Batch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.ended[b.Invocation]
+	delete(c.ended, b.Invocation)
+	from := map[string]bool{}
+	for _, k := range b.Keys {
+		var key map[string]json.RawMessage
+		if json.Unmarshal(k, &key) == nil {
+			if w := c.written[itemKey(key)]; w != nil && w.request != "" {
+				from[w.request] = true
+			}
+		}
+	}
+	function := ""
+	if t != nil {
+		function = t.function
+	}
+	head := fmt.Sprintf("%s %s %d records %s", c.paint(bold, "  stream of "+table), function, len(b.Keys), milliseconds(b.Took))
+	for r := range from {
+		head += c.paint(dim, "  ← "+r)
+	}
+	if b.Failed > 0 {
+		head += "  " + c.paint(red, fmt.Sprintf("%d of them not done", b.Failed))
+	}
+	c.block(head, t)
+}
+
+// block prints a headline and what the invocation did, in one write; c.mu is held.
+func (c *console) block(head string, t *trace) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", c.paint(dim, time.Now().Format("15:04:05")), head)
+	if t != nil && t.result.Cold {
+		b.WriteString("  " + c.paint(cyan, "cold start"))
+	}
+	b.WriteString("\n")
+	if t != nil {
+		for _, call := range t.calls {
+			fmt.Fprintf(&b, "      %s\n", call)
+		}
+		if t.result.Err != nil {
+			fmt.Fprintf(&b, "         %s %s\n", c.paint(red, t.result.Err.Error()+":"), bytes.TrimSpace(t.result.Payload))
+		}
+	}
+	_, _ = io.WriteString(c.out, b.String())
+}
+
+func milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"streamotp/local/dynamo"
+)
+
+// usersTable is the logical id of the table that the demo users go to.
+const usersTable = "UsersTable"
+
+// demoPassword is the demo users' password; their hashes are Argon2id (m=19456 KiB, t=2, p=1) of it.
+const demoPassword = "tulip harbor lantern 42" // #nosec G101 -- public, printed at every start
+
+// demoUsers are the accounts a first try needs: codes by e-mail, and by SMS.
+var demoUsers = []map[string]string{
+	{
+		"email": "ada@example.com", "name": "Ada", "channel": "email",
+		"passwordHash": "$argon2id$v=19$m=19456,t=2,p=1$c4MA45pcvfCFy7mDig7Adg$eaSWtXHotFbTImM+qR5cX5RLJdjfLyu4zeGJ9VQaUGs",
+	},
+	{
+		"email": "grace@example.com", "name": "Grace", "channel": "sms", "phone": "+4915112345678",
+		"passwordHash": "$argon2id$v=19$m=19456,t=2,p=1$k7NzgnTjY8yKSNFC08S+xg$WAbljNVCHxjw9mJN7byMGPWtfr1AUWNHcru2NwqquCU",
+	},
+}
+
+// putDemoUsers writes the demo users unless they are there: a password that was reset stays so with -data.
+func (s *stack) putDemoUsers(ctx context.Context) error {
+	t, ok := s.table(usersTable)
+	if !ok {
+		return nil
+	}
+	for _, u := range demoUsers {
+		item := map[string]map[string]string{}
+		for name, value := range u {
+			item[name] = map[string]string{"S": value}
+		}
+		err := s.engine.Call(ctx, dynamo.Tables+"PutItem", map[string]any{"TableName": t.Name, "Item": item,
+			"ConditionExpression": "attribute_not_exists(email)"}, &json.RawMessage{})
+		if err != nil && !dynamo.Is(err, "ConditionalCheckFailedException") {
+			return fmt.Errorf("demo user %s: %w", u["email"], err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"streamotp/local/aws"
+	"streamotp/local/template"
+)
+
+// describe is the stack for CloudFormation: its outputs, with this server in place of the API's host.
+func (s *stack) describe() aws.Stack {
+	out := aws.Stack{Name: s.spec.Name, ID: "arn:aws:cloudformation:" + template.Region + ":" + template.Account + ":stack/" + s.spec.Name + "/local"}
+	for _, o := range s.spec.Outputs {
+		value := strings.ReplaceAll(o.Value, "https://"+template.APIHost, s.url)
+		out.Outputs = append(out.Outputs, aws.Output{OutputKey: o.Key, OutputValue: value, Description: o.Description})
+	}
+	return out
+}
+
+var stackNameLine = regexp.MustCompile(`(?m)^\s*stack_name\s*=\s*"([^"]+)"`)
+
+// stackName is what samconfig.toml beside the template calls the stack.
+func stackName(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "samconfig.toml")) // #nosec G304 -- in the project
+	if m := stackNameLine.FindSubmatch(data); err == nil && m != nil {
+		return string(m[1])
+	}
+	return "streamotp"
+}
+
+// secretValue makes a secret's first value as its GenerateSecretString says.
+func secretValue(g template.Generate) (string, error) {
+	text, err := aws.Characters{
+		Length: g.Length, Exclude: g.ExcludeCharacters, NoPunctuation: g.NoPunctuation, NoDigits: g.NoDigits,
+		NoLower: g.NoLower, NoUpper: g.NoUpper, Space: g.Space, NotOfEachKind: g.AnyMix,
+	}.Random()
+	if err != nil || g.Key == "" {
+		return text, err
+	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(g.Template), &object); err != nil || object == nil {
+		return "", fmt.Errorf("SecretStringTemplate must be a JSON object")
+	}
+	object[g.Key] = text
+	out, err := json.Marshal(object)
+	return string(out), err
+}
+
+func random() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
+}

@@ -1,0 +1,107 @@
+// Package dynamo is the little of DynamoDB's wire protocol (JSON 1.0) that the development stack needs to talk to its
+// engine: dynoxide, DynamoDB Local or moto.
+package dynamo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// The prefixes of X-Amz-Target.
+const (
+	Tables  = "DynamoDB_20120810."
+	Streams = "DynamoDBStreams_20120810."
+)
+
+// Client calls an engine.
+type Client struct {
+	URL    string
+	Region string
+	http   http.Client
+}
+
+// NewClient makes a client of the engine at url.
+func NewClient(url, region string) *Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
+	return &Client{URL: url, Region: region, http: http.Client{Transport: transport, Timeout: 30 * time.Second}}
+}
+
+// Error is an answer of the engine that is not 200.
+type Error struct{ Code, Message string }
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// Is says whether err is an engine's error of this code.
+func Is(err error, code string) bool {
+	e := (*Error)(nil)
+	return errors.As(err, &e) && e.Code == code
+}
+
+// Send posts a request body as it is and gives status and body of the answer.
+func (c *Client) Send(ctx context.Context, target string, body []byte) (int, []byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	now := time.Now().UTC()
+	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	req.Header.Set("X-Amz-Target", target)
+	req.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
+	// One access key for all callers: DynamoDB Local keeps the tables of each key apart. No engine checks a signature.
+	req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=streamotp/%s/%s/dynamodb/aws4_request, "+
+		"SignedHeaders=host;x-amz-date;x-amz-target, Signature=%064d", now.Format("20060102"), c.Region, 0))
+	res, err := c.http.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	return res.StatusCode, answer, err
+}
+
+// Call does one action and decodes its answer into out, unless out is nil.
+func (c *Client) Call(ctx context.Context, target string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	status, answer, err := c.Send(ctx, target, body)
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return ParseError(answer)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// ParseError reads an error's body.
+func ParseError(body []byte) *Error {
+	var e struct{ Type, Message string }
+	var raw map[string]any
+	if json.Unmarshal(body, &raw) == nil {
+		e.Type, _ = raw["__type"].(string)
+		for _, k := range []string{"message", "Message"} {
+			if m, ok := raw[k].(string); ok {
+				e.Message = m
+			}
+		}
+	}
+	if _, code, ok := strings.Cut(e.Type, "#"); ok {
+		e.Type = code
+	}
+	if e.Type == "" {
+		e.Type, e.Message = "UnknownError", string(body)
+	}
+	return &Error{e.Type, e.Message}
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"streamotp/local/dynamo"
+	"streamotp/local/lambda"
+	"streamotp/local/template"
+)
+
+// engineBinary is dynoxide, as engine/package-lock.json pins it.
+const engineBinary = "local/engine/node_modules/@dynoxide/linux-x64/dynoxide"
+
+// startEngine starts the embedded engine, or takes the one of -dynamodb, and waits until it answers.
+func (s *stack) startEngine(ctx context.Context) error {
+	if s.DynamoDB != "" {
+		s.engine = dynamo.NewClient(s.DynamoDB, template.Region)
+		s.aws.Engine = s.engine
+		return s.awaitEngine(ctx, make(chan struct{}))
+	}
+	path, err := s.findEngine()
+	if err != nil {
+		return err
+	}
+	port, err := freePort()
+	if err != nil {
+		return err
+	}
+	args := []string{"--host", "127.0.0.1", "--port", port}
+	if s.Data != "" {
+		args = append(args, "--db-path", filepath.Join(s.Data, "tables.db"))
+	}
+	var output bytes.Buffer
+	cmd := exec.Command(path, args...) // #nosec G204 -- the pinned engine
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := lambda.Start(cmd); err != nil {
+		return fmt.Errorf("the DynamoDB engine: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		err := cmd.Wait()
+		close(ended)
+		s.failed <- fmt.Errorf("the DynamoDB engine has ended: %w\n%s", err, output.String())
+	}()
+	s.onClose(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(time.Second):
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			<-ended
+		}
+	})
+	s.engine = dynamo.NewClient("http://127.0.0.1:"+port, template.Region)
+	s.aws.Engine = s.engine
+	return s.awaitEngine(ctx, ended)
+}
+
+// findEngine looks where npm put it: below the project, or below the folder that this program was built into.
+func (s *stack) findEngine() (string, error) {
+	places := []string{s.dir}
+	if here, err := os.Getwd(); err == nil {
+		places = append(places, here, filepath.Dir(here))
+	}
+	if exe, err := os.Executable(); err == nil {
+		places = append(places, filepath.Dir(filepath.Dir(exe)))
+	}
+	for _, p := range places {
+		path := filepath.Join(p, engineBinary)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("the DynamoDB engine is missing: `make run` installs it, or run `npm ci` in local/engine, or give another by -dynamodb")
+}
+
+func freePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = l.Close() }()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
+}
+
+// awaitEngine waits for a first answer.
+func (s *stack) awaitEngine(ctx context.Context, ended <-chan struct{}) error {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := s.engine.Call(ctx, dynamo.Tables+"ListTables", struct{}{}, nil)
+		if err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the DynamoDB engine at %s does not answer: %w", s.engine.URL, err)
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ended:
+			return fmt.Errorf("the DynamoDB engine ended before it answered: %w", <-s.failed)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

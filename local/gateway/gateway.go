@@ -1,0 +1,157 @@
+// Package gateway imitates the one stage of an API Gateway HTTP API with Lambda integrations, payload format 2.0.
+//
+// It promises: (G1) the answers that API Gateway gives by itself have API Gateway's status and body; (G2) a function
+// sees only what API Gateway would pass on; (G3) no client, slow or large, holds a function.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Limits of an HTTP API ("Quotas for configuring and running an HTTP API").
+const (
+	maxBody    = 10 << 20
+	maxHeaders = 10240 // request line and headers together
+	patience   = 30 * time.Second
+)
+
+// API is an HTTP API. Its fields may not change once it serves.
+type API struct {
+	ID, Account, Domain string
+	Stage               string
+	Routes              map[string]string // "POST /generate" to the function's logical id
+	CORS                *CORS             // nil: none configured
+	Limiter             *Limiter          // nil: no throttle
+	Invoke              func(ctx context.Context, function string, event []byte, trace string) Outcome
+	Done                func(Exchange) // told of every request that was answered; may be nil
+}
+
+// CORS is the API's CORS configuration.
+type CORS struct {
+	Origins, Methods, Headers, Expose []string
+	MaxAge                            int
+	Credentials                       bool
+}
+
+// Outcome is what became of an invocation.
+type Outcome struct {
+	RequestID string
+	Payload   []byte
+	Failed    bool // the function failed: 500
+	Late      bool // it timed out, or no process was free: 503
+}
+
+// Exchange is a request and its answer, for the log.
+type Exchange struct {
+	Method, Path string
+	Function     string // empty where no route matched
+	Invocation   string // its request id
+	Status       int
+	Took         time.Duration
+}
+
+// ServeHTTP answers requests under /<stage>/.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	x := Exchange{Method: r.Method, Path: r.URL.Path}
+	id := requestID()
+	w.Header().Set("Apigw-Requestid", id)
+	a.CORS.decorate(w.Header(), r.Header.Get("Origin"))
+	x.Status = a.serve(w, r, id, &x)
+	x.Took = time.Since(begin)
+	if a.Done != nil {
+		a.Done(x)
+	}
+}
+
+func (a *API) serve(w http.ResponseWriter, r *http.Request, id string, x *Exchange) int {
+	if headerBytes(r) > maxHeaders {
+		return message(w, http.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large")
+	}
+	if a.CORS.preflight(w, r) {
+		return http.StatusNoContent
+	}
+	if a.Limiter != nil && !a.Limiter.Allow(time.Now()) {
+		return message(w, http.StatusTooManyRequests, "Too Many Requests")
+	}
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+a.Stage)
+	x.Function = a.Routes[r.Method+" "+path]
+	if x.Function == "" {
+		return message(w, http.StatusNotFound, "Not Found")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		return message(w, http.StatusRequestEntityTooLarge, "Request Too Long")
+	}
+	if err != nil {
+		return message(w, http.StatusBadRequest, "Bad Request")
+	}
+	return a.integrate(w, a.event(r, r.Method+" "+path, body, id), x)
+}
+
+// integrate invokes the function and passes its answer on. The function goes on when API Gateway stops waiting.
+func (a *API) integrate(w http.ResponseWriter, e event, x *Exchange) int {
+	payload, err := json.Marshal(e)
+	if err != nil {
+		return message(w, http.StatusInternalServerError, "Internal Server Error")
+	}
+	done := make(chan Outcome, 1)
+	go func() { done <- a.Invoke(context.Background(), x.Function, payload, e.Headers["x-amzn-trace-id"]) }()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case out := <-done:
+		x.Invocation = out.RequestID
+		return answer(w, out, a.CORS != nil)
+	case <-timer.C:
+		return message(w, http.StatusServiceUnavailable, "Service Unavailable")
+	}
+}
+
+func answer(w http.ResponseWriter, out Outcome, cors bool) int {
+	switch {
+	case out.Late:
+		return message(w, http.StatusServiceUnavailable, "Service Unavailable")
+	case out.Failed:
+		return message(w, http.StatusInternalServerError, "Internal Server Error")
+	}
+	res, err := parseResponse(out.Payload)
+	if err != nil {
+		return message(w, http.StatusInternalServerError, "Internal Server Error")
+	}
+	return res.write(w, cors)
+}
+
+// message is an answer of API Gateway's own.
+func message(w http.ResponseWriter, status int, text string) int {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(fmt.Appendf(nil, `{"message":%q}`, text))
+	return status
+}
+
+func headerBytes(r *http.Request) int {
+	n := len(r.Method) + len(r.RequestURI)
+	for name, values := range r.Header {
+		for _, v := range values {
+			n += len(name) + len(v) + 4 // ": " and the line's end
+		}
+	}
+	return n
+}
+
+// requestID has the form of API Gateway's extended request ids, as JKJaXmPLvHcESHA=.
+func requestID() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return base32.StdEncoding.EncodeToString(b[:])[:15] + "="
+}

@@ -1,0 +1,131 @@
+// Package lambda runs functions as Lambda does: the bootstrap that ships, as a process of its own, behind the Lambda
+// Runtime API.
+//
+// It promises: (L1) a process has one invocation at a time; (L2) an invocation reaches at most one process, once;
+// (L3) a process that runs out of time is killed, and the next invocation gets a fresh one; (L4) no process outlives
+// the host, not even when the host is killed; (L5) a process inherits nothing of the host's environment.
+package lambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Function is what a host needs to know to run a function.
+type Function struct {
+	ID          string // logical id
+	Name, ARN   string
+	Handler     string
+	Dir         string // holds bootstrap, and is the working directory
+	MemoryMB    int
+	Timeout     time.Duration
+	Processes   int // invocations at once; more wait
+	LogFormat   string
+	LogGroup    string
+	Environment map[string]string
+}
+
+// Host runs functions.
+type Host struct {
+	Endpoint string                       // AWS_ENDPOINT_URL of every function
+	Region   string                       // AWS_REGION
+	Log      func(function, line string)  // a line that a function wrote; may not be nil
+	Started  func(p Identity, key string) // a process starts, with this access key id; may not be nil
+
+	mu    sync.Mutex
+	fns   map[string]*pool
+	count int
+}
+
+// Identity tells who calls: a function's process.
+type Identity struct {
+	Function string // logical id
+	Process  int    // number of the process, unique in a host
+}
+
+// Result is the outcome of an invocation.
+type Result struct {
+	RequestID string
+	Payload   []byte        // the function's answer, or its error as Lambda reports it
+	Err       error         // nil, or one of the errors below
+	Process   int           // the process that ran it; 0 if none did
+	Cold      bool          // the process was started for this invocation
+	Ran       time.Duration // from the process taking it to its answer
+}
+
+// Errors of an invocation. ErrFunction and ErrTimeout come from the function, which may have done part of its work;
+// ErrThrottled comes before it: nothing has run.
+var (
+	ErrFunction  = errors.New("the function failed")
+	ErrTimeout   = errors.New("the function timed out")
+	ErrThrottled = errors.New("no process was free in time")
+)
+
+// Patience is how long an invocation waits for a free process.
+const Patience = 30 * time.Second
+
+// Add makes a function known; its processes start as invocations come.
+func (h *Host) Add(f Function) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.fns == nil {
+		h.fns = map[string]*pool{}
+	}
+	h.fns[f.ID] = &pool{host: h, Function: f, slots: make(chan struct{}, f.Processes)}
+}
+
+// Invoke runs a function once and waits for its answer, however long that takes: a caller who stops waiting stops
+// nothing. ctx ends the wait for a free process only.
+func (h *Host) Invoke(ctx context.Context, function string, event []byte, trace string) Result {
+	h.mu.Lock()
+	p := h.fns[function]
+	h.mu.Unlock()
+	inv := &invocation{id: uuid(), trace: trace, event: event}
+	if p == nil || p.Processes == 0 {
+		return Result{RequestID: inv.id, Err: ErrThrottled}
+	}
+	wait, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	select {
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
+		return p.run(inv)
+	case <-wait.Done():
+		return Result{RequestID: inv.id, Err: ErrThrottled}
+	}
+}
+
+// Kill kills a function's processes at once and says how many; false if there is no such function.
+func (h *Host) Kill(function string) (int, bool) {
+	h.mu.Lock()
+	p := h.fns[function]
+	h.mu.Unlock()
+	if p == nil {
+		return 0, false
+	}
+	return p.killAll(), true
+}
+
+// Close ends every process.
+func (h *Host) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range h.fns {
+		p.close()
+	}
+}
+
+func (h *Host) number() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.count++
+	return h.count
+}
+
+// failure is the payload Lambda makes where the function itself could not answer.
+func failure(kind, format string, args ...any) []byte {
+	return fmt.Appendf(nil, `{"errorType":%q,"errorMessage":%q}`, kind, fmt.Sprintf(format, args...))
+}

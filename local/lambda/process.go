@@ -1,0 +1,196 @@
+package lambda
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// process is one execution environment: a running bootstrap with a Runtime API of its own, which is how the host tells
+// processes apart.
+type process struct {
+	*pool
+	number int
+	cmd    *exec.Cmd
+	api    *http.Server
+	work   chan *invocation // to the Runtime API's next
+	answer chan Result      // from its response, error and init error
+	ready  chan struct{}    // closed at the first next
+	dead   chan struct{}    // closed when the process has ended
+}
+
+// invocation is one event on its way through a function.
+type invocation struct {
+	id, trace string
+	event     []byte
+	deadline  time.Time
+}
+
+func start(pl *pool) (*process, error) {
+	p := &process{pool: pl, number: pl.host.number(), work: make(chan *invocation), answer: make(chan Result, 1),
+		ready: make(chan struct{}), dead: make(chan struct{})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	p.api = &http.Server{Handler: p.routes(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = p.api.Serve(l) }()
+	p.cmd = exec.Command(filepath.Join(pl.Dir, "bootstrap")) // #nosec G204 -- the function that was just built
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = pl.Dir, write, write
+	p.cmd.Env = p.environment(l.Addr().String())
+	err = Start(p.cmd)
+	_ = write.Close()
+	if err != nil {
+		_ = p.api.Close()
+		_ = read.Close()
+		return nil, err
+	}
+	go p.copyLog(read)
+	go p.wait()
+	return p, nil
+}
+
+func (p *process) wait() {
+	_ = p.cmd.Wait()
+	p.kill() // what it left behind in its group
+	_ = p.api.Close()
+	p.forget(p)
+	close(p.dead)
+}
+
+func (p *process) kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+
+func (p *process) alive() bool {
+	select {
+	case <-p.dead:
+		return false
+	default:
+		return true
+	}
+}
+
+func (p *process) copyLog(r io.ReadCloser) {
+	defer r.Close()
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		p.host.Log(p.ID, lines.Text())
+	}
+	_, _ = io.Copy(io.Discard, r) // after a line over 1 MiB: keep the writer from blocking
+}
+
+// invoke has the process do one invocation; false if the process never took it.
+func (p *process) invoke(inv *invocation, cold bool) (Result, bool) {
+	res := Result{RequestID: inv.id, Process: p.number, Cold: cold}
+	if r, ok := p.awaitReady(); !ok {
+		return merge(res, r), false
+	}
+	begin := time.Now()
+	inv.deadline = begin.Add(p.Timeout)
+	select {
+	case p.work <- inv:
+	case <-p.dead:
+		return merge(res, p.exited(inv)), false
+	case <-time.After(initLimit): // it answered its last invocation and never asked for another
+		p.kill()
+		<-p.dead
+		return merge(res, p.exited(inv)), false
+	}
+	timer := time.NewTimer(p.Timeout)
+	defer timer.Stop()
+	select {
+	case r := <-p.answer:
+		res = merge(res, r)
+	case <-p.dead:
+		res = merge(res, p.exited(inv))
+	case <-timer.C:
+		p.kill()
+		<-p.dead
+		res.Err = ErrTimeout
+		res.Payload = failure("Sandbox.Timedout", "RequestId: %s Error: Task timed out after %.2f seconds", inv.id, p.Timeout.Seconds())
+	}
+	res.Ran = time.Since(begin)
+	return res, true
+}
+
+// awaitReady waits for the process to finish its init.
+func (p *process) awaitReady() (Result, bool) {
+	select {
+	case <-p.ready:
+		return Result{}, true
+	case r := <-p.answer: // an init error; the process ends by itself, or is ended
+		p.kill()
+		<-p.dead
+		return r, false
+	case <-p.dead:
+		return Result{Err: ErrFunction, Payload: failure("Runtime.ExitError", "%s during init", p.cmd.ProcessState)}, false
+	case <-time.After(initLimit):
+		p.kill()
+		<-p.dead
+		return Result{Err: ErrFunction, Payload: failure("Sandbox.Timedout", "init took over %s", initLimit)}, false
+	}
+}
+
+// exited is the result of an invocation whose process ended. An answer that came just before the end counts.
+func (p *process) exited(inv *invocation) Result {
+	select {
+	case r := <-p.answer:
+		return r
+	default:
+		return Result{Err: ErrFunction, Payload: failure("Runtime.ExitError",
+			"RequestId: %s Error: Runtime exited: %s", inv.id, p.cmd.ProcessState)}
+	}
+}
+
+func merge(res, r Result) Result {
+	res.Err, res.Payload = r.Err, r.Payload
+	return res
+}
+
+// environment is what Lambda gives a function, and the function's own variables.
+func (p *process) environment(api string) []string {
+	key := "ASIALOCAL" + strconv.Itoa(100000+p.number)
+	p.host.Started(Identity{p.ID, p.number}, key)
+	env := map[string]string{
+		"AWS_ACCESS_KEY_ID":               key,
+		"AWS_SECRET_ACCESS_KEY":           "local-" + key,
+		"AWS_SESSION_TOKEN":               "local-" + key,
+		"AWS_REGION":                      p.host.Region,
+		"AWS_DEFAULT_REGION":              p.host.Region,
+		"AWS_ENDPOINT_URL":                p.host.Endpoint,
+		"AWS_LAMBDA_RUNTIME_API":          api,
+		"AWS_LAMBDA_FUNCTION_NAME":        p.Name,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(p.MemoryMB),
+		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
+		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
+		"AWS_LAMBDA_LOG_FORMAT":           p.LogFormat,
+		"AWS_LAMBDA_LOG_GROUP_NAME":       p.LogGroup,
+		"AWS_LAMBDA_LOG_STREAM_NAME":      fmt.Sprintf("%s/[$LATEST]%032x", time.Now().UTC().Format("2006/01/02"), p.number),
+		"_HANDLER":                        p.Handler,
+		"LAMBDA_TASK_ROOT":                p.Dir,
+		"LAMBDA_RUNTIME_DIR":              "/var/runtime",
+		"LANG":                            "en_US.UTF-8",
+		"PATH":                            "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+		"TZ":                              ":UTC",
+	}
+	for k, v := range p.Environment {
+		env[k] = v
+	}
+	out := make([]string, 0, len(env))
+	for k, v := range env {
+		out = append(out, k+"="+v)
+	}
+	return out
+}

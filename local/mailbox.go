@@ -1,0 +1,122 @@
+package main
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"streamotp/local/aws"
+)
+
+// maxMessages bounds the mailbox of a stack that runs for days; the oldest half goes.
+const maxMessages = 20_000
+
+// mailbox is what SES and SNS were given, and who is told of it.
+type mailbox struct {
+	mu       sync.Mutex
+	messages []aws.Message // oldest first
+	watchers map[chan []byte]bool
+}
+
+func newMailbox() *mailbox { return &mailbox{watchers: map[chan []byte]bool{}} }
+
+func (m *mailbox) add(x aws.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.messages) >= maxMessages {
+		m.messages = slices.Clone(m.messages[maxMessages/2:])
+	}
+	m.messages = append(m.messages, x)
+	if len(m.watchers) > 0 {
+		data, _ := json.Marshal(x) // only text
+		m.tell(fmt.Appendf(nil, "event: message\ndata: %s\n\n", data))
+	}
+}
+
+func (m *mailbox) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.messages = nil
+	m.tell([]byte("event: cleared\ndata: {}\n\n"))
+}
+
+// tell leaves out a page that does not keep up: it closes, and the page comes back and loads the whole list.
+func (m *mailbox) tell(event []byte) {
+	for w := range m.watchers {
+		select {
+		case w <- event:
+		default:
+			delete(m.watchers, w)
+			close(w)
+		}
+	}
+}
+
+// list is the messages, newest first.
+func (m *mailbox) list() []aws.Message {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := append([]aws.Message{}, m.messages...)
+	slices.Reverse(out)
+	return out
+}
+
+// events tells a page of new messages as they come (server-sent events).
+func (m *mailbox) events(w http.ResponseWriter, r *http.Request) {
+	c := make(chan []byte, 64)
+	m.mu.Lock()
+	m.watchers[c] = true
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.watchers, c)
+	}()
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Time{}) // the server's limit is for requests, this one stays open
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("Cache-Control", "no-store")
+	for event, ok := []byte(": hello\n\n"), true; ok; {
+		if _, err := w.Write(event); err != nil || control.Flush() != nil {
+			return
+		}
+		select {
+		case event, ok = <-c:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+//go:embed mailbox
+var mailboxFiles embed.FS
+
+// mailboxPage serves the page. Mail is shown in a sandboxed frame without scripts, which takes this policy over: hence
+// inline styles, which mail cannot do without.
+func mailboxPage() http.Handler {
+	files, err := fs.Sub(mailboxFiles, "mailbox")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	serve := http.StripPrefix("/_local", http.FileServerFS(files))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "+
+			"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-cache")
+		serve.ServeHTTP(w, r)
+	})
+}
+
+// delivered is told by SES and SNS of each message they accept.
+func (s *stack) delivered(m aws.Message) {
+	s.mailbox.add(m)
+	s.log.delivered(m)
+}

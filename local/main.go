@@ -1,0 +1,63 @@
+// Local is StreamOTP's development stack: the functions that ship, run on this machine by what template.yaml says,
+// with no AWS account and no Docker. It is for development, not for production.
+//
+// What it imitates and what not is in README; NotImitated lists the latter.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	c, err := parseFlags(os.Args[1:], os.Stderr)
+	if err != nil {
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	if err := run(ctx, c); err != nil {
+		fmt.Fprintln(os.Stderr, "local:", err)
+		os.Exit(1)
+	}
+}
+
+// run starts the stack and serves until ctx ends.
+func run(ctx context.Context, c config) error {
+	s, err := start(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-s.failed:
+		return err
+	}
+}
+
+// parseFlags reads the command line; what is wrong with it is told on w.
+func parseFlags(args []string, w *os.File) (config, error) {
+	c := config{Parameters: map[string]string{}, Out: os.Stdout}
+	f := flag.NewFlagSet("local", flag.ContinueOnError)
+	f.SetOutput(w)
+	f.StringVar(&c.Addr, "addr", "127.0.0.1:3000", "where to listen; loopback only, port 0 for a free one")
+	f.StringVar(&c.Template, "template", "template.yaml", "the SAM template")
+	f.Var(parameters(c.Parameters), "parameter", "a template parameter as `Name=Value`; may be given several times")
+	f.StringVar(&c.DynamoDB, "dynamodb", "", "`URL` of a DynamoDB endpoint (DynamoDB Local, moto) in place of the embedded engine")
+	f.StringVar(&c.Data, "data", "", "keep the tables in this `folder`; without it they are in memory")
+	if err := f.Parse(args); err != nil {
+		return c, err
+	}
+	if f.NArg() > 0 {
+		err := fmt.Errorf("local: unexpected argument %q", f.Arg(0))
+		fmt.Fprintln(w, err)
+		return c, err
+	}
+	return c, nil
+}

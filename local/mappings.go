@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"streamotp/local/aws"
+	"streamotp/local/lambda"
+	"streamotp/local/pattern"
+	"streamotp/local/streams"
+	"streamotp/local/template"
+)
+
+// startMappings polls the streams that the template maps to functions.
+func (s *stack) startMappings(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.onClose(cancel)
+	for _, spec := range s.spec.Mappings {
+		m, err := s.mapping(spec)
+		if err != nil {
+			return err
+		}
+		if err := m.Start(ctx); err != nil {
+			return err
+		}
+		s.sources = append(s.sources, m)
+	}
+	return nil
+}
+
+func (s *stack) mapping(spec template.Mapping) (*streams.Mapping, error) {
+	m := &streams.Mapping{
+		Function: spec.FunctionID, Region: template.Region, TableName: spec.TableName, StreamARN: spec.StreamARN,
+		HashKey: s.keyNames(spec.TableName)[0], Latest: spec.Latest, BatchSize: spec.BatchSize, Window: spec.Window,
+		Lanes: spec.Lanes, Bisect: spec.Bisect, MaxRetries: spec.MaxRetries, MaxAge: spec.MaxAge,
+		PartialFailed: spec.PartialFailed, Engine: s.engine, Log: s.log.line,
+	}
+	for _, f := range s.spec.Functions {
+		if f.ID == spec.FunctionID {
+			m.FunctionARN = f.ARN()
+		}
+	}
+	for _, text := range spec.Patterns {
+		p, err := pattern.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		m.Filters = append(m.Filters, p)
+	}
+	if spec.DeadLetters {
+		m.DeadLetter = s.letters.add
+	}
+	m.Invoke = func(ctx context.Context, event []byte) streams.Outcome {
+		r := s.host.Invoke(ctx, spec.FunctionID, event, "")
+		s.log.invoked(spec.FunctionID, r)
+		throttled := errors.Is(r.Err, lambda.ErrThrottled)
+		return streams.Outcome{RequestID: r.RequestID, Payload: r.Payload, Failed: r.Err != nil && !throttled, Throttled: throttled}
+	}
+	m.Done = func(b streams.Batch) { s.log.batch(s.aws.Tables[spec.TableName], b) }
+	return m, nil
+}
+
+// wrote follows a function's write into the stream.
+func (s *stack) wrote(c aws.Caller, writes []aws.Write) {
+	for _, w := range writes {
+		s.log.wrote(c, w)
+		s.poke(w.Table)
+	}
+}
+
+// letters is the dead-letter queue.
+type letters struct {
+	mu  sync.Mutex
+	all []json.RawMessage
+}
+
+func (l *letters) add(letter []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, letter)
+}
+
+func (l *letters) list() []json.RawMessage {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]json.RawMessage{}, l.all...)
+}
+
+// callers knows which process has which access key.
+type callers struct {
+	mu   sync.Mutex
+	keys map[string]aws.Caller
+}
+
+func (c *callers) add(p lambda.Identity, key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.keys == nil {
+		c.keys = map[string]aws.Caller{}
+	}
+	c.keys[key] = aws.Caller{Function: p.Function, Process: p.Process}
+}
+
+func (c *callers) who(key string) (aws.Caller, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	who, ok := c.keys[key]
+	return who, ok
+}

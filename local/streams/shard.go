@@ -1,0 +1,165 @@
+package streams
+
+import (
+	"context"
+	"encoding/json"
+	"hash/fnv"
+	"time"
+
+	"streamotp/local/dynamo"
+)
+
+// record is one stream record: what the function gets, and what the mapping needs to know of it.
+type record struct {
+	data     json.RawMessage // as Lambda puts it into an event
+	keys     json.RawMessage
+	lane     string // partition key
+	sequence string
+	created  time.Time
+}
+
+// shard is one shard being read, and the lanes its records go to.
+type shard struct {
+	*Mapping
+	arn, id, iterator string
+	lanes             []*lane
+}
+
+func (m *Mapping) readShard(ctx context.Context, arn, id, position string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen[id] {
+		return nil
+	}
+	s := &shard{Mapping: m, arn: arn, id: id}
+	if err := s.locate(ctx, position, ""); err != nil {
+		return err
+	}
+	m.seen[id] = true
+	for range m.Lanes {
+		l := &lane{shard: s, arrived: make(chan struct{}, 1)}
+		s.lanes = append(s.lanes, l)
+		m.work.Add(1)
+		go func() { defer m.work.Done(); l.run(ctx) }()
+	}
+	m.work.Add(1)
+	go func() { defer m.work.Done(); s.run(ctx) }()
+	return nil
+}
+
+// locate gets an iterator; after names the last record that was read.
+func (s *shard) locate(ctx context.Context, position, after string) error {
+	in := map[string]any{"StreamArn": s.arn, "ShardId": s.id, "ShardIteratorType": position}
+	if after != "" {
+		in["ShardIteratorType"], in["SequenceNumber"] = "AFTER_SEQUENCE_NUMBER", after
+	}
+	var out struct{ ShardIterator string }
+	err := s.Engine.Call(ctx, dynamo.Streams+"GetShardIterator", in, &out)
+	s.iterator = out.ShardIterator
+	return err
+}
+
+// run reads the shard to its end, or until ctx ends.
+func (s *shard) run(ctx context.Context) {
+	pause, last := shortestPoll, ""
+	for s.iterator != "" && ctx.Err() == nil {
+		records, err := s.read(ctx)
+		switch {
+		case dynamo.Is(err, "ExpiredIteratorException"), dynamo.Is(err, "TrimmedDataAccessException"):
+			err = s.locate(ctx, "TRIM_HORIZON", last)
+		case err != nil && ctx.Err() == nil:
+			s.Log("stream of %s: %v", s.TableName, err)
+		}
+		if len(records) > 0 {
+			last = records[len(records)-1].sequence
+			s.dispatch(records)
+			pause = shortestPoll
+			continue // there may be more
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.poke:
+			pause = shortestPoll
+		case <-time.After(pause):
+			pause = min(2*pause, longestPoll)
+		}
+	}
+}
+
+func (s *shard) read(ctx context.Context) ([]record, error) {
+	var out struct {
+		Records           []map[string]json.RawMessage
+		NextShardIterator string
+	}
+	if err := s.Engine.Call(ctx, dynamo.Streams+"GetRecords", map[string]any{"ShardIterator": s.iterator}, &out); err != nil {
+		return nil, err
+	}
+	s.iterator = out.NextShardIterator
+	var records []record
+	for _, r := range out.Records {
+		rec, err := s.parse(r)
+		if err != nil {
+			s.Log("stream of %s: %v", s.TableName, err)
+			continue
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}
+
+// parse gives a record the form that Lambda gives it: its own ARN and region, whole seconds.
+func (s *shard) parse(raw map[string]json.RawMessage) (record, error) {
+	var change map[string]json.RawMessage
+	var seconds float64
+	var rec record
+	if err := json.Unmarshal(raw["dynamodb"], &change); err != nil {
+		return rec, err
+	}
+	if err := json.Unmarshal(change["SequenceNumber"], &rec.sequence); err != nil {
+		return rec, err
+	}
+	if err := json.Unmarshal(change["ApproximateCreationDateTime"], &seconds); err != nil {
+		return rec, err
+	}
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(change["Keys"], &keys); err != nil {
+		return rec, err
+	}
+	rec.keys, rec.lane, rec.created = change["Keys"], string(keys[s.HashKey]), time.UnixMilli(int64(seconds*1000))
+	change["ApproximateCreationDateTime"] = encode(int64(seconds))
+	raw["dynamodb"] = encode(change)
+	raw["awsRegion"], raw["eventSourceARN"] = encode(s.Region), encode(s.StreamARN)
+	delete(raw, "userIdentity")
+	rec.data = encode(raw)
+	return rec, nil
+}
+
+// dispatch hands the records that pass a filter to the lanes of their keys.
+func (s *shard) dispatch(records []record) {
+	for _, r := range records {
+		if !s.passes(r) {
+			continue
+		}
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(r.lane))
+		s.lanes[h.Sum32()%uint32(len(s.lanes))].add(r)
+	}
+}
+
+// passes is true without filters; with several, one is enough.
+func (s *shard) passes(r record) bool {
+	for _, f := range s.Filters {
+		if f.Match(r.data) {
+			return true
+		}
+	}
+	return len(s.Filters) == 0
+}
+
+func encode(v any) json.RawMessage {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only text, numbers and what was JSON before
+	}
+	return data
+}

@@ -1,0 +1,20 @@
+package template
+
+// inert are the resource types that have no local counterpart. They may be referred to: Ref gives their physical
+// name, GetAtt the attributes named here. To let the template grow by such a type, add a line.
+var inert = map[string][]string{
+	"AWS::Logs::LogGroup":        {"Arn"},
+	"AWS::SES::ConfigurationSet": {},                   // but SendEmail refuses a set that the template does not have
+	"AWS::SQS::Queue":            {"Arn", "QueueName"}, // a dead-letter queue: /_local/deadletters shows what arrives
+}
+
+// ignored are properties that the development stack knows and knowingly does nothing with.
+var ignored = map[string][]string{
+	"AWS::Serverless::Function":   {"Architectures", "Description", "Policies", "Tags"},
+	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
+	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
+	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},
+}
+
+// ignoredAttributes are the keys beside Properties that matter to a deployment only.
+var ignoredAttributes = []string{"DeletionPolicy", "UpdateReplacePolicy", "DependsOn"}

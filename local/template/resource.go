@@ -1,0 +1,124 @@
+package template
+
+import "strings"
+
+// resource is one entry of the section Resources whose condition holds.
+type resource struct {
+	id, kind   string
+	properties value
+	makefile   bool // Metadata.BuildMethod is makefile
+}
+
+// readers are the resource types that the development stack imitates.
+var readers map[string]func(r *resource)
+
+func init() {
+	readers = map[string]func(r *resource){
+		"AWS::Serverless::HttpApi":    (*resource).readAPI,
+		"AWS::Serverless::Function":   (*resource).readFunction,
+		"AWS::DynamoDB::Table":        (*resource).readTable,
+		"AWS::SecretsManager::Secret": (*resource).readSecret,
+	}
+}
+
+func (r *reader) readResources() {
+	r.section("Resources").each(func(id string, v value) {
+		if c, ok := v.at("Condition"); ok && !r.condition(c.node.Value, c) {
+			return
+		}
+		r.resources = append(r.resources, v.readResource(id))
+	})
+	for _, res := range r.resources { // only now: one may refer to another further down
+		if read := readers[res.kind]; read != nil {
+			read(res)
+		}
+		if res.kind == "AWS::SES::ConfigurationSet" {
+			r.out.MailSets = append(r.out.MailSets, r.physicalName(res.id))
+		}
+	}
+}
+
+func (v value) readResource(id string) *resource {
+	res := &resource{id: id, properties: v}
+	v.fields(map[string]func(value){
+		"Type":       func(v value) { res.kind = v.str() },
+		"Properties": func(v value) { res.properties = v },
+		"Metadata": func(v value) {
+			if m, ok := v.at("BuildMethod"); ok {
+				res.makefile = m.oneOf("makefile") == "makefile"
+			}
+		},
+		"Condition": func(value) {},
+	}, ignoredAttributes...)
+	if _, ok := inert[res.kind]; !ok && readers[res.kind] == nil {
+		v.failf("the development stack does not know the resource type %q", res.kind)
+	}
+	return res
+}
+
+// fields reads the resource's properties; those on its type's ignored list are skipped.
+func (res *resource) fields(known map[string]func(value)) {
+	if !strings.HasSuffix(res.properties.path, ".Properties") {
+		return // a resource without properties
+	}
+	res.properties.fields(known, ignored[res.kind]...)
+}
+
+func (r *reader) resource(id string) *resource {
+	for _, res := range r.resources {
+		if res.id == id {
+			return res
+		}
+	}
+	return nil
+}
+
+// physicalID is what Ref gives for a resource.
+func (r *reader) physicalID(res *resource) string {
+	name := r.physicalName(res.id)
+	switch res.kind {
+	case "AWS::Serverless::HttpApi":
+		return APIID
+	case "AWS::SecretsManager::Secret":
+		return r.secretARN(res.id)
+	case "AWS::SQS::Queue":
+		return "https://sqs." + Region + ".amazonaws.com/" + Account + "/" + name
+	}
+	return name
+}
+
+// attributeOf is what GetAtt gives, for the attributes that the development stack knows.
+func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
+	name := r.physicalName(res.id)
+	known := map[string]string{
+		"AWS::Serverless::Function.Arn":        arn("lambda", "function:"+name),
+		"AWS::Serverless::HttpApi.ApiEndpoint": "https://" + APIHost,
+		"AWS::DynamoDB::Table.Arn":             arn("dynamodb", "table/"+name),
+		"AWS::DynamoDB::Table.StreamArn":       streamARN(name),
+		"AWS::SecretsManager::Secret.Id":       r.secretARN(res.id),
+		"AWS::SQS::Queue.Arn":                  arn("sqs", name),
+		"AWS::SQS::Queue.QueueName":            name,
+		"AWS::Logs::LogGroup.Arn":              arn("logs", "log-group:"+name+":*"),
+	}
+	s, ok := known[res.kind+"."+attribute]
+	if ok {
+		return s, true
+	}
+	for _, a := range inert[res.kind] {
+		if a == attribute {
+			service := strings.ToLower(strings.Split(res.kind, "::")[1])
+			return arn(service, name), true
+		}
+	}
+	return "", false
+}
+
+func (r *reader) secretARN(id string) string {
+	name := r.physicalName(id)
+	return arn("secretsmanager", "secret:"+name+"-"+strings.ToLower(name[len(name)-6:]))
+}
+
+// streamARN has a fixed label where AWS has the time at which the stream was made: functions see a stable one.
+func streamARN(table string) string {
+	return arn("dynamodb", "table/"+table+"/stream/2026-01-01T00:00:00.000")
+}

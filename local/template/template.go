@@ -1,0 +1,208 @@
+// Package template reads template.yaml as far as the development stack imitates it.
+//
+// It promises: (T1) what it does not understand is an error that names the place, never a guess; (T2) what it
+// understands and the development stack ignores is on a list (ignored.go); (T3) every error of a template is reported
+// at once.
+package template
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Where the imitated stack is. CloudFormation's pseudo parameters give these, and every ARN has them.
+const (
+	Region  = "us-east-1"
+	Account = "123456789012"
+	APIID   = "local00000"
+	APIHost = APIID + ".execute-api." + Region + ".amazonaws.com"
+)
+
+// Stack is the template with its parameters applied: what is to run.
+type Stack struct {
+	Name      string // as samconfig.toml names it
+	API       API
+	Functions []Function
+	Mappings  []Mapping
+	Tables    []Table
+	Secrets   []Secret
+	Outputs   []Output
+	MailSets  []string // names of the SES configuration sets
+}
+
+// API is the HTTP API and its one stage.
+type API struct {
+	Stage string
+	Rate  float64 // requests a second; 0 means no limit of its own
+	Burst int
+	CORS  *CORS // nil: no CORS configuration
+}
+
+// CORS is the API's CorsConfiguration.
+type CORS struct {
+	Origins, Methods, Headers, Expose []string
+	MaxAge                            int // seconds
+	Credentials                       bool
+}
+
+// Function is a Lambda function.
+type Function struct {
+	ID          string // logical id
+	Name        string // physical name
+	Handler     string
+	CodeURI     string
+	MemoryMB    int
+	Timeout     time.Duration
+	Reserved    int // ReservedConcurrentExecutions; -1 when there is none
+	LogFormat   string
+	LogGroup    string
+	Environment map[string]string
+	Routes      []Route
+}
+
+// ARN is the function's ARN.
+func (f Function) ARN() string { return arn("lambda", "function:"+f.Name) }
+
+// Route is one route of the API.
+type Route struct{ Method, Path string }
+
+// Mapping is an event source mapping from a table's stream to a function.
+type Mapping struct {
+	ID            string // SendFunction.Codes
+	FunctionID    string
+	TableName     string
+	StreamARN     string
+	Latest        bool // StartingPosition LATEST; otherwise TRIM_HORIZON
+	BatchSize     int
+	Window        time.Duration
+	Lanes         int // ParallelizationFactor
+	Bisect        bool
+	MaxRetries    int           // -1: until the records are too old
+	MaxAge        time.Duration // 0: no limit but the stream's own
+	PartialFailed bool          // FunctionResponseTypes has ReportBatchItemFailures
+	Patterns      []string
+	DeadLetters   bool // an on-failure destination is set
+}
+
+// Table is a DynamoDB table.
+type Table struct {
+	ID         string
+	Name       string
+	Keys       []Key
+	Types      []Key // attribute definitions: Type is S, N or B
+	StreamView string
+	TTL        string
+}
+
+// Key is a key's or an attribute's name and its type.
+type Key struct{ Name, Type string }
+
+// Secret is a Secrets Manager secret and how its first value is made.
+type Secret struct {
+	ID, Name, ARN string
+	Generate      Generate
+}
+
+// Output is a stack output.
+type Output struct{ Key, Value, Description string }
+
+// reader holds what is being read. resources are those whose condition holds.
+type reader struct {
+	name       string // of the file
+	stack      string
+	suffix     string
+	root       *yaml.Node
+	parameters map[string]parameter
+	resources  []*resource
+	globals    value
+	depth      int
+	errs       []error
+	out        *Stack
+}
+
+// Read reads the template at path with the parameters that differ from their defaults. suffix tells this stack's
+// physical names from another's.
+func Read(path, stackName, suffix string, overrides map[string]string) (*Stack, error) {
+	data, err := os.ReadFile(path) // #nosec G304 -- the flag -template
+	if err != nil {
+		return nil, err
+	}
+	return Parse(filepath.Base(path), data, stackName, suffix, overrides)
+}
+
+// Parse is Read on the template's text; name is for errors.
+func Parse(name string, data []byte, stackName, suffix string, overrides map[string]string) (*Stack, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s: is not a template", name)
+	}
+	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0], out: &Stack{Name: stackName}}
+	r.read(overrides)
+	return r.out, errors.Join(r.errs...)
+}
+
+func (r *reader) read(overrides map[string]string) {
+	later := func(value) {}
+	value{r, r.root, ""}.fields(map[string]func(value){
+		"Parameters": later, "Conditions": later, "Globals": later, "Resources": later, "Outputs": later,
+		"Transform": func(v value) { v.oneOf("AWS::Serverless-2016-10-31") },
+	}, "AWSTemplateFormatVersion", "Description", "Metadata")
+	r.readParameters(overrides)
+	if len(r.errs) > 0 { // every Ref to a bad parameter would be one more error
+		return
+	}
+	r.section("Globals").fields(map[string]func(value){"Function": func(v value) { r.globals = v }})
+	r.readResources()
+	r.section("Outputs").each(func(key string, v value) { v.readOutput(key) })
+}
+
+// section is a top-level mapping of the template; empty if the template has none.
+func (r *reader) section(name string) value {
+	root := value{r, r.root, ""}
+	if v, ok := root.at(name); ok {
+		return v
+	}
+	return value{r, &yaml.Node{Kind: yaml.MappingNode}, name}
+}
+
+func (v value) readOutput(key string) {
+	o := Output{Key: key}
+	if c, ok := v.at("Condition"); ok && !v.condition(c.node.Value, c) {
+		return
+	}
+	v.fields(map[string]func(value){
+		"Value":       func(v value) { o.Value = v.str() },
+		"Description": func(v value) { o.Description = v.str() },
+	}, "Condition", "Export")
+	v.out.Outputs = append(v.out.Outputs, o)
+}
+
+// pseudo is CloudFormation's pseudo parameters.
+func (r *reader) pseudo(name string) (string, bool) {
+	s, ok := map[string]string{
+		"AWS::Region": Region, "AWS::AccountId": Account, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
+		"AWS::StackName": r.stack, "AWS::StackId": arn("cloudformation", "stack/"+r.stack+"/"+r.suffix),
+	}[name]
+	return s, ok
+}
+
+func arn(service, rest string) string {
+	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + rest
+}
+
+// physicalName is what CloudFormation makes of a logical id: stack-LogicalId-RANDOM.
+func (r *reader) physicalName(id string) string {
+	sum := sha256.Sum256([]byte(r.suffix + "/" + id))
+	return r.stack + "-" + id + "-" + strings.TrimRight(base32.StdEncoding.EncodeToString(sum[:]), "=")[:12]
+}
