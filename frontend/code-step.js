@@ -28,7 +28,10 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
   const resend = bindResend(page, section, {
     failed: (error) => present(form, error, end),
     starting: () => clearErrors(form),
-    sent: () => waitForSms(),
+    sent: () => {
+      waitForSms();
+      input.focus(); // the code is what comes next, and the button may be gone
+    },
   });
 
   // The code is of no more use: say why, and what to do.
@@ -56,14 +59,14 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
 
   function waitForSms() {
     stopSms();
-    if (usesSms(store.load())) stopSms = listenForSms((code) => fill(input, codeIn(code, length)));
+    if (usesSms(store.load(), settings)) stopSms = listenForSms((code) => fill(input, codeIn(code, length)));
   }
 
   // Shows the step for the session in the store.
   function open({ entry = 'replace' } = {}) {
     clearErrors(form);
     section.querySelector('[data-destination]').textContent = store.load().destination;
-    section.querySelector('[data-announce]').textContent = '';
+    section.querySelector('[data-sent-again]').textContent = '';
     steps.show('code', { entry });
     waitForSms();
     tick();
@@ -90,7 +93,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
   const button = section.querySelector('[data-resend]');
   const wait = section.querySelector('[data-resend-wait]');
   const exhausted = section.querySelector('[data-exhausted]');
-  const announce = section.querySelector('[data-announce]');
+  const sentAgain = section.querySelector('[data-sent-again]');
   let busy = false;
 
   button.addEventListener('click', async () => {
@@ -101,7 +104,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     try {
       const { sessionId } = await client.resend(session.sessionId);
       store.save({ ...session, sessionId, resends: session.resends + 1, resendAt: Date.now() + settings.resendCooldownSeconds * 1000 });
-      announce.textContent = 'The same code was sent again.';
+      sentAgain.textContent = 'The same code was sent again.';
       sent();
     } catch (error) {
       if (error.retryAfter) store.save({ ...session, resendAt: Date.now() + error.retryAfter * 1000 });
@@ -126,10 +129,9 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
 // The clock itself is not read out each second; the last minute is, once.
 function showTimeLeft(section, left) {
   section.querySelector('[data-time-left]').textContent = clock(left);
-  const announce = section.querySelector('[data-announce]');
-  const isLastMinute = left > 0 && left <= 60;
-  if (isLastMinute && announce.dataset.said !== 'last minute') announce.textContent = 'The code works for one more minute.';
-  announce.dataset.said = isLastMinute ? 'last minute' : '';
+  const lastMinute = section.querySelector('[data-last-minute]');
+  const text = left > 0 && left <= 60 ? 'The code works for one more minute.' : '';
+  if (lastMinute.textContent !== text) lastMinute.textContent = text;
 }
 
 // Makes a text field take a code however it comes; `complete` is called at the last digit.

@@ -7,7 +7,7 @@ import { isEmail, maskEmail } from './words.js';
 const page = await openPage({
   purpose: 'login',
   // The account decides where its code goes, and does not tell.
-  usesSms: () => page.settings.channels.includes('sms'),
+  usesSms: (session, settings) => settings.channels.includes('sms'),
   submit: (client, sessionId, { code }) => client.verify(sessionId, code),
   done: (answer) => {
     document.querySelector('[data-proven]').textContent = answer.email;

@@ -7,7 +7,7 @@ import { Steps } from './steps.js';
 import { codeStep } from './code-step.js';
 
 // Opens a page for one purpose.
-//   usesSms   whether its code may come as a text message
+//   usesSms   whether its code may come as a text message: (session, settings) → boolean
 //   check     what is wrong with the values of the code step: {field: text}
 //   submit    sends them: (client, sessionId, values) → answer
 //   done      shows what came of it, with the answer

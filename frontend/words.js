@@ -88,7 +88,7 @@ const ENDED = {
 const OTHERS = {
   captcha_failed: () => 'We could not confirm that you are a person. Try again.',
   locked: (e) => `Too many wrong codes were entered. To protect the account, no new code is sent for now. ${later(e)}`,
-  too_many_requests: (e) => `That was too often in a short time. ${later(e)}`,
+  too_many_requests: (e) => `Too many requests in a short time. ${later(e)}`,
   unavailable: (e) => `The service cannot answer right now. ${e.retryAfter ? later(e) : 'Try again in a moment.'}`,
   network: () => 'There is no connection to the service. Check your network and try again.',
   timeout: () => 'The answer took too long. Try again.',
@@ -125,7 +125,7 @@ export function explain(error, named) {
 function unsupported(error, has) {
   if (!has('phone')) return { field: 'email', text: 'We cannot send to this address. Use another one.' };
   const where = error.supportedCountries;
-  if (!where) return { field: 'phone', text: 'We cannot send text messages to this number. Use a mobile number.' };
+  if (!where) return { field: 'phone', text: 'We cannot send text messages to this number. Use another one, or an e-mail address.' };
   if (where.length === 0) return { field: 'phone', text: 'This service does not send text messages. Use an e-mail address.' };
-  return { field: 'phone', text: `We cannot send text messages to this number. Use a mobile number of ${countries(where)}.` };
+  return { field: 'phone', text: `We cannot send text messages to this number. Use a mobile number from ${countries(where)}.` };
 }
