@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"streamotp/shared/deliver"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/store/storetest"
+)
+
+type fixture struct {
+	handler
+	store store.Codes
+	ring  *otp.Keyring
+
+	mu   sync.Mutex
+	sent []string // codes, in the order of sending
+	fail map[string]error
+}
+
+type fixedKeys struct{ *otp.Keyring }
+
+func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
+
+// Send is the provider.
+func (f *fixture) Send(_ context.Context, m deliver.Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.fail[m.Code]; err != nil {
+		return err
+	}
+	f.sent = append(f.sent, m.Code)
+	return nil
+}
+
+func newFixture(t *testing.T) *fixture {
+	tables := storetest.New(t)
+	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	must(t, err)
+	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, fail: map[string]error{}}
+	f.handler = handler{codes: f.store, keys: fixedKeys{ring}, sender: f, now: time.Now}
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// record writes a session and returns its stream record.
+func (f *fixture) record(t *testing.T, n int, life time.Duration) events.DynamoDBEventRecord {
+	t.Helper()
+	id, code := fmt.Sprint("session-", n), fmt.Sprint(100000+n)
+	s := otp.Session{ID: id, Digest: "digest", Purpose: otp.Login, KeyID: "0", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(life)}
+	var err error
+	s.Sealed, err = f.ring.Seal(id, otp.Contents{Code: code, Channel: otp.Email, Email: "ada@example.com"})
+	must(t, err)
+	must(t, f.store.Put(context.Background(), s))
+	text := events.NewStringAttribute
+	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
+		SequenceNumber: fmt.Sprint(1000 + n), NewImage: map[string]events.DynamoDBAttributeValue{
+			"sessionId": text(id), "code": text("digest"), "send": text("code"),
+			"expiredAt": events.NewNumberAttribute(fmt.Sprint(s.ExpiresAt.Unix()))}}}
+}
+
+// run handles records as one batch and returns the failed sequence numbers.
+func (f *fixture) run(t *testing.T, records ...events.DynamoDBEventRecord) []string {
+	t.Helper()
+	response, err := f.handle(context.Background(), events.DynamoDBEvent{Records: records})
+	must(t, err)
+	failed := []string{}
+	for _, failure := range response.BatchItemFailures {
+		failed = append(failed, failure.ItemIdentifier)
+	}
+	return failed
+}
+
+func TestSend(t *testing.T) {
+	t.Run("only an INSERT of what is to be sent is read, also where the filter let more through", func(t *testing.T) {
+		raw, err := os.ReadFile("testdata/batch.json")
+		must(t, err)
+		var batch events.DynamoDBEvent
+		must(t, json.Unmarshal(raw, &batch))
+		f := newFixture(t)
+		for i := range batch.Records[1:4] { // MODIFY, REMOVE and a decoy's INSERT, of items that are there to be sent
+			f.record(t, i, time.Minute)
+			batch.Records[i+1].Change.NewImage["sessionId"] = events.NewStringAttribute(fmt.Sprint("session-", i))
+		}
+		if failed := f.run(t, batch.Records...); len(failed) != 0 || len(f.sent) != 0 {
+			t.Errorf("failed %v, sent %v", failed, f.sent)
+		}
+	})
+	t.Run("an expired code is not sent, nor one whose item is gone", func(t *testing.T) {
+		f := newFixture(t)
+		expired, gone := f.record(t, 1, -time.Second), f.record(t, 2, time.Minute)
+		gone.Change.NewImage["sessionId"] = events.NewStringAttribute("gone")
+		stale := f.record(t, 3, -time.Second) // expired in the table, not yet in the record
+		stale.Change.NewImage["expiredAt"] = events.NewNumberAttribute("4102444800")
+		if failed := f.run(t, expired, gone, stale); len(failed) != 0 || len(f.sent) != 0 {
+			t.Errorf("failed %v, sent %v", failed, f.sent)
+		}
+	})
+	t.Run("a batch that comes again sends nothing twice", func(t *testing.T) {
+		f := newFixture(t)
+		batch := []events.DynamoDBEventRecord{f.record(t, 1, time.Minute), f.record(t, 2, time.Minute), f.record(t, 3, time.Minute)}
+		f.fail["100002"] = errors.New("timeout")
+		if failed := f.run(t, batch...); !slices.Equal(failed, []string{"1002"}) {
+			t.Errorf("failed %v", failed)
+		}
+		delete(f.fail, "100002")
+		if failed := f.run(t, batch...); len(failed) != 0 {
+			t.Errorf("failed %v", failed)
+		}
+		slices.Sort(f.sent)
+		if strings.Join(f.sent, " ") != "100001 100002 100003" {
+			t.Errorf("sent %v", f.sent)
+		}
+	})
+	t.Run("what the provider will never take is not tried again", func(t *testing.T) {
+		f := newFixture(t)
+		f.fail["100001"] = &deliver.PermanentError{Reason: "MessageRejected"}
+		if failed := f.run(t, f.record(t, 1, time.Minute), f.record(t, 2, time.Minute)); len(failed) != 0 || len(f.sent) != 1 {
+			t.Errorf("failed %v, sent %v", failed, f.sent)
+		}
+	})
+	t.Run("a box of another session is not sent and comes again", func(t *testing.T) {
+		f := newFixture(t)
+		record := f.record(t, 1, time.Minute)
+		s := otp.Session{ID: "session-1", Digest: "digest", KeyID: "0", ExpiresAt: time.Now().Add(time.Minute), Sealed: []byte("forged")}
+		must(t, f.store.Put(context.Background(), s))
+		if failed := f.run(t, record); len(failed) != 1 || len(f.sent) != 0 {
+			t.Errorf("failed %v, sent %v", failed, f.sent)
+		}
+	})
+}
