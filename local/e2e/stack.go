@@ -1,0 +1,290 @@
+// Package e2e starts the development stack as `make run` does, as a process of its own, for tests and measurements
+// from outside.
+//
+// The engine is the embedded one; the environment variable STREAMOTP_DYNAMODB names another endpoint (DynamoDB Local,
+// moto) for all of a run's stacks.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Stack is a running development stack. Its methods fail the test where the stack does not answer as it should.
+type Stack struct {
+	URL    string // of the server, without a slash at its end
+	AWSURL string // of the AWS endpoint
+	Pid    int    // of the server
+
+	t    testing.TB
+	cmd  *exec.Cmd
+	log  *output
+	done chan struct{} // closed when the server has ended
+}
+
+// Message is one of GET /_local/messages.
+type Message struct {
+	ID, Channel, To, From, Subject, Text, HTML string
+	SentAt                                     time.Time
+}
+
+// Call is one of GET /_local/calls.
+type Call struct {
+	Function, Service, Action, Table string
+	Consistent                       bool
+	Units                            float64
+	Bytes                            int
+	Ms                               float64
+}
+
+// Patience is how long the helpers wait for what should happen in moments; a loaded machine may take longer.
+const Patience = 20 * time.Second
+
+// Start starts a stack with these flags on a free port and waits until it is ready. It ends with the test, which fails
+// if a process stays.
+func Start(t testing.TB, args ...string) *Stack {
+	t.Helper()
+	root, binary, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if url := os.Getenv("STREAMOTP_DYNAMODB"); url != "" {
+		args = append([]string{"-dynamodb", url}, args...)
+	}
+	s := &Stack{t: t, log: &output{}, done: make(chan struct{})}
+	s.cmd = exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...) // #nosec G204 -- just built
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = root, s.log, s.log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.Pid = s.cmd.Process.Pid
+	go func() { _ = s.cmd.Wait(); close(s.done) }()
+	t.Cleanup(s.finish)
+	s.awaitReady()
+	return s
+}
+
+var urlLine = regexp.MustCompile(`(?m)^\s*Page\s+(http://\S+)/\s*$`)
+
+func (s *Stack) awaitReady() {
+	s.t.Helper()
+	until(s.t, 2*time.Minute, "the stack is ready", func() bool { // a first build takes a while
+		select {
+		case <-s.done:
+			s.t.Fatalf("the stack ended at its start:\n%s", s.log.String())
+		default:
+		}
+		m := urlLine.FindStringSubmatch(s.log.String())
+		if m == nil {
+			return false
+		}
+		s.URL = m[1]
+		return true
+	})
+	var health struct{ AWS string }
+	s.get("/_local/healthz", &health)
+	s.AWSURL = health.AWS
+}
+
+// Stop ends the stack by a signal and waits for all of its processes to be gone.
+func (s *Stack) Stop(signal syscall.Signal) {
+	s.t.Helper()
+	children := descendants(s.Pid)
+	_ = syscall.Kill(s.Pid, signal)
+	until(s.t, 5*time.Second, "the server has ended", func() bool {
+		select {
+		case <-s.done:
+			return true
+		default:
+			return false
+		}
+	})
+	until(s.t, 5*time.Second, "no process stays", func() bool {
+		for _, p := range children {
+			if p.alive() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+func (s *Stack) finish() {
+	select {
+	case <-s.done:
+	default:
+		s.Stop(syscall.SIGTERM)
+	}
+	if s.t.Failed() {
+		s.t.Logf("the stack's log:\n%s", s.log.String())
+	}
+}
+
+// Log is what the server has printed.
+func (s *Stack) Log() string { return s.log.String() }
+
+// build builds the server once a test process. Test processes that run side by side share the file, under a lock.
+var build = func() func() (root, binary string, err error) {
+	var once sync.Once
+	var root, binary string
+	var err error
+	return func() (string, string, error) {
+		once.Do(func() { root, binary, err = buildOnce() })
+		return root, binary, err
+	}
+}()
+
+func buildOnce() (string, string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", "", err
+	}
+	binary := filepath.Join(root, ".tools", "e2e", "local")
+	if err := os.MkdirAll(filepath.Dir(binary), 0o750); err != nil {
+		return "", "", err
+	}
+	lock, err := os.OpenFile(binary+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = lock.Close() }()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", "", err
+	}
+	cmd := exec.Command("go", "build", "-o", binary, "streamotp/local") // #nosec G204 -- fixed
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", "", errors.New("go build streamotp/local: " + string(out))
+	}
+	return root, binary, nil
+}
+
+// Root is the project's folder, the one that holds go.work.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, e := os.Stat(filepath.Join(dir, "go.work")); e == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			return "", errors.New("no go.work above the working directory")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
+
+// until waits for a condition and fails the test if it does not come about.
+func until(t testing.TB, limit time.Duration, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %s in vain: %s", limit, what)
+		}
+	}
+}
+
+// output collects what a process prints.
+type output struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// client keeps many connections, for tests that send many requests at once.
+var client = &http.Client{
+	Timeout:   time.Minute,
+	Transport: &http.Transport{MaxIdleConnsPerHost: 256},
+}
+
+// Do sends a request with a JSON body (nil for none) and gives status, header and body of the answer.
+func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
+	s.t.Helper()
+	var data []byte
+	if body != nil {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequest(method, s.URL+path, bytes.NewReader(data))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		s.t.Error(err) // not Fatal: it may not be the test's own goroutine
+		return 0, http.Header{}, nil
+	}
+	defer func() { _ = res.Body.Close() }()
+	answer, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Error(err)
+	}
+	return res.StatusCode, res.Header, answer
+}
+
+// Post sends JSON to a path of the API, as /api/generate, and gives the decoded answer. Any goroutine may call it.
+func (s *Stack) Post(path string, body any) (int, http.Header, map[string]any) {
+	s.t.Helper()
+	status, header, data := s.Do(http.MethodPost, path, body)
+	var answer map[string]any
+	if len(data) > 0 {
+		if err := json.Unmarshal(data, &answer); err != nil {
+			s.t.Errorf("POST %s: %d %s: %v", path, status, data, err)
+		}
+	}
+	return status, header, answer
+}
+
+// call is Do where anything but success fails the test.
+func (s *Stack) call(method, path string, body any) []byte {
+	s.t.Helper()
+	status, _, data := s.Do(method, path, body)
+	if status < 200 || status > 299 {
+		s.t.Fatalf("%s %s: %d %s", method, path, status, data)
+	}
+	return data
+}
+
+func (s *Stack) get(path string, v any) {
+	s.t.Helper()
+	if err := json.Unmarshal(s.call(http.MethodGet, path, nil), v); err != nil {
+		s.t.Fatalf("GET %s: %v", path, err)
+	}
+}
+
+// lines splits text that ends with a newline.
+func lines(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
