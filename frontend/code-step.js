@@ -103,12 +103,15 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     starting();
     try {
       const { sessionId } = await client.resend(session.sessionId);
+      if (store.load() !== session) return; // somebody chose another address meanwhile
       store.save({ ...session, sessionId, resends: session.resends + 1, resendAt: Date.now() + settings.resendCooldownSeconds * 1000 });
       sentAgain.textContent = 'The same code was sent again.';
       sent();
     } catch (error) {
-      if (error.retryAfter) store.save({ ...session, resendAt: Date.now() + error.retryAfter * 1000 });
-      failed(error);
+      if (error.code !== 'too_many_requests' || !error.retryAfter) return failed(error);
+      // The countdown says how long, and stays true while it runs.
+      store.save({ ...session, resendAt: Date.now() + error.retryAfter * 1000 });
+      sentAgain.textContent = 'It was too early to send it again.';
     } finally {
       busy = false;
     }
