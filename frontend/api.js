@@ -50,18 +50,21 @@ export function errorFrom(status, body, retryAfter) {
 
 export class Client {
   #base;
+  #locale;
   #fetch;
   #timeoutMs;
 
-  constructor(baseUrl, { fetchFn = fetch.bind(globalThis), timeoutMs = TIMEOUT_MS } = {}) {
+  // locale is the language of the messages, as a BCP 47 tag
+  constructor(baseUrl, { locale, fetchFn = fetch.bind(globalThis), timeoutMs = TIMEOUT_MS } = {}) {
     this.#base = baseUrl.replace(/\/+$/, '');
+    this.#locale = locale;
     this.#fetch = fetchFn;
     this.#timeoutMs = timeoutMs;
   }
 
   // request: {purpose, email | phone, password?, website?} → {sessionId}
   generate(request) {
-    return this.#post('generate', request, (a) => typeof a.sessionId === 'string');
+    return this.#post('generate', { ...request, locale: this.#locale }, (a) => typeof a.sessionId === 'string');
   }
 
   // → {sessionId}: the same code, sent again

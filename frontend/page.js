@@ -20,7 +20,7 @@ export async function openPage({ purpose, usesSms, check, submit, done }) {
   const { settings, problem } = await loadConfig();
   showSettings(settings, problem);
   steps.appName = settings.appName;
-  const client = new Client(settings.apiBaseUrl);
+  const client = new Client(settings.apiBaseUrl, { locale: document.documentElement.lang }); // a message speaks as its page does
   const page = { settings, client, steps, store };
   const code = codeStep(page, { usesSms, check, submit, done: (answer) => finish(page, done, answer) });
 

@@ -9,7 +9,7 @@ function clientFor(status, body, headers = {}) {
     sent.push({ url, init, body: JSON.parse(init.body) });
     return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status, headers });
   };
-  return { client: new Client('/api/', { fetchFn }), sent };
+  return { client: new Client('/api/', { locale: 'en', fetchFn }), sent };
 }
 
 async function failure(promise) {
@@ -20,7 +20,7 @@ async function failure(promise) {
 
 test('each call is a POST whose body has everything and whose URL has nothing', async () => {
   const calls = [
-    ['generate', { sessionId: 's' }, (c) => c.generate({ purpose: 'login', email: 'a@b', password: 'p', website: undefined }), { purpose: 'login', email: 'a@b', password: 'p' }],
+    ['generate', { sessionId: 's' }, (c) => c.generate({ purpose: 'login', email: 'a@b', password: 'p', website: undefined }), { purpose: 'login', email: 'a@b', password: 'p', locale: 'en' }],
     ['resend', { sessionId: 's' }, (c) => c.resend('s'), { sessionId: 's' }],
     ['verify', { verified: true, purpose: 'login', email: 'a@b' }, (c) => c.verify('s', '123456'), { sessionId: 's', code: '123456' }],
     ['reset', { reset: true }, (c) => c.reset('s', '123456', 'p'), { sessionId: 's', code: '123456', password: 'p' }],

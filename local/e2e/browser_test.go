@@ -5,9 +5,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
@@ -45,6 +47,7 @@ func TestPages(t *testing.T) {
 		{"a code from WebOTP is filled in and sent", webOTP},
 		{"no script or style gets in", strictPolicy},
 		{"without network or settings the page says so", broken},
+		{"without scripts the page says so and sends nothing", withoutScripts},
 	} {
 		t.Run(rule.name, func(t *testing.T) { rule.holds(&visit{openTab(t, browser, stack.URL), stack.in(t)}) })
 	}
@@ -65,6 +68,9 @@ func logInByEmail(v *visit) {
 	v.keepsNoSecret(user, demoPassword)
 	code := v.code(user, 1)
 	v.inspect("login-step2")
+	v.theme("dark", "forced-colors", "active")
+	v.picture("login-step2-forced-colors")
+	v.theme("light")
 	v.press(code) // the last digit sends
 	v.waitStep("done")
 	v.title("You are logged in – StreamOTP")
@@ -323,7 +329,8 @@ func forgotPassword(v *visit) {
 
 func unknownAddress(v *visit) {
 	seen := map[string]string{}
-	for _, address := range []string{v.addUser("email", ""), v.address()} {
+	user := v.addUser("email", "")
+	for _, address := range []string{user, user[:1] + "-nobody@example.com"} { // the same once masked
 		v.open("/forgot.html")
 		v.fill("#email", address)
 		v.press(kb.Enter)
@@ -490,6 +497,19 @@ func broken(v *visit) {
 	v.same("the button afterwards", eval[bool](v.tab, "document.querySelector('#start-form button[type=submit]').hasAttribute('aria-disabled')"), false)
 }
 
+func withoutScripts(v *visit) {
+	call(v.tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	v.do(chromedp.Navigate(v.base + "/"))
+	v.waitText("noscript", "needs JavaScript")
+	v.picture("login-no-scripts-light")
+	v.fits("login without scripts")
+	v.fill("#email", "ada@example.com")
+	v.fill("#password", demoPassword)
+	v.press(kb.Enter)
+	v.same("the page after Enter", eval[string](v.tab, "location.href"), v.base+"/")
+	v.same("messages", len(v.messages("ada@example.com", 0)), 0)
+}
+
 // A visit is a tab and the stack behind it.
 type visit struct {
 	*tab
@@ -600,13 +620,22 @@ func (v *visit) code(to string, n int) string {
 // wrong returns another code; wrong(wrong(c)) is not c either.
 func wrong(code string) string { return code[:5] + string('0'+(code[5]-'0'+1)%10) }
 
-// address returns one that no other test uses.
+var (
+	names = []string{"lena", "omar", "mei", "ravi", "noor", "ines", "jonas", "aiko", "sofia", "tariq", "maya", "pavel"}
+	used  atomic.Int64
+)
+
+// address returns one that no other test uses, and that looks well in a picture.
 func (v *visit) address() string {
-	return fmt.Sprintf("v%d@example.com", time.Now().UnixNano())
+	n := int(used.Add(1)) - 1
+	if n < len(names) {
+		return names[n] + "@example.com"
+	}
+	return fmt.Sprintf("%s%d@example.com", names[n%len(names)], n/len(names)+1)
 }
 
 // phone returns a German mobile number that no other test uses.
-func (v *visit) phone() string { return fmt.Sprintf("+49151%08d", time.Now().UnixMicro()%1e8) }
+func (v *visit) phone() string { return fmt.Sprintf("+49151%08d", 98765400+used.Add(1)) }
 
 // addUser adds an account whose password is that of the demo users: theirs, under another name.
 func (v *visit) addUser(channel, phone string) string {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -184,12 +185,15 @@ func (p *tab) paste(selector, text string) {
 	})(document.querySelector(%[1]q))`, selector, text))
 }
 
-// theme switches between "light" and "dark".
-func (p *tab) theme(name string) {
+// theme switches between "light" and "dark"; more media features follow as name, value. Motion is off, so that a
+// picture does not depend on its moment.
+func (p *tab) theme(name string, more ...string) {
 	p.t.Helper()
-	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
-		{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"},
-	}})
+	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}, {Name: "prefers-reduced-motion", Value: "reduce"}}
+	for pair := range slices.Chunk(more, 2) {
+		features = append(features, &emulation.MediaFeature{Name: pair[0], Value: pair[1]})
+	}
+	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 }
 
 // size sets the window in CSS pixels; a zoom of 2 halves what a page has, as a browser's own zoom does.
