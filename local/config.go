@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // config is the command line.
@@ -18,6 +19,7 @@ type config struct {
 	DynamoDB   string            // URL of an engine; empty for the embedded one
 	Data       string            // folder for the tables; empty for memory
 	Out        io.Writer         // the log
+	Now        func() time.Time  // what records age by
 }
 
 // parameters is the flag -parameter.

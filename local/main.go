@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -43,7 +44,7 @@ func run(ctx context.Context, c config) error {
 
 // parseFlags reads the command line; what is wrong with it is told on w.
 func parseFlags(args []string, w *os.File) (config, error) {
-	c := config{Parameters: map[string]string{}, Out: os.Stdout}
+	c := config{Parameters: map[string]string{}, Out: os.Stdout, Now: time.Now}
 	f := flag.NewFlagSet("local", flag.ContinueOnError)
 	f.SetOutput(w)
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:3000", "where to listen; loopback only, port 0 for a free one")

@@ -35,7 +35,7 @@ func (s *stack) mapping(spec template.Mapping) (*streams.Mapping, error) {
 		Function: spec.FunctionID, Region: template.Region, TableName: spec.TableName, StreamARN: spec.StreamARN,
 		HashKey: s.keyNames(spec.TableName)[0], Latest: spec.Latest, BatchSize: spec.BatchSize, Window: spec.Window,
 		Lanes: spec.Lanes, Bisect: spec.Bisect, MaxRetries: spec.MaxRetries, MaxAge: spec.MaxAge,
-		PartialFailed: spec.PartialFailed, Engine: s.engine, Log: s.log.line,
+		PartialFailed: spec.PartialFailed, Engine: s.engine, Log: s.log.line, Now: s.Now,
 	}
 	for _, f := range s.spec.Functions {
 		if f.ID == spec.FunctionID {

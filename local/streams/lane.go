@@ -113,7 +113,7 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 // dropOld gives up the records at the front that are over MaximumRecordAgeInSeconds.
 func (l *lane) dropOld(batch []record, calls int) []record {
 	n := 0
-	for l.MaxAge > 0 && n < len(batch) && time.Since(batch[n].created) > l.MaxAge {
+	for l.MaxAge > 0 && n < len(batch) && l.Now().Sub(batch[n].created) > l.MaxAge {
 		n++
 	}
 	if n > 0 {

@@ -63,7 +63,7 @@ func (s *shard) locate(ctx context.Context, position, after string) error {
 func (s *shard) run(ctx context.Context) {
 	pause, last := shortestPoll, ""
 	for s.iterator != "" && ctx.Err() == nil {
-		records, err := s.read(ctx)
+		records, err := s.fetch(ctx)
 		switch {
 		case dynamo.Is(err, "ExpiredIteratorException"), dynamo.Is(err, "TrimmedDataAccessException"):
 			err = s.locate(ctx, "TRIM_HORIZON", last)
@@ -73,6 +73,7 @@ func (s *shard) run(ctx context.Context) {
 		if len(records) > 0 {
 			last = records[len(records)-1].sequence
 			s.dispatch(records)
+			s.read.Add(int64(len(records)))
 			pause = shortestPoll
 			continue // there may be more
 		}
@@ -86,7 +87,7 @@ func (s *shard) run(ctx context.Context) {
 	}
 }
 
-func (s *shard) read(ctx context.Context) ([]record, error) {
+func (s *shard) fetch(ctx context.Context) ([]record, error) {
 	var out struct {
 		Records           []map[string]json.RawMessage
 		NextShardIterator string

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"streamotp/local/dynamo"
@@ -40,8 +41,10 @@ type Mapping struct {
 	DeadLetter func(letter []byte) // may be nil: what fails for good is dropped
 	Done       func(Batch)         // told of every invocation; may be nil
 	Log        func(format string, args ...any)
+	Now        func() time.Time // what a record's age is measured by
 
 	poke chan struct{}
+	read atomic.Int64
 	mu   sync.Mutex
 	seen map[string]bool // shards that have a reader
 	work sync.WaitGroup
@@ -101,6 +104,9 @@ func (m *Mapping) Start(ctx context.Context) error {
 
 // Wait waits for everything that Start began.
 func (m *Mapping) Wait() { m.work.Wait() }
+
+// Read is how many records have been read, those that no filter lets through too.
+func (m *Mapping) Read() int64 { return m.read.Load() }
 
 // Poke has the stream read at once.
 func (m *Mapping) Poke() {

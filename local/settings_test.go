@@ -1,0 +1,338 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestSettings holds the promise that the development stack reads the template: for each setting, one changed line
+// changes what is seen. What is not here is in NotImitated.
+func TestSettings(t *testing.T) {
+	later := func(c *config) { c.Now = func() time.Time { return time.Now().Add(2 * time.Minute) } }
+	for _, c := range []struct {
+		name, old, replacement string
+		see                    func(*testing.T, *stack) string
+		before, after          string
+		change                 func(*config)
+	}{
+		// The API.
+		{"StageName", "StageName: api", "StageName: v1", status("POST", "/api/echo"), "200", "405", nil},
+		{"Path", "Path: /echo", "Path: /other", status("POST", "/api/echo"), "200", "404", nil},
+		{"Method", "Method: POST", "Method: PUT", status("POST", "/api/echo"), "200", "404", nil},
+		{"ThrottlingRateLimit", "ThrottlingRateLimit: 100000", "ThrottlingRateLimit: 1", throttled, "none", "some", nil},
+		{"ThrottlingBurstLimit", "ThrottlingBurstLimit: 50", "ThrottlingBurstLimit: 0", throttled, "none", "all", nil},
+		{"AllowOrigins", "https://a.example,https://b.example", "https://b.example", cors("Access-Control-Allow-Origin"), "https://a.example", "", nil},
+		{"AllowMethods", "AllowMethods: [POST]", "AllowMethods: [POST, PUT]", cors("Access-Control-Allow-Methods"), "POST", "POST,PUT", nil},
+		{"AllowHeaders", "AllowHeaders: [content-type]", "AllowHeaders: [x-a]", cors("Access-Control-Allow-Headers"), "content-type", "x-a", nil},
+		{"ExposeHeaders", "ExposeHeaders: [retry-after]", "ExposeHeaders: [x-b]", cors("Access-Control-Expose-Headers"), "retry-after", "x-b", nil},
+		{"AllowCredentials", "AllowCredentials: false", "AllowCredentials: true", cors("Access-Control-Allow-Credentials"), "", "true", nil},
+		{"MaxAge", "MaxAge: 3600", "MaxAge: 60", cors("Access-Control-Max-Age"), "3600", "60", nil},
+
+		// Functions.
+		{"Environment", "WORD: !Ref Word", "WORD: !Sub x-${Word}", variable("WORD"), "one", "x-one", nil},
+		{"Globals.Environment", "SHARED: global", "SHARED: other", variable("SHARED"), "global", "other", nil},
+		{"Parameter Default", "Default: one", "Default: two", variable("WORD"), "one", "two", nil},
+		{"Conditions", "!Equals [!Ref Word, one]", "!Equals [!Ref Word, two]", variable("BRANCH"), "first", "second", nil},
+		{"Handler", "Handler: bootstrap", "Handler: other", variable("_HANDLER"), "bootstrap", "other", nil},
+		{"MemorySize", "MemorySize: 256", "MemorySize: 512", variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), "256", "512", nil},
+		{"LogFormat", "LogFormat: JSON", "LogFormat: Text", variable("AWS_LAMBDA_LOG_FORMAT"), "JSON", "Text", nil},
+		{"LogGroup", "LogGroup: !Ref LogGroup", "LogGroup: /mine", logGroup, "false", "true", nil},
+		{"Timeout", "Timeout: 3\n", "Timeout: 1\n", sleeps, "200", "503", nil},
+		{"ReservedConcurrentExecutions", "ReservedConcurrentExecutions: 2", "ReservedConcurrentExecutions: 1", processes, "2", "1", nil},
+
+		// Tables.
+		{"KeySchema", schema("id"), schema("nr"), putStatus, "204", "400", nil},
+		{"AttributeType", "AttributeName: id, AttributeType: S", "AttributeName: id, AttributeType: N", putStatus, "204", "400", nil},
+		{"TimeToLiveSpecification", "AttributeName: gone, Enabled: true", "AttributeName: past, Enabled: true", timeToLive, "gone", "past", nil},
+		{"StreamViewType", "StreamViewType: NEW_IMAGE", "StreamViewType: KEYS_ONLY", image, "BEGIN a INSERT image=true", "BEGIN a INSERT image=false", nil},
+
+		// The event source mapping.
+		{"Pattern", `{"eventName":["INSERT"]}`, `{"eventName":["MODIFY"]}`, filtered, "BEGIN a INSERT image=true", "BEGIN a MODIFY image=true", nil},
+		{"BatchSize", "BatchSize: 10", "BatchSize: 2", batchSizes, "gate 4", "gate 2 2", nil},
+		{"MaximumBatchingWindowInSeconds", "MaximumBatchingWindowInSeconds: 0", "MaximumBatchingWindowInSeconds: 1", waits, "false", "true", nil},
+		{"ParallelizationFactor", "ParallelizationFactor: 1", "ParallelizationFactor: 10", overtakes, "false", "true", nil},
+		{"BisectBatchOnFunctionError", "BisectBatchOnFunctionError: false", "BisectBatchOnFunctionError: true", bisected, "0 of 3", "3 of 3", nil},
+		{"MaximumRetryAttempts", "MaximumRetryAttempts: 1", "MaximumRetryAttempts: 0", tries("fail"), "2", "1", nil},
+		{"MaximumRecordAgeInSeconds", "MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 60", tries("fail"), "2", "0", later},
+		{"FunctionResponseTypes", "FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []", partial, "2", "1", nil},
+		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
+
+		// Secrets, mail, outputs.
+		{"SecretStringTemplate", `'{"made":"here"}'`, `'{"made":"there"}'`, secret(func(m map[string]string) any { return m["made"] }), "here", "there", nil},
+		{"GenerateStringKey", "GenerateStringKey: key", "GenerateStringKey: other", secret(func(m map[string]string) any { return len(m["key"]) }), "400", "0", nil},
+		{"PasswordLength", "PasswordLength: 400", "PasswordLength: 500", secret(func(m map[string]string) any { return len(m["key"]) }), "400", "500", nil},
+		{"ExcludeCharacters", "ExcludeCharacters: abc", "ExcludeCharacters: xyz", secretHas("[abc]"), "false", "true", nil},
+		{"ExcludePunctuation", "ExcludePunctuation: true", "ExcludePunctuation: false", secretHas("[!-/]"), "false", "true", nil},
+		{"ExcludeNumbers", "ExcludeNumbers: false", "ExcludeNumbers: true", secretHas("[0-9]"), "true", "false", nil},
+		{"ExcludeLowercase", "ExcludeLowercase: false", "ExcludeLowercase: true", secretHas("[a-z]"), "true", "false", nil},
+		{"ExcludeUppercase", "ExcludeUppercase: false", "ExcludeUppercase: true", secretHas("[A-Z]"), "true", "false", nil},
+		{"IncludeSpace", "IncludeSpace: false", "IncludeSpace: true", secretHas(" "), "false", "true", nil},
+		{"ConfigurationSet", "Type: AWS::SES::ConfigurationSet", "Type: AWS::SQS::Queue", mailSet, "200", "404", nil},
+		{"Outputs", "Value: !Ref Things", "Value: !GetAtt Things.Arn", output, "false", "true", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := c.see(t, startTest(t, testTemplate(t, "", ""), c.change)); got != c.before {
+				t.Errorf("as it is: saw %q, want %q", got, c.before)
+			}
+			if got := c.see(t, startTest(t, testTemplate(t, c.old, c.replacement), c.change)); got != c.after {
+				t.Errorf("with %q: saw %q, want %q", c.replacement, got, c.after)
+			}
+		})
+	}
+}
+
+// schema is the template's text of a key's definition, for both of its lines.
+func schema(key string) string {
+	return "{ AttributeName: " + key + ", AttributeType: S }\n      KeySchema:\n        - { AttributeName: " + key + ", KeyType: HASH }"
+}
+
+// TestStartingPosition: after a restart, TRIM_HORIZON begins with what is in the stream, LATEST with what comes.
+func TestStartingPosition(t *testing.T) {
+	for position, want := range map[string]string{"TRIM_HORIZON": "old", "LATEST": "new"} {
+		t.Run(position, func(t *testing.T) {
+			t.Parallel()
+			data := filepath.Join(t.TempDir(), "data")
+			keep := func(c *config) { c.Data = data }
+			s := startTest(t, testTemplate(t, "", ""), keep)
+			s.put(t, "old")
+			await(t, "old is handled", func() bool { return len(s.logged("END old")) == 1 })
+			s.close()
+			s = startTest(t, testTemplate(t, "StartingPosition: TRIM_HORIZON", "StartingPosition: "+position), keep)
+			s.put(t, "new")
+			await(t, "a record is handled", func() bool { return len(s.logged("END ")) > 0 })
+			if got := s.logged("END ")[0]; !strings.HasPrefix(got, "END "+want) {
+				t.Errorf("first %q, want %s", got, want)
+			}
+		})
+	}
+}
+
+func status(method, path string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string { return fmt.Sprint(send(t, method, s.url+path, "{}").status) }
+}
+
+// throttled sends 60 requests to no route: more than the burst, and the limit comes before the route.
+func throttled(t *testing.T, s *stack) string {
+	n := 0
+	for range 60 {
+		if a := send(t, "POST", s.url+"/api/none", ""); a.status == 429 && a.body == `{"message":"Too Many Requests"}` {
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return "none"
+	case 60:
+		return "all"
+	}
+	return "some"
+}
+
+func cors(header string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string {
+		return send(t, "OPTIONS", s.url+"/api/echo", "", "Origin: https://a.example", "Access-Control-Request-Method: POST").header.Get(header)
+	}
+}
+
+func variable(name string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string { return s.echo(t, "{}").Env[name] }
+}
+
+func logGroup(t *testing.T, s *stack) string {
+	return fmt.Sprint(s.echo(t, "{}").Env["AWS_LAMBDA_LOG_GROUP_NAME"] == "/mine")
+}
+
+func sleeps(t *testing.T, s *stack) string {
+	return fmt.Sprint(send(t, "POST", s.url+"/api/echo", `{"do":"sleep","ms":1300}`).status)
+}
+
+// processes counts those that two requests at once are served by.
+func processes(t *testing.T, s *stack) string {
+	pids := make([]int, 2)
+	var all sync.WaitGroup
+	for i := range pids {
+		all.Go(func() { pids[i] = s.echo(t, `{"do":"sleep","ms":400}`).Pid })
+	}
+	all.Wait()
+	if pids[0] == pids[1] {
+		return "1"
+	}
+	return "2"
+}
+
+func putStatus(t *testing.T, s *stack) string {
+	return fmt.Sprint(send(t, "PUT", s.url+"/_local/items?table=Things", `{"id":{"S":"a"}}`).status)
+}
+
+func timeToLive(t *testing.T, s *stack) string {
+	a := s.call(t, "dynamodb", "DynamoDB_20120810.DescribeTimeToLive", "/", `{"TableName":"`+s.spec.Tables[0].Name+`"}`)
+	return regexp.MustCompile(`"AttributeName":"(\w+)"`).FindStringSubmatch(a.body)[1]
+}
+
+func image(t *testing.T, s *stack) string {
+	s.put(t, "a")
+	await(t, "a is handled", func() bool { return len(s.logged("END a")) == 1 })
+	return s.logged("BEGIN ")[0]
+}
+
+// filtered inserts an item and changes it: which of the two comes through?
+func filtered(t *testing.T, s *stack) string {
+	s.put(t, "a")
+	s.put(t, "a", "more=1")
+	await(t, "a record is handled", func() bool { return len(s.logged("END ")) > 0 })
+	return s.logged("BEGIN ")[0]
+}
+
+// gated holds the mapping at a first record until open is called.
+func gated(t *testing.T, s *stack) (open func()) {
+	gate := filepath.Join(t.TempDir(), "gate")
+	s.put(t, "gate", "gate="+gate)
+	await(t, "the gate is reached", func() bool { return len(s.logged("BEGIN gate")) == 1 })
+	return func() {
+		if err := os.WriteFile(gate, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func batchSizes(t *testing.T, s *stack) string {
+	open := gated(t, s)
+	for i := range 4 {
+		s.put(t, fmt.Sprint(i))
+	}
+	s.settle(t, 5)
+	open()
+	await(t, "all is handled", func() bool {
+		return strings.Count(strings.Join(s.logged("END "), ","), ",") >= 3 || len(s.logged("END ")) >= 3
+	})
+	out := "gate"
+	for _, l := range s.logged("BEGIN ")[1:] {
+		out += fmt.Sprintf(" %d", strings.Count(l, ",")+1)
+	}
+	return out
+}
+
+// settle waits until the mapping has read n records.
+func (s *stack) settle(t *testing.T, n int64) {
+	await(t, "the stream is read", func() bool { return s.sources[0].Read() >= n })
+}
+
+// waits says whether a lone record is held for the batching window.
+func waits(t *testing.T, s *stack) string {
+	begin := time.Now()
+	s.put(t, "a")
+	await(t, "a is handled", func() bool { return len(s.logged("END a")) == 1 })
+	return fmt.Sprint(time.Since(begin) > 900*time.Millisecond)
+}
+
+// overtakes says whether another key's record is handled while one is held.
+func overtakes(t *testing.T, s *stack) string {
+	open := gated(t, s)
+	defer open()
+	for i := range 20 {
+		s.put(t, fmt.Sprint(i))
+	}
+	s.settle(t, 21)
+	return fmt.Sprint(eventually(time.Second, func() bool { return len(s.logged("END ")) > 0 }))
+}
+
+// bisected counts the good records of a batch with a bad one that are handled.
+func bisected(t *testing.T, s *stack) string {
+	open := gated(t, s)
+	for _, id := range []string{"good1", "bad", "good2", "good3"} {
+		do := "do=ok"
+		if id == "bad" {
+			do = "do=fail"
+		}
+		s.put(t, id, do)
+	}
+	s.settle(t, 5)
+	open()
+	await(t, "the bad one is given up", func() bool { return len(s.letters.list()) == 1 })
+	good := 0
+	eventually(time.Second, func() bool {
+		good = strings.Count(strings.Join(s.logged("END "), " "), "good")
+		return good == 3
+	})
+	return fmt.Sprintf("%d of 3", good)
+}
+
+func tries(do string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string {
+		s.put(t, "a", "do="+do)
+		await(t, "a is given up", func() bool { return len(s.letters.list()) == 1 })
+		return fmt.Sprint(len(s.logged("BEGIN a")))
+	}
+}
+
+// partial counts how often a record is handed over that the function reports as failed.
+func partial(t *testing.T, s *stack) string {
+	s.put(t, "a", "do=partial")
+	await(t, "a is handled", func() bool { return len(s.logged("END a")) > 0 })
+	eventually(time.Second, func() bool { return len(s.letters.list()) == 1 })
+	return fmt.Sprint(len(s.logged("END a")))
+}
+
+func letterCount(t *testing.T, s *stack) string {
+	s.put(t, "a", "do=fail")
+	await(t, "a was tried twice", func() bool { return len(s.logged("BEGIN a")) == 2 })
+	s.put(t, "b") // the lane goes on once a is given up
+	await(t, "b is handled", func() bool { return len(s.logged("END b")) == 1 })
+	return fmt.Sprint(len(s.letters.list()))
+}
+
+func secret(see func(map[string]string) any) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string {
+		a := s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"`+s.spec.Secrets[0].ARN+`"}`)
+		var out struct{ SecretString string }
+		var value map[string]string
+		if err := json.Unmarshal([]byte(a.body), &out); err != nil {
+			t.Fatal(a)
+		}
+		if err := json.Unmarshal([]byte(out.SecretString), &value); err != nil {
+			t.Fatal(out)
+		}
+		return fmt.Sprint(see(value))
+	}
+}
+
+func secretHas(pattern string) func(*testing.T, *stack) string {
+	return secret(func(m map[string]string) any { return regexp.MustCompile(pattern).MatchString(m["key"]) })
+}
+
+// mailSet sends with the configuration set that the template may or may not have.
+func mailSet(t *testing.T, s *stack) string {
+	set := s.spec.Outputs[len(s.spec.Outputs)-1].Value
+	return fmt.Sprint(s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"ConfigurationSetName": set})).status)
+}
+
+// mail is a SendEmail that is right, with these fields in place of its own.
+func mail(change map[string]any) string {
+	part := map[string]string{"Data": "x"}
+	in := map[string]any{"FromEmailAddress": "login@example.com", "Destination": map[string]any{"ToAddresses": []string{"ada@example.com"}},
+		"Content": map[string]any{"Simple": map[string]any{"Subject": part, "Body": map[string]any{"Text": part}}}}
+	for k, v := range change {
+		in[k] = v
+	}
+	data, err := json.Marshal(in)
+	if err != nil {
+		panic(err) // only text
+	}
+	return string(data)
+}
+
+func output(t *testing.T, s *stack) string {
+	a := s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=streamotp")
+	if !strings.Contains(a.body, "<OutputValue>"+s.url+"/api</OutputValue>") {
+		t.Errorf("no URL in %s", a.body)
+	}
+	return fmt.Sprint(strings.Contains(a.body, "<OutputValue>arn:aws:dynamodb:"))
+}

@@ -1,0 +1,126 @@
+// Probe is the function of the development stack's own tests: it does what a request or a record says, and writes what
+// it sees to its log. It speaks the Runtime API by itself, so that the tests need no AWS module.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+func main() {
+	base := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/"
+	if os.Getenv("INIT") == "fail" {
+		post(base+"init/error", map[string]string{"errorType": "Init", "errorMessage": "as asked"})
+		os.Exit(1)
+	}
+	for {
+		res, err := http.Get(base + "invocation/next")
+		if err != nil {
+			os.Exit(1)
+		}
+		event, _ := io.ReadAll(res.Body)
+		id := res.Header.Get("Lambda-Runtime-Aws-Request-Id")
+		answer, err := handle(event, res.Header)
+		if err != nil {
+			post(base+"invocation/"+id+"/error", map[string]string{"errorType": "Probe", "errorMessage": err.Error()})
+			continue
+		}
+		post(base+"invocation/"+id+"/response", answer)
+	}
+}
+
+func post(url string, v any) {
+	body, _ := json.Marshal(v)
+	res, err := http.Post(url, "application/json", bytes.NewReader(body))
+	if err == nil {
+		_ = res.Body.Close()
+	}
+}
+
+func handle(event []byte, header http.Header) (any, error) {
+	var e struct {
+		Records []record
+		Body    string
+	}
+	if err := json.Unmarshal(event, &e); err != nil {
+		return nil, err
+	}
+	if e.Records != nil {
+		return batch(e.Records)
+	}
+	return request(event, e.Body, header)
+}
+
+// request does what the body says; the answer is the event, the environment and the Runtime API's headers.
+func request(event []byte, body string, header http.Header) (any, error) {
+	var in struct {
+		Do     string
+		Ms     int
+		Answer json.RawMessage
+	}
+	_ = json.Unmarshal([]byte(body), &in)
+	switch in.Do {
+	case "sleep":
+		time.Sleep(time.Duration(in.Ms) * time.Millisecond)
+	case "fail":
+		return nil, fmt.Errorf("as asked")
+	case "exit":
+		os.Exit(3)
+	case "answer":
+		return in.Answer, nil
+	}
+	out, _ := json.Marshal(map[string]any{"event": json.RawMessage(event), "env": environment(), "pid": os.Getpid(), "header": header})
+	return map[string]any{"statusCode": 200, "headers": map[string]string{"content-type": "application/json"}, "body": string(out)}, nil
+}
+
+func environment() map[string]string {
+	out := map[string]string{}
+	for _, kv := range os.Environ() {
+		k, v, _ := strings.Cut(kv, "=")
+		out[k] = v
+	}
+	return out
+}
+
+type record struct {
+	EventName string
+	Dynamodb  struct {
+		SequenceNumber string
+		Keys           map[string]map[string]string
+		NewImage       map[string]map[string]string
+	}
+}
+
+// batch handles records as their attribute do says: fail fails the batch, partial and empty report the record as
+// failed; one with a gate waits until that file is there.
+func batch(records []record) (any, error) {
+	var keys []string
+	for _, r := range records {
+		keys = append(keys, r.Dynamodb.Keys["id"]["S"])
+	}
+	fmt.Printf("BEGIN %s %s image=%t\n", strings.Join(keys, ","), records[0].EventName, records[0].Dynamodb.NewImage != nil)
+	failures := []map[string]string{}
+	for _, r := range records {
+		for gate := r.Dynamodb.NewImage["gate"]["S"]; gate != ""; time.Sleep(2 * time.Millisecond) {
+			if _, err := os.Stat(gate); err == nil {
+				break
+			}
+		}
+		switch r.Dynamodb.NewImage["do"]["S"] {
+		case "fail":
+			return nil, fmt.Errorf("as asked")
+		case "partial":
+			failures = append(failures, map[string]string{"itemIdentifier": r.Dynamodb.SequenceNumber})
+		case "empty":
+			failures = append(failures, map[string]string{"itemIdentifier": ""})
+		}
+	}
+	fmt.Printf("END %s\n", strings.Join(keys, ","))
+	return map[string]any{"batchItemFailures": failures}, nil
+}
