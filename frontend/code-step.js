@@ -1,7 +1,8 @@
 // The step in which the code is typed: its field, its clocks, sending it again, and its ends.
 
+import { ApiError } from './api.js';
+import { fillCode, fitCodeField, listenForSms } from './code-field.js';
 import { bindForm, clearErrors, present } from './form.js';
-import { codeIn, digitsOf } from './code.js';
 import { clock } from './words.js';
 
 const MAX_RESENDS = 2; // the API's own limit for one session
@@ -46,20 +47,19 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
   }
 
   function tick() {
-    if (steps.current !== 'code') return;
+    if (steps.current !== 'code') return stopSms();
     const session = store.load();
-    if (!session) return;
     const left = (session.expiresAt - Date.now()) / 1000;
     showTimeLeft(section, left);
     resend.tick(session);
     // An answer that is on its way decides, not this clock.
-    if (left <= 0 && !bound.isBusy()) end(['The code has expired', 'For your safety a code works for a short time only. Ask for a new one.']);
+    if (left <= 0 && !bound.isBusy()) present(form, new ApiError('code_expired'), end);
   }
   setInterval(tick, TICK_MS);
 
   function waitForSms() {
     stopSms();
-    if (usesSms(store.load(), settings)) stopSms = listenForSms((code) => fill(input, codeIn(code, length)));
+    if (usesSms(store.load(), settings)) stopSms = listenForSms((text) => fillCode(input, text, length));
   }
 
   // Shows the step for the session in the store.
@@ -135,45 +135,4 @@ function showTimeLeft(section, left) {
   const lastMinute = section.querySelector('[data-last-minute]');
   const text = left > 0 && left <= 60 ? 'The code works for one more minute.' : '';
   if (lastMinute.textContent !== text) lastMinute.textContent = text;
-}
-
-// Makes a text field take a code however it comes; `complete` is called at the last digit.
-function fitCodeField(input, length, complete) {
-  input.pattern = `[0-9]{${length}}`;
-  input.maxLength = 4 * length; // not `length`: a browser would cut "482 913" before it is read
-  let before = '';
-
-  function take(value, caret = value.length) {
-    if (input.value !== value) {
-      input.value = value;
-      input.setSelectionRange(caret, caret);
-    }
-    const isNew = value !== before;
-    before = value;
-    if (isNew && value.length === length) complete();
-  }
-  input.form.addEventListener('reset', () => { before = ''; });
-  input.addEventListener('paste', (event) => {
-    const code = codeIn(event.clipboardData?.getData('text') ?? '', length);
-    if (code === '') return;
-    event.preventDefault();
-    fill(input, code);
-  });
-  const read = () => take(digitsOf(input.value, length), digitsOf(input.value.slice(0, input.selectionStart), length).length);
-  input.addEventListener('input', (event) => event.isComposing || read());
-  input.addEventListener('compositionend', read);
-}
-
-function fill(input, value) {
-  input.value = value;
-  input.dispatchEvent(new InputEvent('input', { bubbles: true }));
-}
-
-// WebOTP: the browser offers the code of a text message whose last line names this site.
-function listenForSms(received) {
-  if (!('OTPCredential' in window)) return () => {};
-  const stop = new AbortController();
-  navigator.credentials.get({ otp: { transport: ['sms'] }, signal: stop.signal })
-    .then((otp) => otp?.code && received(otp.code), () => { /* stopped, or refused by the person */ });
-  return () => stop.abort();
 }
