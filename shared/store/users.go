@@ -2,9 +2,13 @@ package store
 
 import (
 	"context"
+	"errors"
+	"iter"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -53,5 +57,160 @@ func (u Users) setPassword(email, hash string, created, now time.Time) *types.Up
 		ExpressionAttributeValues: item{
 			":hash": text(hash), ":now": millis(now), ":created": millis(created),
 		},
+	}
+}
+
+// What an operator's write is refused for.
+var (
+	ErrAccountExists  = errors.New("the account exists already")
+	ErrAccountChanged = errors.New("the account was changed or removed since it was read")
+)
+
+const noAccount = "attribute_not_exists(email)"
+
+// Add writes a new account. Of two at once one wins.
+//
+// Errors: ErrAccountExists.
+func (u Users) Add(ctx context.Context, user User) error {
+	av, err := attributevalue.MarshalMap(user)
+	if err != nil {
+		return err
+	}
+	_, err = u.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &u.Table, Item: av,
+		ConditionExpression:                 aws.String(noAccount),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	found, ok := refused(err)
+	if !ok {
+		return err
+	}
+	var other User
+	if err := decode(found, &other); err != nil || other == user {
+		return err // it is ours: the answer to our first try was lost
+	}
+	return ErrAccountExists
+}
+
+// Update changes an account from what was read to what is wanted. Only what differs is written, so that a reset at the
+// same time is not undone; phone and channel must be as they were read, since one is judged by the other.
+//
+// Errors: ErrAccountChanged. The caller reads it again and decides anew.
+func (u Users) Update(ctx context.Context, held, wanted User) error {
+	c := change{names: map[string]string{}, values: item{}}
+	c.text("passwordHash", held.PasswordHash, wanted.PasswordHash)
+	c.text("name", held.Name, wanted.Name)
+	c.text("phone", held.Phone, wanted.Phone)
+	c.text("channel", string(held.Channel), string(wanted.Channel))
+	if held.PasswordChangedAt != wanted.PasswordChangedAt {
+		c.set("passwordChangedAt", number(wanted.PasswordChangedAt))
+	}
+	if len(c.sets)+len(c.removes) == 0 {
+		return nil
+	}
+	condition := all(accountExists, c.asRead("phone", held.Phone), c.asRead("channel", string(held.Channel)))
+	in := &dynamodb.UpdateItemInput{
+		TableName: &u.Table, Key: item{"email": text(held.Email)},
+		UpdateExpression: c.expression(), ConditionExpression: condition, ExpressionAttributeNames: c.names,
+	}
+	if len(c.values) > 0 { // DynamoDB refuses an empty map
+		in.ExpressionAttributeValues = c.values
+	}
+	_, err := u.DB.UpdateItem(ctx, in)
+	if _, ok := refused(err); ok {
+		return ErrAccountChanged
+	}
+	return err
+}
+
+// change gathers an update expression. Attributes stand in it as #attribute: "name" is a reserved word.
+type change struct {
+	sets, removes []string
+	names         map[string]string
+	values        item
+}
+
+// text sets what differs; an attribute that is empty does not exist.
+func (c *change) text(attribute, held, wanted string) {
+	switch {
+	case held == wanted:
+	case wanted == "":
+		c.names["#"+attribute] = attribute
+		c.removes = append(c.removes, "#"+attribute)
+	default:
+		c.set(attribute, text(wanted))
+	}
+}
+
+func (c *change) set(attribute string, value types.AttributeValue) {
+	c.names["#"+attribute], c.values[":"+attribute] = attribute, value
+	c.sets = append(c.sets, "#"+attribute+" = :"+attribute)
+}
+
+// asRead is the clause that an attribute is still as it was read.
+func (c *change) asRead(attribute, held string) string {
+	c.names["#"+attribute] = attribute
+	if held == "" {
+		return "attribute_not_exists(#" + attribute + ")"
+	}
+	c.values[":held_"+attribute] = text(held)
+	return "#" + attribute + " = :held_" + attribute
+}
+
+func (c *change) expression() *string {
+	var parts []string
+	if len(c.sets) > 0 {
+		parts = append(parts, "SET "+strings.Join(c.sets, ", "))
+	}
+	if len(c.removes) > 0 {
+		parts = append(parts, "REMOVE "+strings.Join(c.removes, ", "))
+	}
+	return aws.String(strings.Join(parts, " "))
+}
+
+// Remove deletes an account that is as it was read, or gone already: whoever decided to remove it saw this password's
+// owner, not one who was given the address since.
+//
+// Errors: ErrAccountChanged.
+func (u Users) Remove(ctx context.Context, held User) error {
+	c := change{names: map[string]string{}, values: item{}}
+	condition := either(noAccount, c.asRead("passwordHash", held.PasswordHash))
+	in := &dynamodb.DeleteItemInput{
+		TableName: &u.Table, Key: item{"email": text(held.Email)},
+		ConditionExpression: &condition, ExpressionAttributeNames: c.names,
+	}
+	if len(c.values) > 0 {
+		in.ExpressionAttributeValues = c.values
+	}
+	_, err := u.DB.DeleteItem(ctx, in)
+	if _, ok := refused(err); ok {
+		return ErrAccountChanged
+	}
+	return err
+}
+
+// List reads all accounts, page by page, in no order, without their password hashes: those stay in the table. It ends
+// with the first error.
+func (u Users) List(ctx context.Context) iter.Seq2[User, error] {
+	pages := dynamodb.NewScanPaginator(u.DB, &dynamodb.ScanInput{
+		TableName: &u.Table, ConsistentRead: aws.Bool(true), // or an account that was just added could be missing
+		ProjectionExpression:     aws.String("email, #name, phone, channel, passwordChangedAt"),
+		ExpressionAttributeNames: map[string]string{"#name": "name"},
+	})
+	return func(yield func(User, error) bool) {
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(User{}, err)
+				return
+			}
+			for _, found := range page.Items {
+				var user User
+				err := decode(found, &user)
+				if !yield(user, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
 }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+)
+
+// newFlags makes a flag set that says nothing by itself.
+func newFlags(name string) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	return flags
+}
+
+// parse reads flags, and the arguments that are none. Package flag stops at the first argument; anywhere lets flags
+// follow, as in "user add EMAIL --name N", up to a "--".
+func parse(flags *flag.FlagSet, args []string, anywhere bool) (operands []string, err error) {
+	if err := refusePasswords(args); err != nil {
+		return nil, err
+	}
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, flagError(err)
+		}
+		read := args[:len(args)-flags.NArg()]
+		ended := len(read) > 0 && read[len(read)-1] == "--"
+		if flags.NArg() == 0 || ended || !anywhere {
+			return append(operands, flags.Args()...), nil
+		}
+		operands = append(operands, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+}
+
+func flagError(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return misuse("%s", strings.Replace(err.Error(), ": -", ": --", 1))
+}
+
+// refusePasswords stops whoever tries to pass a password as a flag, before package flag quotes its value in an error
+// (C1). It is in the shell's history and the list of processes by then; that much they should know.
+func refusePasswords(args []string) error {
+	for _, arg := range args {
+		name, value, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		isFlag := strings.HasPrefix(arg, "-") && strings.HasPrefix(name, "pass")
+		if isFlag && (name != "password-stdin" || valued && value != "true" && value != "false") {
+			return misuse("a password is never an argument, where the list of processes and the shell's history show it: " +
+				"leave it out to be asked, or pipe it in with --password-stdin. Do not use the one you typed any more.")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+
+	"streamotp/shared/password"
+	"streamotp/shared/store"
+)
+
+// inFlight is how many lines are worked on at once: enough to hide the way to the region and back. Hashing, which is
+// work of this machine, is bounded by its processors.
+const inFlight = 16
+
+// importer reads lines and writes accounts.
+type importer struct {
+	d       *deployment
+	columns columns
+	replace bool
+	dryRun  bool
+	hashing chan struct{}  // a slot for each processor
+	first   map[string]int // the line that an address stood in first
+}
+
+func newImporter(d *deployment, cols columns, replace, dryRun bool) *importer {
+	return &importer{d: d, columns: cols, replace: replace, dryRun: dryRun,
+		hashing: make(chan struct{}, runtime.NumCPU()), first: map[string]int{}}
+}
+
+// outcome is what became of a line, once done is closed.
+type outcome struct {
+	line int
+	err  error
+	done chan struct{}
+}
+
+func (o *outcome) end(err error) {
+	o.err = err
+	close(o.done)
+}
+
+// start works through the lines until they or ctx end, and hands out their outcomes in the file's order. What has been
+// begun is done to its end even then.
+func (im *importer) start(ctx context.Context, in *lines) <-chan *outcome {
+	outcomes := make(chan *outcome, inFlight)
+	slots := make(chan struct{}, inFlight)
+	go func() {
+		defer close(outcomes)
+		for ctx.Err() == nil {
+			a, secret, err := im.next(in)
+			if err == io.EOF || ctx.Err() != nil {
+				return
+			}
+			o := &outcome{line: in.number, done: make(chan struct{})}
+			outcomes <- o
+			if err != nil {
+				o.end(err)
+				if !isRefusal(err) {
+					return // the file cannot be read on
+				}
+				continue
+			}
+			slots <- struct{}{}
+			go func() {
+				o.end(im.write(context.WithoutCancel(ctx), a, secret))
+				<-slots
+			}()
+		}
+	}()
+	return outcomes
+}
+
+func isRefusal(err error) bool {
+	var wrong refusal
+	return errors.As(err, &wrong)
+}
+
+// next reads the next line that is not blank.
+//
+// Errors: refusal, io.EOF, and the reader's.
+func (im *importer) next(in *lines) (a account, secret string, err error) {
+	var found []string
+	for blank(found) {
+		line, err := in.next()
+		if err != nil {
+			return a, "", err
+		}
+		if found, err = fields(line); err != nil {
+			return a, "", err
+		}
+	}
+	r, err := im.columns.read(found)
+	if err != nil {
+		return a, "", err
+	}
+	a, err = r.typed.read()
+	if line, twice := im.first[a.email]; twice && a.email != "" {
+		return a, "", refusal(fmt.Sprintf("it has the same address as line %d", line))
+	}
+	im.first[a.email] = in.number
+	return a, r.secret, err
+}
+
+// write puts one line's account.
+//
+// Errors: refusal and whatever stops the import.
+func (im *importer) write(ctx context.Context, a account, secret string) error {
+	check, hash := checkPasswordOf(a), im.hash
+	if im.columns.hashed() {
+		check, hash = checkHash, func(given string) (string, error) { return given, nil }
+	}
+	if err := check(secret); err != nil {
+		return err
+	}
+	var once string // a second round of put needs no second hash
+	_, err := im.d.put(ctx, a, putting{replace: im.replace, dryRun: im.dryRun, hash: func() (_ string, err error) {
+		if once == "" {
+			once, err = hash(secret)
+		}
+		return once, err
+	}})
+	switch err {
+	case store.ErrAccountExists:
+		return refusal("the account exists already and was left alone; --replace gives it this line's password")
+	case errBusy:
+		return refusal(errBusy.Error())
+	}
+	return err
+}
+
+func checkPasswordOf(a account) func(string) error {
+	return func(secret string) error { return checkPassword(secret, a.email) }
+}
+
+func (im *importer) hash(secret string) (string, error) {
+	im.hashing <- struct{}{}
+	defer func() { <-im.hashing }()
+	return password.Hash(secret)
+}

@@ -1,0 +1,24 @@
+// Command otpctl is the operator's command line: it manages the accounts of a deployed stack or of the development
+// stack, whose tables and secret it finds in the outputs of the CloudFormation stack.
+//
+// Its invariants, which tests name:
+//
+//	C1: a password comes from a terminal or from stdin and goes nowhere but into its hash: no argument, no variable, no
+//	    output, no error.
+//	C2: an account that exists is changed only where the operator said so, and only as it was when it was judged.
+//	C3: a new password, a new phone or a removal ends the login sessions that were opened before.
+//	C4: a bad line of an import neither stops nor changes the others.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the program at once
+	os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

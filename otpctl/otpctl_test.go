@@ -1,0 +1,253 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/shared/keys"
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+	"streamotp/shared/store"
+	"streamotp/shared/store/storetest"
+)
+
+const (
+	good      = "tulip harbor lantern 42"
+	better    = "marble orchard ferry 17"
+	mobile    = "+4915112345678"
+	landline  = "+493012345678"
+	adasEmail = "ada@example.com"
+)
+
+var ctx = context.Background()
+
+// stack is a fixture: tables on a real engine, behind a server that answers as CloudFormation and Secrets Manager too.
+type stack struct {
+	storetest.Tables
+	url    string
+	users  store.Users
+	limits store.Limits
+
+	mu     sync.Mutex
+	before func(call string) (refusal string) // may do something before a call, or name the error that it fails with
+	bodies strings.Builder                    // of every request
+}
+
+func newStack(t *testing.T) *stack {
+	tables := storetest.New(t)
+	for name, value := range map[string]string{
+		"AWS_REGION": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "", // a bare machine
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1", // the flag wins
+		"AWS_CONFIG_FILE":             filepath.Join(t.TempDir(), "config"),
+		"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(t.TempDir(), "credentials"),
+	} {
+		t.Setenv(name, value)
+	}
+	s := &stack{Tables: tables,
+		users:  store.Users{DB: tables.DB, Table: tables.Users},
+		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Hour}},
+	}
+	engine, err := url.Parse(*tables.Config.BaseEndpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.handler(httputil.NewSingleHostReverseProxy(engine)))
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func (s *stack) handler(engine http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		service, call, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		if service == "" {
+			call = "DescribeStacks"
+		}
+		s.mu.Lock()
+		s.bodies.Write(body)
+		before := s.before
+		s.mu.Unlock()
+		if before != nil {
+			if failure := before(call); failure != "" {
+				w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+				w.WriteHeader(http.StatusBadRequest)
+				fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"User is not authorized"}`, failure)
+				return
+			}
+		}
+		switch {
+		case service == "secretsmanager":
+			fmt.Fprintf(w, `{"SecretString":%q}`, fmt.Sprintf(`{"index":%q}`, strings.Repeat("k", 64)))
+		case service == "":
+			s.describe(w, string(body))
+		default:
+			engine.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (s *stack) describe(w http.ResponseWriter, form string) {
+	values, _ := url.ParseQuery(form)
+	switch name := values.Get("StackName"); name {
+	case "streamotp":
+		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamotp</StackName><Outputs>`)
+		for key, value := range map[string]string{"UsersTableName": s.Users, "LimitsTableName": s.Limits,
+			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret"} {
+			fmt.Fprintf(w, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
+		}
+		fmt.Fprint(w, `</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+	case "bare":
+		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>bare</StackName>`+
+			`<StackStatus>ROLLBACK_COMPLETE</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code>`+
+			`<Message>Stack with id %s does not exist</Message></Error></ErrorResponse>`, name)
+	}
+}
+
+// on has f run before each call.
+func (s *stack) on(f func(call string) string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before = f
+}
+
+// deny has the named calls fail.
+func (s *stack) deny(calls ...string) {
+	s.on(func(call string) string {
+		for _, denied := range calls {
+			if call == denied {
+				return "AccessDeniedException"
+			}
+		}
+		return ""
+	})
+}
+
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func (s *stack) run(stdin string, args ...string) result {
+	return runWith(ctx, strings.NewReader(stdin), append([]string{"--endpoint", s.url}, args...)...)
+}
+
+func runWith(ctx context.Context, stdin io.Reader, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := Run(ctx, args, stdin, &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// want fails the test unless a command ended with the code and said every text.
+func (r result) want(t *testing.T, code int, said ...string) {
+	t.Helper()
+	if r.code != code {
+		t.Fatalf("exit code %d, want %d\n%s%s", r.code, code, r.stdout, r.stderr)
+	}
+	for _, text := range said {
+		if !strings.Contains(r.stdout+r.stderr, text) {
+			t.Errorf("did not say %q:\n%s%s", text, r.stdout, r.stderr)
+		}
+	}
+}
+
+// silent fails the test if a command, or what it sent, has one of the texts.
+func (s *stack) silent(t *testing.T, r result, texts ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, text := range texts {
+		if strings.Contains(r.stdout+r.stderr, text) {
+			t.Errorf("said %q:\n%s%s", text, r.stdout, r.stderr)
+		}
+	}
+	for _, secret := range []string{good, better} {
+		if strings.Contains(s.bodies.String(), secret) {
+			t.Errorf("C1: a password was sent to AWS")
+		}
+	}
+}
+
+func (s *stack) add(t *testing.T, email string, args ...string) {
+	t.Helper()
+	s.run(good+"\n", append([]string{"user", "add", email, "--password-stdin"}, args...)...).want(t, exitOK)
+}
+
+func (s *stack) user(t *testing.T, email string) store.User {
+	t.Helper()
+	u, err := s.users.Get(ctx, email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// count is how many accounts there are.
+func (s *stack) count(t *testing.T) (n int) {
+	t.Helper()
+	for _, err := range s.users.List(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+func (s *stack) wantPassword(t *testing.T, email, secret string) {
+	t.Helper()
+	if ok, err := password.Matches(secret, s.user(t, email).PasswordHash); !ok || err != nil {
+		t.Errorf("the password of %s is another one (%v)", email, err)
+	}
+}
+
+// loginsEnded says whether a login session that was opened before would be refused (C3).
+func (s *stack) loginsEnded(t *testing.T, email string) bool {
+	t.Helper()
+	cfg := s.Config.Copy()
+	cfg.BaseEndpoint = &s.url
+	ring, err := keys.New(cfg, "arn:secret", time.Now).Current(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := otp.Session{Subject: ring.Subject(otp.Login, email), CreatedAt: time.Now().Add(-time.Hour)}
+	_, err = s.limits.Reserve(ctx, session, "test", time.Now())
+	if err != nil && !errors.Is(err, otp.ErrCodeExpired) {
+		t.Fatal(err)
+	}
+	return err != nil
+}
+
+func (s *stack) put(t *testing.T, item map[string]types.AttributeValue) {
+	t.Helper()
+	if err := putRaw(s, item); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func decodeList(t *testing.T, text string) (out []listed) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	return out
+}

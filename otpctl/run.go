@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// command is one row of the table of commands.
+type command struct {
+	name    string                     // the words that call it, as "user add"
+	args    string                     // its arguments, as "EMAIL [PHONE]": one in brackets may be left out
+	short   string                     // one line for the overview
+	long    string                     // for its own --help
+	declare func(*flag.FlagSet) action // declares its flags
+}
+
+// action is what a command does once its flags and the number of its arguments are right.
+type action func(ctx context.Context, c *console, args []string) error
+
+// commands is the table of commands. A function, since help reads it.
+func commands() []command {
+	return []command{userAdd, userImport, userList, userRemove, userSetPhone}
+}
+
+// console is what a command sees of the world.
+type console struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+	target         target
+}
+
+// usageError says that otpctl was called in a wrong way; what was typed must be corrected.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func misuse(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// errReported says that something failed and that the operator was told what.
+var errReported = errors.New("reported")
+
+// Run runs one command line and returns its exit code.
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	c := &console{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, target: target{stack: "streamotp"}}
+	err := c.run(ctx, args)
+	var wrong *usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errReported):
+		return exitFailed
+	case errors.As(err, &wrong):
+		fmt.Fprintf(stderr, "otpctl: %v\n", err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "otpctl: %s\n", explain(err))
+	return exitFailed
+}
+
+func (c *console) run(ctx context.Context, args []string) error {
+	global := newFlags("otpctl")
+	c.target.declare(global)
+	words, err := parse(global, args, false)
+	if errors.Is(err, flag.ErrHelp) {
+		return help(c.stdout, nil)
+	}
+	if err != nil {
+		return err
+	}
+	if len(words) > 0 && words[0] == "help" {
+		return help(c.stdout, words[1:])
+	}
+	cmd, rest, ok := find(words)
+	if !ok {
+		return c.unknown(words)
+	}
+	flags := newFlags(cmd.name)
+	do := cmd.declare(flags)
+	c.target.declare(flags)
+	operands, err := parse(flags, rest, true)
+	if errors.Is(err, flag.ErrHelp) {
+		return help(c.stdout, strings.Fields(cmd.name))
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nSee otpctl %s --help", err, cmd.name)
+	}
+	if least, most := arity(cmd.args); len(operands) < least || len(operands) > most {
+		return misuse("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, cmd.args, len(operands), cmd.name)
+	}
+	return do(ctx, c, operands)
+}
+
+// find returns the command that words begin with, and the words after it.
+func find(words []string) (cmd command, rest []string, ok bool) {
+	for _, cmd := range commands() {
+		name := strings.Fields(cmd.name)
+		if len(words) >= len(name) && slices.Equal(words[:len(name)], name) {
+			return cmd, words[len(name):], true
+		}
+	}
+	return cmd, nil, false
+}
+
+// unknown answers words that are no command: none at all, a group ("user"), or a mistake.
+func (c *console) unknown(words []string) error {
+	if len(words) > 1 && slices.ContainsFunc(words[1:], isHelpFlag) {
+		return help(c.stdout, words[:1])
+	}
+	if len(words) < 2 && help(c.stderr, words) == nil {
+		return misuse("a command is missing")
+	}
+	return noCommand(words)
+}
+
+func noCommand(words []string) error {
+	return misuse("there is no command %q: see otpctl --help", strings.Join(words[:min(2, len(words))], " "))
+}
+
+func isHelpFlag(word string) bool {
+	return slices.Contains([]string{"-h", "--h", "-help", "--help"}, word)
+}
+
+// arity counts a command's arguments.
+func arity(args string) (least, most int) {
+	for _, arg := range strings.Fields(args) {
+		most++
+		if !strings.HasPrefix(arg, "[") {
+			least++
+		}
+	}
+	return least, most
+}

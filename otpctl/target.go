@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
+
+	"streamotp/shared/keys"
+	"streamotp/shared/store"
+)
+
+const (
+	callTimeout  = 10 * time.Second // of one try of one call
+	callAttempts = 7                // with up to 20 s between them: an import outlasts some throttling
+)
+
+// target says which deployment a command works on.
+type target struct {
+	stack    string
+	region   string // empty: the profile's or AWS_REGION
+	profile  string // empty: AWS_PROFILE or the default one
+	endpoint string // empty: AWS itself
+}
+
+// declare adds the flags; what was set before is their default, so that they may stand before the command or after it.
+func (t *target) declare(flags *flag.FlagSet) {
+	flags.StringVar(&t.stack, "stack", t.stack, "`NAME` of the CloudFormation stack")
+	flags.StringVar(&t.region, "region", t.region, "AWS `REGION` of the stack")
+	flags.StringVar(&t.profile, "profile", t.profile, "`NAME` of the AWS profile to use")
+	flags.StringVar(&t.endpoint, "endpoint", t.endpoint, "`URL` that answers in place of AWS: the development stack prints its own")
+}
+
+// deployment is a stack's tables and keys.
+type deployment struct {
+	users  store.Users
+	limits store.Limits
+	keys   *keys.Source
+	now    func() time.Time
+}
+
+// connect finds the deployment.
+func (c *console) connect(ctx context.Context) (*deployment, error) {
+	cfg, err := c.target.config(ctx)
+	if err != nil {
+		return nil, err
+	}
+	outputs, err := c.target.outputs(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	db := dynamodb.NewFromConfig(cfg)
+	return &deployment{
+		users:  store.Users{DB: db, Table: outputs["UsersTableName"]},
+		limits: store.Limits{DB: db, Table: outputs["LimitsTableName"]},
+		keys:   keys.New(cfg, outputs["KeySecretArn"], c.now),
+		now:    c.now,
+	}, nil
+}
+
+// config is the SDK's usual one: environment, profiles, SSO, roles.
+func (t target) config(ctx context.Context) (cfg aws.Config, err error) {
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTimeout)),
+		config.WithRetryer(retryer),
+		config.WithLogger(logging.Nop{}), // its warnings would stand among ours and tell an operator nothing
+		config.WithRegion(t.region),
+		config.WithSharedConfigProfile(t.profile),
+	}
+	if t.endpoint != "" {
+		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled)) // it is not there, and slow at it
+	}
+	if cfg, err = config.LoadDefaultConfig(ctx, options...); err != nil {
+		return cfg, err
+	}
+	if t.endpoint != "" {
+		return t.redirect(ctx, cfg)
+	}
+	if cfg.Region == "" {
+		return cfg, misuse("no region is set: name it with --region, in AWS_REGION or in the profile")
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return cfg, fmt.Errorf("no AWS credentials: log in (aws sso login, aws configure) or name a profile with --profile; "+
+			"for the development stack give its --endpoint: %w", err)
+	}
+	return cfg, nil
+}
+
+// redirect has the endpoint answer every call. It asks for no account: what is not set gets a value to sign with.
+func (t target) redirect(ctx context.Context, cfg aws.Config) (aws.Config, error) {
+	u, err := url.Parse(t.endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return cfg, misuse("--endpoint must be a URL, as http://127.0.0.1:3001")
+	}
+	cfg.BaseEndpoint = &t.endpoint
+	cfg.ConfigSources = nil // or AWS_ENDPOINT_URL_DYNAMODB and its like would win over the flag
+	if cfg.Region == "" {
+		cfg.Region = "us-east-1"
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil && t.profile == "" {
+		cfg.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	}
+	return cfg, nil
+}
+
+// retryer tries again where the SDK does, and after a conflict with a transaction, which a reset is.
+func retryer() aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = callAttempts
+		o.RateLimiter = ratelimit.None // an import is many calls; each has its attempts
+		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{
+			Codes: map[string]struct{}{"TransactionConflictException": {}}})
+	})
+}
+
+// needed are the outputs of template.yaml that commands use.
+var needed = []string{"UsersTableName", "LimitsTableName", "KeySecretArn"}
+
+func (t target) outputs(ctx context.Context, cfg aws.Config) (map[string]string, error) {
+	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
+		o.RetryMaxAttempts = 3 // a wrong endpoint or a missing network should be told soon
+	})
+	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &t.stack})
+	var api smithy.APIError
+	if errors.As(err, &api) && api.ErrorCode() == "ValidationError" || err == nil && len(out.Stacks) == 0 {
+		return nil, fmt.Errorf("there is no stack %q in %s: name yours with --stack and its region with --region, "+
+			"or deploy it with `sam deploy --guided`; for the development stack give its --endpoint", t.stack, cfg.Region)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readOutputs(out.Stacks[0])
+}
+
+func readOutputs(stack types.Stack) (map[string]string, error) {
+	outputs := map[string]string{}
+	for _, o := range stack.Outputs {
+		outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
+	var missing []string
+	for _, name := range needed {
+		if outputs[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("the stack %q (%s) has no output %s: it is another stack, not deployed to its end, or older than "+
+			"this otpctl; see `sam list stack-outputs`, then deploy again or name the right one with --stack",
+			aws.ToString(stack.StackName), stack.StackStatus, strings.Join(missing, ", "))
+	}
+	return outputs, nil
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"sync"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+	"streamotp/shared/store"
+)
+
+var userAdd = command{
+	name: "user add", args: "EMAIL",
+	short: "Adds an account.",
+	long: `The password is asked for twice without showing it, or read from stdin with --password-stdin. It is never an
+argument. An account that exists is left alone, unless --replace gives it the new password: then its name, phone
+and channel change where you name them, and login sessions that were opened before are over.`,
+	declare: func(flags *flag.FlagSet) action {
+		var t typed
+		flags.StringVar(&t.name, "name", "", "`NAME` of the person")
+		flags.StringVar(&t.phone, "phone", "", "telephone `NUMBER` with its country code, as +4915112345678")
+		flags.StringVar(&t.channel, "channel", "", "where login codes go: `email|sms` (a new account: email)")
+		replace := flags.Bool("replace", false, "give an account that exists this new password")
+		stdin := flags.Bool("password-stdin", false, "read the password from stdin, one line")
+		return func(ctx context.Context, c *console, args []string) error {
+			t.email = args[0]
+			return c.addUser(ctx, t, *replace, *stdin)
+		}
+	},
+}
+
+// addUser judges all that it can before it asks for a password.
+func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin bool) error {
+	a, err := t.read()
+	if err != nil {
+		return misuse("%v", err)
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := d.put(ctx, a, putting{replace: replace, dryRun: true}); err != nil {
+		return putError(a.email, err)
+	}
+	secret, err := c.readPassword(ctx, fromStdin)
+	if err != nil {
+		return err
+	}
+	if err := checkPassword(secret, a.email); err != nil {
+		return err
+	}
+	hash := sync.OnceValues(func() (string, error) { return password.Hash(secret) })
+	existed, err := d.put(ctx, a, putting{replace: replace, hash: hash})
+	switch {
+	case err != nil:
+		return putError(a.email, err)
+	case existed:
+		fmt.Fprintf(c.stdout, "%s has a new password; login sessions opened before are over.\n", a.email)
+	default:
+		fmt.Fprintf(c.stdout, "Added %s.\n", a.email)
+	}
+	return nil
+}
+
+func putError(email string, err error) error {
+	if err == store.ErrAccountExists {
+		return fmt.Errorf("%s has an account already: it was left alone; --replace gives it a new password", email)
+	}
+	return err
+}
+
+var userRemove = command{
+	name: "user remove", args: "EMAIL",
+	short: "Removes an account.",
+	long: `Asks first; without a terminal it needs --yes. Login sessions of the account are over. Only the table's
+point-in-time recovery brings an account back.`,
+	declare: func(flags *flag.FlagSet) action {
+		yes := flags.Bool("yes", false, "do not ask")
+		return func(ctx context.Context, c *console, args []string) error { return c.removeUser(ctx, args[0], *yes) }
+	},
+}
+
+func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) error {
+	email, err := otp.NormalizeEmail(typedEmail)
+	if err != nil {
+		return misuse("%v", about("e-mail", err))
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	held, err := d.account(ctx, email)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		sure, err := c.confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", email, printable(held.Name)))
+		if err != nil {
+			return err
+		}
+		if !sure {
+			return refusal("nothing was removed")
+		}
+	}
+	if err := d.endLogins(ctx, email); err != nil {
+		return err
+	}
+	if err := d.users.Remove(ctx, held); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "Removed %s.\n", email)
+	return nil
+}
+
+var userSetPhone = command{
+	name: "user set-phone", args: "EMAIL [PHONE]",
+	short: "Sets or removes an account's telephone number.",
+	long: `PHONE has its country code, as +4915112345678; --none removes the number. --channel says where login codes go from
+now on; without it that stays as it is. Codes go by SMS to mobile numbers only. Login sessions that were opened before
+a change are over, since their codes may have gone to the old number.`,
+	declare: func(flags *flag.FlagSet) action {
+		var t typed
+		none := flags.Bool("none", false, "remove the number")
+		flags.StringVar(&t.channel, "channel", "", "where login codes go: `email|sms`")
+		return func(ctx context.Context, c *console, args []string) error {
+			if *none == (len(args) == 2) {
+				return misuse("name either a PHONE or --none.\nSee otpctl user set-phone --help")
+			}
+			t.email = args[0]
+			if !*none {
+				t.phone = args[1]
+			}
+			return c.setPhone(ctx, t)
+		}
+	},
+}
+
+func (c *console) setPhone(ctx context.Context, t typed) error {
+	a, err := t.read()
+	if err != nil {
+		return misuse("%v", err)
+	}
+	if t.phone != "" && a.phone.E164 == "" {
+		return misuse("phone: is empty; --none removes the number")
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.setPhone(ctx, a); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "Changed %s.\n", a.email)
+	return nil
+}
+
+// setPhone gives an account a number, or none, and perhaps another channel.
+//
+// Errors: errNoAccount, refusal, errBusy.
+func (d *deployment) setPhone(ctx context.Context, a account) error {
+	for range rounds {
+		held, err := d.account(ctx, a.email)
+		if err != nil {
+			return err
+		}
+		without := held
+		without.Phone = ""
+		wanted, err := a.onto(without)
+		if err != nil {
+			return err
+		}
+		if err := d.write(ctx, held, wanted); err != store.ErrAccountChanged {
+			return err
+		}
+	}
+	return errBusy
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+var userImport = command{
+	name: "user import", args: "FILE",
+	short: "Adds the accounts of a CSV file.",
+	long: `FILE is CSV in UTF-8, or - for stdin. Its first line names the columns: email, and either password or password_hash;
+name, phone and channel where you have them.
+
+  email,name,phone,channel,password
+  ada@example.com,Ada Lovelace,,email,tulip harbor lantern 42
+  grace@example.com,"Hopper, Grace",+4915112345678,sms,marble orchard ferry 17
+
+password_hash takes Argon2id hashes in PHC format with StreamOTP's own parameters only: others would tell by the time of
+a login who has an account.
+
+A line that cannot be imported is reported with its number and skipped; the report quotes no address, number or
+password. Accounts that exist are reported and left alone, unless --replace gives them the line's password and whatever
+else the line names (an empty field changes nothing). Exit code 1 if any line was skipped. An import that was stopped
+can be run again.`,
+	declare: func(flags *flag.FlagSet) action {
+		replace := flags.Bool("replace", false, "give accounts that exist the password of their line")
+		dryRun := flags.Bool("dry-run", false, "check everything and write nothing")
+		return func(ctx context.Context, c *console, args []string) error {
+			return c.importUsers(ctx, args[0], *replace, *dryRun)
+		}
+	},
+}
+
+func (c *console) importUsers(ctx context.Context, path string, replace, dryRun bool) error {
+	source := c.stdin
+	if path != "-" {
+		file, err := os.Open(path) // #nosec G304 -- the operator's own file
+		if err != nil {
+			return err
+		}
+		defer file.Close() //nolint:errcheck // it is only read
+		source = file
+	}
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	in := newLines(interruptible(reading, source))
+	cols, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	t := newTally(c.stderr, c.now, dryRun)
+	for o := range newImporter(d, cols, replace, dryRun).start(reading, in) {
+		<-o.done
+		t.count(o)
+		if t.fatal != nil {
+			stop() // what is begun ends by itself; nothing more is begun
+		}
+	}
+	return t.finish(ctx)
+}
+
+// tally counts what became of the lines and tells it on stderr.
+type tally struct {
+	progress
+	dryRun                      bool
+	imported, skipped, notTried int
+	fatal                       error // what stopped the import
+}
+
+func newTally(w io.Writer, now nowFunc, dryRun bool) *tally {
+	return &tally{progress: newProgress(w, now), dryRun: dryRun}
+}
+
+func (t *tally) count(o *outcome) {
+	switch {
+	case o.err == nil:
+		t.imported++
+	case isRefusal(o.err):
+		t.skipped++
+		t.say("line %d: %v", o.line, o.err)
+	default: // not the line's fault, and the next ones would meet it too
+		t.notTried++
+		if t.fatal == nil {
+			t.fatal = fmt.Errorf("stopped at line %d: %s", o.line, explain(o.err))
+		}
+	}
+	t.step()
+}
+
+func (t *tally) finish(ctx context.Context) error {
+	if t.fatal == nil && ctx.Err() != nil {
+		t.fatal = errors.New("interrupted")
+	}
+	total := t.imported + t.skipped + t.notTried
+	words := "imported %d, skipped %d of %d"
+	if t.dryRun {
+		words = "dry run, nothing was written: would import %d, skip %d of %d"
+	}
+	t.say(words, t.imported, t.skipped, total)
+	if t.fatal != nil {
+		return fmt.Errorf("%w\nThe rest of the file was not imported: run it again once that is solved; "+
+			"accounts that exist by then are left alone", t.fatal)
+	}
+	if t.skipped > 0 {
+		return errReported
+	}
+	return nil
+}

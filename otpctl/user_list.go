@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"streamotp/shared/store"
+)
+
+var userList = command{
+	name: "user list", args: "",
+	short: "Lists the accounts.",
+	long: `Lists them in no order, with most of each telephone number hidden. With --json: an array of
+{"email","name","phone","channel","passwordChangedAt"}, the last in RFC 3339 or null where it was never changed.`,
+	declare: func(flags *flag.FlagSet) action {
+		asJSON := flags.Bool("json", false, "print JSON")
+		return func(ctx context.Context, c *console, _ []string) error { return c.listUsers(ctx, *asJSON) }
+	},
+}
+
+// listed is an account as it is shown.
+type listed struct {
+	Email             string  `json:"email"`
+	Name              string  `json:"name"`
+	Phone             string  `json:"phone"`
+	Channel           string  `json:"channel"`
+	PasswordChangedAt *string `json:"passwordChangedAt"`
+}
+
+func show(u store.User) listed {
+	l := listed{Email: u.Email, Name: u.Name, Phone: maskPhone(u.Phone), Channel: string(u.Channel)}
+	if u.PasswordChangedAt != 0 {
+		changed := time.UnixMilli(u.PasswordChangedAt).UTC().Format(time.RFC3339)
+		l.PasswordChangedAt = &changed
+	}
+	return l
+}
+
+// maskPhone leaves as much of a number as its owner needs to know it again.
+func maskPhone(e164 string) string {
+	const head, tail = 3, 2
+	if len(e164) <= head+tail {
+		return strings.Repeat("*", len(e164))
+	}
+	return e164[:head] + strings.Repeat("*", len(e164)-head-tail) + e164[len(e164)-tail:]
+}
+
+// lister prints accounts as they come.
+type lister interface {
+	add(listed) error
+	end() error
+}
+
+func (c *console) listUsers(ctx context.Context, asJSON bool) error {
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	var out lister = newTable(c.stdout)
+	if asJSON {
+		out = &jsonList{w: c.stdout}
+	}
+	for user, err := range d.users.List(ctx) {
+		if err != nil {
+			return err
+		}
+		if err := out.add(show(user)); err != nil {
+			return err
+		}
+	}
+	return out.end()
+}
+
+// jsonList is an array that is well formed only once it is complete, so that a list cut short is no answer.
+type jsonList struct {
+	w     io.Writer
+	comma string
+}
+
+func (j *jsonList) add(l listed) error {
+	line, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	before := j.comma
+	if before == "" {
+		before = "["
+	}
+	j.comma = ","
+	_, err = fmt.Fprintf(j.w, "%s\n%s", before, line)
+	return err
+}
+
+func (j *jsonList) end() error {
+	if j.comma == "" {
+		_, err := fmt.Fprintln(j.w, "[]")
+		return err
+	}
+	_, err := fmt.Fprintln(j.w, "\n]")
+	return err
+}
+
+// table aligns its columns over blocks of rows, so that a million accounts need no memory.
+type table struct {
+	w    *tabwriter.Writer
+	rows int
+}
+
+const block = 500 // rows
+
+func newTable(w io.Writer) *table {
+	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
+	fmt.Fprintln(t.w, "EMAIL\tNAME\tPHONE\tCHANNEL\tPASSWORD CHANGED")
+	return t
+}
+
+func (t *table) add(l listed) error {
+	changed := "never"
+	if l.PasswordChangedAt != nil {
+		changed = *l.PasswordChangedAt
+	}
+	t.rows++
+	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\n",
+		printable(l.Email), printable(l.Name), l.Phone, printable(l.Channel), changed)
+	if t.rows%block == 0 {
+		return t.w.Flush()
+	}
+	return nil
+}
+
+func (t *table) end() error { return t.w.Flush() }
