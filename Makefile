@@ -1,13 +1,97 @@
 # README's two commands are `make run` and `make test`; both do all of their own set-up.
 
-ENGINE := local/engine/node_modules/.package-lock.json
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
 
-.PHONY: run
+TOOLS  := .tools
+ENGINE := local/engine/node_modules/.package-lock.json
+AXE    := local/e2e/axe/node_modules/.package-lock.json
+VENV   := $(TOOLS)/venv/.done
+DDB    := $(TOOLS)/dynamodb-local/.done
+LINT   := $(TOOLS)/golangci-lint-v2.15.0
+
+MODULES := bench frontend functions local otpctl shared
+
+# Tools that a test needs are installed, never done without: a missing one fails the run.
+apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
+
+.PHONY: run test lint template unit second-engine fuzz bench clean
+
 run: $(ENGINE)
-	@mkdir -p .tools && go build -o .tools/local streamotp/local
-	@exec .tools/local $(ARGS)
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/local streamotp/local
+	exec $(TOOLS)/local $(ARGS)
+
+test: lint template unit second-engine fuzz
+	@echo "all passed"
+
+# ---- what `make test` is made of ------------------------------------------------------------------------------------
+
+lint: $(LINT)
+	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	go vet work
+	for module in $(MODULES); do (cd $$module && ../$(LINT) run -c ../.golangci.yml ./...); done
+
+template: $(VENV)
+	$(TOOLS)/venv/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
+
+unit: $(ENGINE) $(AXE)
+	@$(call apt,chromium,chromium fonts-dejavu-core)
+	node --test frontend/test/
+	go test -race work
+
+# The store and the functions on DynamoDB Local too: what holds on one engine only is no rule of DynamoDB's.
+second-engine: $(DDB)
+	@java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
+		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port 18000 >$(TOOLS)/dynamodb-local.log 2>&1 &
+	trap "kill $$!" EXIT
+	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:18000/ && break; sleep 0.2; done
+	STREAMOTP_DYNAMODB=http://127.0.0.1:18000 go test -count=1 streamotp/shared/store streamotp/functions/...
+
+FUZZTIME ?= 5s
+fuzz:
+	@grep -rlE '^func Fuzz' --include='*_test.go' $(MODULES) | while read -r file; do
+		grep -oE '^func Fuzz[A-Za-z0-9]+' $$file | cut -c6- | while read -r target; do
+			echo "$$file $$target"
+			(cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . | tail -1)
+		done
+	done
+
+# ---- tools, each pinned ---------------------------------------------------------------------------------------------
 
 # The DynamoDB engine of the development stack: a static binary in a locked npm package.
 $(ENGINE): local/engine/package-lock.json
-	cd local/engine && npm ci --no-audit --no-fund --silent
-	@touch $@
+	@cd local/engine && npm ci --no-audit --no-fund --silent
+	touch node_modules/.package-lock.json
+
+$(AXE): local/e2e/axe/package-lock.json
+	@cd local/e2e/axe && npm ci --no-audit --no-fund --silent
+	touch node_modules/.package-lock.json
+
+$(LINT):
+	@mkdir -p $(TOOLS)
+	GOBIN=$$PWD/$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv $(TOOLS)/golangci-lint $@
+
+$(VENV): .ci/requirements.txt
+	@python3 -m venv $(TOOLS)/venv || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(TOOLS)/venv; }
+	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check -r $<
+	touch $@
+
+$(DDB): .ci/dynamodb-local/pom.xml
+	@$(call apt,mvn,maven)
+	$(call apt,curl,curl)
+	mkdir -p $(TOOLS)/dynamodb-local
+	mvn -q -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$$PWD/$(TOOLS)/dynamodb-local
+	touch $@
+
+# ---- the rest -------------------------------------------------------------------------------------------------------
+
+bench: $(ENGINE)
+	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/local streamotp/local
+	go run streamotp/bench $(ARGS)
+
+clean:
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules

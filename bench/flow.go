@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// environment is what every function gets; each reads what it needs.
+func (c *cloud) environment() map[string]string {
+	return map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c",
+		"AWS_ENDPOINT_URL": c.URL, "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+		"CODES_TABLE": "codes", "LIMITS_TABLE": "limits", "USERS_TABLE": "users", "KEY_SECRET": "secret", "APP_NAME": "StreamOTP",
+		"CODE_LENGTH": "6", "CODE_TTL_SECONDS": "600", "LOCK_SECONDS": "900", "MAX_ATTEMPTS": "5", "RESEND_COOLDOWN_SECONDS": "30",
+		"ALLOWED_COUNTRIES": "DE", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
+	}
+}
+
+// request is an event as API Gateway makes it.
+func request(path string, body map[string]string) []byte {
+	text, _ := json.Marshal(body)
+	event, _ := json.Marshal(map[string]any{
+		"version": "2.0", "routeKey": "POST " + path, "rawPath": "/api" + path, "rawQueryString": "",
+		"headers": map[string]string{"accept": "*/*", "content-type": "application/json", "host": "x.execute-api.us-east-1.amazonaws.com",
+			"user-agent": "bench", "x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443", "x-forwarded-proto": "https"},
+		"requestContext": map[string]any{"accountId": "123456789012", "apiId": "x", "domainName": "x.execute-api.us-east-1.amazonaws.com",
+			"http":      map[string]string{"method": "POST", "path": "/api" + path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "bench"},
+			"requestId": "JKJaXmPLvHcESHA=", "routeKey": "POST " + path, "stage": "api", "time": "21/Nov/2026:09:00:00 +0000", "timeEpoch": 1795251600000},
+		"body": string(text), "isBase64Encoded": false,
+	})
+	return event
+}
+
+// insert is the stream's event of a session's item.
+func (c *cloud) insert(sessionID string) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	image := c.items[sessionID]
+	event, _ := json.Marshal(map[string]any{"Records": []any{map[string]any{
+		"eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+		"dynamodb": map[string]any{"ApproximateCreationDateTime": 1795251600, "Keys": item{"sessionId": image["sessionId"], "code": image["code"]},
+			"NewImage": image, "SequenceNumber": "100", "SizeBytes": 700, "StreamViewType": "NEW_IMAGE"},
+		"eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/codes/stream/1"}}})
+	return event
+}
+
+// answer reads the body of a function's HTTP answer, which must be a success.
+func answer(response []byte, err error) (map[string]any, error) {
+	if err != nil {
+		return nil, err
+	}
+	var http struct {
+		StatusCode int
+		Body       string
+	}
+	if err := json.Unmarshal(response, &http); err != nil {
+		return nil, err
+	}
+	if http.StatusCode != 200 {
+		return nil, fmt.Errorf("status %d: %s", http.StatusCode, http.Body)
+	}
+	var body map[string]any
+	return body, json.Unmarshal([]byte(http.Body), &body)
+}
+
+const (
+	newPassword = "violet meadow 7 kites"
+	// oldHash is oldPassword's, as otpctl makes it.
+	oldHash     = "$argon2id$v=19$m=19456,t=2,p=1$c4MA45pcvfCFy7mDig7Adg$eaSWtXHotFbTImM+qR5cX5RLJdjfLyu4zeGJ9VQaUGs"
+	oldPassword = "tulip harbor lantern 42"
+)
+
+// generate asks for a code and returns the session.
+func (c *cloud) generate(i *instance, body map[string]string) (string, error) {
+	got, err := answer(i.invoke(request("/generate", body)))
+	if err != nil {
+		return "", err
+	}
+	return got["sessionId"].(string), nil
+}
+
+// send has a session's code sent and returns it.
+func (c *cloud) send(i *instance, sessionID string) (string, error) {
+	if response, err := i.invoke(c.insert(sessionID)); err != nil || string(response) != `{"batchItemFailures":null}` && string(response) != `{"batchItemFailures":[]}` {
+		return "", fmt.Errorf("send: %s, %v", response, err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.code, nil
+}
+
+func verify(i *instance, sessionID, code string) error {
+	_, err := answer(i.invoke(request("/verify", map[string]string{"sessionId": sessionID, "code": code})))
+	return err
+}
+
+func reset(i *instance, sessionID, code string) error {
+	_, err := answer(i.invoke(request("/reset", map[string]string{"sessionId": sessionID, "code": code, "password": newPassword})))
+	return err
+}

@@ -1,0 +1,107 @@
+// Command bench measures StreamOTP on this machine and prints the tables of bench/README.md. `make bench` runs it.
+//
+// What is compared runs in turn in one run, so that a machine's mood is everybody's. Processor time (user and system)
+// is what counts; wall time on a shared machine says little.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	colds := flag.Int("cold", 21, "cold starts of each function")
+	warms := flag.Int("warm", 300, "warm invocations of each function")
+	only := flag.String("only", "", "functions or stack; empty for both")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
+	if *only != "stack" {
+		if err := functions(dir, *colds, *warms); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if *only != "functions" {
+		if err := stack(); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// names of the functions, and of the floor each is measured against.
+var floors = map[string]string{"generate": "api", "verify": "api", "reset": "api", "send": "send"}
+
+func functions(dir string, colds, warms int) error {
+	for _, name := range []string{"Generate", "Verify", "Reset", "Send"} {
+		for _, arch := range []string{runtime.GOARCH, "arm64"} {
+			if err := build("functions", name, filepath.Join(dir, arch, strings.ToLower(name)), arch); err != nil {
+				return err
+			}
+		}
+	}
+	for _, name := range []string{"api", "send"} {
+		if err := buildFloor(name, filepath.Join(dir, "floor", name)); err != nil {
+			return err
+		}
+		if err := buildFloor(name, filepath.Join(dir, "arm64", "floor-"+name)); err != nil {
+			return err
+		}
+	}
+	c := newCloud()
+	defer c.Close()
+	c.addUser()
+	b := &lab{cloud: c, dir: dir}
+	fmt.Printf("machine: %s, %d cores, %s\n\n", runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	if err := b.coldStarts(colds); err != nil {
+		return err
+	}
+	if err := b.warmOTP(warms); err != nil {
+		return err
+	}
+	return b.sizes()
+}
+
+// build makes a function as SAM does.
+func build(folder, name, out, arch string) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	cmd := exec.Command("make", "-s", "-C", folder, "build-"+name+"Function", "ARTIFACTS_DIR="+out, "GOARCH="+arch)
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
+}
+
+// buildFloor makes a floor with the functions' own flags.
+func buildFloor(name, out string) error {
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	arch := runtime.GOARCH
+	if strings.Contains(out, "arm64") {
+		arch = "arm64"
+	}
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w",
+		"-o", filepath.Join(out, "bootstrap"), "streamotp/bench/floor/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
+	cmd.Stderr = os.Stderr
+	return cmd.Run()
+}
+
+func median[T int | time.Duration](values []T) T {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.2f", float64(d)/float64(time.Millisecond)) }

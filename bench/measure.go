@@ -1,0 +1,202 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// lab measures built functions.
+type lab struct {
+	*cloud
+	dir string
+}
+
+func (b *lab) start(binary string) (*instance, error) {
+	return start(filepath.Join(b.dir, binary, "bootstrap"), b.environment())
+}
+
+func (b *lab) function(name string) (*instance, error) { return b.start(runtime.GOARCH + "/" + name) }
+
+const address = "eve@example.com"
+
+// first is what a function's first invocation is, given a session and code that are ready for it.
+type first struct {
+	name, function, purpose string
+	invoke                  func(i *instance, sessionID, code string) error
+}
+
+func (b *lab) firsts() []first {
+	login := map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}
+	return []first{
+		{"generate", "generate", "verify", func(i *instance, _, _ string) error {
+			_, err := b.generate(i, map[string]string{"email": address})
+			return err
+		}},
+		{"generate, login (one Argon2id)", "generate", "verify", func(i *instance, _, _ string) error {
+			_, err := b.generate(i, login)
+			return err
+		}},
+		{"send", "send", "verify", func(i *instance, sessionID, _ string) error {
+			_, err := b.send(i, sessionID)
+			return err
+		}},
+		{"verify", "verify", "verify", verify},
+		{"reset, weak password", "reset", "reset", func(i *instance, sessionID, code string) error {
+			_, err := i.invoke(request("/reset", map[string]string{"sessionId": sessionID, "code": code, "password": "password1"}))
+			return err
+		}},
+		{"reset (one Argon2id)", "reset", "reset", reset},
+	}
+}
+
+// coldStarts measures process start, init and first invocation, each function in turn with its floor.
+func (b *lab) coldStarts(runs int) error {
+	helper, sender, err := b.helpers()
+	if err != nil {
+		return err
+	}
+	defer helper.stop()
+	defer sender.stop()
+	fmt.Printf("| cold start CPU, median of %d | function, ms | floor, ms | ratio |\n|---|---|---|---|\n", runs)
+	for _, f := range b.firsts() {
+		var ours, floor []time.Duration
+		for range runs {
+			sessionID, err := b.generate(helper, map[string]string{"email": "ada@example.com", "purpose": f.purpose})
+			if err != nil {
+				return err
+			}
+			code, err := b.send(sender, sessionID)
+			if err != nil {
+				return err
+			}
+			cpu, err := b.cold(runtime.GOARCH+"/"+f.function, func(i *instance) error { return f.invoke(i, sessionID, code) })
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.name, err)
+			}
+			ours = append(ours, cpu)
+			cpu, err = b.cold("floor/"+floors[f.function], func(i *instance) error {
+				event := request("/generate", map[string]string{"email": address})
+				if f.function == "send" {
+					event = b.insert(sessionID)
+				}
+				_, err := i.invoke(event)
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("floor of %s: %w", f.name, err)
+			}
+			floor = append(floor, cpu)
+		}
+		fmt.Printf("| %s | %s | %s | %.2f |\n", f.name, ms(median(ours)), ms(median(floor)), float64(median(ours))/float64(median(floor)))
+	}
+	fmt.Println()
+	return nil
+}
+
+// helpers are warm functions that make what others need.
+func (b *lab) helpers() (generate, send *instance, err error) {
+	if generate, err = b.function("generate"); err != nil {
+		return nil, nil, err
+	}
+	send, err = b.function("send")
+	return generate, send, err
+}
+
+func (b *lab) cold(binary string, invoke func(*instance) error) (time.Duration, error) {
+	i, err := b.start(binary)
+	if err != nil {
+		return 0, err
+	}
+	err = invoke(i)
+	return i.stop(), err
+}
+
+// warmOTP measures whole one-time codes: generate, send and verify, each in its own warm process.
+func (b *lab) warmOTP(runs int) error {
+	generate, send, err := b.helpers()
+	if err != nil {
+		return err
+	}
+	check, err := b.function("verify")
+	if err != nil {
+		return err
+	}
+	all := []*instance{generate, send, check}
+	before := make([]time.Duration, len(all))
+	const warmUp = 50
+	for n := range warmUp + runs {
+		if n == warmUp {
+			for k, i := range all {
+				before[k] = i.cpu()
+			}
+		}
+		sessionID, err := b.generate(generate, map[string]string{"email": address})
+		if err != nil {
+			return err
+		}
+		code, err := b.send(send, sessionID)
+		if err != nil {
+			return err
+		}
+		if err := verify(check, sessionID, code); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("| warm, mean of %d | CPU, ms | RSS, MiB |\n|---|---|---|\n", runs)
+	var total time.Duration
+	for k, name := range []string{"generate", "send", "verify"} {
+		each := (all[k].cpu() - before[k]) / time.Duration(runs)
+		total += each
+		fmt.Printf("| %s | %s | %.1f |\n", name, ms(each), float64(all[k].rss())/1024)
+		all[k].stop()
+	}
+	fmt.Printf("| one whole OTP | %s | |\n\n", ms(total))
+	return nil
+}
+
+// sizes prints what an upload of each function weighs.
+func (b *lab) sizes() error {
+	fmt.Print("| arm64 zip | MB | floor, MB |\n|---|---|---|\n")
+	for _, name := range []string{"generate", "send", "verify", "reset"} {
+		ours, err := zipped(filepath.Join(b.dir, "arm64", name))
+		if err != nil {
+			return err
+		}
+		floor, err := zipped(filepath.Join(b.dir, "arm64", "floor-"+floors[name]))
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %s | %.2f | %.2f |\n", name, float64(ours)/1e6, float64(floor)/1e6)
+	}
+	fmt.Println()
+	return nil
+}
+
+func zipped(dir string) (int, error) {
+	var out bytes.Buffer
+	archive := zip.NewWriter(&out)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, entry := range entries {
+		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil {
+			return 0, err
+		}
+		file, err := archive.Create(entry.Name())
+		if err != nil {
+			return 0, err
+		}
+		if _, err := io.Copy(file, bytes.NewReader(data)); err != nil {
+			return 0, err
+		}
+	}
+	return out.Len(), archive.Close()
+}
