@@ -114,10 +114,12 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
       sentAgain.textContent = 'It was too early to send it again.';
     } finally {
       busy = false;
+      tick(store.load());
     }
   });
 
   function tick(session) {
+    if (!session) return;
     const left = (session.resendAt - Date.now()) / 1000;
     const over = session.resends >= MAX_RESENDS;
     button.hidden = over;

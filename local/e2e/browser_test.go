@@ -16,8 +16,10 @@ const (
 // The pages in a real browser against the whole stack. Each rule has a tab of its own and, where it changes one, an
 // account of its own, so the rules do not depend on each other.
 func TestPages(t *testing.T) {
-	stack := Start(t, "-parameter", fmt.Sprintf("ResendCooldownSeconds=%d", cooldown), "-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
+	findAxe(t) // before anything that takes a while
 	browser := openBrowser(t)
+	stack := Start(t, "-parameter", fmt.Sprintf("ResendCooldownSeconds=%d", cooldown),
+		"-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0")
 	t.Cleanup(func() { t.Logf("screenshots are in %s", screenshotDir(t)) })
 	for _, rule := range []struct {
 		name  string

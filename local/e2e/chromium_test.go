@@ -24,7 +24,6 @@ type tab struct {
 	t    *testing.T
 	ctx  context.Context
 	base string // the site, as http://127.0.0.1:3000
-	axe  string // the source of axe-core
 }
 
 // findChromium returns the browser's path. The pages are the product: without a browser the test fails, it does not skip.
@@ -43,6 +42,16 @@ var readAxe = sync.OnceValues(func() (string, error) {
 	source, err := os.ReadFile(filepath.Join("axe", "node_modules", "axe-core", "axe.min.js"))
 	return string(source), err
 })
+
+// findAxe returns the source of axe-core; without it the test fails, too.
+func findAxe(t *testing.T) string {
+	t.Helper()
+	source, err := readAxe()
+	if err != nil {
+		t.Fatalf("axe-core is missing: run `npm ci` in local/e2e/axe (`make test` does): %v", err)
+	}
+	return source
+}
 
 // openBrowser starts the one browser of all tests.
 func openBrowser(t *testing.T) context.Context {
@@ -69,16 +78,12 @@ func openBrowser(t *testing.T) context.Context {
 // openTab opens a tab that shares nothing with any other: no cookie, storage or history. base is the site's URL.
 func openTab(t *testing.T, browser context.Context, base string) *tab {
 	t.Helper()
-	axe, err := readAxe()
-	if err != nil {
-		t.Fatal("axe-core is missing: run `npm ci` in local/e2e/axe (`make test` does): ", err)
-	}
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(closeTab)
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("opening a tab: %v", err)
 	}
-	p := &tab{t: t, ctx: ctx, base: base, axe: axe}
+	p := &tab{t: t, ctx: ctx, base: base}
 	call(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	p.size(1280, 900, 1)
 	p.theme("light")
@@ -152,12 +157,6 @@ func (p *tab) waitStep(name string) {
 func (p *tab) waitText(selector, part string) {
 	p.t.Helper()
 	p.wait(fmt.Sprintf("(document.querySelector(%q)?.innerText ?? '').includes(%q)", selector, part))
-}
-
-// focused returns the id of what has the focus.
-func (p *tab) focused() string {
-	p.t.Helper()
-	return eval[string](p, "document.activeElement?.id ?? ''")
 }
 
 func (p *tab) click(selector string) {
@@ -268,7 +267,7 @@ func screenshotDir(t *testing.T) string {
 // accessible fails on any axe-core violation. The Content-Security-Policy keeps scripts out of the page; the debugger is not bound by it.
 func (p *tab) accessible(state string) {
 	p.t.Helper()
-	eval[chromedp.Void](p, "if (!window.axe) { "+p.axe+" } 0")
+	eval[chromedp.Void](p, "if (!window.axe) { "+findAxe(p.t)+" } 0")
 	report := eval[string](p, `axe.run(document, {resultTypes: ['violations']}).then(r => JSON.stringify(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + (n.any[0]?.message ?? n.all[0]?.message ?? n.none[0]?.message)).join('; '))))`)
 	var violations []string
 	if err := json.Unmarshal([]byte(report), &violations); err != nil {
