@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pty is a terminal that a test types at.
+type pty struct {
+	keyboard, tty *os.File
+	mu            sync.Mutex
+	screen        bytes.Buffer // what the terminal itself shows: the echo
+}
+
+func newPTY(t *testing.T) *pty {
+	t.Helper()
+	keyboard, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd := int(keyboard.Fd())
+	if err := unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pty{keyboard: keyboard, tty: tty}
+	go func() {
+		buffer := make([]byte, 1024)
+		for {
+			n, err := keyboard.Read(buffer)
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			p.screen.Write(buffer[:n])
+			p.mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() { tty.Close(); keyboard.Close() })
+	return p
+}
+
+func (p *pty) shown() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.screen.String()
+}
+
+// echoes says whether the terminal shows what is typed.
+func (p *pty) echoes(t *testing.T) bool {
+	state, err := unix.IoctlGetTermios(int(p.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Error(err)
+		return true
+	}
+	return state.Lflag&unix.ECHO != 0
+}
+
+// consoleBuffer is what a command writes on while a test reads it.
+type consoleBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *consoleBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *consoleBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func await(t *testing.T, what string, ready func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !ready(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// at runs a command at the terminal and types answers as it asks; hidden ones once the echo is off.
+func (s *stack) at(ctx context.Context, t *testing.T, p *pty, hidden bool, answers []string, args ...string) result {
+	t.Helper()
+	var screen consoleBuffer
+	done := make(chan int)
+	go func() { done <- Run(ctx, append([]string{"--endpoint", s.url}, args...), p.tty, &screen, &screen) }()
+	for i, answer := range answers {
+		await(t, "a question", func() bool {
+			asked := strings.Count(screen.String(), ": ") > i
+			return asked && p.echoes(t) == !hidden
+		})
+		if _, err := p.keyboard.WriteString(answer); err != nil {
+			t.Fatal(err)
+		}
+	}
+	code := <-done
+	return result{code: code, stderr: screen.String()}
+}
+
+func TestPasswordAtATerminal(t *testing.T) {
+	s := newStack(t)
+	t.Run("is_asked_for_twice_and_never_shown", func(t *testing.T) {
+		p := newPTY(t)
+		r := s.at(ctx, t, p, true, []string{good + "\n", good + "\n"}, "user", "add", adasEmail)
+		r.want(t, exitOK, "New password: ", "The same again: ", "Added ada@example.com")
+		s.silent(t, r, good)
+		if strings.Contains(p.shown(), "tulip") {
+			t.Errorf("C1: the terminal showed %q", p.shown())
+		}
+		s.wantPassword(t, adasEmail, good)
+	})
+	t.Run("that_differs_changes_nothing", func(t *testing.T) {
+		r := s.at(ctx, t, newPTY(t), true, []string{better + "\n", good + "\n"}, "user", "add", adasEmail, "--replace")
+		r.want(t, exitFailed, "not the same")
+		s.silent(t, r, good, better)
+		s.wantPassword(t, adasEmail, good)
+	})
+	t.Run("is_not_read_where_it_would_show", func(t *testing.T) {
+		s.at(ctx, t, newPTY(t), true, nil, "user", "add", adasEmail, "--replace", "--password-stdin").want(t, exitUsage, "would show")
+	})
+	t.Run("is_not_asked_for_in_vain", func(t *testing.T) {
+		s.at(ctx, t, newPTY(t), true, nil, "user", "add", adasEmail).want(t, exitFailed, "has an account already")
+	})
+	t.Run("given_up_by_Ctrl_C_leaves_the_terminal_as_it_was", func(t *testing.T) {
+		p := newPTY(t)
+		interrupted, interrupt := context.WithCancel(ctx)
+		go func() {
+			for p.echoes(t) {
+				time.Sleep(time.Millisecond)
+			}
+			interrupt()
+		}()
+		s.at(interrupted, t, p, true, nil, "user", "add", "grace@example.com").want(t, exitFailed, "interrupted")
+		if !p.echoes(t) {
+			t.Error("the terminal no longer shows what is typed")
+		}
+		if s.count(t) != 1 {
+			t.Error("an account was written")
+		}
+	})
+}
+
+func TestRemovalAtATerminal(t *testing.T) {
+	s := newStack(t)
+	s.add(t, adasEmail, "--name", "Ada Lovelace")
+	ask := func(answer string) result {
+		return s.at(ctx, t, newPTY(t), false, []string{answer}, "user", "remove", adasEmail)
+	}
+	for _, answer := range []string{"\n", "y\n", "no\n", "\x04"} {
+		ask(answer).want(t, exitFailed, "Ada Lovelace", "nothing was removed")
+		if s.count(t) != 1 {
+			t.Fatalf("%q removed the account", answer)
+		}
+	}
+	ask("yes\n").want(t, exitOK, "Removed")
+	if s.count(t) != 0 {
+		t.Error("the account is still there")
+	}
+}

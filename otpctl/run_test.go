@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+)
+
+func TestEachCommandExplainsItself(t *testing.T) {
+	for _, cmd := range commands() {
+		for _, args := range [][]string{append(strings.Fields(cmd.name), "--help"), append([]string{"help"}, strings.Fields(cmd.name)...),
+			append([]string{"--stack", "x"}, append(strings.Fields(cmd.name), "a", "-h")...)} {
+			r := runWith(ctx, nil, args...)
+			r.want(t, exitOK, "otpctl "+cmd.name, cmd.short, "--endpoint URL")
+			if r.stderr != "" {
+				t.Errorf("%v: %s", args, r.stderr)
+			}
+			own := newFlags(cmd.name)
+			cmd.declare(own)
+			own.VisitAll(func(f *flag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
+		}
+		runWith(ctx, nil, "--help").want(t, exitOK, cmd.name, cmd.short)
+	}
+}
+
+func TestWrongUse(t *testing.T) {
+	for line, says := range map[string]string{
+		"":                         "a command is missing",
+		"user":                     "a command is missing",
+		"usr list":                 `no command "usr list"`,
+		"user lst":                 `no command "user lst"`,
+		"help usr":                 "no command",
+		"--stak x user list":       "not defined: --stak",
+		"user list --stack":        "needs an argument",
+		"user list extra":          "got 1 arguments",
+		"user list -- --json":      "got 1 arguments",
+		"--endpoint x user list":   "--endpoint must be a URL",
+		"user list --endpoint f:/": "--endpoint must be a URL",
+	} {
+		t.Run(line, func(t *testing.T) {
+			r := runWith(ctx, nil, strings.Fields(line)...)
+			r.want(t, exitUsage, says)
+			if r.stdout != "" {
+				t.Errorf("stdout has %s", r.stdout)
+			}
+		})
+	}
+	runWith(ctx, nil, "user", "--help").want(t, exitOK, "user add", "user set-phone")
+}
+
+func TestFailuresAreExplained(t *testing.T) {
+	s := newStack(t)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := l.Addr().String()
+	l.Close()
+	s.run("", "--stack", "other", "user", "list").want(t, exitFailed, `no stack "other" in us-east-1`, "--stack", "sam deploy")
+	s.run("", "user", "list", "--stack", "bare").want(t, exitFailed, "ROLLBACK_COMPLETE", "UsersTableName", "KeySecretArn")
+	s.run("", "user", "list", "--profile", "none").want(t, exitFailed, `no AWS profile "none"`)
+	runWith(ctx, nil, "user", "list").want(t, exitUsage, "no region is set", "--region")
+	runWith(ctx, nil, "user", "list", "--region", "eu-central-1").want(t, exitFailed, "no AWS credentials", "--endpoint")
+	runWith(ctx, nil, "--endpoint", "http://"+nobody, "user", "list").want(t, exitFailed, "cannot reach "+nobody, "make run")
+	s.deny("DescribeStacks")
+	s.run("", "user", "list").want(t, exitFailed, "CloudFormation DescribeStacks")
+	s.on(nil)
+	if _, err := s.DB.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.Users}); err != nil {
+		t.Fatal(err)
+	}
+	s.run("", "user", "list").want(t, exitFailed, "a table or secret that the stack names is not there")
+}
+
+func TestExplain(t *testing.T) {
+	for code, says := range map[string]string{
+		"ProvisionedThroughputExceededException": "throttled",
+		"ThrottlingException":                    "throttled",
+		"AccessDeniedException":                  "may not call DynamoDB PutItem",
+		"ExpiredTokenException":                  "have expired",
+		"UnrecognizedClientException":            "does not know these credentials",
+		"ResourceNotFoundException":              "is not there",
+		"TransactionConflictException":           "run it again",
+		"InternalServerError":                    "failed (InternalServerError)",
+	} {
+		err := &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "PutItem", Err: &smithy.GenericAPIError{Code: code}}
+		if got := explain(err); !strings.Contains(got, says) {
+			t.Errorf("%s is explained as %q", code, got)
+		}
+	}
+	if got := explain(errors.Join(context.Canceled)); got != "interrupted" {
+		t.Errorf("explained as %q", got)
+	}
+}
+
+func TestConflictsAreTriedAgain(t *testing.T) {
+	if !retryer().IsErrorRetryable(&smithy.GenericAPIError{Code: "TransactionConflictException"}) {
+		t.Error("a write that meets a reset's transaction fails at once")
+	}
+}
+
+func TestProgressIsForTerminalsOnly(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, at(0))
+	p.step()
+	if out.Len() != 0 {
+		t.Errorf("a log has %q in it", out.String())
+	}
+	p.live, p.now = true, at(10)
+	p.step()
+	if got := out.String(); !strings.Contains(got, "2 lines, 0 a second") {
+		t.Errorf("shows %q", got)
+	}
+	p.say("line %d: x", 2)
+	if got := out.String(); !strings.HasSuffix(got, clearLine+"line 2: x\n") {
+		t.Errorf("shows %q", got)
+	}
+}
+
+func at(seconds int64) nowFunc { return func() time.Time { return time.Unix(seconds, 0) } }
