@@ -7,8 +7,7 @@ func (r *reader) condition(name string, at value) bool {
 		at.failf("there is no condition %q", name)
 		return false
 	}
-	if r.depth > 50 {
-		v.failf("refers to itself")
+	if v.tooMuch() {
 		return false
 	}
 	r.depth++

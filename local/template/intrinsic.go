@@ -56,8 +56,7 @@ func (v value) resolve() (value, bool) {
 		v.failf("the development stack does not know the intrinsic %s here", name)
 		return v, false
 	}
-	if v.depth > 50 {
-		v.failf("refers to itself")
+	if v.tooMuch() {
 		return v, false
 	}
 	v.depth++
@@ -67,6 +66,20 @@ func (v value) resolve() (value, bool) {
 		return v, false
 	}
 	return value{v.reader, node, v.path}.resolve()
+}
+
+// tooMuch stops what refers to itself, however it branches: no template needs this many evaluations.
+func (v value) tooMuch() bool {
+	v.evaluations++
+	switch {
+	case v.evaluations > 10_000:
+		v.stopped = true
+	case v.depth > 50:
+		v.failf("refers to itself")
+	default:
+		return false
+	}
+	return true
 }
 
 // args is the argument list of an intrinsic, unresolved.

@@ -111,7 +111,7 @@ func (v value) readMapping(function, name string) Mapping {
 		"ParallelizationFactor":      func(v value) { m.Lanes = v.integer(1, 10) },
 		"BisectBatchOnFunctionError": func(v value) { m.Bisect = v.boolean() },
 		"MaximumRetryAttempts":       func(v value) { m.MaxRetries = v.integer(-1, 10000) },
-		"MaximumRecordAgeInSeconds":  func(v value) { m.MaxAge = time.Duration(max(0, v.integer(-1, 604800))) * time.Second },
+		"MaximumRecordAgeInSeconds":  func(v value) { m.MaxAge = v.recordAge() },
 		"FunctionResponseTypes": func(v value) {
 			for _, e := range v.list() {
 				m.PartialFailed = e.oneOf("ReportBatchItemFailures") != ""
@@ -184,4 +184,13 @@ func (v value) readPattern() string {
 		v.failf("%v", err)
 	}
 	return s
+}
+
+// recordAge is -1 for no limit, or at least a minute.
+func (v value) recordAge() time.Duration {
+	n := v.integer(-1, 604800)
+	if n >= 0 && n < 60 {
+		v.failf("MaximumRecordAgeInSeconds must be -1 or at least 60")
+	}
+	return time.Duration(max(0, n)) * time.Second
 }

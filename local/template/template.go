@@ -116,16 +116,18 @@ type Output struct{ Key, Value, Description string }
 
 // reader holds what is being read. resources are those whose condition holds.
 type reader struct {
-	name       string // of the file
-	stack      string
-	suffix     string
-	root       *yaml.Node
-	parameters map[string]parameter
-	resources  []*resource
-	globals    value
-	depth      int
-	errs       []error
-	out        *Stack
+	name        string // of the file
+	stack       string
+	suffix      string
+	root        *yaml.Node
+	parameters  map[string]parameter
+	resources   []*resource
+	globals     value
+	depth       int
+	evaluations int
+	stopped     bool // too many evaluations
+	errs        []error
+	out         *Stack
 }
 
 // Read reads the template at path with the parameters that differ from their defaults. suffix tells this stack's
@@ -149,6 +151,9 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 	}
 	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0], out: &Stack{Name: stackName}}
 	r.read(overrides)
+	if r.stopped {
+		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))
+	}
 	return r.out, errors.Join(r.errs...)
 }
 

@@ -19,6 +19,9 @@ type value struct {
 
 // failf notes an error at this place. Reading goes on, so that one run reports all of them.
 func (v value) failf(format string, args ...any) {
+	if len(v.errs) > 1000 { // one mistake, many times over
+		return
+	}
 	v.errs = append(v.errs, fmt.Errorf("%s:%d: %s: %s", v.name, v.node.Line, v.path, fmt.Sprintf(format, args...)))
 }
 

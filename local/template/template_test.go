@@ -1,0 +1,178 @@
+package template
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+const head = "Transform: AWS::Serverless-2016-10-31\n"
+
+func parse(text string, overrides map[string]string) (*Stack, error) {
+	return Parse("t.yaml", []byte(text), "stack", "x", overrides)
+}
+
+// outputs gives the value of an output whose Value is this expression.
+func outputs(t *testing.T, value string) (string, error) {
+	t.Helper()
+	s, err := parse(head+`
+Parameters:
+  P: { Type: String, Default: one }
+  L: { Type: CommaDelimitedList, Default: "a,b" }
+Conditions:
+  Yes: !Equals [!Ref P, one]
+  No: !Not [!Condition Yes]
+  Both: !And [!Condition Yes, !Not [!Condition No]]
+  Either: !Or [!Condition No, Fn::Equals: [x, y]]
+Resources:
+  T: { Type: AWS::DynamoDB::Table, Properties: { StreamSpecification: { StreamViewType: NEW_IMAGE } } }
+  Q: { Type: AWS::SQS::Queue }
+  Gone: { Type: AWS::SQS::Queue, Condition: No }
+Outputs:
+  O: { Value: `+value+` }
+`, nil)
+	if err != nil {
+		return "", err
+	}
+	return s.Outputs[0].Value, nil
+}
+
+func TestIntrinsics(t *testing.T) {
+	for value, want := range map[string]string{
+		`!Ref P`:                           "one",
+		`{ Ref: P }`:                       "one",
+		`!Sub "${P}-${!P}-${AWS::Region}"`: "one-${P}-us-east-1",
+		`!Sub ["${X}", { X: !Ref P }]`:     "one",
+		`{ "Fn::Join": ["-", !Ref L] }`:    "a-b",
+		`!Select [1, !Ref L]`:              "b",
+		`!Select [0, !Split [".", "x.y"]]`: "x",
+		`!If [Yes, a, b]`:                  "a",
+		`!If [No, a, b]`:                   "b",
+		`!If [Both, a, b]`:                 "a",
+		`!If [Either, a, b]`:               "b",
+		`!GetAtt Q.Arn`:                    "arn:aws:sqs:us-east-1:123456789012:stack-Q-",
+		`{ "Fn::GetAtt": [T, StreamArn] }`: "arn:aws:dynamodb:us-east-1:123456789012:table/stack-T-",
+		`!Join ["", [a, !If [No, x, !Ref "AWS::NoValue"], b]]`: "ab",
+	} {
+		t.Run(value, func(t *testing.T) {
+			if got, err := outputs(t, value); err != nil || !strings.HasPrefix(got, want) {
+				t.Errorf("%q, %v; want %q", got, err, want)
+			}
+		})
+	}
+}
+
+func TestIntrinsicsRefuse(t *testing.T) {
+	for value, want := range map[string]string{
+		`!Ref X`:               `Outputs.O.Value: refers to "X"`,
+		`!Ref Gone`:            `refers to "Gone"`,
+		`!GetAtt Q.Color`:      "attribute Color of AWS::SQS::Queue",
+		`!ImportValue x`:       "intrinsic Fn::ImportValue",
+		`!FindInMap [a, b, c]`: "intrinsic Fn::FindInMap",
+		`{ "Fn::Cidr": [a] }`:  "intrinsic Fn::Cidr",
+		`!If [Maybe, a, b]`:    `no condition "Maybe"`,
+		`!Sub "${Nope.Arn}"`:   `refers to "Nope"`,
+		`!Select [7, !Ref L]`:  "no entry 7",
+		`!Join [x]`:            "wrong number of arguments",
+		`[a, b]`:               "must be a single value",
+	} {
+		t.Run(value, func(t *testing.T) {
+			if _, err := outputs(t, value); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v; want %q", err, want)
+			}
+		})
+	}
+}
+
+// TestRefuses: what the development stack would have to guess at is an error that names the place (T1).
+func TestRefuses(t *testing.T) {
+	data, err := os.ReadFile("../testdata/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, old, replacement, want string }{
+		{"a resource type", "Type: AWS::SQS::Queue", "Type: AWS::SQS::Que", `Resources.Letters: the development stack does not know the resource type "AWS::SQS::Que"`},
+		{"a property", "StageName: api", "StageNam: api", "Resources.Api.Properties.StageNam: the development stack does not know this property"},
+		{"a nested property", "ThrottlingRateLimit: 100000", "ThrottlingRate: 1", "DefaultRouteSettings.ThrottlingRate"},
+		{"a section", "Outputs:", "Mappings: {}\nOutputs:", "Mappings: the development stack does not know"},
+		{"an event type", "Type: DynamoDB", "Type: Schedule", `imitates only HttpApi, DynamoDB here, not "Schedule"`},
+		{"an attribute of a resource", "  Letters:\n    Type", "  Letters:\n    CreationPolicy: {}\n    Type", "CreationPolicy"},
+		{"another build method", "BuildMethod: makefile\n    Properties:\n      Reserved", "BuildMethod: go1.x\n    Properties:\n      Reserved", "BuildMethod"},
+		{"another runtime", "Runtime: provided.al2023", "Runtime: python3.13", "Runtime"},
+		{"a path variable", "Path: /echo", "Path: /echo/{id}", "plain paths"},
+		{"a number out of AWS's range", "MemorySize: 256", "MemorySize: 64", "from 128 to 10240"},
+		{"a record age under AWS's least", "MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 5", "MaximumRecordAgeInSeconds"},
+		{"a filter operator", `{"eventName":["INSERT"]}`, `{"eventName":[{"wildcard":"I*"}]}`, `Pattern: filter pattern: $.eventName[0]: the operator "wildcard" is not imitated`},
+		{"a stream of another table", "Stream: !GetAtt Things.StreamArn", "Stream: !GetAtt Things.Arn", "Stream must be"},
+		{"an API that is none", "ApiId: !Ref Api", "ApiId: x", "ApiId must refer"},
+		{"a partial wildcard", "https://a.example,https://b.example", "https://*.example", "wildcards"},
+		{"a reference to itself", "!Equals [!Ref Word, one]", "!Not [!Condition IsOne]", "refers to itself"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if strings.Count(string(data), c.old) != 1 {
+				t.Fatalf("%q must occur once", c.old)
+			}
+			_, err := parse(strings.Replace(string(data), c.old, c.replacement, 1), nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "t.yaml:") {
+				t.Errorf("%v; want %q", err, c.want)
+			}
+		})
+	}
+}
+
+func TestParameters(t *testing.T) {
+	data, err := os.ReadFile("../testdata/template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, parameter, value, want string }{
+		{"a good value", "Word", "two", ""},
+		{"a pattern is of the whole value, told in its own words", "Word", "two2", `"two2" must be small letters: give another value by -parameter Word=…`},
+		{"over the range", "Level", "6", "is over 5"},
+		{"under the range", "Level", "0", "is under 1"},
+		{"no number", "Level", "x", "is not a number"},
+		{"no such parameter", "Wrod", "x", "-parameter Wrod: the template has no such parameter; it has Level, Origins, Word"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parse(string(data), map[string]string{c.parameter: c.value})
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v; want %q", err, c.want)
+			}
+		})
+	}
+	t.Run("one without a default must be given", func(t *testing.T) {
+		_, err := parse(head+"Parameters:\n  P: { Type: String }\n", nil)
+		if err == nil || !strings.Contains(err.Error(), "has no default: give -parameter P=…") {
+			t.Error(err)
+		}
+	})
+	t.Run("local defaults stand in", func(t *testing.T) {
+		s, err := parse(head+"Parameters:\n  SesFromAddress: { Type: String }\nOutputs:\n  O: { Value: !Ref SesFromAddress }\n", nil)
+		if err != nil || s.Outputs[0].Value != "login@example.com" {
+			t.Error(s, err)
+		}
+	})
+}
+
+// TestProjectTemplate: the template that ships is understood, all of it.
+func TestProjectTemplate(t *testing.T) {
+	s, err := Read("../../template.yaml", "streamotp", "x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Functions) < 4 || len(s.Tables) != 3 || len(s.Mappings) != 1 || s.API.Stage != "api" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// FuzzParse: no text panics or hangs.
+func FuzzParse(f *testing.F) {
+	data, err := os.ReadFile("../testdata/template.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(data))
+	f.Add(head + "Parameters:\n  P: { Type: Number, Default: 1e9, MaxValue: x }\nOutputs:\n  O: { Value: !Sub '${P}${' }\n")
+	f.Add(head + "Conditions:\n  A: !Or [!Condition A, !Condition A]\nOutputs:\n  O: { Value: !If [A, !Ref O, &x [*x]] }\n")
+	f.Fuzz(func(_ *testing.T, text string) { _, _ = parse(text, nil) })
+}
