@@ -99,7 +99,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // answer does the call, with the faults that are set for it; nil stands for a lost answer.
 func (e *Endpoint) answer(ctx context.Context, q *request) *reply {
-	f := e.faults.take(q.service, q.action, q.caller.Function)
+	table := ""
+	if protocols[q.service] == jsonProtocol {
+		table, _ = e.tablesOf(q)
+	}
+	f := e.faults.take(q.service, q.action, q.caller.Function, table)
 	if f.latency > 0 && !wait(ctx, f.latency) {
 		return nil // the caller gave up before the provider accepted: nothing happened
 	}

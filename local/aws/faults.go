@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,8 +14,9 @@ type Fault struct {
 	Service      string   `json:"service"`
 	Action       string   `json:"action"`
 	Function     string   `json:"function,omitempty"` // logical id of the caller; empty matches every caller
+	Table        string   `json:"table,omitempty"`    // logical id; empty matches every table
 	Error        string   `json:"error,omitempty"`    // the call is not done and fails so
-	Reasons      []string `json:"reasons,omitempty"`  // of a TransactionCanceledException, one an item
+	Reasons      []string `json:"reasons,omitempty"`  // of a TransactionCanceledException, one an item; absent: a conflict
 	Message      string   `json:"message,omitempty"`
 	LatencyMs    int      `json:"latencyMs,omitempty"`    // spent before the provider accepts
 	DropResponse bool     `json:"dropResponse,omitempty"` // the call is done, its answer lost
@@ -46,8 +48,12 @@ func (f *Fault) check() error {
 }
 
 func (f *Fault) checkReasons() error {
-	if (f.Error == "TransactionCanceledException") != (len(f.Reasons) > 0) {
-		return fmt.Errorf("reasons must be given with TransactionCanceledException, and only with it")
+	cancelled := f.Error == "TransactionCanceledException"
+	switch {
+	case !cancelled && len(f.Reasons) > 0:
+		return fmt.Errorf("reasons are for TransactionCanceledException only")
+	case cancelled && len(f.Reasons) == 0:
+		f.Reasons = []string{"TransactionConflict"}
 	}
 	known := []string{"None", "ConditionalCheckFailed", "ItemCollectionSizeLimitExceeded", "TransactionConflict",
 		"ProvisionedThroughputExceeded", "ThrottlingError", "ValidationError", "DuplicateItem"}
@@ -112,7 +118,7 @@ type taken struct {
 }
 
 // take gives a call its faults: latencies add up; of several errors the one set first comes first, the others wait.
-func (f *faults) take(service, action, function string) taken {
+func (f *faults) take(service, action, function, table string) taken {
 	if service == "streams" {
 		service = "dynamodb"
 	}
@@ -120,7 +126,8 @@ func (f *faults) take(service, action, function string) taken {
 	defer f.mu.Unlock()
 	var t taken
 	for _, x := range f.set {
-		other := x.Service != service || x.Action != action || x.Function != "" && x.Function != function
+		other := x.Service != service || x.Action != action || x.Function != "" && x.Function != function ||
+			x.Table != "" && !slices.Contains(strings.Split(table, ","), x.Table)
 		if other || x.Error != "" && t.fault.Error != "" {
 			continue
 		}
