@@ -6,16 +6,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 )
 
 func main() {
 	c, err := parseFlags(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
 	if err != nil {
 		os.Exit(2)
 	}
@@ -52,6 +57,11 @@ func parseFlags(args []string, w *os.File) (config, error) {
 	f.Var(parameters(c.Parameters), "parameter", "a template parameter as `Name=Value`; may be given several times")
 	f.StringVar(&c.DynamoDB, "dynamodb", "", "`URL` of a DynamoDB endpoint (DynamoDB Local, moto) in place of the embedded engine")
 	f.StringVar(&c.Data, "data", "", "keep the tables in this `folder`; without it they are in memory")
+	f.Usage = func() {
+		fmt.Fprint(w, "StreamOTP's development stack: for development, not for production.\n\n")
+		f.PrintDefaults()
+		fmt.Fprintf(w, "\nNot imitated:\n  - %s\n", strings.Join(NotImitated, "\n  - "))
+	}
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}

@@ -1,0 +1,16 @@
+package main
+
+// NotImitated are the differences from AWS that one should know of: README quotes them, and -help prints them.
+var NotImitated = []string{
+	"IAM: policies are not checked, nor are signatures; a function may call everything that is answered here",
+	"Architectures, MemorySize's share of the CPU and Lambda's memory limit: a function sees MemorySize in its environment only",
+	"cold starts at scale, concurrency over 8 processes a function, and the freezing of idle environments",
+	"time to live, encryption, backups and capacity limits of tables, other than the engine has them",
+	"SES and SNS reputation, sandbox, quotas, suppression and spend; SES templates and raw mail; SNS topics",
+	"log groups and their retention, alarms, tags, metrics",
+	"stream checkpoints across a restart with -data: a mapping begins at its StartingPosition again",
+	"the pauses between a mapping's retries, which AWS does not document: here 0.1 s, doubling to 2 s",
+	"a dead-letter queue's own settings (retention, encryption): /_local/deadletters lists what arrived, until the end",
+	"route variables, catch-all routes, authorizers, custom domains, access logs and other stages of the HTTP API",
+	"mappings, rules, macros and intrinsics that template.yaml does not use: each is an error at its place",
+}
