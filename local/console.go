@@ -69,7 +69,7 @@ func (c *console) paint(colour, s string) string {
 func (c *console) line(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fmt.Fprintf(c.out, format+"\n", args...)
+	_, _ = fmt.Fprintf(c.out, format+"\n", args...)
 }
 
 // welcome tells a newcomer where everything is.
@@ -99,7 +99,7 @@ func (c *console) function(id, line string) {
 		c.lines = slices.Clone(c.lines[maxLines/2:])
 	}
 	c.lines = append(c.lines, id+"\t"+line)
-	fmt.Fprintln(c.out, c.paint(dim, "         "+id+"  "+line))
+	_, _ = fmt.Fprintln(c.out, c.paint(dim, "         "+id+"  "+line))
 }
 
 func (c *console) functionLines() []byte {

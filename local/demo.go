@@ -12,7 +12,7 @@ import (
 const usersTable = "UsersTable"
 
 // demoPassword is the demo users' password; their hashes are Argon2id (m=19456 KiB, t=2, p=1) of it.
-const demoPassword = "tulip harbor lantern 42" // #nosec G101 -- public, printed at every start
+const demoPassword = "tulip harbor lantern 42"
 
 // demoUsers are the accounts a first try needs: codes by e-mail, and by SMS.
 var demoUsers = []map[string]string{

@@ -39,7 +39,7 @@ func (s *stack) startEngine(ctx context.Context) error {
 		args = append(args, "--db-path", filepath.Join(s.Data, "tables.db"))
 	}
 	var output bytes.Buffer
-	cmd := exec.Command(path, args...) // #nosec G204 -- the pinned engine
+	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := lambda.Start(cmd); err != nil {
 		return fmt.Errorf("the DynamoDB engine: %w", err)

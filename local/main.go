@@ -58,16 +58,16 @@ func parseFlags(args []string, w *os.File) (config, error) {
 	f.StringVar(&c.DynamoDB, "dynamodb", "", "`URL` of a DynamoDB endpoint (DynamoDB Local, moto) in place of the embedded engine")
 	f.StringVar(&c.Data, "data", "", "keep the tables in this `folder`; without it they are in memory")
 	f.Usage = func() {
-		fmt.Fprint(w, "StreamOTP's development stack: for development, not for production.\n\n")
+		_, _ = fmt.Fprint(w, "StreamOTP's development stack: for development, not for production.\n\n")
 		f.PrintDefaults()
-		fmt.Fprintf(w, "\nNot imitated:\n  - %s\n", strings.Join(NotImitated, "\n  - "))
+		_, _ = fmt.Fprintf(w, "\nNot imitated:\n  - %s\n", strings.Join(NotImitated, "\n  - "))
 	}
 	if err := f.Parse(args); err != nil {
 		return c, err
 	}
 	if f.NArg() > 0 {
 		err := fmt.Errorf("local: unexpected argument %q", f.Arg(0))
-		fmt.Fprintln(w, err)
+		_, _ = fmt.Fprintln(w, err)
 		return c, err
 	}
 	return c, nil

@@ -26,7 +26,6 @@ type stack struct {
 	awsURL   string
 	built    map[string]string // folder of each function's artifacts
 	engine   *dynamo.Client
-	stop     func() // ends the embedded engine
 	aws      *aws.Endpoint
 	host     *lambda.Host
 	sources  []*streams.Mapping
@@ -185,7 +184,7 @@ func (s *stack) suffix() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(s.Data, "stack")
-	data, err := os.ReadFile(path) // #nosec G304 -- in the folder of the flag -data
+	data, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
 		data = []byte(random())
 		err = os.WriteFile(path, data, 0o600)

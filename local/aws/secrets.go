@@ -40,7 +40,7 @@ func OpenSecrets(path string) (*Secrets, error) {
 	if path == "" {
 		return s, nil
 	}
-	data, err := os.ReadFile(path) // #nosec G304 -- in the folder of the flag -data
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}

@@ -47,7 +47,7 @@ func start(pl *pool) (*process, error) {
 	}
 	p.api = &http.Server{Handler: p.routes(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = p.api.Serve(l) }()
-	p.cmd = exec.Command(filepath.Join(pl.Dir, "bootstrap")) // #nosec G204 -- the function that was just built
+	p.cmd = exec.Command(filepath.Join(pl.Dir, "bootstrap"))
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = pl.Dir, write, write
 	p.cmd.Env = p.environment(l.Addr().String())
 	err = Start(p.cmd)
@@ -82,7 +82,7 @@ func (p *process) alive() bool {
 }
 
 func (p *process) copyLog(r io.ReadCloser) {
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {

@@ -59,16 +59,30 @@ func (s *shard) locate(ctx context.Context, position, after string) error {
 	return err
 }
 
+// relocate gets an iterator in place of one that is too old; what was trimmed meanwhile is lost, as on AWS.
+func (s *shard) relocate(ctx context.Context, after string) error {
+	before := s.iterator
+	err := s.locate(ctx, "TRIM_HORIZON", after)
+	if dynamo.Is(err, "TrimmedDataAccessException") {
+		err = s.locate(ctx, "TRIM_HORIZON", "")
+	}
+	if err != nil {
+		s.iterator = before // an empty one would mean the shard's end
+	}
+	return err
+}
+
 // run reads the shard to its end, or until ctx ends.
 func (s *shard) run(ctx context.Context) {
 	pause, last := shortestPoll, ""
 	for s.iterator != "" && ctx.Err() == nil {
 		records, err := s.fetch(ctx)
-		switch {
-		case dynamo.Is(err, "ExpiredIteratorException"), dynamo.Is(err, "TrimmedDataAccessException"):
-			err = s.locate(ctx, "TRIM_HORIZON", last)
-		case err != nil && ctx.Err() == nil:
+		if dynamo.Is(err, "ExpiredIteratorException") || dynamo.Is(err, "TrimmedDataAccessException") {
+			err = s.relocate(ctx, last)
+		}
+		if err != nil && ctx.Err() == nil {
 			s.Log("stream of %s: %v", s.TableName, err)
+			pause = longestPoll
 		}
 		if len(records) > 0 {
 			last = records[len(records)-1].sequence

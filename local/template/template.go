@@ -133,7 +133,7 @@ type reader struct {
 // Read reads the template at path with the parameters that differ from their defaults. suffix tells this stack's
 // physical names from another's.
 func Read(path, stackName, suffix string, overrides map[string]string) (*Stack, error) {
-	data, err := os.ReadFile(path) // #nosec G304 -- the flag -template
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
