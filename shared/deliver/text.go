@@ -26,23 +26,23 @@ var languages = map[string]*language{"en": &english, "de": &german}
 var english = language{
 	subject: map[otp.Purpose]string{
 		otp.Verify: "Your %[1]s confirmation code",
-		otp.Login:  "Your %[1]s sign-in code",
+		otp.Login:  "Your %[1]s login code",
 		otp.Reset:  "Your %[1]s password reset code",
 	},
 	action: map[otp.Purpose]string{
 		otp.Verify: "Use this code to confirm your e-mail address for %[1]s:",
-		otp.Login:  "Use this code to sign in to %[1]s:",
+		otp.Login:  "Use this code to log in to %[1]s:",
 		otp.Reset:  "Use this code to set a new password for %[1]s:",
 	},
 	notYou: map[otp.Purpose]string{
 		otp.Verify: "If you did not ask for it, ignore this message: nothing happens without the code.",
-		otp.Login:  "If you did not try to sign in, somebody knows your password: set a new one now.",
+		otp.Login:  "If you did not try to log in, somebody knows your password: set a new one now.",
 		otp.Reset:  "If you did not ask for it, ignore this message: your password stays as it is.",
 	},
 	expires:   "It expires in %s and works once.",
 	once:      "%d minutes",
 	secret:    "Nobody from %[1]s will ever ask you for this code. Do not pass it on.",
-	smsAction: map[otp.Purpose]string{otp.Verify: "to confirm your number", otp.Login: "to sign in"},
+	smsAction: map[otp.Purpose]string{otp.Verify: "to confirm your number", otp.Login: "to log in"},
 	sms:       "%[1]s is your %[3]s code %[2]s. Nobody will ask you for it. Not you? Ignore this.",
 	smsShort:  "%[1]s is your code %[2]s. Nobody will ask for it. Not you? Ignore it.",
 

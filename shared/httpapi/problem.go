@@ -27,7 +27,7 @@ type problem struct {
 	RequestID string `json:"requestId"`
 
 	Errors             []FieldError `json:"errors,omitempty"`
-	SupportedCountries []string     `json:"supportedCountries,omitempty"`
+	SupportedCountries []string     `json:"supportedCountries,omitzero"` // empty where SMS is off
 	AttemptsRemaining  *int         `json:"attemptsRemaining,omitempty"`
 	Reasons            []string     `json:"reasons,omitempty"`
 
