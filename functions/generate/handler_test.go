@@ -254,7 +254,7 @@ func TestGenerate(t *testing.T) {
 		f := newFixture(t)
 		f.countries = nil
 		status, _, body := f.call(t, "/generate", fields{"phone": "+4915112345678"})
-		if status != 400 || body["code"] != "unsupported_destination" {
+		if status != 400 || body["code"] != "unsupported_destination" || fmt.Sprint(body["supportedCountries"]) != "[]" {
 			t.Errorf("%d %v", status, body)
 		}
 	})
