@@ -54,7 +54,7 @@ func TestImportSkipsABadLine(t *testing.T) {
 		"with_a_plain_password_as_its_hash": {hashes, "eve@example.com," + better, "Argon2id"},
 		"with_a_bcrypt_hash":                {hashes, "eve@example.com,$2b$12$KIXQ4aV3mWvYw1G3pXhEUe5Rk0hYf8u0Zqf9r8o9v7QyGz1gq6a7W", "Argon2id"},
 		"with_a_hash_of_other_parameters":   {hashes, `eve@example.com,"` + strings.Replace(hashed, "m=19456", "m=19457", 1) + `"`, "must have m=19456"},
-		"with_a_hash_that_was_cut":          {hashes, `eve@example.com,"` + hashed[:len(hashed)-4] + `"`, "Argon2id"},
+		"with_a_hash_that_was_cut":          {hashes, `eve@example.com,"` + hashed[:len(hashed)-3] + `"`, "key of 32"},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			before, secret := s.count(t), good
