@@ -61,6 +61,9 @@ func (s *stack) buildFunction(ctx context.Context, f template.Function) (string,
 	defer unlock()
 	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "-C", source, "build-"+f.ID,
 		"ARTIFACTS_DIR="+stage, "GOARCH="+runtime.GOARCH)
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // `make run` is no part of this build
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // the compiler too
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}

@@ -38,21 +38,17 @@ type stack struct {
 }
 
 // start brings the stack up; when it returns everything answers and the demo users exist.
-func start(ctx context.Context, c config) (s *stack, err error) {
+func start(ctx context.Context, c config) (*stack, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s = &stack{config: c, mailbox: newMailbox(), log: newConsole(c.Out), failed: make(chan error, 4)}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
+	s := &stack{config: c, mailbox: newMailbox(), log: newConsole(c.Out), failed: make(chan error, 4)}
 	s.log.line("StreamOTP's development stack: for development, not for production.")
 	for _, step := range []func(context.Context) error{
 		s.listen, s.read, s.listenAWS, s.buildAndStartEngine, s.createTables, s.createSecrets, s.putDemoUsers, s.startFunctions, s.startMappings, s.serve,
 	} {
 		if err := step(ctx); err != nil {
+			s.close()
 			return nil, err
 		}
 	}

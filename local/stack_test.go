@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -281,6 +282,31 @@ func TestFlags(t *testing.T) {
 	}
 	if err := (config{Addr: "127.0.0.1:0", DynamoDB: "localhost"}).check(); err == nil {
 		t.Error("-dynamodb localhost is taken")
+	}
+}
+
+// TestStartFails: what is wrong with the command line or the machine is told, and nothing stays.
+func TestStartFails(t *testing.T) {
+	free := config{Addr: "127.0.0.1:0", Template: testTemplate(t, "", ""), Out: io.Discard, Now: time.Now}
+	for want, change := range map[string]func(*config){
+		"must be small letters":      func(c *config) { c.Parameters = parameters{"Word": "ONE"} },
+		"has no such parameter":      func(c *config) { c.Parameters = parameters{"Wrod": "x"} },
+		"no such file":               func(c *config) { c.Template = "none.yaml" },
+		"does not know this propert": func(c *config) { c.Template = testTemplate(t, "BillingMode:", "BilingMode:") },
+		"address already in use": func(c *config) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = l.Close() })
+			c.Addr = l.Addr().String()
+		},
+	} {
+		c := free
+		change(&c)
+		if s, err := start(context.Background(), c); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, %v; want %q", s, err, want)
+		}
 	}
 }
 

@@ -64,7 +64,7 @@ func Start(t testing.TB, args ...string) *Stack {
 		args = append([]string{"-dynamodb", url}, args...)
 	}
 	s := &Stack{t: t, log: &output{}, done: make(chan struct{})}
-	s.cmd = exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...) // #nosec G204 -- just built
+	s.cmd = exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = root, s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
@@ -164,7 +164,7 @@ func buildOnce() (string, string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", "", err
 	}
-	cmd := exec.Command("go", "build", "-o", binary, "streamotp/local") // #nosec G204 -- fixed
+	cmd := exec.Command("go", "build", "-o", binary, "streamotp/local")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", "", errors.New("go build streamotp/local: " + string(out))
