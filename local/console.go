@@ -125,7 +125,7 @@ func (c *console) current(process int) *trace {
 func (c *console) called(call aws.Call) {
 	text := fmt.Sprintf("%s %s %s", call.Service, call.Action, call.Table)
 	if call.Units > 0 {
-		text += fmt.Sprintf("  %g units", call.Units)
+		text += fmt.Sprintf("  %g RU", call.Units) // request units, read or write
 	}
 	switch {
 	case call.Status == 0:
@@ -220,7 +220,7 @@ func (c *console) batch(table string, b streams.Batch) {
 	if t != nil {
 		function = t.function
 	}
-	head := fmt.Sprintf("%s %s %d records %s", c.paint(bold, "  stream of "+table), function, len(b.Keys), milliseconds(b.Took))
+	head := fmt.Sprintf("%s %s %s %s", c.paint(bold, "  stream of "+table), function, count(len(b.Keys), "record"), milliseconds(b.Took))
 	for r := range from {
 		head += c.paint(dim, "  ← "+r)
 	}
@@ -247,6 +247,13 @@ func (c *console) block(head string, t *trace) {
 		}
 	}
 	_, _ = io.WriteString(c.out, b.String())
+}
+
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 func milliseconds(d time.Duration) string {

@@ -107,7 +107,7 @@ func (s *stack) listenAWS(context.Context) error {
 	for _, t := range s.spec.Tables {
 		s.aws.Tables[t.Name] = t.ID
 	}
-	s.serveOn(l, s.aws)
+	s.serveOn(l, guard(s.aws))
 	return nil
 }
 
