@@ -206,7 +206,7 @@ func TestImportStopsWhereNoLineCanSucceed(t *testing.T) {
 func TestImportInterrupted(t *testing.T) {
 	s := newStack(t)
 	r, w := io.Pipe()
-	defer w.Close()
+	t.Cleanup(func() { _ = w.Close() })
 	interrupted, interrupt := context.WithCancel(ctx)
 	done := make(chan result)
 	go func() {

@@ -51,7 +51,7 @@ type stack struct {
 func newStack(t *testing.T) *stack {
 	tables := storetest.New(t)
 	for name, value := range map[string]string{
-		"AWS_REGION": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": "", // a bare machine
+		"AWS_PROFILE":      "",
 		"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1", // the flag wins
 		"AWS_CONFIG_FILE":             filepath.Join(t.TempDir(), "config"),
 		"AWS_SHARED_CREDENTIALS_FILE": filepath.Join(t.TempDir(), "credentials"),

@@ -16,7 +16,7 @@ const maxStdinPassword = 4 << 10 // bytes; far over what is accepted, so that "t
 // terminal returns the file of a stream that is a terminal.
 func terminal(stream any) (*os.File, bool) {
 	file, ok := stream.(*os.File)
-	return file, ok && term.IsTerminal(int(file.Fd())) // #nosec G115 -- a descriptor is a small number
+	return file, ok && term.IsTerminal(int(file.Fd()))
 }
 
 // readPassword asks for a new password twice, or reads the one line of stdin.
@@ -63,7 +63,7 @@ func readLine(r io.Reader) (string, error) {
 
 // askHidden reads a line without echo. Ctrl-C restores the terminal: the read itself cannot be stopped.
 func (c *console) askHidden(ctx context.Context, tty *os.File, question string) (string, error) {
-	fd := int(tty.Fd()) // #nosec G115 -- a descriptor is a small number
+	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the terminal's state: %w", err)

@@ -51,7 +51,7 @@ func newPTY(t *testing.T) *pty {
 			p.mu.Unlock()
 		}
 	}()
-	t.Cleanup(func() { tty.Close(); keyboard.Close() })
+	t.Cleanup(func() { _, _ = tty.Close(), keyboard.Close() })
 	return p
 }
 

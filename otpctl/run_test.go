@@ -58,13 +58,17 @@ func TestWrongUse(t *testing.T) {
 
 func TestFailuresAreExplained(t *testing.T) {
 	s := newStack(t)
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	for name, value := range map[string]string{ // a bare machine: --endpoint works there too
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+	} {
+		t.Setenv(name, value)
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	nobody := l.Addr().String()
-	l.Close()
+	_ = l.Close()
 	s.run("", "--stack", "other", "user", "list").want(t, exitFailed, `no stack "other" in us-east-1`, "--stack", "sam deploy")
 	s.run("", "user", "list", "--stack", "bare").want(t, exitFailed, "ROLLBACK_COMPLETE", "UsersTableName", "KeySecretArn")
 	s.run("", "user", "list", "--profile", "none").want(t, exitFailed, `no AWS profile "none"`)
@@ -74,6 +78,9 @@ func TestFailuresAreExplained(t *testing.T) {
 	s.deny("DescribeStacks")
 	s.run("", "user", "list").want(t, exitFailed, "CloudFormation DescribeStacks")
 	s.on(nil)
+	t.Setenv("AWS_REGION", "us-east-1") // DynamoDB Local keeps tables by region and key
+	t.Setenv("AWS_ACCESS_KEY_ID", "test")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	if _, err := s.DB.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.Users}); err != nil {
 		t.Fatal(err)
 	}
