@@ -49,14 +49,14 @@ second-engine: $(DDB)
 		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port 18000 >$(TOOLS)/dynamodb-local.log 2>&1 &
 	trap "kill $$!" EXIT
 	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:18000/ && break; sleep 0.2; done
-	STREAMOTP_DYNAMODB=http://127.0.0.1:18000 go test -count=1 streamotp/shared/store streamotp/functions/...
+	STREAMOTP_DYNAMODB=http://127.0.0.1:18000 go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 
 FUZZTIME ?= 5s
 fuzz:
 	@grep -rlE '^func Fuzz' --include='*_test.go' $(MODULES) | while read -r file; do
 		grep -oE '^func Fuzz[A-Za-z0-9]+' $$file | cut -c6- | while read -r target; do
 			echo "$$file $$target"
-			(cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) . | tail -1)
+			(cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x . | tail -1)
 		done
 	done
 

@@ -8,6 +8,7 @@ import (
 // environment is what every function gets; each reads what it needs.
 func (c *cloud) environment() map[string]string {
 	return map[string]string{
+		"GOMAXPROCS": "1", // as the template sets it; the floors get the same
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c",
 		"AWS_ENDPOINT_URL": c.URL, "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
 		"CODES_TABLE": "codes", "LIMITS_TABLE": "limits", "USERS_TABLE": "users", "KEY_SECRET": "secret", "APP_NAME": "StreamOTP",

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -17,10 +20,11 @@ var pageHeaders = map[string]string{
 	"Cache-Control":          "no-cache", // an edited page shows at the next reload
 }
 
-// pages serves the files of frontend/ from disk.
-type pages struct{ dir string }
-
-func newPages(project string) pages { return pages{filepath.Join(project, "frontend")} }
+// pages serves the site's files in frontend/ from disk, config.json with what this stack's parameters say.
+type pages struct {
+	dir        string
+	parameters map[string]string
+}
 
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for name, value := range pageHeaders {
@@ -34,6 +38,10 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	if strings.HasSuffix(r.URL.Path, "/") {
 		name = path.Join(name, "index.html")
+	}
+	if name == "config.json" {
+		p.settings(w, r)
+		return
 	}
 	if !servable(name) || !p.serve(w, r, name) {
 		http.Error(w, "Not Found", http.StatusNotFound)
@@ -60,12 +68,31 @@ func (p pages) serve(w http.ResponseWriter, r *http.Request, name string) bool {
 	return true
 }
 
-// servable keeps back what lies in the folder but is no part of the pages: Go's files and hidden ones.
-func servable(name string) bool {
-	for _, part := range strings.Split(name, "/") {
-		if strings.HasPrefix(part, ".") || part == "node_modules" {
-			return false
+// settings serves config.json as a deployment with these parameters would have it.
+func (p pages) settings(w http.ResponseWriter, r *http.Request) {
+	data, err := os.ReadFile(filepath.Join(p.dir, "config.json"))
+	settings := map[string]any{}
+	if err != nil || json.Unmarshal(data, &settings) != nil {
+		http.Error(w, "frontend/config.json is missing or no JSON", http.StatusInternalServerError)
+		return
+	}
+	for setting, name := range map[string]string{"appName": "AppName", "codeLength": "CodeLength", "codeTtlSeconds": "CodeTtlSeconds",
+		"resendCooldownSeconds": "ResendCooldownSeconds"} {
+		value, ok := p.parameters[name]
+		if n, err := strconv.Atoi(value); err == nil && name != "AppName" {
+			settings[setting] = n
+		} else if ok {
+			settings[setting] = value
 		}
 	}
-	return !strings.HasSuffix(name, ".go") && path.Base(name) != "go.mod" && path.Base(name) != "go.sum"
+	if countries, ok := p.parameters["AllowedCountries"]; ok && countries == "" {
+		settings["channels"] = []string{"email"}
+	}
+	writeJSON(w, settings)
+}
+
+// servable is true for what the site consists of: its pages and what they load, not its tests and Go files.
+func servable(name string) bool {
+	return !strings.Contains(name, "/") && !strings.HasPrefix(name, ".") &&
+		slices.Contains([]string{".html", ".css", ".svg", ".js"}, path.Ext(name))
 }

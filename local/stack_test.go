@@ -312,8 +312,8 @@ func TestStartFails(t *testing.T) {
 
 func TestServable(t *testing.T) {
 	for name, want := range map[string]bool{
-		"index.html": true, "a/b.js": true, "embed.go": false, "go.mod": false, "go.sum": false, ".env": false,
-		".git/config": false, "a/.b": false, "node_modules/x.js": false,
+		"index.html": true, "api.js": true, "logo.svg": true, "style.css": true, "test/api.test.js": false, "embed.go": false,
+		"go.mod": false, "package.json": false, "README.md": false, ".env": false, ".js": false, ".git/config": false,
 	} {
 		if servable(name) != want {
 			t.Errorf("%s: %t", name, !want)

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
+	"reflect"
 	"syscall"
 	"testing"
 )
@@ -66,5 +68,23 @@ func TestStop(t *testing.T) {
 			}
 			s.Stop(signal)
 		})
+	}
+}
+
+func TestPagesGetTheParameters(t *testing.T) {
+	s := Start(t, "-parameter", "CodeLength=8", "-parameter", "AppName=Tea & Co", "-parameter", "AllowedCountries=", "-parameter", "ResendCooldownSeconds=7")
+	_, header, body := s.Do("GET", "/config.json", nil)
+	var got map[string]any
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{"apiBaseUrl": "/api", "appName": "Tea & Co", "codeLength": 8.0, "codeTtlSeconds": 300.0,
+		"resendCooldownSeconds": 7.0, "channels": []any{"email"}} {
+		if !reflect.DeepEqual(got[name], want) {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	if header.Get("Content-Security-Policy") == "" {
+		t.Error("no security headers")
 	}
 }

@@ -45,6 +45,7 @@ func (r *reader) readParameters(overrides map[string]string) {
 			v.failf("%q %s: give another value by -parameter %s=…", p.value, err, name)
 		}
 		r.parameters[name] = p
+		r.out.Parameters[name] = p.value
 	})
 	for _, name := range keys(overrides) {
 		if _, ok := r.parameters[name]; !ok {

@@ -36,6 +36,8 @@ type Stack struct {
 	Secrets   []Secret
 	Outputs   []Output
 	MailSets  []string // names of the SES configuration sets
+
+	Parameters map[string]string // by name, defaults and overrides
 }
 
 // API is the HTTP API and its one stage.
@@ -149,7 +151,7 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s: is not a template", name)
 	}
-	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0], out: &Stack{Name: stackName}}
+	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0], out: &Stack{Name: stackName, Parameters: map[string]string{}}}
 	r.read(overrides)
 	if r.stopped {
 		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))
