@@ -51,12 +51,15 @@ second-engine: $(DDB)
 	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:18000/ && break; sleep 0.2; done
 	STREAMOTP_DYNAMODB=http://127.0.0.1:18000 go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 
-FUZZTIME ?= 5s
+# A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.
+FUZZTIME ?= 20000x
 fuzz:
 	@grep -rlE '^func Fuzz' --include='*_test.go' $(MODULES) | while read -r file; do
 		grep -oE '^func Fuzz[A-Za-z0-9]+' $$file | cut -c6- | while read -r target; do
 			echo "$$file $$target"
-			(cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x . | tail -1)
+			(cd $$(dirname $$file) && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x . >fuzz.log 2>&1) ||
+				{ cat $$(dirname $$file)/fuzz.log; exit 1; }
+			rm $$(dirname $$file)/fuzz.log
 		done
 	done
 

@@ -35,9 +35,9 @@ func NormalizeEmail(typed string) (string, error) {
 		return "", ErrInvalidEmail
 	}
 	local, domain := typed[:at], typed[at+1:]
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || !plainDomain(ascii) {
-		return "", ErrInvalidEmail
+	ascii, err := toASCII(domain)
+	if err != nil {
+		return "", err
 	}
 	address := local + "@" + ascii
 	// What net/mail reads back must be what was typed: no display name, comment, quoting, group or folded line.
@@ -49,6 +49,19 @@ func NormalizeEmail(typed string) (string, error) {
 		return "", &UnsupportedError{Reason: "Addresses with letters outside ASCII before the @ are not supported."}
 	}
 	return strings.ToLower(address), nil
+}
+
+// toASCII returns the one spelling of a domain. The library makes Punycode of some characters that it refuses to read
+// back, so that what it makes must be what it reads.
+func toASCII(domain string) (string, error) {
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil || !plainDomain(ascii) {
+		return "", ErrInvalidEmail
+	}
+	if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+		return "", ErrInvalidEmail
+	}
+	return ascii, nil
 }
 
 // plainDomain says whether an ASCII domain is a host name with at least one dot, and no address literal.

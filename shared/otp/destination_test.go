@@ -28,6 +28,7 @@ func TestNormalizeEmail(t *testing.T) {
 		"@example.com":                               otp.ErrInvalidEmail,
 		"ada@":                                       otp.ErrInvalidEmail,
 		"ada@localhost":                              otp.ErrInvalidEmail,
+		"ada@m\xffller.de":                           otp.ErrInvalidEmail,
 		"ada@192.0.2.1":                              otp.ErrInvalidEmail,
 		"ada@[192.0.2.1]":                            otp.ErrInvalidEmail,
 		"ada@example.com.":                           otp.ErrInvalidEmail,
