@@ -61,6 +61,7 @@ const FIELD_TEXT = {
 
 const REASON_TEXT = {
   too_short: 'Use at least 8 characters.',
+  control_characters: 'It must not contain control characters.',
   too_long: 'This password is too long.',
   common: 'This password is on lists of common passwords, so it is easy to guess.',
   contains_address: 'It must not contain your e-mail address.',

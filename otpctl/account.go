@@ -116,11 +116,12 @@ func checkChannel(u store.User) error {
 
 // weaknesses are password.WeakError's reasons in words.
 var weaknesses = map[string]string{
-	"too_short":         "it has fewer than 8 characters",
-	"too_long":          "it has more than 256 characters",
-	"common":            "it is one of those that attackers try first",
-	"contains_address":  "it contains the account's address",
-	"contains_app_name": "it contains the application's name",
+	"too_short":          "it has fewer than 8 characters",
+	"control_characters": "it contains control characters, which no login form can send",
+	"too_long":           "it has more than 256 characters",
+	"common":             "it is one of those that attackers try first",
+	"contains_address":   "it contains the account's address",
+	"contains_app_name":  "it contains the application's name",
 }
 
 // checkPassword judges a new password as reset does. The app's name is not known here.

@@ -99,7 +99,11 @@ func (c *console) run(ctx context.Context, args []string) error {
 		return fmt.Errorf("%w\nSee otpctl %s --help", err, cmd.name)
 	}
 	if least, most := arity(cmd.args); len(operands) < least || len(operands) > most {
-		return misuse("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, cmd.args, len(operands), cmd.name)
+		takes := cmd.args
+		if takes == "" {
+			takes = "none"
+		}
+		return misuse("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, takes, len(operands), cmd.name)
 	}
 	return do(ctx, c, operands)
 }

@@ -85,7 +85,7 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	to.Locale = asked.locale
+	to.Locale, to.Purpose = asked.locale, asked.purpose
 	if err := h.put(ctx, id, asked.purpose, to); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ package main
 
 import (
 	"crypto/rand"
-	"log"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -38,7 +37,7 @@ func main() {
 		countries:  env.List("ALLOWED_COUNTRIES"),
 	}
 	if err := env.Err(); err != nil {
-		log.Fatal(err)
+		telemetry.Fatal(err)
 	}
 	lambda.Start(httpapi.Handler(h.routes()))
 }

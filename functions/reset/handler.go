@@ -80,7 +80,7 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string
 	}
 	now, email := h.now(), c.Contents.Email
 	notice := otp.Session{ID: c.ID, Purpose: otp.Reset, Subject: c.Subject, KeyID: ring.CurrentID()}
-	notice.Sealed, err = ring.Seal(c.ID, otp.Contents{Channel: otp.Email, Email: email, Locale: c.Contents.Locale})
+	notice.Sealed, err = ring.Seal(c.ID, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: email, Locale: c.Contents.Locale})
 	if err != nil {
 		return err
 	}

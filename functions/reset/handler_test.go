@@ -56,7 +56,7 @@ func newFixture(t *testing.T, email string) *fixture {
 	must(t, err)
 
 	s := otp.Session{ID: id, Purpose: otp.Reset, Subject: ring.Subject(otp.Reset, email), KeyID: "0", CreatedAt: f.at, ExpiresAt: f.at.Add(5 * time.Minute)}
-	s.Sealed, err = ring.Seal(id, otp.Contents{Code: code, Channel: otp.Email, Email: email, Locale: "de"})
+	s.Sealed, err = ring.Seal(id, otp.Contents{Purpose: otp.Reset, Code: code, Channel: otp.Email, Email: email, Locale: "de"})
 	must(t, err)
 	s.Digest, err = ring.Digest("0", id, code)
 	must(t, err)

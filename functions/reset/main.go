@@ -2,7 +2,6 @@
 package main
 
 import (
-	"log"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -36,7 +35,7 @@ func main() {
 		appName: env.String("APP_NAME"),
 	}
 	if err := env.Err(); err != nil {
-		log.Fatal(err)
+		telemetry.Fatal(err)
 	}
 	lambda.Start(httpapi.Handler(h.routes()))
 }

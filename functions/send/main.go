@@ -2,7 +2,6 @@
 package main
 
 import (
-	"log"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -37,7 +36,7 @@ func main() {
 		}),
 	}
 	if err := env.Err(); err != nil {
-		log.Fatal(err)
+		telemetry.Fatal(err)
 	}
 	lambda.Start(h.handle)
 }

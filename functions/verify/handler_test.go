@@ -59,6 +59,7 @@ func (f *fixture) session(t *testing.T, id string, purpose otp.Purpose, c otp.Co
 	s := otp.Session{ID: id, Purpose: purpose, Subject: f.ring.Subject(purpose, c.Email+c.Phone), KeyID: "0",
 		CreatedAt: f.at, ExpiresAt: f.at.Add(5 * time.Minute)}
 	var err error
+	c.Purpose = purpose
 	s.Sealed, err = f.ring.Seal(id, c)
 	must(t, err)
 	s.Digest, err = f.ring.Digest("0", id, c.Code)
@@ -144,8 +145,10 @@ func TestVerify(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, id, otp.Login, ada)
 		for range 10 {
-			if status, body := f.call(t, with("abc")); status != 400 {
-				t.Errorf("%d %v", status, body)
+			for _, bad := range []string{"abc", "1234567"} {
+				if status, body := f.call(t, with(bad)); status != 400 || body["code"] != "invalid_request" {
+					t.Errorf("%d %v", status, body)
+				}
 			}
 		}
 		if status, _ := f.call(t, ""); status != 200 {

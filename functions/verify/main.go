@@ -2,7 +2,6 @@
 package main
 
 import (
-	"log"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -31,7 +30,7 @@ func main() {
 		Now:  time.Now,
 	}}
 	if err := env.Err(); err != nil {
-		log.Fatal(err)
+		telemetry.Fatal(err)
 	}
 	lambda.Start(httpapi.Handler(h.routes()))
 }

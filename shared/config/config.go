@@ -35,9 +35,13 @@ func (e *Env) Int(name string, least, most int) int {
 	return n
 }
 
-// Seconds returns a duration of least to most seconds.
-func (e *Env) Seconds(name string, least, most int) time.Duration {
-	return time.Duration(e.Int(name, least, most)) * time.Second
+// Seconds returns a duration of least to most seconds; a template's Number may have a fraction.
+func (e *Env) Seconds(name string, least, most float64) time.Duration {
+	n, err := strconv.ParseFloat(os.Getenv(name), 64)
+	if err != nil || !(n >= least && n <= most) {
+		e.problems = append(e.problems, fmt.Sprintf("%s must be from %g to %g seconds", name, least, most))
+	}
+	return time.Duration(n * float64(time.Second))
 }
 
 // List returns the comma-separated words of a variable that may be empty.

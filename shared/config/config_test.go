@@ -33,9 +33,13 @@ func TestEnv(t *testing.T) {
 	t.Run("what is right is read", func(t *testing.T) {
 		t.Setenv("LIST", "US,DE")
 		t.Setenv("SECONDS", "90")
+		t.Setenv("FRACTION", "0.5")
 		var env config.Env
 		if got := env.List("LIST"); len(got) != 2 || got[1] != "DE" || env.List("ABSENT") != nil && len(env.List("ABSENT")) > 0 {
 			t.Error(got)
+		}
+		if env.Seconds("FRACTION", 0, 1) != 500*time.Millisecond {
+			t.Error("a fraction is lost")
 		}
 		if env.Seconds("SECONDS", 1, 90) != 90*time.Second || env.Optional("ABSENT") != "" || env.Err() != nil {
 			t.Error(env.Err())

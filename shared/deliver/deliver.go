@@ -31,7 +31,10 @@ const Timeout = 3 * time.Second
 // PermanentError says that this message will never be taken: the address is bad, suppressed or opted out.
 type PermanentError struct {
 	Reason string // the provider's error name, as MessageRejected
+	cause  error  // for the log, which takes names of it only
 }
+
+func (e *PermanentError) Unwrap() error { return e.cause }
 
 func (e *PermanentError) Error() string { return "the provider refuses the message: " + e.Reason }
 
@@ -93,6 +96,10 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 	return classify(s.sendEmail(ctx, m), "MessageRejected", "BadRequestException")
 }
 
+// notVerified begins what SES says of an identity that is not set up yet (a new sender, or any recipient in the sandbox)
+// under the same name as of a message that it will never take. The operator mends it.
+const notVerified = "Email address is not verified"
+
 // classify tells the errors that are about this message from those that pass (D2). Among the passing are throttling, a
 // paused account and a missing permission: an operator mends them, and the stream's retries or a redrive send then.
 func classify(err error, permanent ...string) error {
@@ -100,9 +107,12 @@ func classify(err error, permanent ...string) error {
 	if !errors.As(err, &api) {
 		return err
 	}
+	if strings.HasPrefix(api.ErrorMessage(), notVerified) {
+		return err
+	}
 	for _, name := range permanent {
 		if strings.TrimSuffix(api.ErrorCode(), "Exception") == strings.TrimSuffix(name, "Exception") {
-			return &PermanentError{Reason: name}
+			return &PermanentError{Reason: name, cause: err}
 		}
 	}
 	return err

@@ -140,7 +140,7 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := &provider{status: test.status, header: map[string]string{"x-amzn-ErrorType": test.name},
-				body: `{"message":"Email address is not verified: ada@example.com"}`}
+				body: `{"message":"ada@example.com is bad"}`}
 			err := newSender(t, p).Send(context.Background(), code(otp.Login))
 			var permanent *PermanentError
 			if err == nil || errors.As(err, &permanent) != test.permanent {
@@ -153,6 +153,15 @@ func TestFailures(t *testing.T) {
 				t.Errorf("D1: %d attempts", n)
 			}
 		})
+	}
+}
+
+func TestUnverifiedIdentityMayBeMended(t *testing.T) {
+	p := &provider{status: 400, header: map[string]string{"x-amzn-ErrorType": "MessageRejected"},
+		body: `{"message":"Email address is not verified. The following identities failed the check: ada@example.com"}`}
+	var permanent *PermanentError
+	if err := newSender(t, p).Send(context.Background(), code(otp.Login)); err == nil || errors.As(err, &permanent) {
+		t.Errorf("error %v", err)
 	}
 }
 

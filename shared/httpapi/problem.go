@@ -63,11 +63,15 @@ func problemOf(err error) problem {
 	var (
 		invalid     *InvalidError
 		unsupported *otp.UnsupportedError
+		length      *otp.CodeLengthError
 		wrong       *otp.WrongCodeError
 		locked      *otp.LockedError
 		tooMany     *otp.TooManyRequestsError
 		weak        *password.WeakError
 	)
+	if errors.As(err, &length) {
+		err = Invalid("code", length.Error())
+	}
 	switch {
 	case errors.As(err, &invalid):
 		return problem{Status: 400, Code: "invalid_request", Detail: "The body is not what this call takes.", Errors: invalid.Fields}
@@ -114,5 +118,7 @@ func write(status int, contentType string, body any) events.APIGatewayV2HTTPResp
 // isDependency says whether an error comes from a call to AWS, or from its time running out.
 func isDependency(err error) bool {
 	var operation interface{ Operation() string } // smithy.OperationError: every failed SDK call
-	return errors.As(err, &operation) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, otp.ErrUnknownKey) || errors.Is(err, otp.ErrUnavailable)
+	var unavailable *otp.UnavailableError
+	return errors.As(err, &operation) || errors.As(err, &unavailable) ||
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, otp.ErrUnknownKey)
 }

@@ -183,10 +183,10 @@ func clip(name string) string {
 // SessionID returns the field sessionId in the one spelling that sessions are stored under.
 func SessionID(r Request) (string, error) {
 	id, err := uuid.Parse(r.Get("sessionId"))
-	if err != nil {
+	if err != nil || id.String() != r.Get("sessionId") {
 		return "", Invalid("sessionId", "must be the sessionId that /generate answered")
 	}
-	return id.String(), nil
+	return r.Get("sessionId"), nil
 }
 
 // SessionAndCode returns the fields sessionId and code, the latter as its digits, and reports both if both are wrong.

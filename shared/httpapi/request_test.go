@@ -76,17 +76,23 @@ func TestSessionAndCode(t *testing.T) {
 	request := func(id, code string) Request {
 		return Request{Fields: map[string]string{"sessionId": id, "code": code}}
 	}
-	if gotID, code, err := SessionAndCode(request(strings.ToUpper(id), "482-913")); err != nil || gotID != id || code != "482913" {
+	if gotID, code, err := SessionAndCode(request(id, "482-913")); err != nil || gotID != id || code != "482913" {
 		t.Errorf("%q, %q, %v", gotID, code, err)
 	}
-	for want, r := range map[int]Request{1: request(id, "48291"), 2: request("x", "")} {
-		_, _, err := SessionAndCode(r)
+	for r, want := range map[*Request]int{
+		ptr(request(id, "48291")): 1, ptr(request("x", "")): 2, ptr(request("urn:uuid:"+id, "482913")): 1,
+		ptr(request("{"+id+"}", "482913")): 1, ptr(request(strings.ToUpper(id), "482913")): 1,
+		ptr(request(strings.ReplaceAll(id, "-", ""), "482913")): 1,
+	} {
+		_, _, err := SessionAndCode(*r)
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || len(invalid.Fields) != want {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
 }
+
+func ptr(r Request) *Request { return &r }
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{`{"a":"b"}`, `{"a":"b","a":"c"}`, `{"a":[{"b":1}]}`, `{"a":"\ud83d\ude00"}`, "{\"a\":\"\xff\"}"} {

@@ -64,7 +64,7 @@ func TestErrorTable(t *testing.T) {
 		{aws, 503, "unavailable", "", "5"},
 		{context.DeadlineExceeded, 503, "unavailable", "", "5"},
 		{otp.ErrUnknownKey, 503, "unavailable", "", "5"},
-		{otp.ErrUnavailable, 503, "unavailable", "", "5"},
+		{&otp.UnavailableError{Reason: "no secret"}, 503, "unavailable", "", "5"},
 	} {
 		t.Run(test.code, func(t *testing.T) {
 			status, header, body, log := call(t, func(context.Context, Request) (any, error) {

@@ -62,13 +62,19 @@ func (j Judge) Open(ctx context.Context, sessionID string, purposes ...otp.Purpo
 		return c, err
 	}
 	c.Contents, err = c.keyring.Open(c.KeyID, c.ID, c.Sealed)
+	if err == nil && c.Contents.Purpose != c.Purpose { // somebody changed the item
+		err = otp.ErrSessionNotFound
+	}
 	return c, err
 }
 
 // Try judges a code and, if it is right, has consume use it up (b, c, d). By is the request's id.
 //
-// Errors: *otp.WrongCodeError, *otp.LockedError, and those of consume.
+// Errors: *otp.CodeLengthError, which costs no try; *otp.WrongCodeError, *otp.LockedError, and those of consume.
 func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(context.Context) error) error {
+	if len(code) != len(c.Contents.Code) {
+		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // nobody's guess: a page with another setting
+	}
 	digest, err := c.keyring.Digest(c.KeyID, c.ID, code)
 	if err != nil {
 		return err

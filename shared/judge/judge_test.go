@@ -20,6 +20,7 @@ type world struct {
 	keyring   *otp.Keyring
 	events    []string
 	remaining int
+	changed   bool // somebody wrote another purpose into the item
 }
 
 func (w *world) Session(context.Context, string) (otp.Session, error) {
@@ -49,7 +50,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	s := otp.Session{ID: "s", Purpose: otp.Login, KeyID: "0", CreatedAt: noon, ExpiresAt: noon.Add(time.Minute)}
-	if s.Sealed, err = ring.Seal("s", otp.Contents{Code: "482913", Email: "ada@example.com"}); err != nil {
+	if s.Sealed, err = ring.Seal("s", otp.Contents{Purpose: otp.Login, Code: "482913", Email: "ada@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	if s.Digest, err = ring.Digest("0", "s", "482913"); err != nil {
@@ -60,8 +61,12 @@ func newWorld(t *testing.T) *world {
 
 // try runs a whole judgement and returns its error and the order of events.
 func (w *world) try(code string) (string, error) {
+	purpose := otp.Login
+	if w.changed {
+		purpose, w.session.Purpose = otp.Verify, otp.Verify
+	}
 	j := judge.Judge{Codes: w, Limits: w, Keys: w, Now: func() time.Time { return noon }}
-	c, err := j.Open(context.Background(), "s", otp.Login)
+	c, err := j.Open(context.Background(), "s", purpose)
 	if err == nil {
 		err = j.Try(context.Background(), c, code, "request", func(context.Context) error {
 			w.events = append(w.events, "consume")
@@ -89,7 +94,8 @@ func TestJudge(t *testing.T) {
 		{"a locked subject is refused whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
 		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
 		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
-		{"another length is just wrong", func(*world) {}, "4829131", "[reserve]", wrong},
+		{"a code of another length costs no try", func(*world) {}, "4829131", "[]", &otp.CodeLengthError{Digits: 6}},
+		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},
 		{"a right code is consumed after its try was taken", func(*world) {}, "482913", "[reserve consume clear]", nil},
 		{"a right code that another request used clears the tries too", func(w *world) { w.consume = otp.ErrCodeUsed }, "482913", "[reserve consume clear]", otp.ErrCodeUsed},
 		{"a failed consume is no success and keeps the try", func(w *world) { w.consume = down }, "482913", "[reserve consume]", down},

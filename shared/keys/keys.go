@@ -49,7 +49,7 @@ func (s *Source) For(ctx context.Context, keyID string) (*otp.Keyring, error) {
 	}
 	ring, err := otp.ParseKeyring([]byte(aws.ToString(out.SecretString)))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", otp.ErrUnavailable, err)
+		return nil, &otp.UnavailableError{Reason: err.Error()}
 	}
 	s.ring, s.read = ring, s.now()
 	return ring, nil

@@ -80,7 +80,8 @@ func TestSource(t *testing.T) {
 	t.Run("a secret that is none is unavailable, not used", func(t *testing.T) {
 		s.value.Store(`{"SecretString":"{}"}`)
 		now = now.Add(5 * time.Second)
-		if _, err := source.For(context.Background(), "9"); !errors.Is(err, otp.ErrUnavailable) {
+		var unavailable *otp.UnavailableError
+		if _, err := source.For(context.Background(), "9"); !errors.As(err, &unavailable) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -66,8 +66,13 @@ func toASCII(domain string) (string, error) {
 
 // plainDomain says whether an ASCII domain is a host name with at least one dot, and no address literal.
 func plainDomain(domain string) bool {
+	for label := range strings.SplitSeq(domain, ".") {
+		if len(label) < 1 || len(label) > 63 { // RFC 1035 2.3.4
+			return false
+		}
+	}
 	dot := strings.LastIndexByte(domain, '.')
-	if dot < 1 || dot == len(domain)-1 || len(domain) > 253 {
+	if dot < 1 || len(domain) > 253 {
 		return false
 	}
 	return strings.Trim(domain[dot+1:], "0123456789") != "" // 192.0.2.1 is no mail domain

@@ -52,6 +52,8 @@ func TestNormalizeEmail(t *testing.T) {
 		"eve@evil.com@example.com":                   otp.ErrInvalidEmail,
 		".ada@example.com":                           otp.ErrInvalidEmail,
 		"ada..b@example.com":                         otp.ErrInvalidEmail,
+		"ada@" + strings.Repeat("c", 64) + ".com":    otp.ErrInvalidEmail,
+		"ada@" + strings.Repeat("é", 60) + ".com":    otp.ErrInvalidEmail,
 		strings.Repeat("a", 65) + "@example.com":     otp.ErrInvalidEmail,
 		"a@" + strings.Repeat("b.", 125) + "example": otp.ErrInvalidEmail,
 	} {

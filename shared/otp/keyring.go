@@ -16,6 +16,7 @@ import (
 
 // Contents are what sender and verifier need of a session and nobody else may read.
 type Contents struct {
+	Purpose Purpose `json:"u"` // again, where nobody can change it
 	Code    string  `json:"c"`
 	Channel Channel `json:"h"`
 	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify

@@ -30,7 +30,8 @@ func (l TryLimit) LockedFor(t Tries, now time.Time) time.Duration {
 	if t.Count < t.Ceiling || t.Count == 0 {
 		return 0
 	}
-	return max(0, t.Last.Add(l.span(t.Count)).Sub(now))
+	span := l.span(t.Count)
+	return min(span, max(0, t.Last.Add(span).Sub(now))) // Last may be another instance's, a moment ahead
 }
 
 // span is the length of the lock that begins with the count-th try.
@@ -62,6 +63,15 @@ type WrongCodeError struct {
 
 func (e *WrongCodeError) Error() string {
 	return fmt.Sprintf("wrong code, %d attempts remain", e.AttemptsRemaining)
+}
+
+// CodeLengthError says that a code cannot be right because it has another length. The caller corrects it.
+type CodeLengthError struct {
+	Digits int // that the session's code has
+}
+
+func (e *CodeLengthError) Error() string {
+	return fmt.Sprintf("must be the %d digits that were sent", e.Digits)
 }
 
 // LockedError says that a subject takes no guess and gets no code for a time. The caller may try again after it.

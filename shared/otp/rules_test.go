@@ -75,6 +75,8 @@ func TestTryLimit(t *testing.T) {
 				t.Fatalf("the first lock is %v, not %v", span, l.Lock)
 			case count >= 100 && span != 24*time.Hour, count < 100 && span > time.Hour:
 				t.Fatalf("after %d tries locked for %v", count, span)
+			case l.LockedFor(tries, noon.Add(-time.Second)) != span:
+				t.Fatalf("a clock that is behind lengthens the lock")
 			case l.LockedFor(tries, noon.Add(span)) != 0 || l.LockedFor(tries, noon.Add(span-1)) == 0:
 				t.Fatalf("the lock does not end after %v", span)
 			case count < 100 && l.NextCeiling(count) > 100, l.NextCeiling(count) > count+l.MaxAttempts:

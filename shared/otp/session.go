@@ -30,8 +30,11 @@ var (
 	ErrCodeUsed        = errors.New("the code was used before")
 )
 
-// ErrUnavailable marks what failed for now and not because of the caller, beside failed calls to AWS.
-var ErrUnavailable = errors.New("unavailable")
+// UnavailableError says what fails for now and not because of the caller, beside failed calls to AWS. Reason holds
+// nothing secret: it is logged.
+type UnavailableError struct{ Reason string }
+
+func (e *UnavailableError) Error() string { return e.Reason }
 
 // Session is one attempt to prove something. What is secret of it lies in Sealed, which only a Keyring opens.
 type Session struct {

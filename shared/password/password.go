@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
@@ -30,7 +31,7 @@ var common string
 
 // WeakError says why a new password is refused. The caller chooses another.
 type WeakError struct {
-	Reasons []string // too_short, too_long, common, contains_app_name, contains_address
+	Reasons []string // too_short, too_long, control_characters, common, contains_app_name, contains_address
 }
 
 func (e *WeakError) Error() string { return "weak password: " + strings.Join(e.Reasons, ", ") }
@@ -46,6 +47,9 @@ func Check(password, appName string) error {
 		reasons = append(reasons, "too_short")
 	case n > maxLength:
 		reasons = append(reasons, "too_long")
+	}
+	if strings.ContainsFunc(password, unicode.IsControl) || !utf8.ValidString(password) {
+		reasons = append(reasons, "control_characters") // no form can send them
 	}
 	if isCommon(folded) {
 		reasons = append(reasons, "common")

@@ -21,6 +21,8 @@ func TestCheck(t *testing.T) {
 		strings.Repeat("ä", 128):  "",
 		strings.Repeat("x", 256):  "",
 		strings.Repeat("x", 257):  "too_long",
+		"tab\tbetween words":      "control_characters",
+		"\xff\xfe\xfd not UTF-8":  "control_characters",
 		"":                        "too_short",
 		"seven77":                 "too_short",
 		"é́é́é́":                  "too_short",

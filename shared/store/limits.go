@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -77,7 +76,7 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		}
 		after, err = l.reopen(ctx, s, found, held, by, now)
 	}
-	return 0, fmt.Errorf("%w: the subject's item keeps changing", otp.ErrUnavailable)
+	return 0, &otp.UnavailableError{Reason: "the subject's item keeps changing"}
 }
 
 // reopen takes the first try after a lock, if the item is still as it was found.

@@ -9,16 +9,28 @@ import (
 	"os"
 
 	"github.com/aws/smithy-go"
+
+	"streamotp/shared/otp"
 )
 
 // Start sends log lines to standard output as JSON, where Lambda collects them.
 func Start() { slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil))) }
+
+// Fatal ends the process for a reason that an operator mends, as a bad environment.
+func Fatal(err error) {
+	slog.Error("cannot start", "reason", err.Error())
+	os.Exit(1)
+}
 
 // Cause describes an error by what is safe of it: for a failed AWS call the service, the operation and the name of the
 // error, since its message may quote what was sent (SES quotes the address); for others the types in its chain.
 func Cause(err error) slog.Attr {
 	if err == nil {
 		return slog.String("cause", "none")
+	}
+	var unavailable *otp.UnavailableError
+	if errors.As(err, &unavailable) {
+		return slog.String("cause", unavailable.Reason)
 	}
 	var operation *smithy.OperationError
 	if !errors.As(err, &operation) {
