@@ -44,7 +44,15 @@ function fillMail(node, message) {
   asHTML.disabled = !message.html;
   show(Boolean(message.html));
   // The sandbox runs no script; allow-same-origin only lets this page measure the mail.
-  frame.addEventListener("load", () => { frame.style.height = `${frame.contentDocument.documentElement.scrollHeight}px`; });
+  const fit = () => {
+    frame.style.height = "0"; // or it could only grow
+    frame.style.height = `${frame.contentDocument.documentElement.scrollHeight}px`;
+  };
+  frame.addEventListener("load", () => {
+    fit();
+    let width = frame.clientWidth;
+    new ResizeObserver(() => { if (width !== frame.clientWidth) { width = frame.clientWidth; fit(); } }).observe(frame);
+  });
   frame.srcdoc = message.html;
 }
 
