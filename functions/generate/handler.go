@@ -27,6 +27,9 @@ type handler struct {
 	codeTTL    time.Duration
 	cooldown   time.Duration // before a code is sent again
 	countries  []string      // that SMS may go to; none means that SMS is off
+	sends      int           // messages an hour for one subject, and for one phone; 0 means no limit
+	sendsPerIP int           // messages an hour for one client address; 0 means no limit
+	origin     origin
 }
 
 type codes interface {
@@ -36,7 +39,7 @@ type codes interface {
 }
 
 type limits interface {
-	Locked(ctx context.Context, subject string, now time.Time) (time.Duration, error)
+	TakeSend(ctx context.Context, key string, n int, by string, now time.Time) error
 }
 
 type users interface {
@@ -45,6 +48,12 @@ type users interface {
 
 type keyrings interface {
 	Current(ctx context.Context) (*otp.Keyring, error)
+	For(ctx context.Context, keyID string) (*otp.Keyring, error)
+}
+
+// origin knows whether a call came through our own CloudFront.
+type origin interface {
+	Sent(ctx context.Context, secret string) (bool, error)
 }
 
 type phones interface {
@@ -86,10 +95,7 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 		return nil, err
 	}
 	to.Locale, to.Purpose = asked.locale, asked.purpose
-	if err := h.put(ctx, id, asked.purpose, to); err != nil {
-		return nil, err
-	}
-	return answer{id}, nil
+	return answer{id}, h.put(ctx, request, id, to)
 }
 
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
@@ -146,22 +152,18 @@ func (h handler) phone(ctx context.Context, typed string) (string, error) {
 }
 
 // put writes the session: one item, with everything decided.
-func (h handler) put(ctx context.Context, id string, purpose otp.Purpose, to recipient) (err error) {
+func (h handler) put(ctx context.Context, request httpapi.Request, id string, to recipient) (err error) {
 	ring, err := h.keys.Current(ctx)
 	if err != nil {
 		return err
 	}
 	now := h.now()
 	s := otp.Session{
-		ID: id, Purpose: purpose, Subject: ring.Subject(purpose, to.subject), KeyID: ring.CurrentID(), Decoy: to.decoy,
+		ID: id, Purpose: to.Purpose, Subject: ring.Subject(to.Purpose, to.subject), KeyID: ring.CurrentID(), Decoy: to.decoy,
 		CreatedAt: now, ExpiresAt: now.Add(h.codeTTL),
 	}
-	wait, err := h.limits.Locked(ctx, s.Subject, now)
-	if err != nil {
+	if err := h.takeSend(ctx, request, ring, s.Subject, to.Contents, now); err != nil {
 		return err
-	}
-	if wait > 0 {
-		return &otp.LockedError{RetryAfter: wait}
 	}
 	if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
 		return err
@@ -192,15 +194,19 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err := s.Check(now, otp.Verify, otp.Login, otp.Reset); err != nil {
 		return nil, err
 	}
-	wait, err := h.limits.Locked(ctx, s.Subject, now)
+	if wait := s.ResendWait(now, h.cooldown); wait > 0 {
+		return nil, &otp.TooManyRequestsError{RetryAfter: wait}
+	}
+	ring, err := h.keys.For(ctx, s.KeyID)
 	if err != nil {
 		return nil, err
 	}
-	if wait > 0 {
-		return nil, &otp.LockedError{RetryAfter: wait}
+	contents, err := ring.Open(s.KeyID, s.ID, s.Sealed)
+	if err != nil {
+		return nil, err
 	}
-	if wait := s.ResendWait(now, h.cooldown); wait > 0 {
-		return nil, &otp.TooManyRequestsError{RetryAfter: wait}
+	if err := h.takeSend(ctx, request, ring, s.Subject, contents, now); err != nil {
+		return nil, err
 	}
 	return answer{id}, h.codes.PutResend(ctx, s, request.ID, now, h.cooldown)
 }

@@ -33,7 +33,8 @@ type fixture struct {
 
 type fixedKeys struct{ *otp.Keyring }
 
-func (k fixedKeys) Current(context.Context) (*otp.Keyring, error) { return k.Keyring, nil }
+func (k fixedKeys) Current(context.Context) (*otp.Keyring, error)     { return k.Keyring, nil }
+func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
 
 // newFixture is the function on a real engine, with the real phone helper, ada (e-mail) and grace (SMS).
 func newFixture(t *testing.T) *fixture {

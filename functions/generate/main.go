@@ -35,6 +35,9 @@ func main() {
 		codeTTL:    env.Seconds("CODE_TTL_SECONDS", 60, 600),
 		cooldown:   env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
 		countries:  env.List("ALLOWED_COUNTRIES"),
+		sends:      env.Int("SENDS_PER_HOUR", 0, 20),
+		sendsPerIP: env.Int("SENDS_PER_IP_PER_HOUR", 0, 60),
+		origin:     keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
 	}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)

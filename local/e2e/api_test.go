@@ -10,6 +10,9 @@ import (
 
 type fields = map[string]any
 
+// unlimited is for tests of something else than the send limits.
+var unlimited = []string{"-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0"}
+
 // session asks for a code and returns the session and the code that came.
 func session(t *testing.T, s *Stack, ask fields, to string) (id, code string) {
 	t.Helper()
@@ -51,7 +54,7 @@ func login(email, password string) fields {
 func try(id, code string) fields { return fields{"sessionId": id, "code": code} }
 
 func TestAPI(t *testing.T) {
-	s := Start(t)
+	s := Start(t, unlimited...)
 	t.Run("an address is confirmed by the code that was sent there, once", func(t *testing.T) {
 		id, code := session(t, s, fields{"email": "Eve@Example.com"}, "eve@example.com")
 		if left := expect(t, s, "/api/verify", try(id, wrong(code)), 401, "wrong_code")["attemptsRemaining"]; left != 4.0 {
@@ -100,11 +103,13 @@ func TestAPI(t *testing.T) {
 		expect(t, s, "/api/verify", try(resetID, code), 404, "session_not_found")
 		expect(t, s, "/api/verify", try(id, code), 200, "") // none of it cost a try or the code
 	})
-	t.Run("a round trip costs at most 5 write and 3 read units", func(t *testing.T) {
+}
+
+func TestRequestUnits(t *testing.T) {
+	trip := func(s *Stack, ask fields, to string) (read, write float64) {
 		s.ClearCalls()
-		id, code := session(t, s, fields{"email": "units@example.com"}, "units@example.com")
+		id, code := session(t, s, ask, to)
 		expect(t, s, "/api/verify", try(id, code), 200, "")
-		var read, write float64
 		for _, c := range s.Calls() {
 			if c.Action == "GetItem" || c.Action == "Query" {
 				read += c.Units
@@ -112,10 +117,25 @@ func TestAPI(t *testing.T) {
 				write += c.Units
 			}
 		}
-		if read == 0 || write == 0 || read > 3 || write > 5 {
-			t.Errorf("%v read, %v write: %+v", read, write, s.Calls())
+		return read, write
+	}
+	free, limited := Start(t, unlimited...), Start(t)
+	if read, write := trip(free, fields{"email": "units@example.com"}, "units@example.com"); read == 0 || read > 3 || write > 5 {
+		t.Errorf("without send limits %v read, %v write", read, write)
+	}
+	for name, test := range map[string]struct {
+		ask   fields
+		to    string
+		write float64
+	}{
+		"verify":       {fields{"email": "units@example.com"}, "units@example.com", 8},
+		"login":        {login("ada@example.com", demoPassword), "ada@example.com", 8},
+		"login by SMS": {login("grace@example.com", demoPassword), "+4915112345678", 10},
+	} {
+		if read, write := trip(limited, test.ask, test.to); read == 0 || read > 3 || write > test.write {
+			t.Errorf("%s with send limits: %v read, %v write", name, read, write)
 		}
-	})
+	}
 }
 
 func wrongMany(code string, n int) (others []string) {
@@ -128,7 +148,7 @@ func wrongMany(code string, n int) (others []string) {
 }
 
 func TestReset(t *testing.T) {
-	s := Start(t)
+	s := Start(t, unlimited...)
 	const fresh = "violet meadow 7 kites"
 	oldLogin, oldCode := session(t, s, login("grace@example.com", demoPassword), "+4915112345678")
 	id, code := session(t, s, fields{"email": "grace@example.com", "purpose": "reset", "locale": "de"}, "grace@example.com")
@@ -158,7 +178,7 @@ func TestReset(t *testing.T) {
 }
 
 func TestDecoy(t *testing.T) {
-	s := Start(t, "-parameter", "ResendCooldownSeconds=1")
+	s := Start(t, append(unlimited, "-parameter", "ResendCooldownSeconds=1")...)
 	const fresh = "violet meadow 7 kites"
 	// Each step is taken for an account and for none; what comes back must be the same.
 	steps := []struct{ path, code string }{
@@ -203,7 +223,7 @@ func TestDecoy(t *testing.T) {
 }
 
 func TestLifetimes(t *testing.T) {
-	s := Start(t, "-parameter", "ResendCooldownSeconds=1", "-parameter", "LockSeconds=1", "-parameter", "MaxAttempts=2")
+	s := Start(t, append(unlimited, "-parameter", "ResendCooldownSeconds=1", "-parameter", "LockSeconds=1", "-parameter", "MaxAttempts=2")...)
 	t.Run("an expired code is refused though the item is still there", func(t *testing.T) {
 		id, code := session(t, s, fields{"email": "late@example.com"}, "late@example.com")
 		for _, item := range s.Items("CodesTable") {
@@ -259,7 +279,7 @@ func TestLifetimes(t *testing.T) {
 }
 
 func TestEdge(t *testing.T) {
-	s := Start(t)
+	s := Start(t, unlimited...)
 	send := func(method, path, contentType, body string) (int, http.Header) {
 		request, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
 		if err != nil {

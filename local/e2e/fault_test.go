@@ -80,7 +80,7 @@ func age(t *testing.T, s *Stack, id string, by time.Duration) {
 func fresh(s *Stack, function string) { s.ClearFaults(); s.Kill(function) }
 
 func TestPassingFaults(t *testing.T) {
-	s := Start(t)
+	s := Start(t, unlimited...)
 	people := 0
 	each := func(t *testing.T, function string, calls []fields, do func(t *testing.T, fault func(), to string)) {
 		for _, call := range calls {
@@ -156,7 +156,7 @@ func TestPassingFaults(t *testing.T) {
 }
 
 func TestLastingFaultsFailClosed(t *testing.T) {
-	s := Start(t)
+	s := Start(t, unlimited...)
 	refused := func(t *testing.T, path string, body fields) {
 		t.Helper()
 		status, header, answer := s.Post(path, body)
@@ -220,7 +220,7 @@ func TestLastingFaultsFailClosed(t *testing.T) {
 }
 
 func TestDelivery(t *testing.T) {
-	s := Start(t)
+	s := Start(t, unlimited...)
 	ses := func(more fields) {
 		s.Fault(with(fields{"service": "ses", "action": "SendEmail"}, "SendFunction", more))
 	}

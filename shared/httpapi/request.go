@@ -31,6 +31,8 @@ const maxBody = 8 << 10
 // Request is a call whose body was accepted.
 type Request struct {
 	ID     string            // API Gateway's request id
+	Source string            // the address that API Gateway was called from
+	Header map[string]string // names in lower case; none is to be believed by itself
 	Fields map[string]string // of the JSON body; every field of every call is a string
 }
 
@@ -62,7 +64,7 @@ var (
 
 // read takes an event's body apart. Fields holds the names that the call knows.
 func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error) {
-	request := Request{ID: event.RequestContext.RequestID}
+	request := Request{ID: event.RequestContext.RequestID, Source: event.RequestContext.HTTP.SourceIP, Header: event.Headers}
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(event.Body)

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 )
 
 // Contents are what sender and verifier need of a session and nobody else may read.
@@ -118,6 +119,22 @@ func (k *Keyring) find(id string) (key, error) {
 func (k *Keyring) Subject(p Purpose, destination string) string {
 	return mac(k.index, string(p), Mailbox(destination))
 }
+
+// Client names a client address, without telling it. IPv6 counts by /64: that is what one customer has.
+func (k *Keyring) Client(address string) string {
+	ip, err := netip.ParseAddr(address)
+	if err == nil && ip.Unmap().Is6() {
+		if prefix, err := ip.WithZone("").Prefix(64); err == nil {
+			address = prefix.String()
+		}
+	} else if err == nil {
+		address = ip.Unmap().String()
+	}
+	return mac(k.index, "client", address)
+}
+
+// Phone names a number over all purposes, without telling it.
+func (k *Keyring) Phone(e164 string) string { return mac(k.index, "phone", e164) }
 
 // Digest is what a table may know of a code: 43 characters, base64url.
 //

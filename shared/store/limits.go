@@ -26,7 +26,12 @@ type limit struct {
 	LastTry   int64  `dynamodbav:"lastTry"`   // epoch milliseconds
 	LastBy    string `dynamodbav:"lastBy"`    // request id of the last try
 	NotBefore int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
-	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
+	SentBy    string `dynamodbav:"sentBy"`    // request id of the last send
+}
+
+func decodeLimit(i item) (l limit, err error) {
+	err = decode(i, &l)
+	return l, err
 }
 
 func (l limit) tries() otp.Tries {
@@ -36,7 +41,7 @@ func (l limit) tries() otp.Tries {
 // The clauses of a reservation.
 const (
 	firstTry    = "attribute_not_exists(tries)"
-	belowLimit  = "tries < ceiling AND expiredAt > :seconds"
+	belowLimit  = "tries < ceiling AND lastTry > :stale"
 	notOurOwn   = "attribute_not_exists(lastBy) OR lastBy <> :by"
 	notEnded    = "attribute_not_exists(notBefore) OR notBefore <= :created"
 	asWeRead    = "tries = :n AND ceiling = :c"
@@ -51,7 +56,7 @@ const (
 // Errors: *otp.LockedError; otp.ErrCodeExpired where the subject's older sessions were ended.
 func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (remaining int, err error) {
 	values := item{
-		":by": text(by), ":now": millis(now), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
+		":by": text(by), ":now": millis(now), ":stale": millis(now.Add(-otp.TriesLifetime)), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 		":created": millis(s.CreatedAt), ":zero": number(0), ":one": number(1), ":max": number(int64(l.Rule.MaxAttempts)),
 	}
 	after, err := l.update(ctx, s.Subject, takeTry, all(either(firstTry, belowLimit), notOurOwn, notEnded), values)
@@ -60,16 +65,16 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		if !ok {
 			return after.Ceiling - after.Tries, err
 		}
-		var held limit
-		if err := decode(found, &held); err != nil {
-			return 0, err
+		held, bad := decodeLimit(found)
+		if bad != nil {
+			return 0, bad
 		}
 		switch wait := l.Rule.LockedFor(held.tries(), now); {
 		case held.NotBefore > s.CreatedAt.UnixMilli():
 			return 0, otp.ErrCodeExpired
 		case held.LastBy == by:
 			return held.Ceiling - held.Tries, nil // we did it: the answer to our first try was lost
-		case held.ExpiredAt <= now.Unix():
+		case held.LastTry <= now.Add(-otp.TriesLifetime).UnixMilli():
 			held.Tries, held.Ceiling = 0, 0
 		case wait > 0:
 			return 0, &otp.LockedError{RetryAfter: wait}
@@ -136,9 +141,6 @@ func (l Limits) Locked(ctx context.Context, subject string, now time.Time) (time
 	if err != nil {
 		return 0, err
 	}
-	var held limit
-	if err := decode(out.Item, &held); err != nil || held.ExpiredAt <= now.Unix() {
-		return 0, err
-	}
-	return l.Rule.LockedFor(held.tries(), now), nil
+	held, err := decodeLimit(out.Item)
+	return l.Rule.LockedFor(held.tries(), now), err
 }

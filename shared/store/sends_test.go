@@ -1,0 +1,117 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"streamotp/shared/otp"
+)
+
+func limitedFor(t *testing.T, err error) time.Duration {
+	t.Helper()
+	var limited *otp.TooManyRequestsError
+	if !errors.As(err, &limited) {
+		t.Fatalf("error %v, want a limit", err)
+	}
+	return limited.RetryAfter
+}
+
+func TestTakeSend(t *testing.T) {
+	t.Run("of 50 at once at a limit of 3 exactly 3 are taken", func(t *testing.T) {
+		f := newFixture(t)
+		var taken atomic.Int32
+		var wait sync.WaitGroup
+		for i := range 50 {
+			wait.Go(func() {
+				var limited *otp.TooManyRequestsError
+				switch err := f.limits.TakeSend(ctx, "subject", 3, fmt.Sprint(i), t0); {
+				case err == nil:
+					taken.Add(1)
+				case !errors.As(err, &limited):
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		if taken.Load() != 3 {
+			t.Errorf("%d were taken", taken.Load())
+		}
+	})
+	t.Run("the wait is the true time until the oldest is an hour old", func(t *testing.T) {
+		f := newFixture(t)
+		for i := range 2 {
+			must(t, f.limits.TakeSend(ctx, "subject", 2, fmt.Sprint(i), t0.Add(time.Duration(i)*time.Minute)))
+		}
+		if got := limitedFor(t, f.limits.TakeSend(ctx, "subject", 2, "r", t0.Add(10*time.Minute))); got != 50*time.Minute {
+			t.Errorf("wait %v", got)
+		}
+		must(t, f.limits.TakeSend(ctx, "subject", 2, "r", t0.Add(time.Hour)))
+		if got := limitedFor(t, f.limits.TakeSend(ctx, "subject", 2, "s", t0.Add(time.Hour))); got != time.Minute {
+			t.Errorf("wait %v", got)
+		}
+	})
+	t.Run("a write that comes twice takes one slot", func(t *testing.T) {
+		f := newFixture(t)
+		for range 3 {
+			must(t, f.limits.TakeSend(ctx, "subject", 1, "same", t0))
+		}
+	})
+	t.Run("a locked subject gets none, and its slots are left", func(t *testing.T) {
+		for _, n := range []int{0, 2} {
+			f := newFixture(t)
+			for range 5 {
+				_, err := f.guess(t0)
+				must(t, err)
+			}
+			if got := lockedFor(t, f.limits.TakeSend(ctx, "subject", n, "r1", t0.Add(time.Minute))); got != 14*time.Minute {
+				t.Errorf("limit %d: locked for %v", n, got)
+			}
+			for i := range 2 { // the lock has passed, its tries are still there
+				must(t, f.limits.TakeSend(ctx, "subject", n, fmt.Sprint("after", i), t0.Add(16*time.Minute)))
+			}
+			if n > 0 {
+				limitedFor(t, f.limits.TakeSend(ctx, "subject", n, "r2", t0.Add(16*time.Minute)))
+			}
+		}
+	})
+	t.Run("sends and tries leave each other alone", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.limits.TakeSend(ctx, "subject", 1, "r", t0))
+		if got, err := f.guess(t0); err != nil || got != 4 {
+			t.Errorf("%d remain, %v", got, err)
+		}
+		must(t, f.limits.Clear(ctx, "subject"))
+		limitedFor(t, f.limits.TakeSend(ctx, "subject", 1, "s", t0))
+	})
+}
+
+func TestNoHourHoldsMore(t *testing.T) {
+	f := newFixture(t)
+	round := 0
+	rapid.Check(t, func(r *rapid.T) {
+		round++
+		n, at, taken := rapid.IntRange(1, 6).Draw(r, "limit"), t0, []time.Time{}
+		for i, gap := range rapid.SliceOfN(rapid.IntRange(0, 1500), 5, 25).Draw(r, "gaps, s") {
+			at = at.Add(time.Duration(gap) * time.Second)
+			err := f.limits.TakeSend(ctx, fmt.Sprint("subject", round), n, fmt.Sprint(i), at)
+			within := 0
+			for _, other := range taken {
+				if at.Sub(other) < time.Hour {
+					within++
+				}
+			}
+			if (err == nil) != (within < n) {
+				r.Fatalf("with %d of %d in the hour: %v", within, n, err)
+			}
+			if err == nil {
+				taken = append(taken, at)
+			}
+		}
+	})
+}
