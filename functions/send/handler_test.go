@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +44,25 @@ func (f *fixture) Send(_ context.Context, m deliver.Message) error {
 	}
 	f.sent = append(f.sent, m.Code)
 	return nil
+}
+
+// meeting is a provider that answers once all have arrived.
+type meeting struct {
+	all     int32
+	arrived atomic.Int32
+	met     chan struct{}
+}
+
+func (m *meeting) Send(ctx context.Context, _ deliver.Message) error {
+	if m.arrived.Add(1) == m.all {
+		close(m.met)
+	}
+	select {
+	case <-m.met:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -128,6 +148,18 @@ func TestSend(t *testing.T) {
 		slices.Sort(f.sent)
 		if strings.Join(f.sent, " ") != "100001 100002 100003" {
 			t.Errorf("sent %v", f.sent)
+		}
+	})
+	t.Run("the records of a batch are with the provider all at once", func(t *testing.T) {
+		f := newFixture(t)
+		var batch []events.DynamoDBEventRecord
+		for n := range 10 {
+			batch = append(batch, f.record(t, n, time.Minute))
+		}
+		meet := &meeting{all: 10, met: make(chan struct{})}
+		f.sender = meet
+		if failed := f.run(t, batch...); len(failed) != 0 {
+			t.Errorf("failed %v: they did not meet", failed)
 		}
 	})
 	t.Run("what the provider will never take is not tried again", func(t *testing.T) {

@@ -290,6 +290,22 @@ func TestDelivery(t *testing.T) {
 			t.Errorf("the letter tells: %s", letter)
 		}
 	})
+	t.Run("SMS is retried and refused by the same rules", func(t *testing.T) {
+		s.ClearFaults()
+		sns := func(more fields) { s.Fault(with(fields{"service": "sns", "action": "Publish"}, "SendFunction", more)) }
+		sns(fields{"error": "ThrottledException", "count": 2})
+		session(t, s, fields{"phone": "+4915123456781"}, "+4915123456781")
+		letters, refused := len(s.DeadLetters()), strings.Count(strings.Join(s.Logs(), "\n"), `"outcome":"refused"`)
+		sns(fields{"error": "InvalidParameterException", "count": 1})
+		s.Post("/api/generate", fields{"phone": "+4915123456782"})
+		until(t, Patience, "it is refused", func() bool {
+			return strings.Count(strings.Join(s.Logs(), "\n"), `"outcome":"refused"`) > refused
+		})
+		session(t, s, fields{"phone": "+4915123456783"}, "+4915123456783")
+		if count(s, "+4915123456781") != 1 || count(s, "+4915123456782") != 0 || len(s.DeadLetters()) != letters {
+			t.Errorf("%+v, dead letters %v", s.Messages(), s.DeadLetters())
+		}
+	})
 	t.Run("an answer that the provider's side lost may double a message, and never loses it", func(t *testing.T) {
 		s.ClearFaults()
 		ses(fields{"dropResponse": true, "count": 1})

@@ -22,9 +22,9 @@ type Source struct {
 	secretID string
 	now      func() time.Time
 
-	mu   sync.Mutex
-	ring *otp.Keyring
-	read time.Time
+	mu     sync.Mutex
+	ring   *otp.Keyring
+	reread time.Time // the last read because of an unknown key id
 }
 
 // New returns a source that has not read anything yet: a failed init would be AWS's own 500, not our 503.
@@ -40,8 +40,11 @@ func (s *Source) Current(ctx context.Context) (*otp.Keyring, error) { return s.F
 func (s *Source) For(ctx context.Context, keyID string) (*otp.Keyring, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ring != nil && (keyID == "" || s.ring.Has(keyID) || s.now().Sub(s.read) < rereadEvery) {
+	if s.ring != nil && (keyID == "" || s.ring.Has(keyID) || s.now().Sub(s.reread) < rereadEvery) {
 		return s.ring, nil
+	}
+	if s.ring != nil {
+		s.reread = s.now()
 	}
 	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.secretID})
 	if err != nil {
@@ -51,6 +54,6 @@ func (s *Source) For(ctx context.Context, keyID string) (*otp.Keyring, error) {
 	if err != nil {
 		return nil, &otp.UnavailableError{Reason: err.Error()}
 	}
-	s.ring, s.read = ring, s.now()
+	s.ring = ring
 	return ring, nil
 }
