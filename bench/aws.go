@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 )
 
 // cloud answers the calls of the functions from memory, always with success: it costs the same for all that is measured
@@ -17,7 +18,8 @@ type cloud struct {
 	mu    sync.Mutex
 	items map[string]item // of the codes table, by session id
 	users map[string]item
-	code  string // of the last e-mail
+	code  string        // of the last e-mail
+	delay time.Duration // of each e-mail, before it is accepted
 }
 
 type item = map[string]map[string]any
@@ -34,6 +36,9 @@ var codeLine = regexp.MustCompile(`\n(\d{6})\n`)
 
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	if strings.HasPrefix(r.URL.Path, "/v2/email") {
+		time.Sleep(c.delay) // a provider's latency is what is simulated
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")

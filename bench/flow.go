@@ -8,12 +8,12 @@ import (
 // environment is what every function gets; each reads what it needs.
 func (c *cloud) environment() map[string]string {
 	return map[string]string{
-		"GOMAXPROCS": "1", // as the template sets it; the floors get the same
+		"GOMAXPROCS": "1", "GOGC": "200", // as the template sets them; the floors get the same
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_SESSION_TOKEN": "c",
 		"AWS_ENDPOINT_URL": c.URL, "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
 		"CODES_TABLE": "codes", "LIMITS_TABLE": "limits", "USERS_TABLE": "users", "KEY_SECRET": "secret", "APP_NAME": "StreamOTP",
 		"CODE_LENGTH": "6", "CODE_TTL_SECONDS": "600", "LOCK_SECONDS": "900", "MAX_ATTEMPTS": "5", "RESEND_COOLDOWN_SECONDS": "30",
-		"ALLOWED_COUNTRIES": "DE", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
+		"ALLOWED_COUNTRIES": "DE", "SENDS_PER_HOUR": "5", "SENDS_PER_IP_PER_HOUR": "30", "ORIGIN_SECRET": "origin", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
 	}
 }
 
@@ -32,16 +32,20 @@ func request(path string, body map[string]string) []byte {
 	return event
 }
 
-// insert is the stream's event of a session's item.
-func (c *cloud) insert(sessionID string) []byte {
+// insert is the stream's event of sessions' items.
+func (c *cloud) insert(sessionIDs ...string) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	image := c.items[sessionID]
-	event, _ := json.Marshal(map[string]any{"Records": []any{map[string]any{
-		"eventID": "1", "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
-		"dynamodb": map[string]any{"ApproximateCreationDateTime": 1795251600, "Keys": item{"sessionId": image["sessionId"], "code": image["code"]},
-			"NewImage": image, "SequenceNumber": "100", "SizeBytes": 700, "StreamViewType": "NEW_IMAGE"},
-		"eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/codes/stream/1"}}})
+	var records []any
+	for n, id := range sessionIDs {
+		image := c.items[id]
+		records = append(records, map[string]any{
+			"eventID": fmt.Sprint(n), "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
+			"dynamodb": map[string]any{"ApproximateCreationDateTime": 1795251600, "Keys": item{"sessionId": image["sessionId"], "code": image["code"]},
+				"NewImage": image, "SequenceNumber": fmt.Sprint(100 + n), "SizeBytes": 700, "StreamViewType": "NEW_IMAGE"},
+			"eventSourceARN": "arn:aws:dynamodb:us-east-1:123456789012:table/codes/stream/1"})
+	}
+	event, _ := json.Marshal(map[string]any{"Records": records})
 	return event
 }
 

@@ -70,6 +70,9 @@ func functions(dir string, colds, warms int) error {
 	if err := b.warmOTP(warms); err != nil {
 		return err
 	}
+	if err := b.batch(colds); err != nil {
+		return err
+	}
 	return b.sizes()
 }
 

@@ -160,6 +160,37 @@ func (b *lab) warmOTP(runs int) error {
 	return nil
 }
 
+// batch measures one invocation of a warm sender with 10 records while the provider takes 100 ms for each.
+func (b *lab) batch(runs int) error {
+	generate, send, err := b.helpers()
+	if err != nil {
+		return err
+	}
+	defer generate.stop()
+	defer send.stop()
+	var took []time.Duration
+	for range runs {
+		var ids []string
+		for range 10 {
+			id, err := b.generate(generate, map[string]string{"email": address})
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
+		}
+		event, begun := b.insert(ids...), time.Now()
+		b.delay = 100 * time.Millisecond
+		_, err := send.invoke(event)
+		b.delay = 0
+		if err != nil {
+			return err
+		}
+		took = append(took, time.Since(begun))
+	}
+	fmt.Printf("| send, median of %d | wall, ms |\n|---|---|\n| one invocation, 10 records, each 100 ms at the provider | %s |\n\n", runs, ms(median(took)))
+	return nil
+}
+
 // sizes prints what an upload of each function weighs.
 func (b *lab) sizes() error {
 	fmt.Print("| arm64 zip | MB | floor, MB |\n|---|---|---|\n")
