@@ -36,6 +36,7 @@ lint: $(LINT)
 template: $(VENV)
 	$(TOOLS)/venv/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
+	$(TOOLS)/venv/bin/python .ci/translate.py
 	.ci/sam-build
 
 unit: $(ENGINE) $(AXE)

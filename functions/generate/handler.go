@@ -90,12 +90,13 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if request.Get("website") != "" || request.Get("url") != "" { // fields that people do not see and robots fill in
 		return answer{id}, nil
 	}
+	now := h.now() // before the account is read: a password that is changed from here on ends this session
 	to, err := h.recipient(ctx, asked)
 	if err != nil {
 		return nil, err
 	}
 	to.Locale, to.Purpose = asked.locale, asked.purpose
-	return answer{id}, h.put(ctx, request, id, to)
+	return answer{id}, h.put(ctx, request, id, to, now)
 }
 
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
@@ -152,12 +153,11 @@ func (h handler) phone(ctx context.Context, typed string) (string, error) {
 }
 
 // put writes the session: one item, with everything decided.
-func (h handler) put(ctx context.Context, request httpapi.Request, id string, to recipient) (err error) {
+func (h handler) put(ctx context.Context, request httpapi.Request, id string, to recipient, now time.Time) (err error) {
 	ring, err := h.keys.Current(ctx)
 	if err != nil {
 		return err
 	}
-	now := h.now()
 	s := otp.Session{
 		ID: id, Purpose: to.Purpose, Subject: ring.Subject(to.Purpose, to.subject), KeyID: ring.CurrentID(), Decoy: to.decoy,
 		CreatedAt: now, ExpiresAt: now.Add(h.codeTTL),
@@ -172,7 +172,9 @@ func (h handler) put(ctx context.Context, request httpapi.Request, id string, to
 		return err
 	}
 	if to.decoy {
-		s.Digest = otp.DecoyDigest()
+		if s.Digest, err = otp.DecoyDigest(h.random); err != nil {
+			return err
+		}
 	}
 	if s.Sealed, err = ring.Seal(id, to.Contents); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"streamotp/shared/httpapi"
@@ -9,6 +10,7 @@ import (
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
 )
 
 type handler struct {
@@ -87,7 +89,15 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string
 	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), now); err != nil {
 		return err
 	}
-	return h.codes.Reset(ctx, store.Reset{
+	err = h.codes.Reset(ctx, store.Reset{
 		Session: c.Session, Notice: notice, Users: h.users, Email: email, PasswordHash: hash, By: by, Now: now,
 	})
+	if err != nil {
+		return err
+	}
+	// Once more, for a login that the old password opened in between. The answer stands all the same.
+	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), h.now()); err != nil {
+		slog.Error("sessions not ended again", "requestId", by, telemetry.Cause(err))
+	}
+	return nil
 }

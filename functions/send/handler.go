@@ -36,6 +36,9 @@ type sender interface {
 	Send(ctx context.Context, m deliver.Message) error
 }
 
+// marking is how long a message that is out may take to be marked, beyond the budget.
+const marking = 4 * time.Second
+
 // budget is how long one record may take, store and provider together; all records of a batch run at once, so that the
 // partial response leaves well before the function's time-out and a slow provider does not add up.
 const budget = 8 * time.Second
@@ -107,6 +110,9 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	if err != nil {
 		return m, postponed, err
 	}
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < deliver.Timeout {
+		return m, postponed, &otp.UnavailableError{Reason: "too little time is left for the provider"}
+	}
 	err = h.sender.Send(ctx, message)
 	var permanent *deliver.PermanentError
 	if errors.As(err, &permanent) {
@@ -115,7 +121,9 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	if err != nil {
 		return m, postponed, err
 	}
-	// The message is out: whatever fails now must not have it sent again.
+	// The message is out: it is marked even where the budget is used up, or a repeated batch would send it again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), marking)
+	defer cancel()
 	return m, sent, h.codes.MarkSent(ctx, m, h.now())
 }
 

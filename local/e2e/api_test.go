@@ -278,6 +278,29 @@ func TestLifetimes(t *testing.T) {
 	})
 }
 
+func TestOtherOrigins(t *testing.T) {
+	s := Start(t, "-parameter", "AllowedOrigins=https://a.example,https://b.example")
+	for origin, want := range map[string]string{"https://a.example": "https://a.example", "https://b.example": "https://b.example", "https://evil.example": ""} {
+		for _, method := range []string{http.MethodOptions, http.MethodPost} {
+			request, err := http.NewRequest(method, s.URL+"/api/generate", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Origin", origin)
+			request.Header.Set("Access-Control-Request-Method", "POST")
+			request.Header.Set("Content-Type", "application/json")
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			if got := response.Header.Get("Access-Control-Allow-Origin"); got != want {
+				t.Errorf("%s from %s: allowed is %q", method, origin, got)
+			}
+		}
+	}
+}
+
 func TestEdge(t *testing.T) {
 	s := Start(t, unlimited...)
 	send := func(method, path, contentType, body string) (int, http.Header) {
@@ -298,20 +321,21 @@ func TestEdge(t *testing.T) {
 		method, path, contentType, body string
 		status                          int
 	}{
-		"GET sends nothing":             {"GET", "/api/generate", json, "", 404},
-		"an unknown route":              {"POST", "/api/nope", json, "{}", 404},
-		"a form":                        {"POST", "/api/generate", "application/x-www-form-urlencoded", "email=eve@example.com", 415},
-		"no content type":               {"POST", "/api/generate", "", `{"email":"eve@example.com"}`, 415},
-		"a body over 8 KiB":             {"POST", "/api/generate", json, `{"email":"` + strings.Repeat("x", 8<<10) + `"}`, 413},
-		"a body over 10 MB":             {"POST", "/api/generate", json, strings.Repeat(" ", 10<<20+1), 413},
-		"an unknown field":              {"POST", "/api/generate", json, `{"email":"eve@example.com","cc":"x"}`, 400},
-		"a field twice":                 {"POST", "/api/generate", json, `{"email":"eve@example.com","email":"eve@example.com"}`, 400},
-		"a wrong type":                  {"POST", "/api/generate", json, `{"email":["eve@example.com"]}`, 400},
-		"something behind the object":   {"POST", "/api/generate", json, `{"email":"eve@example.com"}{}`, 400},
-		"invalid UTF-8":                 {"POST", "/api/generate", json, "{\"email\":\"eve\xff@example.com\"}", 400},
-		"a second recipient":            {"POST", "/api/generate", json, `{"email":"eve@example.com\r\nBcc: ada@example.com"}`, 400},
-		"a session id that is none":     {"POST", "/api/verify", json, `{"sessionId":"x","code":"123456"}`, 400},
-		"a session that does not exist": {"POST", "/api/verify", json, `{"sessionId":"6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f","code":"123456"}`, 404},
+		"a preflight, where no other origin is allowed": {"OPTIONS", "/api/generate", "", "", 404},
+		"GET sends nothing":                             {"GET", "/api/generate", json, "", 404},
+		"an unknown route":                              {"POST", "/api/nope", json, "{}", 404},
+		"a form":                                        {"POST", "/api/generate", "application/x-www-form-urlencoded", "email=eve@example.com", 415},
+		"no content type":                               {"POST", "/api/generate", "", `{"email":"eve@example.com"}`, 415},
+		"a body over 8 KiB":                             {"POST", "/api/generate", json, `{"email":"` + strings.Repeat("x", 8<<10) + `"}`, 413},
+		"a body over 10 MB":                             {"POST", "/api/generate", json, strings.Repeat(" ", 10<<20+1), 413},
+		"an unknown field":                              {"POST", "/api/generate", json, `{"email":"eve@example.com","cc":"x"}`, 400},
+		"a field twice":                                 {"POST", "/api/generate", json, `{"email":"eve@example.com","email":"eve@example.com"}`, 400},
+		"a wrong type":                                  {"POST", "/api/generate", json, `{"email":["eve@example.com"]}`, 400},
+		"something behind the object":                   {"POST", "/api/generate", json, `{"email":"eve@example.com"}{}`, 400},
+		"invalid UTF-8":                                 {"POST", "/api/generate", json, "{\"email\":\"eve\xff@example.com\"}", 400},
+		"a second recipient":                            {"POST", "/api/generate", json, `{"email":"eve@example.com\r\nBcc: ada@example.com"}`, 400},
+		"a session id that is none":                     {"POST", "/api/verify", json, `{"sessionId":"x","code":"123456"}`, 400},
+		"a session that does not exist":                 {"POST", "/api/verify", json, `{"sessionId":"6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f","code":"123456"}`, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, header := send(test.method, test.path, test.contentType, test.body)

@@ -15,7 +15,11 @@ func (res *resource) readAPI() {
 				"ThrottlingBurstLimit": func(v value) { api.Burst = v.integer(0, 1<<30) },
 			}, "DetailedMetricsEnabled")
 		},
-		"CorsConfiguration": func(v value) { api.CORS = v.readCORS() },
+		"CorsConfiguration": func(v value) {
+			if cors, ok := v.resolve(); ok {
+				api.CORS = cors.readCORS()
+			}
+		},
 	})
 	if api.Stage == "" || strings.HasPrefix(api.Stage, "$") || strings.HasPrefix(api.Stage, "_") {
 		res.properties.failf("StageName must be a plain name")

@@ -2,18 +2,22 @@ package config
 
 import (
 	"errors"
+	"net/http"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 const (
-	attempts   = 5                      // of one call, before the caller hears 503
+	attempts       = 5 // of one call, before the caller hears 503
+	attemptTimeout = 3 * time.Second
+
 	maxBackoff = 200 * time.Millisecond // somebody is waiting
 )
 
@@ -32,6 +36,8 @@ func (e *Env) AWS() aws.Config {
 			})
 		},
 	}
+	// One dead connection must not use up the time of all attempts.
+	cfg.HTTPClient = awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.ResponseHeaderTimeout = attemptTimeout })
 	if endpoint := os.Getenv("AWS_ENDPOINT_URL"); endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}

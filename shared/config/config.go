@@ -26,22 +26,22 @@ func (e *Env) String(name string) string {
 // Optional returns a variable that may be empty.
 func (e *Env) Optional(name string) string { return os.Getenv(name) }
 
-// Int returns a whole number between least and most.
+// Int returns a number between least and most. A template's Number may have a fraction, which is cut off.
 func (e *Env) Int(name string, least, most int) int {
-	n, err := strconv.Atoi(os.Getenv(name))
-	if err != nil || n < least || n > most {
-		e.problems = append(e.problems, fmt.Sprintf("%s must be a whole number from %d to %d", name, least, most))
-	}
-	return n
+	return int(e.number(name, float64(least), float64(most)))
 }
 
-// Seconds returns a duration of least to most seconds; a template's Number may have a fraction.
+// Seconds returns a duration of least to most seconds.
 func (e *Env) Seconds(name string, least, most float64) time.Duration {
+	return time.Duration(e.number(name, least, most) * float64(time.Second))
+}
+
+func (e *Env) number(name string, least, most float64) float64 {
 	n, err := strconv.ParseFloat(os.Getenv(name), 64)
 	if err != nil || !(n >= least && n <= most) {
-		e.problems = append(e.problems, fmt.Sprintf("%s must be from %g to %g seconds", name, least, most))
+		e.problems = append(e.problems, fmt.Sprintf("%s must be a number from %g to %g", name, least, most))
 	}
-	return time.Duration(n * float64(time.Second))
+	return n
 }
 
 // List returns the comma-separated words of a variable that may be empty.

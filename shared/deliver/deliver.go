@@ -45,9 +45,9 @@ type Message struct {
 	Channel otp.Channel
 	To      string        // e-mail address or E.164 number
 	Code    string        // for KindCode
-	Life    time.Duration // how long the code lives in all
+	Life    time.Duration // how long the code still lives at At
 	Locale  string        // primary language; unknown ones are English
-	At      time.Time     // when what a notice tells of happened
+	At      time.Time     // when this was asked for, or what a notice tells of happened
 }
 
 // Kind tells codes from notices.
@@ -97,7 +97,8 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 }
 
 // notVerified begins what SES says of an identity that is not set up yet (a new sender, or any recipient in the sandbox)
-// under the same name as of a message that it will never take. The operator mends it.
+// under the same name as of a message that it will never take. The operator mends it, as a sender ID or number that SNS
+// finds wrong in the MessageAttributes.
 const notVerified = "Email address is not verified"
 
 // classify tells the errors that are about this message from those that pass (D2). Among the passing are throttling, a
@@ -107,7 +108,7 @@ func classify(err error, permanent ...string) error {
 	if !errors.As(err, &api) {
 		return err
 	}
-	if strings.HasPrefix(api.ErrorMessage(), notVerified) {
+	if strings.HasPrefix(api.ErrorMessage(), notVerified) || strings.Contains(api.ErrorMessage(), "MessageAttributes") {
 		return err
 	}
 	for _, name := range permanent {

@@ -188,6 +188,16 @@ func TestText(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a resent code says what is left of its life", func(t *testing.T) {
+		for life, want := range map[time.Duration]string{25 * time.Second: "25 seconds", 110 * time.Second: "110 seconds",
+			299*time.Second + 400*time.Millisecond: "5 minutes", 270 * time.Second: "4 minutes"} {
+			m := code(otp.Login)
+			m.Life = life
+			if got := s.email(m); !strings.Contains(got.text, " "+want+" ") {
+				t.Errorf("%v: %s", life, got.text)
+			}
+		}
+	})
 	t.Run("an unknown language is English", func(t *testing.T) {
 		m := code(otp.Login)
 		m.Locale = "tlh"

@@ -12,9 +12,10 @@ import (
 // language is what a message says, apart from names and numbers. %[1]s is the app's name.
 type language struct {
 	subject, action, notYou map[otp.Purpose]string // by purpose
-	expires, once, secret   string
+	expires, secret         string
+	minutes, seconds        string
 	smsAction               map[otp.Purpose]string
-	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app
+	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app (sms only)
 	changedSubject          string
 	changed                 []string // paragraphs; %[2]s is the time
 	date                    string   // time layout
@@ -40,7 +41,8 @@ var english = language{
 		otp.Reset:  "If you did not ask for it, ignore this message: your password stays as it is.",
 	},
 	expires:   "It expires in %s and works once.",
-	once:      "%d minutes",
+	minutes:   "%d minutes",
+	seconds:   "%d seconds",
 	secret:    "Nobody from %[1]s will ever ask you for this code. Do not pass it on.",
 	smsAction: map[otp.Purpose]string{otp.Verify: "to confirm your number", otp.Login: "to log in"},
 	sms:       "%[1]s is your %[3]s code %[2]s. Nobody will ask you for it. Not you? Ignore this.",
@@ -73,7 +75,8 @@ var german = language{
 		otp.Reset:  "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ihr Passwort bleibt, wie es ist.",
 	},
 	expires:   "Er gilt %s und nur einmal.",
-	once:      "%d Minuten",
+	minutes:   "%d Minuten",
+	seconds:   "%d Sekunden",
 	secret:    "Niemand von %[1]s wird Sie je nach diesem Code fragen. Geben Sie ihn nicht weiter.",
 	smsAction: map[otp.Purpose]string{otp.Verify: "zum Bestätigen Ihrer Nummer", otp.Login: "zum Anmelden"},
 	sms:       "%[1]s ist Ihr Code %[2]s bei %[3]s. Niemand wird Sie danach fragen. Nicht Sie? Ignorieren.",
@@ -109,7 +112,10 @@ func (s *Sender) email(m Message) emailText {
 		}
 		return s.compose(s.fill(l.changedSubject), paragraphs, "")
 	}
-	life := fmt.Sprintf(l.once, int(m.Life.Round(time.Minute)/time.Minute))
+	life := fmt.Sprintf(l.minutes, int((m.Life+time.Second)/time.Minute)) // the second that whole seconds cut off
+	if m.Life < 2*time.Minute {
+		life = fmt.Sprintf(l.seconds, int(m.Life/time.Second))
+	}
 	return s.compose(s.fill(l.subject[m.Purpose]), []string{
 		s.fill(l.action[m.Purpose]),
 		fmt.Sprintf(l.expires, life),
@@ -161,7 +167,7 @@ func (s *Sender) sms(m Message) string {
 	action := l.smsAction[m.Purpose]
 	text := fmt.Sprintf(l.sms, m.Code, action, s.AppName)
 	if len([]rune(text+bound)) > segment {
-		text = fmt.Sprintf(strings.ReplaceAll(l.smsShort, "%[3]s", ""), m.Code, action)
+		text = fmt.Sprintf(l.smsShort, m.Code, action)
 	}
 	return text + bound
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,8 @@ type Endpoint struct {
 	Fields []string                                                // that its body may have
 	Serve  func(ctx context.Context, request Request) (any, error) // the JSON of a success, or an error of the table
 }
+
+var errNoRequestID = errors.New("the event has no request id")
 
 // margin is what stays of a function's time to answer 503 in (H3).
 const margin = time.Second
@@ -61,6 +64,9 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 			response, code = problemOf(cause).response(event.RequestContext.RequestID), "internal"
 		}
 	}()
+	if event.RequestContext.RequestID == "" { // by which a repeated write knows itself
+		return problemOf(errNoRequestID).response(""), "internal", errNoRequestID
+	}
 	request, err := read(event, endpoint.Fields)
 	if err == nil {
 		var body any

@@ -34,7 +34,7 @@ type codes interface {
 
 type limits interface {
 	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (remaining int, err error)
-	Clear(ctx context.Context, subject string) error
+	Clear(ctx context.Context, subject string, asOf time.Time) error
 }
 
 type keyrings interface {
@@ -79,7 +79,8 @@ func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(co
 	if err != nil {
 		return err
 	}
-	remaining, err := j.Limits.Reserve(ctx, c.Session, by, j.Now())
+	reserved := j.Now()
+	remaining, err := j.Limits.Reserve(ctx, c.Session, by, reserved)
 	if err != nil {
 		return err
 	}
@@ -87,8 +88,9 @@ func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(co
 		return &otp.WrongCodeError{AttemptsRemaining: remaining}
 	}
 	err = consume(ctx)
-	if err == nil || errors.Is(err, otp.ErrCodeUsed) { // used by a parallel right answer: it was no wrong try either
-		if failed := j.Limits.Clear(ctx, c.Subject); failed != nil {
+	// A right answer that came too late, or beside another one, was no wrong try either.
+	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
+		if failed := j.Limits.Clear(ctx, c.Subject, reserved); failed != nil {
 			slog.Error("tries not cleared", "requestId", by, telemetry.Cause(failed)) // the answer stands all the same
 		}
 	}

@@ -35,7 +35,7 @@ func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (int, e
 	return w.remaining, w.reserve
 }
 
-func (w *world) Clear(context.Context, string) error {
+func (w *world) Clear(context.Context, string, time.Time) error {
 	w.events = append(w.events, "clear")
 	return w.clear
 }
@@ -98,6 +98,7 @@ func TestJudge(t *testing.T) {
 		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},
 		{"a right code is consumed after its try was taken", func(*world) {}, "482913", "[reserve consume clear]", nil},
 		{"a right code that another request used clears the tries too", func(w *world) { w.consume = otp.ErrCodeUsed }, "482913", "[reserve consume clear]", otp.ErrCodeUsed},
+		{"a right code that expired meanwhile clears the tries too", func(w *world) { w.consume = otp.ErrCodeExpired }, "482913", "[reserve consume clear]", otp.ErrCodeExpired},
 		{"a failed consume is no success and keeps the try", func(w *world) { w.consume = down }, "482913", "[reserve consume]", down},
 		{"a success stands though the tries cannot be cleared", func(w *world) { w.clear = down }, "482913", "[reserve consume clear]", nil},
 	} {

@@ -73,6 +73,16 @@ func TestSource(t *testing.T) {
 		now = now.Add(5 * time.Second)
 		read("forged", 3)
 	})
+	t.Run("it is read again after a minute, and a failure then leaves what is known", func(t *testing.T) {
+		now = now.Add(time.Minute)
+		read("", 4)
+		s.value.Store(`{"SecretString":"{}"}`)
+		now = now.Add(time.Minute)
+		if !read("1", 5).Has("1") {
+			t.Error("what was known is lost")
+		}
+		read("1", 5)
+	})
 	t.Run("a secret that is none is unavailable, not used", func(t *testing.T) {
 		s.value.Store(`{"SecretString":"{}"}`)
 		now = now.Add(5 * time.Second)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"fmt"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,11 +30,11 @@ func (o *Origin) Sent(ctx context.Context, secret string) (bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.sum == nil {
-		out, err := o.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &o.secretID})
+		own, err := readSecret(ctx, o.client, o.secretID)
 		if err != nil {
-			return false, fmt.Errorf("read the origin secret: %w", err)
+			return false, err
 		}
-		sum := sha256.Sum256([]byte(aws.ToString(out.SecretString)))
+		sum := sha256.Sum256([]byte(own))
 		o.sum = sum[:]
 	}
 	sum := sha256.Sum256([]byte(secret))

@@ -6,12 +6,12 @@ import (
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 )
 
@@ -148,10 +148,10 @@ func (k *Keyring) Digest(keyID, sessionID, code string) (string, error) {
 }
 
 // DecoyDigest looks like a digest and matches no code.
-func DecoyDigest() string {
+func DecoyDigest(random io.Reader) (string, error) {
 	var b [sha256.Size]byte
-	rand.Read(b[:]) //nolint:errcheck // crypto/rand.Read never fails
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	_, err := io.ReadFull(random, b[:])
+	return base64.RawURLEncoding.EncodeToString(b[:]), err
 }
 
 // mac is HMAC-SHA-256 over parts with a NUL between them, which none of them contains.

@@ -40,7 +40,7 @@ func (e *UnavailableError) Error() string { return e.Reason }
 type Session struct {
 	ID        string    // random UUID, version 4
 	Digest    string    // of ID and code, by Keyring.Digest; for a decoy a digest that nothing matches
-	Purpose   Purpose   //
+	Purpose   Purpose   // why
 	Subject   string    // who is being guessed at, by Keyring.Subject
 	KeyID     string    // the key that made Digest and Sealed
 	Sealed    []byte    // Contents, by Keyring.Seal
@@ -48,7 +48,7 @@ type Session struct {
 	ExpiresAt time.Time // to the second
 	UsedAt    time.Time // zero while unused
 	UsedBy    string    // the request that used it
-	Decoy     bool      // known only when it is made: it is not stored as such
+	Decoy     bool      // nothing is sent, nothing matches
 	Resends   []time.Time
 }
 

@@ -182,7 +182,7 @@ func whyNotConsumed(found item, by string) error {
 	switch {
 	case r.SessionID == "":
 		return otp.ErrSessionNotFound // purged since it was read
-	case r.UsedBy == by:
+	case r.UsedAt != 0 && r.UsedBy == by:
 		return nil // we did it: the answer to our first try was lost
 	case r.UsedAt != 0:
 		return otp.ErrCodeUsed

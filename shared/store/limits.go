@@ -51,7 +51,7 @@ const (
 )
 
 // Reserve takes one try at a session's subject, before anything is compared (I4). It returns how many remain before the
-// subject locks. One conditional write does it; only the first try after a lock takes a second one.
+// subject locks. One conditional write does it; the first try after a lock, or after 30 days, takes a second one.
 //
 // Errors: *otp.LockedError; otp.ErrCodeExpired where the subject's older sessions were ended.
 func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (remaining int, err error) {
@@ -59,7 +59,10 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		":by": text(by), ":now": millis(now), ":stale": millis(now.Add(-otp.TriesLifetime)), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 		":created": millis(s.CreatedAt), ":zero": number(0), ":one": number(1), ":max": number(int64(l.Rule.MaxAttempts)),
 	}
-	after, err := l.update(ctx, s.Subject, takeTry, all(either(firstTry, belowLimit), notOurOwn, notEnded), values)
+	take := func() (limit, error) {
+		return l.update(ctx, s.Subject, takeTry, all(either(firstTry, belowLimit), notOurOwn, notEnded), values)
+	}
+	after, err := take()
 	for range 5 { // lost to others who reopen at the same time
 		found, ok := refused(err)
 		if !ok {
@@ -78,6 +81,10 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 			held.Tries, held.Ceiling = 0, 0
 		case wait > 0:
 			return 0, &otp.LockedError{RetryAfter: wait}
+		}
+		if found["tries"] == nil { // cleared or purged since
+			after, err = take()
+			continue
 		}
 		after, err = l.reopen(ctx, s, found, held, by, now)
 	}
@@ -111,12 +118,15 @@ func (l Limits) update(ctx context.Context, subject, update string, condition *s
 	return after, decode(out.Attributes, &after)
 }
 
-// Clear forgets a subject's tries after a success.
-func (l Limits) Clear(ctx context.Context, subject string) error {
+// Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
+// twice leaves those that came after it.
+func (l Limits) Clear(ctx context.Context, subject string, asOf time.Time) error {
 	_, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &l.Table, Key: item{"key": text(subject)},
-		UpdateExpression:    aws.String("REMOVE tries, ceiling, lastTry, lastBy"),
-		ConditionExpression: aws.String("attribute_exists(tries)"), // or an item without a TTL could be left behind
+		UpdateExpression: aws.String("REMOVE tries, ceiling, lastTry, lastBy"),
+		// Without tries there is nothing to forget, and an item without a TTL would be left behind.
+		ConditionExpression:       all("attribute_exists(tries)", "lastTry <= :asOf"),
+		ExpressionAttributeValues: item{":asOf": millis(asOf)},
 	})
 	if _, already := refused(err); already {
 		return nil
@@ -129,8 +139,12 @@ func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) 
 	_, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &l.Table, Key: item{"key": text(subject)},
 		UpdateExpression:          aws.String("SET notBefore = :now, expiredAt = :ttl"),
+		ConditionExpression:       aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
 		ExpressionAttributeValues: item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))},
 	})
+	if _, later := refused(err); later {
+		return nil
+	}
 	return err
 }
 

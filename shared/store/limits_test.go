@@ -116,15 +116,50 @@ func TestReserve(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		must(t, f.limits.Clear(ctx, "subject"))
-		must(t, f.limits.Clear(ctx, "subject"))
-		must(t, f.limits.Clear(ctx, "stranger"))
+		must(t, f.limits.Clear(ctx, "subject", t0))
+		must(t, f.limits.Clear(ctx, "subject", t0))
+		must(t, f.limits.Clear(ctx, "stranger", t0))
 		if item := f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text("stranger")}); item != nil {
 			t.Errorf("an item without TTL was made: %v", item)
 		}
 		if got, err := f.guess(t0); err != nil || got != 4 {
 			t.Errorf("%d remain, %v", got, err)
 		}
+	})
+	t.Run("a late repetition of a success leaves the tries that came after it", func(t *testing.T) {
+		f := newFixture(t)
+		_, err := f.guess(t0)
+		must(t, err)
+		must(t, f.limits.Clear(ctx, "subject", t0))
+		for range 5 {
+			_, err := f.guess(t0.Add(time.Second))
+			must(t, err)
+		}
+		must(t, f.limits.Clear(ctx, "subject", t0))
+		_, err = f.guess(t0.Add(time.Second))
+		lockedFor(t, err)
+	})
+	t.Run("a subject that is cleared by others all the time is still counted", func(t *testing.T) {
+		f := newFixture(t)
+		for range 5 {
+			_, err := f.guess(t0)
+			must(t, err)
+		}
+		var wait sync.WaitGroup
+		for i := range 40 {
+			wait.Go(func() {
+				at := t0.Add(time.Hour)
+				if i%2 == 0 {
+					must(t, f.limits.Clear(ctx, "subject", at))
+					return
+				}
+				var locked *otp.LockedError
+				if _, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("cleared", i), at); err != nil && !errors.As(err, &locked) {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
 	})
 	t.Run("tries are forgotten after 30 days though the table still has them", func(t *testing.T) {
 		f := newFixture(t)
@@ -145,6 +180,7 @@ func TestReserve(t *testing.T) {
 func TestEndSessions(t *testing.T) {
 	f := newFixture(t)
 	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
+	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(-time.Hour))) // one that comes late moves nothing back
 	t.Run("an older session is over and takes no try", func(t *testing.T) {
 		_, err := f.guess(t0)
 		wantErr(t, err, otp.ErrCodeExpired)

@@ -86,7 +86,7 @@ func TestTakeSend(t *testing.T) {
 		if got, err := f.guess(t0); err != nil || got != 4 {
 			t.Errorf("%d remain, %v", got, err)
 		}
-		must(t, f.limits.Clear(ctx, "subject"))
+		must(t, f.limits.Clear(ctx, "subject", t0))
 		limitedFor(t, f.limits.TakeSend(ctx, "subject", 1, "s", t0))
 	})
 }

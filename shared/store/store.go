@@ -2,7 +2,8 @@
 //
 // Every write that decides something is one conditional write, so that of any number of callers at once exactly one
 // wins; its clauses have names. Every write can come twice, since the SDK repeats a call whose answer was lost: what
-// decides records the request's id, and finding one's own id is success.
+// decides records the request's id, and finding one's own id is success. One id is remembered: where another request
+// came between, a repeated write may count twice, to the safe side.
 package store
 
 import (
@@ -28,7 +29,7 @@ func number(n int64) types.AttributeValue {
 func millis(t time.Time) types.AttributeValue  { return number(t.UnixMilli()) }
 func seconds(t time.Time) types.AttributeValue { return number(t.Unix()) }
 
-// all and any join named clauses of a condition.
+// all and either join named clauses of a condition.
 func all(clauses ...string) *string { return aws.String("(" + strings.Join(clauses, ") AND (") + ")") }
 func either(clauses ...string) string {
 	return "(" + strings.Join(clauses, ") OR (") + ")"
