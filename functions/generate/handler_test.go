@@ -88,6 +88,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// slowUsers lets something happen while an account is read.
+type slowUsers struct {
+	users
+	meanwhile func()
+}
+
+func (u slowUsers) Get(ctx context.Context, email string) (store.User, error) {
+	u.meanwhile()
+	return u.users.Get(ctx, email)
+}
+
 // call sends a body to a path as API Gateway does.
 func (f *fixture) call(t *testing.T, path string, body any) (int, map[string]string, map[string]any) {
 	t.Helper()
@@ -249,6 +260,17 @@ func TestGenerate(t *testing.T) {
 		}
 		if items := f.items(t); len(items) != 0 {
 			t.Errorf("items %v", items)
+		}
+	})
+	t.Run("a login's session is as old as the reading of its account", func(t *testing.T) {
+		f := newFixture(t)
+		start := f.at
+		f.users = slowUsers{f.users, func() { f.at = f.at.Add(time.Minute) }}
+		if status, _, body := f.call(t, "/generate", fields{"email": "ada@example.com", "purpose": "login", "password": secretWord}); status != 200 {
+			t.Fatalf("%d %v", status, body)
+		}
+		if got := fmt.Sprintf("%.0f", f.items(t)[0]["createdAt"]); got != fmt.Sprint(start.UnixMilli()) {
+			t.Errorf("created at %s, the account was read from %d on", got, start.UnixMilli())
 		}
 	})
 	t.Run("SMS is off where no country is allowed", func(t *testing.T) {

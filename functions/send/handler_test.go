@@ -65,6 +65,10 @@ func (m *meeting) Send(ctx context.Context, _ deliver.Message) error {
 	}
 }
 
+type senderFunc func(context.Context, deliver.Message) error
+
+func (s senderFunc) Send(ctx context.Context, m deliver.Message) error { return s(ctx, m) }
+
 func newFixture(t *testing.T) *fixture {
 	tables := storetest.New(t)
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
@@ -160,6 +164,28 @@ func TestSend(t *testing.T) {
 		f.sender = meet
 		if failed := f.run(t, batch...); len(failed) != 0 {
 			t.Errorf("failed %v: they did not meet", failed)
+		}
+	})
+	t.Run("a message that is out is marked though the time is up", func(t *testing.T) {
+		f := newFixture(t)
+		ctx, cancel := context.WithCancel(context.Background())
+		f.sender = senderFunc(func(context.Context, deliver.Message) error { cancel(); return nil })
+		response, err := f.handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{f.record(t, 1, time.Minute)}})
+		must(t, err)
+		m, err := f.store.Message(context.Background(), "session-1", "digest")
+		must(t, err)
+		if !m.Sent || len(response.BatchItemFailures) != 0 {
+			t.Errorf("%+v, %+v", m, response)
+		}
+	})
+	t.Run("no call is begun that the time does not suffice for", func(t *testing.T) {
+		f := newFixture(t)
+		ctx, cancel := context.WithTimeout(context.Background(), deliver.Timeout-time.Second)
+		defer cancel()
+		response, err := f.handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{f.record(t, 1, time.Minute)}})
+		must(t, err)
+		if len(f.sent) != 0 || len(response.BatchItemFailures) != 1 {
+			t.Errorf("sent %v, %+v", f.sent, response)
 		}
 	})
 	t.Run("what the provider will never take is not tried again", func(t *testing.T) {
