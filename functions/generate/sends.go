@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -10,7 +11,7 @@ import (
 )
 
 // takeSend takes a message from everybody's limits before anything is written or sent: first the client address's, so
-// that a blocked address cannot use up a victim's; then the subject's, which also refuses where it is locked; for SMS
+// that a blocked address cannot use up a victim's; then the mailbox's, which also refuses where it is locked; for SMS
 // the phone's too, over all subjects.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError.
@@ -24,7 +25,13 @@ func (h handler) takeSend(ctx context.Context, request httpapi.Request, ring *ot
 			return err
 		}
 	}
-	if err := h.limits.TakeSend(ctx, subject, h.sends, request.ID, now); err != nil {
+	mailbox := ring.Subject(to.Purpose, otp.Mailbox(cmp.Or(to.Email, to.Phone)))
+	if mailbox != subject { // ada+shop@: its messages are ada's, its lock is its own
+		if err := h.limits.TakeSend(ctx, subject, 0, request.ID, now); err != nil {
+			return err
+		}
+	}
+	if err := h.limits.TakeSend(ctx, mailbox, h.sends, request.ID, now); err != nil {
 		return err
 	}
 	if to.Channel == otp.SMS && h.sends > 0 {

@@ -108,6 +108,25 @@ func TestSendLimits(t *testing.T) {
 			t.Errorf("another mailbox: %d", status)
 		}
 	})
+	t.Run("a tagged address shares the mailbox's messages, not its tries", func(t *testing.T) {
+		s := Start(t, "-parameter", "SendsPerHour=3", "-parameter", "SendsPerIpPerHour=0")
+		victim, code := session(t, s, fields{"email": "victim@example.com"}, "victim@example.com")
+		for range 4 {
+			expect(t, s, "/api/verify", try(victim, wrong(code)), 401, "wrong_code")
+		}
+		own, ownCode := session(t, s, fields{"email": "victim+x@example.com"}, "victim+x@example.com")
+		expect(t, s, "/api/verify", try(own, ownCode), 200, "")
+		if left := expect(t, s, "/api/verify", try(victim, wrong(code)), 401, "wrong_code")["attemptsRemaining"]; left != 0.0 {
+			t.Errorf("another address's success gave tries back: %v remain", left)
+		}
+		for range 5 {
+			status, _, _ := s.Post("/api/verify", try(own, ownCode))
+			if status != 410 {
+				t.Errorf("%d", status)
+			}
+		}
+		expect(t, s, "/api/verify", try(victim, code), 403, "locked")
+	})
 	t.Run("a resend counts", func(t *testing.T) {
 		s := Start(t, "-parameter", "SendsPerHour=2", "-parameter", "SendsPerIpPerHour=0")
 		id, _ := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")

@@ -87,7 +87,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// Mailbox folds a normalised destination to what is counted: ada+shop@example.com is ada's mailbox. Phones stay as
+// Mailbox folds a normalised destination to what messages are counted for: ada+shop@example.com is ada's mailbox. Phones stay as
 // they are.
 func Mailbox(destination string) string {
 	local, domain, isEmail := strings.Cut(destination, "@")

@@ -115,9 +115,11 @@ func (k *Keyring) find(id string) (key, error) {
 	return key{}, ErrUnknownKey
 }
 
-// Subject names who is guessed at or sent to, without telling who it is: 43 characters, base64url.
+// Subject names who is guessed at or sent to, without telling who it is: 43 characters, base64url. Guesses count for
+// the very address: where ada+x@ is another person's, that person's success must not forget the guesses at ada@.
+// Messages count for the Mailbox.
 func (k *Keyring) Subject(p Purpose, destination string) string {
-	return mac(k.index, string(p), Mailbox(destination))
+	return mac(k.index, string(p), destination)
 }
 
 // Client names a client address, without telling it. IPv6 counts by /64: that is what one customer has.
