@@ -46,11 +46,12 @@ unit: $(ENGINE) $(AXE)
 
 # The store and the functions on DynamoDB Local too: what holds on one engine only is no rule of DynamoDB's.
 second-engine: $(DDB)
-	@java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
-		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port 18000 >$(TOOLS)/dynamodb-local.log 2>&1 &
+	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
+		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &
 	trap "kill $$!" EXIT
-	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:18000/ && break; sleep 0.2; done
-	STREAMOTP_DYNAMODB=http://127.0.0.1:18000 go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
+	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:$$port/ && break; sleep 0.2; done
+	STREAMOTP_DYNAMODB=http://127.0.0.1:$$port go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 
 # A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.
 FUZZTIME ?= 20000x
