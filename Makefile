@@ -54,7 +54,7 @@ second-engine: $(DDB)
 	STREAMOTP_DYNAMODB=http://127.0.0.1:$$port go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 
 # A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.
-FUZZTIME ?= 20000x
+FUZZTIME ?= 10000x
 fuzz:
 	@grep -rlE '^func Fuzz' --include='*_test.go' $(MODULES) | while read -r file; do
 		grep -oE '^func Fuzz[A-Za-z0-9]+' $$file | cut -c6- | while read -r target; do

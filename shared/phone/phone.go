@@ -16,9 +16,13 @@ func Parse(typed string) (number.Number, error) {
 	if err != nil || !phonenumbers.IsValidNumber(n) || n.GetExtension() != "" {
 		return number.Number{}, number.ErrInvalid
 	}
+	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	if len(e164) > len("+")+15 { // the library lets some longer ones through; E.164 has 15 digits at most
+		return number.Number{}, number.ErrInvalid
+	}
 	kind := phonenumbers.GetNumberType(n)
 	return number.Number{
-		E164:    phonenumbers.Format(n, phonenumbers.E164),
+		E164:    e164,
 		Country: phonenumbers.GetRegionCodeForNumber(n),
 		Mobile:  kind == phonenumbers.MOBILE || kind == phonenumbers.FIXED_LINE_OR_MOBILE,
 	}, nil
