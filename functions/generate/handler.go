@@ -76,7 +76,6 @@ type answer struct {
 
 // recipient is who a session is for, once that is known.
 type recipient struct {
-	subject string // address or number that is guessed at
 	otp.Contents
 	decoy bool
 }
@@ -105,15 +104,15 @@ func (h handler) recipient(ctx context.Context, asked asked) (recipient, error) 
 	switch {
 	case asked.phone != "":
 		phone, err := h.phone(ctx, asked.phone)
-		return recipient{subject: phone, Contents: otp.Contents{Channel: otp.SMS, Phone: phone}}, err
+		return recipient{Contents: otp.Contents{Channel: otp.SMS, Phone: phone}}, err
 	case asked.purpose == otp.Login:
 		return h.login(ctx, asked)
 	case asked.purpose == otp.Reset:
 		user, err := h.users.Get(ctx, asked.email)
-		return recipient{subject: asked.email, decoy: user.Email == "",
+		return recipient{decoy: user.Email == "",
 			Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, err
 	}
-	return recipient{subject: asked.email, Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, nil
+	return recipient{Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, nil
 }
 
 // login checks the password, as long for no account as for one.
@@ -129,7 +128,7 @@ func (h handler) login(ctx context.Context, asked asked) (to recipient, err erro
 	if !ok {
 		return to, httpapi.ErrInvalidCredentials
 	}
-	to = recipient{subject: user.Email, Contents: otp.Contents{Channel: otp.Email, Email: user.Email}}
+	to = recipient{Contents: otp.Contents{Channel: otp.Email, Email: user.Email}}
 	if user.Channel == otp.SMS {
 		to.Channel = otp.SMS
 		to.Phone, err = h.phone(ctx, user.Phone)
@@ -159,10 +158,10 @@ func (h handler) put(ctx context.Context, request httpapi.Request, id string, to
 		return err
 	}
 	s := otp.Session{
-		ID: id, Purpose: to.Purpose, Subject: ring.Subject(to.Purpose, to.subject), KeyID: ring.CurrentID(), Decoy: to.decoy,
+		ID: id, Purpose: to.Purpose, Subject: ring.Subject(to.Purpose, to.Identity()), KeyID: ring.CurrentID(), Decoy: to.decoy,
 		CreatedAt: now, ExpiresAt: now.Add(h.codeTTL),
 	}
-	if err := h.takeSend(ctx, request, ring, s.Subject, to.Contents, now); err != nil {
+	if err := h.takeSend(ctx, request, ring, to.Contents, now); err != nil {
 		return err
 	}
 	if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
@@ -207,7 +206,7 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := h.takeSend(ctx, request, ring, s.Subject, contents, now); err != nil {
+	if err := h.takeSend(ctx, request, ring, contents, now); err != nil {
 		return nil, err
 	}
 	return answer{id}, h.codes.PutResend(ctx, s, request.ID, now, h.cooldown)

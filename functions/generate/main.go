@@ -12,7 +12,6 @@ import (
 	"streamotp/shared/config"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/keys"
-	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -23,9 +22,8 @@ func main() {
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
 	h := handler{
-		codes: store.Codes{DB: db, Table: env.String("CODES_TABLE")},
-		limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: otp.TryLimit{
-			MaxAttempts: env.Int("MAX_ATTEMPTS", 1, 10), Lock: env.Seconds("LOCK_SECONDS", 1, 3600)}},
+		codes:      store.Codes{DB: db, Table: env.String("CODES_TABLE")},
+		limits:     store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()},
 		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		keys:       keys.New(cfg, env.String("KEY_SECRET"), time.Now),
 		phones:     phoneReader{program: env.String("LAMBDA_TASK_ROOT") + "/phone"},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ import (
 // the phone's too, over all subjects.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError.
-func (h handler) takeSend(ctx context.Context, request httpapi.Request, ring *otp.Keyring, subject string, to otp.Contents, now time.Time) error {
+func (h handler) takeSend(ctx context.Context, request httpapi.Request, ring *otp.Keyring, to otp.Contents, now time.Time) error {
 	if h.sendsPerIP > 0 {
 		client, err := h.client(ctx, request)
 		if err != nil {
@@ -25,7 +24,7 @@ func (h handler) takeSend(ctx context.Context, request httpapi.Request, ring *ot
 			return err
 		}
 	}
-	mailbox := ring.Subject(to.Purpose, otp.Mailbox(cmp.Or(to.Email, to.Phone)))
+	subject, mailbox := ring.Subject(to.Purpose, to.Identity()), ring.Subject(to.Purpose, otp.Mailbox(to.Identity()))
 	if mailbox != subject { // ada+shop@: its messages are ada's, its lock is its own
 		if err := h.limits.TakeSend(ctx, subject, 0, request.ID, now); err != nil {
 			return err

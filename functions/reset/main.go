@@ -11,7 +11,6 @@ import (
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
 	"streamotp/shared/keys"
-	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -22,8 +21,7 @@ func main() {
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
-	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: otp.TryLimit{
-		MaxAttempts: env.Int("MAX_ATTEMPTS", 1, 10), Lock: env.Seconds("LOCK_SECONDS", 1, 3600)}}
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()}
 	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
 		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Now: time.Now},

@@ -11,7 +11,6 @@ import (
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
 	"streamotp/shared/keys"
-	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -23,11 +22,10 @@ func main() {
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
 	h := handler{codes: codes, now: time.Now, judge: judge.Judge{
-		Codes: codes,
-		Limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: otp.TryLimit{
-			MaxAttempts: env.Int("MAX_ATTEMPTS", 1, 10), Lock: env.Seconds("LOCK_SECONDS", 1, 3600)}},
-		Keys: keys.New(cfg, env.String("KEY_SECRET"), time.Now),
-		Now:  time.Now,
+		Codes:  codes,
+		Limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()},
+		Keys:   keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		Now:    time.Now,
 	}}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"streamotp/shared/otp"
 )
 
 // Env reads variables and remembers what is wrong with them, so that one error names them all.
@@ -42,6 +44,11 @@ func (e *Env) number(name string, least, most float64) float64 {
 		e.problems = append(e.problems, fmt.Sprintf("%s must be a number from %g to %g", name, least, most))
 	}
 	return n
+}
+
+// TryLimit returns the rule that bounds guessing, the same for every function that takes or looks at tries.
+func (e *Env) TryLimit() otp.TryLimit {
+	return otp.TryLimit{MaxAttempts: e.Int("MAX_ATTEMPTS", 1, 10), Lock: e.Seconds("LOCK_SECONDS", 1, 3600)}
 }
 
 // List returns the comma-separated words of a variable that may be empty.

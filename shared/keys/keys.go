@@ -1,5 +1,5 @@
-// Package keys fetches the root secret from Secrets Manager, on first use and again when an item names a key that is
-// not known yet: that is how a running function learns of a rotation.
+// Package keys fetches the root secret from Secrets Manager: on first use, every minute, and when an item names a key
+// that is not known yet. That is how a running function learns of a rotation.
 package keys
 
 import (
@@ -41,8 +41,8 @@ func New(cfg aws.Config, secretID string, now func() time.Time) *Source {
 // Current returns the keyring to make new sessions with.
 func (s *Source) Current(ctx context.Context) (*otp.Keyring, error) { return s.For(ctx, "") }
 
-// For returns a keyring for an item made with the key id, re-reading the secret when the id is unknown or a minute is over. The keyring may
-// still not have it: then its methods return otp.ErrUnknownKey.
+// For returns a keyring for an item made with the key id, re-reading the secret when the id is unknown or a minute is
+// over. The keyring may still not have it: then its methods return otp.ErrUnknownKey.
 func (s *Source) For(ctx context.Context, keyID string) (*otp.Keyring, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

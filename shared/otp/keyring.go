@@ -2,6 +2,7 @@ package otp
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -32,6 +33,9 @@ func (c Contents) Destination() string {
 	}
 	return c.Email
 }
+
+// Identity is who is guessed at and what is proven: the address, or the number where there is none.
+func (c Contents) Identity() string { return cmp.Or(c.Email, c.Phone) }
 
 // sealedSize is what Contents are padded to, in bytes: the longest possible, so that the size of an item tells nothing
 // of what is in it (I6).

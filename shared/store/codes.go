@@ -286,8 +286,5 @@ func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
 		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
 		ExpressionAttributeValues: item{":now": millis(now)},
 	})
-	if _, gone := refused(err); gone {
-		return nil
-	}
-	return err
+	return doneIfRefused(err)
 }

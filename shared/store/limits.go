@@ -128,10 +128,7 @@ func (l Limits) Clear(ctx context.Context, subject string, asOf time.Time) error
 		ConditionExpression:       all("attribute_exists(tries)", "lastTry <= :asOf"),
 		ExpressionAttributeValues: item{":asOf": millis(asOf)},
 	})
-	if _, already := refused(err); already {
-		return nil
-	}
-	return err
+	return doneIfRefused(err)
 }
 
 // EndSessions ends the sessions of a subject that were made before now: their next try answers otp.ErrCodeExpired.
@@ -142,10 +139,7 @@ func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) 
 		ConditionExpression:       aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
 		ExpressionAttributeValues: item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))},
 	})
-	if _, later := refused(err); later {
-		return nil
-	}
-	return err
+	return doneIfRefused(err)
 }
 
 // Locked says for how long a subject gets no code: zero when it gets one. The read is eventually consistent: it spares

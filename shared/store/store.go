@@ -45,6 +45,14 @@ func refused(err error) (found item, ok bool) {
 	return nil, false
 }
 
+// doneIfRefused is for writes whose condition fails only where there is nothing left to do.
+func doneIfRefused(err error) error {
+	if _, ok := refused(err); ok {
+		return nil
+	}
+	return err
+}
+
 func decode(i item, into any) error {
 	if err := attributevalue.UnmarshalMap(i, into); err != nil {
 		return fmt.Errorf("decode an item: %w", err)
