@@ -12,6 +12,9 @@ type Tries struct {
 	Last    time.Time // the last guess
 }
 
+// Remaining is how many tries are left before the subject locks.
+func (t Tries) Remaining() int { return t.Ceiling - t.Count }
+
 // TryLimit is the rule that bounds guessing (NIST SP 800-63B-4 3.2.2; I4).
 type TryLimit struct {
 	MaxAttempts int           // guesses before a lock

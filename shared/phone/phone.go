@@ -3,6 +3,8 @@
 package phone
 
 import (
+	"strconv"
+
 	"github.com/nyaruka/phonenumbers"
 
 	"streamotp/shared/phone/number"
@@ -24,6 +26,16 @@ func Parse(typed string) (number.Number, error) {
 	return number.Number{
 		E164:    e164,
 		Country: phonenumbers.GetRegionCodeForNumber(n),
+		Prefix:  prefix(e164, int(n.GetCountryCode())),
 		Mobile:  kind == phonenumbers.MOBILE || kind == phonenumbers.FIXED_LINE_OR_MOBILE,
 	}, nil
+}
+
+// inBlock is how many digits tell the numbers of a prefix apart.
+const inBlock = 6
+
+// prefix keeps at least one digit after the country code, and never a whole number.
+func prefix(e164 string, countryCode int) string {
+	least := len("+") + len(strconv.Itoa(countryCode)) + 1
+	return e164[:max(least, len(e164)-inBlock)]
 }

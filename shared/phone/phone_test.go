@@ -13,15 +13,15 @@ import (
 
 func TestParse(t *testing.T) {
 	for typed, want := range map[string]number.Number{
-		"+4915112345678":      {E164: "+4915112345678", Country: "DE", Mobile: true},
-		"+49 (151) 1234-5678": {E164: "+4915112345678", Country: "DE", Mobile: true},
-		"＋４９１５１１２３４５６７８":      {E164: "+4915112345678", Country: "DE", Mobile: true},
-		"+12015550123":        {E164: "+12015550123", Country: "US", Mobile: true}, // fixed line or mobile
-		"+12042345678":        {E164: "+12042345678", Country: "CA", Mobile: true}, // +1 is shared
-		"+77710009998":        {E164: "+77710009998", Country: "KZ", Mobile: true}, // +7 is shared
-		"+79123456789":        {E164: "+79123456789", Country: "RU", Mobile: true},
-		"+493012345678":       {E164: "+493012345678", Country: "DE"}, // fixed line
-		"+499001234567":       {E164: "+499001234567", Country: "DE"}, // premium rate
+		"+4915112345678":      {E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Mobile: true},
+		"+49 (151) 1234-5678": {E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Mobile: true},
+		"＋４９１５１１２３４５６７８":      {E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Mobile: true},
+		"+12015550123":        {E164: "+12015550123", Prefix: "+12015", Country: "US", Mobile: true}, // fixed line or mobile
+		"+12042345678":        {E164: "+12042345678", Prefix: "+12042", Country: "CA", Mobile: true}, // +1 is shared
+		"+77710009998":        {E164: "+77710009998", Prefix: "+77710", Country: "KZ", Mobile: true}, // +7 is shared
+		"+79123456789":        {E164: "+79123456789", Prefix: "+79123", Country: "RU", Mobile: true},
+		"+493012345678":       {E164: "+493012345678", Prefix: "+493012", Country: "DE"}, // fixed line
+		"+499001234567":       {E164: "+499001234567", Prefix: "+499001", Country: "DE"}, // premium rate
 	} {
 		if got, err := phone.Parse(typed); err != nil || got != want {
 			t.Errorf("%q is %+v, %v", typed, got, err)
@@ -52,8 +52,12 @@ func TestEveryCountrysExampleMobileIsRead(t *testing.T) {
 			continue
 		}
 		e164 := phonenumbers.Format(example, phonenumbers.E164)
-		if n, err := phone.Parse(e164); err != nil || n.E164 != e164 || !n.Mobile {
+		n, err := phone.Parse(e164)
+		if err != nil || n.E164 != e164 || !n.Mobile {
 			t.Errorf("%s: %s is %+v, %v", region, e164, n, err)
+		}
+		if hidden := len(e164) - len(n.Prefix); !strings.HasPrefix(e164, n.Prefix) || hidden < 3 || hidden > 6 {
+			t.Errorf("%s: the prefix of %s is %s", region, e164, n.Prefix)
 		}
 	}
 }

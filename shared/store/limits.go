@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,6 +28,10 @@ type limit struct {
 	LastBy    string `dynamodbav:"lastBy"`    // request id of the last try
 	NotBefore int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
 	SentBy    string `dynamodbav:"sentBy"`    // request id of the last send
+	FailedBy  string `dynamodbav:"failedBy"`  // request id of the last wrong password
+
+	VerifiedAt int64  `dynamodbav:"verifiedAt"` // epoch milliseconds: the last success by SMS
+	LoginOf    string `dynamodbav:"loginOf"`    // of a number: the login subject whose code went there last
 }
 
 func decodeLimit(i item) (l limit, err error) {
@@ -50,11 +55,14 @@ const (
 	takeTryTail = "lastTry = :now, lastBy = :by, expiredAt = :ttl"
 )
 
-// Reserve takes one try at a session's subject, before anything is compared (I4). It returns how many remain before the
-// subject locks. One conditional write does it; the first try after a lock, or after 30 days, takes a second one.
+// errKeepsChanging is for a write that lost to others again and again.
+var errKeepsChanging error = &otp.UnavailableError{Reason: "the item of a limit keeps changing"}
+
+// Reserve takes one try at a session's subject, before anything is compared (I4), and returns the tries with it. One
+// conditional write does it; the first try after a lock, or after 30 days, takes a second one.
 //
 // Errors: *otp.LockedError; otp.ErrCodeExpired where the subject's older sessions were ended.
-func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (remaining int, err error) {
+func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error) {
 	values := item{
 		":by": text(by), ":now": millis(now), ":stale": millis(now.Add(-otp.TriesLifetime)), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 		":created": millis(s.CreatedAt), ":zero": number(0), ":one": number(1), ":max": number(int64(l.Rule.MaxAttempts)),
@@ -66,21 +74,21 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 	for range 5 { // lost to others who reopen at the same time
 		found, ok := refused(err)
 		if !ok {
-			return after.Ceiling - after.Tries, err
+			return after.tries(), err
 		}
 		held, bad := decodeLimit(found)
 		if bad != nil {
-			return 0, bad
+			return otp.Tries{}, bad
 		}
 		switch wait := l.Rule.LockedFor(held.tries(), now); {
 		case held.NotBefore > s.CreatedAt.UnixMilli():
-			return 0, otp.ErrCodeExpired
+			return otp.Tries{}, otp.ErrCodeExpired
 		case held.LastBy == by:
-			return held.Ceiling - held.Tries, nil // we did it: the answer to our first try was lost
+			return held.tries(), nil // we did it: the answer to our first try was lost
 		case held.LastTry <= now.Add(-otp.TriesLifetime).UnixMilli():
 			held.Tries, held.Ceiling = 0, 0
 		case wait > 0:
-			return 0, &otp.LockedError{RetryAfter: wait}
+			return otp.Tries{}, &otp.LockedError{RetryAfter: wait}
 		}
 		if found["tries"] == nil { // cleared or purged since
 			after, err = take()
@@ -88,7 +96,7 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		}
 		after, err = l.reopen(ctx, s, found, held, by, now)
 	}
-	return 0, &otp.UnavailableError{Reason: "the subject's item keeps changing"}
+	return otp.Tries{}, errKeepsChanging
 }
 
 // reopen takes the first try after a lock, if the item is still as it was found.
@@ -104,51 +112,51 @@ func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limi
 	})
 }
 
-func (l Limits) update(ctx context.Context, subject, update string, condition *string, values item) (limit, error) {
-	var after limit
-	out, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: item{"key": text(subject)},
-		UpdateExpression: &update, ConditionExpression: condition, ExpressionAttributeValues: values,
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+func (l Limits) update(ctx context.Context, subject, update string, condition *string, values item) (after limit, err error) {
+	found, err := l.write(ctx, subject, update, condition, values)
 	if err != nil {
 		return after, err
 	}
-	return after, decode(out.Attributes, &after)
+	return after, decode(found, &after)
+}
+
+// write is a conditional write on one item. It returns the item as it is after it.
+func (l Limits) write(ctx context.Context, key, update string, condition *string, values item) (item, error) {
+	out, err := l.DB.UpdateItem(ctx, conditional(l.Table, key, update, condition, values))
+	if err != nil {
+		return nil, err
+	}
+	return out.Attributes, nil
+}
+
+// conditional is an update of an item of the limits table that gives the item: after it, or as its condition found it.
+func conditional(table, key, update string, condition *string, values item) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName: &table, Key: item{"key": text(key)},
+		UpdateExpression: &update, ConditionExpression: condition, ExpressionAttributeValues: values,
+		ReturnValues:                        types.ReturnValueAllNew,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
 }
 
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
-// twice leaves those that came after it.
-func (l Limits) Clear(ctx context.Context, subject string, asOf time.Time) error {
-	_, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: item{"key": text(subject)},
-		UpdateExpression: aws.String("REMOVE tries, ceiling, lastTry, lastBy"),
-		// Without tries there is nothing to forget, and an item without a TTL would be left behind.
-		ConditionExpression:       all("attribute_exists(tries)", "lastTry <= :asOf"),
-		ExpressionAttributeValues: item{":asOf": millis(asOf)},
-	})
-	return doneIfRefused(err)
-}
-
-// EndSessions ends the sessions of a subject that were made before now: their next try answers otp.ErrCodeExpired.
-func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
-	_, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: item{"key": text(subject)},
-		UpdateExpression:          aws.String("SET notBefore = :now, expiredAt = :ttl"),
-		ConditionExpression:       aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
-		ExpressionAttributeValues: item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))},
-	})
-	return doneIfRefused(err)
-}
-
-// Locked says for how long a subject gets no code: zero when it gets one. The read is eventually consistent: it spares
-// a message, Reserve is what stops a guess.
-func (l Limits) Locked(ctx context.Context, subject string, now time.Time) (time.Duration, error) {
-	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: item{"key": text(subject)}})
-	if err != nil {
-		return 0, err
+// twice leaves those that came after it. Of a success by SMS it keeps the time.
+func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error {
+	update := "REMOVE tries, ceiling, lastTry, lastBy"
+	if channel == otp.SMS {
+		update = "SET verifiedAt = :asOf " + update
 	}
-	held, err := decodeLimit(out.Item)
-	return l.Rule.LockedFor(held.tries(), now), err
+	// Without tries there is nothing to forget, and an item without a TTL would be left behind.
+	_, err := l.write(ctx, subject, update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
+	return doneIfRefused(err)
+}
+
+// EndSessions ends the sessions of a login subject that were made before now, and forgets the wrong passwords, which were
+// guesses at the old one. A session's next try answers otp.ErrCodeExpired.
+func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
+	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(passwordSlots(mostSlots).names(), ", ")
+	_, err := l.write(ctx, subject, update,
+		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
+		item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))})
+	return doneIfRefused(err)
 }

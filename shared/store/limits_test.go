@@ -11,12 +11,20 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/otp"
+	"streamotp/shared/store"
 )
 
 // guess takes one try as a request of its own.
 func (f fixture) guess(at time.Time) (remaining int, err error) {
 	guesses++
-	return f.limits.Reserve(ctx, session("s"), fmt.Sprint("guess", guesses), at)
+	tries, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("guess", guesses), at)
+	return tries.Remaining(), err
+}
+
+// send takes a message that a lock stops.
+func (f fixture) send(key string, limit int, by string, at time.Time) error {
+	_, err := f.limits.TakeSend(ctx, store.Send{Key: key, Limit: limit, Locks: true}, by, at)
+	return err
 }
 
 var guesses int
@@ -63,8 +71,8 @@ func TestReserve(t *testing.T) {
 			if got := lockedFor(t, err); got != lock {
 				t.Fatalf("locked for %v, want %v", got, lock)
 			}
-			if got, err := f.limits.Locked(ctx, "subject", at.Add(time.Minute)); err != nil || got != lock-time.Minute {
-				t.Fatalf("Locked says %v (%v)", got, err)
+			if got := lockedFor(t, f.send("subject", 0, "r", at.Add(time.Minute))); got != lock-time.Minute {
+				t.Fatalf("a code is locked for %v", got)
 			}
 			at = at.Add(lock)
 		}
@@ -107,8 +115,8 @@ func TestReserve(t *testing.T) {
 	t.Run("a request that comes twice takes one try", func(t *testing.T) {
 		f := newFixture(t)
 		for range 3 {
-			if got, err := f.limits.Reserve(ctx, session("s"), "same", t0); err != nil || got != 4 {
-				t.Fatalf("%d remain, %v", got, err)
+			if got, err := f.limits.Reserve(ctx, session("s"), "same", t0); err != nil || got.Remaining() != 4 {
+				t.Fatalf("%d remain, %v", got.Remaining(), err)
 			}
 		}
 	})
@@ -116,9 +124,9 @@ func TestReserve(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		must(t, f.limits.Clear(ctx, "subject", t0))
-		must(t, f.limits.Clear(ctx, "subject", t0))
-		must(t, f.limits.Clear(ctx, "stranger", t0))
+		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
+		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
+		must(t, f.limits.Clear(ctx, "stranger", otp.Email, t0))
 		if item := f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text("stranger")}); item != nil {
 			t.Errorf("an item without TTL was made: %v", item)
 		}
@@ -130,12 +138,12 @@ func TestReserve(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		must(t, f.limits.Clear(ctx, "subject", t0))
+		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
 		for range 5 {
 			_, err := f.guess(t0.Add(time.Second))
 			must(t, err)
 		}
-		must(t, f.limits.Clear(ctx, "subject", t0))
+		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
 		_, err = f.guess(t0.Add(time.Second))
 		lockedFor(t, err)
 	})
@@ -150,7 +158,7 @@ func TestReserve(t *testing.T) {
 			wait.Go(func() {
 				at := t0.Add(time.Hour)
 				if i%2 == 0 {
-					must(t, f.limits.Clear(ctx, "subject", at))
+					must(t, f.limits.Clear(ctx, "subject", otp.Email, at))
 					return
 				}
 				var locked *otp.LockedError
@@ -168,9 +176,7 @@ func TestReserve(t *testing.T) {
 			must(t, err)
 		}
 		later := t0.Add(otp.TriesLifetime)
-		if wait, err := f.limits.Locked(ctx, "subject", later); wait != 0 || err != nil {
-			t.Errorf("locked for %v, %v", wait, err)
-		}
+		must(t, f.send("subject", 0, "r", later))
 		if got, err := f.guess(later); err != nil || got != 4 {
 			t.Errorf("%d remain, %v", got, err)
 		}
@@ -188,8 +194,8 @@ func TestEndSessions(t *testing.T) {
 	t.Run("a session made at that moment or later goes on, with all its tries", func(t *testing.T) {
 		s := session("s")
 		s.CreatedAt = t0.Add(time.Millisecond)
-		if got, err := f.limits.Reserve(ctx, s, "r", t0); err != nil || got != 4 {
-			t.Errorf("%d remain, %v", got, err)
+		if got, err := f.limits.Reserve(ctx, s, "r", t0); err != nil || got.Remaining() != 4 {
+			t.Errorf("%d remain, %v", got.Remaining(), err)
 		}
 	})
 }

@@ -16,6 +16,7 @@ const InvalidExit = 2
 type Number struct {
 	E164    string `json:"e164"`
 	Country string `json:"country"` // ISO 3166: the number's own region, where +1 and +7 are shared
+	Prefix  string `json:"prefix"`  // country code and leading digits: the block of up to a million numbers that it is of
 	Mobile  bool   `json:"mobile"`  // may be a mobile: not fixed, premium, shared-cost, pager, UAN, …
 }
 

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/otp"
+)
+
+// Ceilings bound what a deployment sends in a day (UTC), whoever asks. A function instance leases messages a thousandth
+// of the ceiling at a time, so that the day's one item is written a thousand times a day and never becomes hot. What an
+// instance leased and did not use when it ends is lost: a ceiling is kept, and may be reached a little early.
+type Ceilings struct {
+	DB       *dynamodb.Client
+	Table    string
+	Messages int // a day, of both channels; 0 means no limit
+	SMS      int // a day, of those; 0 means no limit
+
+	mu            sync.Mutex
+	day           string
+	messages, sms lease
+}
+
+// lease is what an instance still has of one ceiling.
+type lease struct {
+	left int
+	over bool // until the day is
+}
+
+const leases = 1000 // that a ceiling is divided into
+
+// Take takes one message from the day's ceilings.
+//
+// Errors: *otp.TooManyRequestsError until midnight.
+func (c *Ceilings) Take(ctx context.Context, channel otp.Channel, now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if day := now.UTC().Format(time.DateOnly); day != c.day {
+		c.day, c.messages, c.sms = day, lease{}, lease{}
+	}
+	wanted := []want{{"messages", c.Messages, &c.messages}}
+	if channel == otp.SMS {
+		wanted = append(wanted, want{"sms", c.SMS, &c.sms})
+	}
+	if err := c.lease(ctx, slices.Clone(wanted), now); err != nil {
+		return err
+	}
+	for _, w := range wanted {
+		w.lease.left--
+	}
+	return nil
+}
+
+// want is one ceiling that a message needs a place under.
+type want struct {
+	name  string // of the attribute
+	most  int
+	lease *lease
+}
+
+// block is how many messages are leased at once, given how many are used.
+func (w want) block(used int) int { return min(max(1, w.most/leases), w.most-used) }
+
+// lacks says whether a place must be leased first.
+func (w want) lacks() bool { return w.most > 0 && w.lease.left == 0 }
+
+// lease gets places where there are none left, for all ceilings in one write.
+func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) error {
+	lacking := slices.DeleteFunc(wanted, func(w want) bool { return !w.lacks() })
+	used := map[string]int{}
+	for range 5 { // lost to others as the ceiling comes near
+		for _, w := range lacking {
+			if w.lease.over = w.lease.over || used[w.name] >= w.most; w.lease.over {
+				return untilMidnight(now)
+			}
+		}
+		if len(lacking) == 0 {
+			return nil
+		}
+		found, ok, err := c.write(ctx, lacking, used, now)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			used = found
+			continue
+		}
+		for _, w := range lacking {
+			w.lease.left = w.block(used[w.name])
+		}
+		return nil
+	}
+	return errKeepsChanging
+}
+
+// write adds a block to each counter that stays under its ceiling with it; ok is false if one would not.
+func (c *Ceilings) write(ctx context.Context, lacking []want, used map[string]int, now time.Time) (found map[string]int, ok bool, err error) {
+	values := item{":ttl": seconds(now.Add(otp.TriesLifetime))}
+	var adds, clauses []string
+	for _, w := range lacking {
+		block := w.block(used[w.name])
+		values[":add_"+w.name], values[":room_"+w.name] = number(int64(block)), number(int64(w.most-block))
+		adds = append(adds, w.name+" :add_"+w.name)
+		clauses = append(clauses, "attribute_not_exists("+w.name+") OR "+w.name+" <= :room_"+w.name)
+	}
+	_, err = c.DB.UpdateItem(ctx, conditional(c.Table, "day#"+c.day,
+		"SET expiredAt = :ttl ADD "+strings.Join(adds, ", "), all(clauses...), values))
+	held, full := refused(err)
+	if !full {
+		return nil, true, err
+	}
+	var day struct {
+		Messages int `dynamodbav:"messages"`
+		SMS      int `dynamodbav:"sms"`
+	}
+	err = decode(held, &day)
+	return map[string]int{"messages": day.Messages, "sms": day.SMS}, false, err
+}
+
+func untilMidnight(now time.Time) error {
+	midnight := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+	return &otp.TooManyRequestsError{RetryAfter: midnight.Sub(now)}
+}

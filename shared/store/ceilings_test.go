@@ -1,0 +1,83 @@
+package store_test
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+func (f fixture) ceilings(messages, sms int) *store.Ceilings {
+	return &store.Ceilings{DB: f.limits.DB, Table: f.limits.Table, Messages: messages, SMS: sms}
+}
+
+func TestCeilings(t *testing.T) {
+	t.Run("20 instances that take 200 at once send exactly what the ceiling says", func(t *testing.T) {
+		f := newFixture(t)
+		var sent atomic.Int32
+		var wait sync.WaitGroup
+		for range 20 {
+			instance := f.ceilings(100, 0)
+			for range 10 {
+				wait.Go(func() {
+					var limited *otp.TooManyRequestsError
+					switch err := instance.Take(ctx, otp.Email, t0); {
+					case err == nil:
+						sent.Add(1)
+					case !errors.As(err, &limited):
+						t.Error(err)
+					}
+				})
+			}
+		}
+		wait.Wait()
+		if sent.Load() != 100 {
+			t.Errorf("%d were sent", sent.Load())
+		}
+	})
+	t.Run("the SMS ceiling stops SMS and nothing else, until midnight UTC", func(t *testing.T) {
+		c := newFixture(t).ceilings(10, 2)
+		for range 2 {
+			must(t, c.Take(ctx, otp.SMS, t0))
+		}
+		midnight := t0.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		if got := limitedFor(t, c.Take(ctx, otp.SMS, t0)); got != midnight.Sub(t0) {
+			t.Errorf("wait %v", got)
+		}
+		must(t, c.Take(ctx, otp.Email, t0))
+		must(t, c.Take(ctx, otp.SMS, midnight))
+	})
+	t.Run("the ceiling of all messages stops SMS too", func(t *testing.T) {
+		c := newFixture(t).ceilings(1, 2)
+		must(t, c.Take(ctx, otp.Email, t0))
+		limitedFor(t, c.Take(ctx, otp.SMS, t0))
+	})
+	t.Run("blocks spare writes, and the last ones are shared out one by one", func(t *testing.T) {
+		f := newFixture(t)
+		a, b := f.ceilings(5_003, 0), f.ceilings(5_003, 0)
+		sent := 0
+		for a.Take(ctx, otp.Email, t0) == nil {
+			sent++
+		}
+		if sent != 5_003 {
+			t.Errorf("%d were sent", sent)
+		}
+		limitedFor(t, b.Take(ctx, otp.Email, t0))
+	})
+	t.Run("no ceiling writes nothing", func(t *testing.T) {
+		f := newFixture(t)
+		f.limits.Table = "there is no such table"
+		must(t, f.ceilings(0, 0).Take(ctx, otp.SMS, t0))
+	})
+	t.Run("where the table cannot be reached nothing is sent", func(t *testing.T) {
+		f := newFixture(t)
+		f.limits.Table = "gone"
+		if f.ceilings(10, 0).Take(ctx, otp.Email, t0) == nil {
+			t.Error("a message was let through")
+		}
+	})
+}

@@ -1,0 +1,206 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/otp"
+)
+
+// Prefixes counts, in the limits table, what goes to numbers that were not verified here before, one item a prefix. A
+// rolling day is estimated from this day's count and yesterday's, by the share of yesterday that is still in it.
+type Prefixes struct {
+	DB    *dynamodb.Client
+	Table string
+	Rule  otp.PumpingLimit
+}
+
+const prefixKey = "prefix#" // then the country code and the leading digits, as +4915112
+
+// traffic is an item of a prefix.
+type traffic struct {
+	Key         string `dynamodbav:"key"`
+	Day         int64  `dynamodbav:"epochDay"` // since the epoch, of the first two counts
+	Sends       int    `dynamodbav:"sends"`
+	Verified    int    `dynamodbav:"verified"`
+	SendsBefore int    `dynamodbav:"sendsBefore"` // of the day before
+	VerifBefore int    `dynamodbav:"verifiedBefore"`
+	Pauses      int    `dynamodbav:"pauses"`
+	PausedUntil int64  `dynamodbav:"pausedUntil"` // epoch seconds
+}
+
+const daySeconds = 24 * 60 * 60
+
+func (t traffic) rolling(now time.Time) otp.Traffic {
+	today, passed := now.Unix()/daySeconds, float64(now.Unix()%daySeconds)/daySeconds
+	r := otp.Traffic{Pauses: t.pausesAt(now)}
+	switch t.Day {
+	case today:
+		r.Sends = float64(t.Sends) + float64(t.SendsBefore)*(1-passed)
+		r.Verified = float64(t.Verified) + float64(t.VerifBefore)*(1-passed)
+	case today - 1:
+		r.Sends, r.Verified = float64(t.Sends)*(1-passed), float64(t.Verified)*(1-passed)
+	}
+	return r
+}
+
+// pausesAt forgets those that are long over.
+func (t traffic) pausesAt(now time.Time) int {
+	if time.Unix(t.PausedUntil, 0).Add(otp.PausesLifetime).Before(now) {
+		return 0
+	}
+	return t.Pauses
+}
+
+// The clauses of a message to a prefix.
+const (
+	sameDay   = "epochDay = :day"
+	notPaused = "attribute_not_exists(pausedUntil) OR pausedUntil <= :seconds"
+)
+
+// TakeSend counts a message to a new number of a prefix, before it is sent.
+//
+// Errors: *otp.PausedError.
+func (p Prefixes) TakeSend(ctx context.Context, prefix string, now time.Time) error {
+	held, err := p.count(ctx, prefix, now)
+	if err != nil || !p.Rule.Suspects(held.rolling(now)) {
+		return err
+	}
+	return p.pause(ctx, prefix, held, now)
+}
+
+func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held traffic, err error) {
+	day := now.Unix() / daySeconds
+	values := item{":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)), ":one": number(1)}
+	for range 5 { // lost to others who begin the day at the same time
+		after, err := p.update(ctx, prefix, "SET expiredAt = :ttl ADD sends :one", all(sameDay, notPaused), values)
+		found, ok := refused(err)
+		if !ok {
+			return after, err
+		}
+		if held, err = decodeTraffic(found); err != nil {
+			return held, err
+		}
+		if now.Before(time.Unix(held.PausedUntil, 0)) {
+			return held, &otp.PausedError{Prefix: prefix}
+		}
+		if err := p.beginDay(ctx, prefix, held, day, found["epochDay"] == nil); err != nil {
+			return held, err
+		}
+	}
+	return held, errKeepsChanging
+}
+
+// beginDay moves the counts of another day out of the way, if nobody else did.
+func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day int64, first bool) error {
+	values := item{":day": number(day), ":zero": number(0), ":sends": number(0), ":verified": number(0)}
+	asFound := "attribute_not_exists(epochDay)"
+	if !first {
+		asFound, values[":found"] = "epochDay = :found", number(held.Day)
+	}
+	if held.Day == day-1 {
+		values[":sends"], values[":verified"] = number(int64(held.Sends)), number(int64(held.Verified))
+	}
+	_, err := p.update(ctx, prefix, "SET epochDay = :day, sends = :zero, verified = :zero, sendsBefore = :sends, verifiedBefore = :verified",
+		aws.String(asFound), values)
+	return doneIfRefused(err)
+}
+
+// pause ends a prefix's messages for a time. Its counts begin anew, so that what is verified of those that are under
+// way, or after the pause, speaks for it.
+func (p Prefixes) pause(ctx context.Context, prefix string, held traffic, now time.Time) error {
+	before := held.pausesAt(now)
+	until := now.Add(otp.PauseFor(before))
+	_, err := p.update(ctx, prefix,
+		"SET pausedUntil = :until, pauses = :pauses, expiredAt = :ttl, sends = :zero, verified = :zero, sendsBefore = :zero, verifiedBefore = :zero",
+		all(sameDay, notPaused), item{
+			":day": number(held.Day), ":seconds": seconds(now), ":until": seconds(until), ":pauses": number(int64(before + 1)),
+			":ttl": seconds(until.Add(otp.TriesLifetime)), ":zero": number(0),
+		})
+	_, other := refused(err)
+	if err != nil && !other {
+		return err
+	}
+	return &otp.PausedError{Prefix: prefix, Began: !other}
+}
+
+// Verified counts that a message to a prefix was answered with its code.
+func (p Prefixes) Verified(ctx context.Context, prefix string) error {
+	_, err := p.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)},
+		UpdateExpression:          aws.String("ADD verified :one"),
+		ConditionExpression:       aws.String("attribute_exists(sends)"), // or an item without a TTL would be left behind
+		ExpressionAttributeValues: item{":one": number(1)},
+	})
+	return doneIfRefused(err)
+}
+
+func (p Prefixes) update(ctx context.Context, prefix, update string, condition *string, values item) (after traffic, err error) {
+	out, err := p.DB.UpdateItem(ctx, conditional(p.Table, prefixKey+prefix, update, condition, values))
+	if err != nil {
+		return after, err
+	}
+	return after, decode(out.Attributes, &after)
+}
+
+func decodeTraffic(i item) (t traffic, err error) {
+	err = decode(i, &t)
+	return t, err
+}
+
+// Prefix is what an operator sees of a prefix.
+type Prefix struct {
+	Name            string // as +4915112
+	Sends, Verified int    // to numbers new here, in a rolling day, rounded
+	PausedUntil     time.Time
+	Pauses          int
+}
+
+// List reads every prefix that is known. It scans the table, a page at a time.
+func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, error] {
+	return func(yield func(Prefix, error) bool) {
+		pages := dynamodb.NewScanPaginator(p.DB, &dynamodb.ScanInput{
+			TableName: &p.Table, FilterExpression: aws.String("begins_with(#key, :prefix)"),
+			ExpressionAttributeNames:  map[string]string{"#key": "key"},
+			ExpressionAttributeValues: item{":prefix": text(prefixKey)},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(Prefix{}, err)
+				return
+			}
+			for _, found := range page.Items {
+				t, err := decodeTraffic(found)
+				if !yield(t.prefix(now), err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (t traffic) prefix(now time.Time) Prefix {
+	r := t.rolling(now)
+	out := Prefix{Name: strings.TrimPrefix(t.Key, prefixKey), Sends: int(r.Sends + 0.5), Verified: int(r.Verified + 0.5), Pauses: r.Pauses}
+	if t.PausedUntil > 0 {
+		out.PausedUntil = time.Unix(t.PausedUntil, 0)
+	}
+	return out
+}
+
+// Release forgets a prefix: its pause, its counts and its history. False means that nothing was known of it.
+func (p Prefixes) Release(ctx context.Context, prefix string) (bool, error) {
+	_, err := p.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)}, ConditionExpression: aws.String("attribute_exists(sends)"),
+	})
+	if _, unknown := refused(err); unknown {
+		return false, nil
+	}
+	return err == nil, err
+}
