@@ -147,11 +147,11 @@ func (h handler) open(ctx context.Context, m store.Message) (message deliver.Mes
 		return message, err
 	}
 	message = deliver.Message{
-		Kind: deliver.KindCode, Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
+		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(m.CreatedAt), Locale: contents.Locale, At: m.CreatedAt,
 	}
-	if m.Kind == store.SendNotice {
-		message.Kind = deliver.KindPasswordChanged
+	if m.Kind != store.SendCode {
+		message.Notice = otp.Notice(m.Kind)
 	}
 	return message, nil
 }

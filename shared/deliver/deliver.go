@@ -40,23 +40,15 @@ func (e *PermanentError) Error() string { return "the provider refuses the messa
 
 // Message is what is to be said to whom.
 type Message struct {
-	Kind    Kind
+	Notice  otp.Notice // empty for a code
 	Purpose otp.Purpose
 	Channel otp.Channel
 	To      string        // e-mail address or E.164 number
-	Code    string        // for KindCode
+	Code    string        // empty for a notice
 	Life    time.Duration // how long the code still lives at At
 	Locale  string        // primary language; unknown ones are English
 	At      time.Time     // when this was asked for, or what a notice tells of happened
 }
-
-// Kind tells codes from notices.
-type Kind string
-
-const (
-	KindCode            Kind = "code"
-	KindPasswordChanged Kind = "password_changed"
-)
 
 // Sender holds the providers of one deployment.
 type Sender struct {

@@ -50,7 +50,7 @@ func newSender(t *testing.T, p *provider) *Sender {
 }
 
 func code(purpose otp.Purpose) Message {
-	return Message{Kind: KindCode, Purpose: purpose, Channel: otp.Email, To: "ada@example.com", Code: "482913",
+	return Message{Purpose: purpose, Channel: otp.Email, To: "ada@example.com", Code: "482913",
 		Life: 5 * time.Minute, At: time.Now()}
 }
 
@@ -182,9 +182,11 @@ func TestText(t *testing.T) {
 					t.Errorf("%s %s has a hole:\n%s", locale, purpose, mail.text)
 				}
 			}
-			notice := s.email(Message{Kind: KindPasswordChanged, Locale: locale, At: time.Unix(0, 0)})
-			if strings.Contains(notice.text+notice.subject, "%") || !strings.Contains(notice.text, "1970") {
-				t.Errorf("notice:\n%s", notice.text)
+			for _, kind := range []otp.Notice{otp.NoticeChanged, otp.NoticeGuessed, otp.NoticeClosed} {
+				notice := s.email(Message{Notice: kind, Locale: locale, At: time.Unix(0, 0)})
+				if strings.Contains(notice.text+notice.subject, "%") || !strings.Contains(notice.text, "1970") || notice.subject == "" {
+					t.Errorf("%s:\n%s", kind, notice.text)
+				}
 			}
 		}
 	})
@@ -210,20 +212,26 @@ func TestText(t *testing.T) {
 // gsm7 is the basic character set of 3GPP TS 23.038, as far as our texts may use it.
 const gsm7 = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 
+func checkSegment(t *testing.T, got string) {
+	t.Helper()
+	if n := len([]rune(got)); n > segment {
+		t.Errorf("%d characters: %q", n, got)
+	}
+	if i := strings.IndexFunc(got, func(r rune) bool { return !strings.ContainsRune(gsm7, r) }); i >= 0 {
+		t.Errorf("%q is not GSM-7 from %q on", got, got[i:])
+	}
+}
+
 func TestSMSIsOneSegment(t *testing.T) {
 	for locale := range languages {
-		for _, purpose := range []otp.Purpose{otp.Verify, otp.Login} {
-			for _, app := range []string{"X", "StreamOTP", strings.Repeat("W", 24)} {
-				for _, host := range []string{"a.de", "abcdefghij.execute-api.ap-southeast-2.amazonaws.com", strings.Repeat("h", 53)} {
+		for _, app := range []string{"X", "StreamOTP", strings.Repeat("W", 24)} {
+			for _, host := range []string{"a.de", "abcdefghij.execute-api.ap-southeast-2.amazonaws.com", strings.Repeat("h", 53)} {
+				s := &Sender{AppName: app, Host: host}
+				checkSegment(t, s.sms(Message{Notice: otp.NoticeClosed, Locale: locale}))
+				for _, purpose := range []otp.Purpose{otp.Verify, otp.Login} {
 					for _, digits := range []string{"482913", "4829134829"} {
-						s := &Sender{AppName: app, Host: host}
 						got := s.sms(Message{Purpose: purpose, Code: digits, Locale: locale})
-						if n := len([]rune(got)); n > segment {
-							t.Errorf("%s %s: %d characters: %q", locale, purpose, n, got)
-						}
-						if i := strings.IndexFunc(got, func(r rune) bool { return !strings.ContainsRune(gsm7, r) }); i >= 0 {
-							t.Errorf("%q is not GSM-7 from %q on", got, got[i:])
-						}
+						checkSegment(t, got)
 						if !strings.HasSuffix(got, "\n@"+host+" #"+digits) || !strings.HasPrefix(got, digits) {
 							t.Errorf("%q", got)
 						}

@@ -16,9 +16,15 @@ type language struct {
 	minutes, seconds        string
 	smsAction               map[otp.Purpose]string
 	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app (sms only)
-	changedSubject          string
-	changed                 []string // paragraphs; %[2]s is the time
-	date                    string   // time layout
+	notices                 map[otp.Notice]notice
+	smsClosed               string
+	date                    string // time layout
+}
+
+// notice is an e-mail without a code.
+type notice struct {
+	subject    string
+	paragraphs []string // %[2]s is the time
 }
 
 // languages by primary subtag. Every SMS text is GSM-7 (3GPP TS 23.038), or one message would cost three.
@@ -48,14 +54,28 @@ var english = language{
 	sms:       "%[1]s is your %[3]s code %[2]s. Nobody will ask you for it. Not you? Ignore this.",
 	smsShort:  "%[1]s is your code %[2]s. Nobody will ask for it. Not you? Ignore it.",
 
-	changedSubject: "Your %[1]s password was changed",
-	changed: []string{
-		"The password of your %[1]s account was changed on %[2]s.",
-		"If that was you, there is nothing to do.",
-		"If it was not you, somebody can read your e-mail: secure your mailbox first, then set a new password with " +
-			"\u201cForgot password\u201d, and tell the people who run %[1]s.",
+	notices: map[otp.Notice]notice{
+		otp.NoticeChanged: {"Your %[1]s password was changed", []string{
+			"The password of your %[1]s account was changed on %[2]s.",
+			"If that was you, there is nothing to do.",
+			"If it was not you, somebody can read your e-mail: secure your mailbox first, then set a new password with " +
+				"\u201cForgot password\u201d, and tell the people who run %[1]s.",
+		}},
+		otp.NoticeGuessed: {"Somebody knows your %[1]s password", []string{
+			"On %[2]s somebody entered the right password of your %[1]s account and then five wrong codes.",
+			"If that was you, wait a while and ask for a new code.",
+			"If it was not you, set a new password now with \u201cForgot password\u201d. Without a code nobody gets in, " +
+				"but the password is known.",
+		}},
+		otp.NoticeClosed: {"Your %[1]s codes are closed for a day", []string{
+			"By %[2]s somebody had entered 100 wrong codes in a row for your address at %[1]s. No code is sent or " +
+				"accepted there for a day.",
+			"If that was you, tell the people who run %[1]s: they can open it again.",
+			"If it was not you, there is nothing to do: nobody got in with them.",
+		}},
 	},
-	date: "2 January 2006 at 15:04 UTC",
+	smsClosed: "100 wrong codes were entered for your number at %[1]s. It gets no code for a day. Nobody got in with them.",
+	date:      "2 January 2006 at 15:04 UTC",
 }
 
 var german = language{
@@ -82,14 +102,28 @@ var german = language{
 	sms:       "%[1]s ist Ihr Code %[2]s bei %[3]s. Niemand wird Sie danach fragen. Nicht Sie? Ignorieren.",
 	smsShort:  "%[1]s: Code %[2]s. Niemand fragt danach. Nicht Sie? Ignorieren.",
 
-	changedSubject: "Ihr Passwort für %[1]s wurde geändert",
-	changed: []string{
-		"Das Passwort Ihres Kontos bei %[1]s wurde am %[2]s geändert.",
-		"Wenn Sie das waren, ist nichts zu tun.",
-		"Wenn nicht, kann jemand Ihre E-Mails lesen: Sichern Sie zuerst Ihr Postfach, setzen Sie dann mit " +
-			"\u201ePasswort vergessen\u201c ein neues Passwort und sagen Sie den Betreibern von %[1]s Bescheid.",
+	notices: map[otp.Notice]notice{
+		otp.NoticeChanged: {"Ihr Passwort für %[1]s wurde geändert", []string{
+			"Das Passwort Ihres Kontos bei %[1]s wurde am %[2]s geändert.",
+			"Wenn Sie das waren, ist nichts zu tun.",
+			"Wenn nicht, kann jemand Ihre E-Mails lesen: Sichern Sie zuerst Ihr Postfach, setzen Sie dann mit " +
+				"\u201ePasswort vergessen\u201c ein neues Passwort und sagen Sie den Betreibern von %[1]s Bescheid.",
+		}},
+		otp.NoticeGuessed: {"Jemand kennt Ihr Passwort für %[1]s", []string{
+			"Am %[2]s hat jemand das richtige Passwort Ihres Kontos bei %[1]s eingegeben und danach fünf falsche Codes.",
+			"Wenn Sie das waren, warten Sie eine Weile und fordern Sie einen neuen Code an.",
+			"Wenn nicht, setzen Sie jetzt mit \u201ePasswort vergessen\u201c ein neues Passwort. Ohne Code kommt niemand " +
+				"hinein, aber das Passwort ist bekannt.",
+		}},
+		otp.NoticeClosed: {"Ihre Codes für %[1]s sind einen Tag gesperrt", []string{
+			"Bis zum %[2]s hat jemand 100 falsche Codes nacheinander für Ihre Adresse bei %[1]s eingegeben. Einen Tag lang " +
+				"wird dort kein Code gesendet oder angenommen.",
+			"Wenn Sie das waren, sagen Sie den Betreibern von %[1]s Bescheid: Sie können wieder öffnen.",
+			"Wenn nicht, ist nichts zu tun: Niemand ist damit hineingekommen.",
+		}},
 	},
-	date: "2.1.2006 um 15:04 UTC",
+	smsClosed: "100 falsche Codes wurden für Ihre Nummer bei %[1]s eingegeben. Einen Tag lang kommt kein Code. Niemand kam damit hinein.",
+	date:      "2.1.2006 um 15:04 UTC",
 }
 
 func languageOf(locale string) *language {
@@ -105,12 +139,13 @@ type emailText struct{ subject, text, html string }
 // and that mail clients find it.
 func (s *Sender) email(m Message) emailText {
 	l := languageOf(m.Locale)
-	if m.Kind == KindPasswordChanged {
-		paragraphs := make([]string, len(l.changed))
-		for i, p := range l.changed {
+	if m.Notice != "" {
+		n := l.notices[m.Notice]
+		paragraphs := make([]string, len(n.paragraphs))
+		for i, p := range n.paragraphs {
 			paragraphs[i] = s.fill(p, m.At.UTC().Format(l.date))
 		}
-		return s.compose(s.fill(l.changedSubject), paragraphs, "")
+		return s.compose(s.fill(n.subject), paragraphs, "")
 	}
 	life := fmt.Sprintf(l.minutes, int((m.Life+time.Second)/time.Minute)) // the second that whole seconds cut off
 	if m.Life < 2*time.Minute {
@@ -159,10 +194,13 @@ func (s *Sender) compose(subject string, paragraphs []string, code string) email
 // segment is how many characters one SMS holds in GSM-7 (3GPP TS 23.038).
 const segment = 160
 
-// sms writes a code as one segment. It ends with the origin-bound line, by which a phone offers the code on the page of
+// sms writes a message as one segment. A code ends with the origin-bound line, by which a phone offers the code on the page of
 // that host only (WICG, Origin-bound one-time codes delivered via SMS). The name gives way where a host is long.
 func (s *Sender) sms(m Message) string {
 	l := languageOf(m.Locale)
+	if m.Notice != "" {
+		return s.fill(l.smsClosed) // the only one that goes to a number
+	}
 	bound := fmt.Sprintf("\n\n@%s #%s", s.Host, m.Code)
 	action := l.smsAction[m.Purpose]
 	text := fmt.Sprintf(l.sms, m.Code, action, s.AppName)

@@ -30,11 +30,12 @@ type Judge struct {
 
 type codes interface {
 	Session(ctx context.Context, id string) (otp.Session, error)
+	PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, now time.Time) error
 }
 
 type limits interface {
-	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (remaining int, err error)
-	Clear(ctx context.Context, subject string, asOf time.Time) error
+	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error)
+	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error
 }
 
 type keyrings interface {
@@ -80,19 +81,46 @@ func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(co
 		return err
 	}
 	reserved := j.Now()
-	remaining, err := j.Limits.Reserve(ctx, c.Session, by, reserved)
+	tries, err := j.Limits.Reserve(ctx, c.Session, by, reserved)
 	if err != nil {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(digest), []byte(c.Digest)) != 1 {
-		return &otp.WrongCodeError{AttemptsRemaining: remaining}
+		if notice := tries.Tells(c.Purpose); notice != "" {
+			j.tell(ctx, c, notice, by)
+		}
+		return &otp.WrongCodeError{AttemptsRemaining: tries.Remaining()}
 	}
 	err = consume(ctx)
 	// A right answer that came too late, or beside another one, was no wrong try either.
 	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
-		if failed := j.Limits.Clear(ctx, c.Subject, reserved); failed != nil {
+		if failed := j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
 			slog.Error("tries not cleared", "requestId", by, telemetry.Cause(failed)) // the answer stands all the same
 		}
 	}
 	return err
+}
+
+// tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written.
+func (j Judge) tell(ctx context.Context, c Case, notice otp.Notice, by string) {
+	telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
+		Reason: string(notice)}.Write(by)
+	err := j.putNotice(ctx, c, notice)
+	if err != nil {
+		slog.Error("owner not told", "requestId", by, telemetry.Cause(err))
+	}
+}
+
+// putNotice writes what the owner is told: by e-mail, where the account has an address.
+func (j Judge) putNotice(ctx context.Context, c Case, notice otp.Notice) (err error) {
+	to := otp.Contents{Purpose: c.Purpose, Channel: otp.Email, Email: c.Contents.Email, Locale: c.Contents.Locale}
+	if to.Email == "" {
+		to.Channel, to.Phone = otp.SMS, c.Contents.Phone
+	}
+	s := c.Session
+	s.KeyID = c.keyring.CurrentID()
+	if s.Sealed, err = c.keyring.Seal(c.ID, to); err != nil {
+		return err
+	}
+	return j.Codes.PutNotice(ctx, s, notice, j.Now())
 }

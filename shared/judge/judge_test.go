@@ -13,14 +13,17 @@ import (
 
 // world is what a judge sees; it writes down in which order things happen.
 type world struct {
-	session   otp.Session
-	reserve   error
-	consume   error
-	clear     error
-	keyring   *otp.Keyring
-	events    []string
-	remaining int
-	changed   bool // somebody wrote another purpose into the item
+	session otp.Session
+	reserve error
+	consume error
+	clear   error
+	keyring *otp.Keyring
+	events  []string
+	count   int // of tries, with this one
+	asked   otp.Purpose
+	notice  error
+	told    otp.Session
+	changed bool // somebody wrote another purpose into the item
 }
 
 func (w *world) Session(context.Context, string) (otp.Session, error) {
@@ -30,14 +33,22 @@ func (w *world) Session(context.Context, string) (otp.Session, error) {
 	return w.session, nil
 }
 
-func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (int, error) {
+func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Tries, error) {
 	w.events = append(w.events, "reserve")
-	return w.remaining, w.reserve
+	return otp.Tries{Count: w.count, Ceiling: w.count + 3}, w.reserve
 }
 
-func (w *world) Clear(context.Context, string, time.Time) error {
+func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) error {
 	w.events = append(w.events, "clear")
+	if channel == otp.SMS {
+		w.events = append(w.events, "verified")
+	}
 	return w.clear
+}
+
+func (w *world) PutNotice(_ context.Context, s otp.Session, notice otp.Notice, _ time.Time) error {
+	w.events, w.told = append(w.events, "tell "+string(notice)), s
+	return w.notice
 }
 
 func (w *world) For(context.Context, string) (*otp.Keyring, error) { return w.keyring, nil }
@@ -56,17 +67,22 @@ func newWorld(t *testing.T) *world {
 	if s.Digest, err = ring.Digest("0", "s", "482913"); err != nil {
 		t.Fatal(err)
 	}
-	return &world{session: s, keyring: ring, remaining: 3}
+	return &world{session: s, keyring: ring, asked: otp.Login, count: 2}
+}
+
+// purpose makes the session one for something else than a login.
+func (w *world) purpose(p otp.Purpose) {
+	w.asked, w.session.Purpose = p, p
+	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Code: "482913", Email: "ada@example.com"})
 }
 
 // try runs a whole judgement and returns its error and the order of events.
 func (w *world) try(code string) (string, error) {
-	purpose := otp.Login
 	if w.changed {
-		purpose, w.session.Purpose = otp.Verify, otp.Verify
+		w.asked, w.session.Purpose = otp.Verify, otp.Verify
 	}
 	j := judge.Judge{Codes: w, Limits: w, Keys: w, Now: func() time.Time { return noon }}
-	c, err := j.Open(context.Background(), "s", purpose)
+	c, err := j.Open(context.Background(), "s", w.asked)
 	if err == nil {
 		err = j.Try(context.Background(), c, code, "request", func(context.Context) error {
 			w.events = append(w.events, "consume")
@@ -94,6 +110,13 @@ func TestJudge(t *testing.T) {
 		{"a locked subject is refused whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
 		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
 		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
+		{"the fifth wrong code after a right password is told", func(w *world) { w.count = 5 }, "482914", "[reserve tell guessed]", wrong},
+		{"the fifth wrong code without a password is not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve]", wrong},
+		{"the sixth is not told again", func(w *world) { w.count = 6 }, "482914", "[reserve]", wrong},
+		{"a right fifth try is not told", func(w *world) { w.count = 5 }, "482913", "[reserve consume clear]", nil},
+		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve tell closed]", wrong},
+		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve tell closed]", wrong},
+		{"an answer stands though its notice cannot be written", func(w *world) { w.count, w.notice = 5, down }, "482914", "[reserve tell guessed]", wrong},
 		{"a code of another length costs no try", func(*world) {}, "4829131", "[]", &otp.CodeLengthError{Digits: 6}},
 		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},
 		{"a right code is consumed after its try was taken", func(*world) {}, "482913", "[reserve consume clear]", nil},
@@ -110,5 +133,17 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%s, %v; want %s, %v", events, err, test.events, test.want)
 			}
 		})
+	}
+}
+
+func TestNoticeOpensForTheSender(t *testing.T) {
+	w := newWorld(t)
+	w.count = 5
+	if _, err := w.try("482914"); err == nil {
+		t.Fatal("no error")
+	}
+	c, err := w.keyring.Open(w.told.KeyID, w.told.ID, w.told.Sealed)
+	if want := (otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"}); err != nil || c != want {
+		t.Errorf("%+v, %v", c, err)
 	}
 }

@@ -15,6 +15,28 @@ type Tries struct {
 // Remaining is how many tries are left before the subject locks.
 func (t Tries) Remaining() int { return t.Ceiling - t.Count }
 
+// Notice is something that the owner of a subject is told unasked.
+type Notice string
+
+const (
+	NoticeChanged Notice = "changed" // the account has a new password
+	NoticeGuessed Notice = "guessed" // after the right password came five wrong codes (ASVS 5.0 6.3.5)
+	NoticeClosed  Notice = "closed"  // 100 wrong codes in a row: there are none for a day
+)
+
+const suspiciousAt = 5 // wrong codes after the right password
+
+// Tells is what the owner is told because of the last try, if it was wrong; mostly nothing.
+func (t Tries) Tells(p Purpose) Notice {
+	switch {
+	case t.Count == closedAt:
+		return NoticeClosed
+	case t.Count == suspiciousAt && p == Login:
+		return NoticeGuessed
+	}
+	return ""
+}
+
 // TryLimit is the rule that bounds guessing (NIST SP 800-63B-4 3.2.2; I4).
 type TryLimit struct {
 	MaxAttempts int           // guesses before a lock

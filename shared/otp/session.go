@@ -39,7 +39,7 @@ func (e *UnavailableError) Error() string { return e.Reason }
 // Session is one attempt to prove something. What is secret of it lies in Sealed, which only a Keyring opens.
 type Session struct {
 	ID        string    // random UUID, version 4
-	Digest    string    // of ID and code, by Keyring.Digest; for a decoy a digest that nothing matches
+	Digest    string    // of ID and code, by Keyring.Digest; for a decoy one that nothing matches
 	Purpose   Purpose   // why
 	Subject   string    // who is being guessed at, by Keyring.Subject
 	KeyID     string    // the key that made Digest and Sealed
@@ -48,7 +48,7 @@ type Session struct {
 	ExpiresAt time.Time // to the second
 	UsedAt    time.Time // zero while unused
 	UsedBy    string    // the request that used it
-	Decoy     bool      // nothing is sent, nothing matches
+	Silent    bool      // nothing is sent: a decoy, or a test destination
 	Resends   []time.Time
 }
 

@@ -21,15 +21,18 @@ type Codes struct {
 	Table string
 }
 
-// What a row is for: the value of "send". A decoy has "skip" in its place, of the same size, which no filter matches.
+// SendCode is what a row of a code is for: the value of "send". Of a notice's row it is the otp.Notice. What is not to
+// be sent has "skip" in its place, of the same size, which no filter matches.
+const SendCode = "code"
+
+// The range keys of other rows than a code's, which is its digest.
 const (
-	SendCode   = "code"
-	SendNotice = "notice"
+	resendKey  = "resend#" // and 1 or 2
+	changedKey = "notice"  // that the password was changed
+	noticeKey  = "notice#" // and any other otp.Notice
 )
 
-const noticeKey = "notice"
-
-// row is an item of the table. The range key is the code's digest, "resend#1", "resend#2" or "notice".
+// row is an item of the table.
 type row struct {
 	SessionID string `dynamodbav:"sessionId"`
 	Code      string `dynamodbav:"code"`
@@ -48,15 +51,15 @@ type row struct {
 }
 
 // isCode tells a session's own row from what else is kept under its id.
-func (r row) isCode() bool { return r.Code != noticeKey && !strings.Contains(r.Code, "#") }
+func (r row) isCode() bool { return r.Code != changedKey && !strings.Contains(r.Code, "#") }
 
-func newRow(s otp.Session, code string) row {
+func newRow(s otp.Session, code, send string) row {
 	r := row{
 		SessionID: s.ID, Code: code, Sealed: s.Sealed, Subject: s.Subject, Purpose: string(s.Purpose), KeyID: s.KeyID,
-		CreatedAt: s.CreatedAt.UnixMilli(), ExpiredAt: s.ExpiresAt.Unix(), Send: SendCode,
+		CreatedAt: s.CreatedAt.UnixMilli(), ExpiredAt: s.ExpiresAt.Unix(), Send: send,
 	}
-	if s.Decoy {
-		r.Send, r.Skip = "", SendCode
+	if s.Silent {
+		r.Send, r.Skip = "", send
 	}
 	return r
 }
@@ -65,7 +68,7 @@ func (r row) session() otp.Session {
 	s := otp.Session{
 		ID: r.SessionID, Digest: r.Code, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
 		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), UsedBy: r.UsedBy,
-		Decoy: r.Skip != "",
+		Silent: r.Skip != "",
 	}
 	if r.UsedAt != 0 {
 		s.UsedAt = time.UnixMilli(r.UsedAt)
@@ -75,7 +78,7 @@ func (r row) session() otp.Session {
 
 // Put writes a new session. It is unconditional, and the same bytes when the SDK repeats it.
 func (c Codes) Put(ctx context.Context, s otp.Session) error {
-	av, err := attributevalue.MarshalMap(newRow(s, s.Digest))
+	av, err := attributevalue.MarshalMap(newRow(s, s.Digest, SendCode))
 	if err != nil {
 		return err
 	}
@@ -105,7 +108,7 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 		switch {
 		case r.isCode():
 			s = r.session()
-		case r.Code != noticeKey:
+		case strings.HasPrefix(r.Code, resendKey):
 			resends = append(resends, time.UnixMilli(r.CreatedAt))
 		}
 	}
@@ -120,7 +123,7 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 //
 // Errors: *otp.TooManyRequestsError for the other one.
 func (c Codes) PutResend(ctx context.Context, s otp.Session, by string, now time.Time, cooldown time.Duration) error {
-	r := newRow(s, fmt.Sprintf("resend#%d", len(s.Resends)+1))
+	r := newRow(s, fmt.Sprint(resendKey, len(s.Resends)+1), SendCode)
 	r.CreatedAt, r.AskedBy = now.UnixMilli(), by
 	av, err := attributevalue.MarshalMap(r)
 	if err != nil {
@@ -193,6 +196,25 @@ func whyNotConsumed(found item, by string) error {
 // noticeLifetime is long enough for the dead-letter queue to be looked at.
 const noticeLifetime = 24 * time.Hour
 
+func noticeRow(s otp.Session, notice otp.Notice, now time.Time) row {
+	s.CreatedAt, s.ExpiresAt = now, now.Add(noticeLifetime)
+	if notice == otp.NoticeChanged {
+		return newRow(s, changedKey, string(notice))
+	}
+	return newRow(s, noticeKey+string(notice), string(notice))
+}
+
+// PutNotice has the stream tell the owner of a session's subject something; s has the notice's KeyID and Sealed. It is
+// the same write for a session of which nothing is sent.
+func (c Codes) PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, now time.Time) error {
+	av, err := attributevalue.MarshalMap(noticeRow(s, notice, now))
+	if err != nil {
+		return err
+	}
+	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &c.Table, Item: av})
+	return err
+}
+
 // Reset is what a reset writes.
 type Reset struct {
 	Session      otp.Session // whose code is used up
@@ -210,9 +232,7 @@ type Reset struct {
 // Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired also where the account is gone or its password is
 // newer than the session.
 func (c Codes) Reset(ctx context.Context, r Reset) error {
-	notice := newRow(r.Notice, noticeKey)
-	notice.Send, notice.CreatedAt, notice.ExpiredAt = SendNotice, r.Now.UnixMilli(), r.Now.Add(noticeLifetime).Unix()
-	av, err := attributevalue.MarshalMap(notice)
+	av, err := attributevalue.MarshalMap(noticeRow(r.Notice, otp.NoticeChanged, r.Now))
 	if err != nil {
 		return err
 	}
@@ -246,8 +266,9 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 // Message is a row that the stream asks to send.
 type Message struct {
 	SessionID, Key string
-	Kind           string // SendCode or SendNotice
+	Kind           string // SendCode or an otp.Notice
 	Purpose        otp.Purpose
+	Subject        string
 	KeyID          string
 	Sealed         []byte
 	CreatedAt      time.Time
@@ -273,7 +294,7 @@ func (c Codes) Message(ctx context.Context, sessionID, code string) (m Message, 
 		return m, err
 	}
 	return Message{
-		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), KeyID: r.KeyID,
+		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
 		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), Sent: r.SentAt != 0,
 	}, nil
 }

@@ -135,7 +135,7 @@ func TestSession(t *testing.T) {
 	})
 	t.Run("I6: a decoy has a real session's attributes and size, and no send", func(t *testing.T) {
 		decoy := session("d")
-		decoy.Decoy = true
+		decoy.Silent = true
 		must(t, f.codes.Put(ctx, decoy))
 		read := func(id string) map[string]types.AttributeValue {
 			return f.Item(t, f.Codes, map[string]types.AttributeValue{"sessionId": text(id), "code": text("digest")})
@@ -201,7 +201,7 @@ func TestReset(t *testing.T) {
 		}
 		m, err := f.codes.Message(ctx, "s", "notice")
 		must(t, err)
-		if m.Kind != store.SendNotice || m.ExpiresAt.Sub(m.CreatedAt) != 24*time.Hour {
+		if m.Kind != string(otp.NoticeChanged) || m.ExpiresAt.Sub(m.CreatedAt) != 24*time.Hour {
 			t.Errorf("notice %+v", m)
 		}
 	})

@@ -13,8 +13,11 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Start sends log lines to standard output as JSON, where Lambda collects them.
-func Start() { slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil))) }
+// Start sends log lines to standard output as JSON, where Lambda collects them, and names the metrics' namespace.
+func Start(metrics string) {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	namespace = metrics
+}
 
 // Fatal ends the process for a reason that an operator mends, as a bad environment.
 func Fatal(err error) {

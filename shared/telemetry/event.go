@@ -1,0 +1,102 @@
+package telemetry
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"log/slog"
+	"time"
+
+	"streamotp/shared/otp"
+)
+
+// What is counted: each is a metric of that name. CloudWatch bills every combination of a name and a dimension's value.
+const (
+	Generated       = "Generated"
+	Sent            = "Sent"
+	Verified        = "Verified"
+	WrongCode       = "WrongCode"
+	Expired         = "Expired" // a code that came too late or was used before, or a message that was not sent for that
+	Locked          = "Locked"
+	Limited         = "Limited"
+	Blocked         = "Blocked"   // a robot, or a destination that nothing is sent to
+	Suspected       = "Suspected" // what somebody should look at: see Reason
+	ProviderError   = "ProviderError"
+	TestDestination = "TestDestination"
+
+	WrongPassword = "WrongPassword" // an audit event without a metric
+)
+
+// Event is what happened, for the audit log and the metrics. It says who by hashes alone.
+type Event struct {
+	Name    string // one of the constants; empty where nothing is counted
+	Channel otp.Channel
+	Purpose otp.Purpose
+	Session string // the session id; what is written is its hash
+	Subject string // the keyed hash
+	Reason  string
+	Country string // ISO 3166, of a number
+}
+
+// namespace of the metrics; set by Start.
+var namespace string
+
+// Write writes an event of a request as a line of its own.
+func (e Event) Write(requestID string) {
+	attrs := append([]slog.Attr{slog.String("requestId", requestID)}, e.Attrs()...)
+	slog.LogAttrs(context.Background(), slog.LevelInfo, "event", attrs...)
+}
+
+// Attrs are the parts of a log line that make it an audit event and, in CloudWatch's embedded metric format, a metric.
+func (e Event) Attrs() []slog.Attr {
+	var attrs []slog.Attr
+	add := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	add("event", e.Name)
+	add("session", hash(e.Session))
+	add("subject", e.Subject)
+	add("reason", e.Reason)
+	add("country", e.Country)
+	add("Channel", string(e.Channel))
+	add("Purpose", string(e.Purpose))
+	if e.Name == "" || e.Name == WrongPassword {
+		return attrs
+	}
+	return append(attrs, slog.Int(e.Name, 1), slog.Any("_aws", e.metric()))
+}
+
+// metric is the part of a line that tells CloudWatch what to count (embedded metric format).
+func (e Event) metric() any {
+	type name struct{ Name, Unit string }
+	type directive struct {
+		Namespace  string
+		Dimensions [][]string
+		Metrics    []name
+	}
+	dimensions := [][]string{}
+	if e.Channel != "" {
+		dimensions = append(dimensions, []string{"Channel"})
+	}
+	if e.Purpose != "" {
+		dimensions = append(dimensions, []string{"Purpose"})
+	}
+	if len(dimensions) == 0 {
+		dimensions = append(dimensions, []string{})
+	}
+	return struct {
+		Timestamp         int64 // epoch milliseconds
+		CloudWatchMetrics []directive
+	}{time.Now().UnixMilli(), []directive{{namespace, dimensions, []name{{e.Name, "Count"}}}}}
+}
+
+// hash names a session in the log: its id is half of what verifies it.
+func hash(session string) string {
+	if session == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(session))
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
