@@ -13,7 +13,9 @@ func (c *cloud) environment() map[string]string {
 		"AWS_ENDPOINT_URL": c.URL, "AWS_LAMBDA_FUNCTION_NAME": "bench", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
 		"CODES_TABLE": "codes", "LIMITS_TABLE": "limits", "USERS_TABLE": "users", "KEY_SECRET": "secret", "APP_NAME": "StreamOTP",
 		"CODE_LENGTH": "6", "CODE_TTL_SECONDS": "600", "LOCK_SECONDS": "900", "MAX_ATTEMPTS": "5", "RESEND_COOLDOWN_SECONDS": "30",
-		"ALLOWED_COUNTRIES": "DE", "SENDS_PER_HOUR": "5", "SENDS_PER_IP_PER_HOUR": "30", "ORIGIN_SECRET": "origin", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
+		"ALLOWED_COUNTRIES": "DE", "SENDS_PER_HOUR": "5", "SENDS_PER_IP_PER_HOUR": "30", "ORIGIN_SECRET": "origin",
+		"PASSWORD_TRIES_PER_HOUR": "10", "MESSAGES_PER_DAY": "50000", "SMS_PER_DAY": "500", "SMS_PREFIX_SENDS": "30",
+		"SMS_PREFIX_VERIFIED_PERCENT": "20", "METRICS_NAMESPACE": "StreamOTP/bench", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
 	}
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"streamotp/shared/password"
 	"streamotp/shared/phone/number"
 	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
 )
 
 type handler struct {
@@ -29,6 +32,9 @@ type handler struct {
 	countries  []string      // that SMS may go to; none means that SMS is off
 	sends      int           // messages an hour for one subject, and for one phone; 0 means no limit
 	sendsPerIP int           // messages an hour for one client address; 0 means no limit
+	passwords  int           // wrong ones an hour for one account, and from one client address; 0 means no limit
+	prefixes   store.Prefixes
+	ceilings   *store.Ceilings
 	origin     origin
 }
 
@@ -39,7 +45,9 @@ type codes interface {
 }
 
 type limits interface {
-	TakeSend(ctx context.Context, key string, n int, by string, now time.Time) error
+	TakeSend(ctx context.Context, s store.Send, by string, now time.Time) (store.Standing, error)
+	TakePassword(ctx context.Context, key string, n int, by string, now time.Time) error
+	Standing(ctx context.Context, key string) (store.Standing, error)
 }
 
 type users interface {
@@ -64,9 +72,9 @@ func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{
 		"POST /generate": {
 			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "website", "url"},
-			Serve:  h.generate,
+			Serve:  h.generate, Counts: telemetry.Generated,
 		},
-		"POST /resend": {Fields: []string{"sessionId"}, Serve: h.resend},
+		"POST /resend": {Fields: []string{"sessionId"}, Serve: h.resend, Counts: telemetry.Generated},
 	}
 }
 
@@ -80,33 +88,54 @@ type recipient struct {
 	decoy bool
 }
 
+// call is one request and what it is counted by.
+type call struct {
+	httpapi.Request
+	ring   *otp.Keyring
+	client string // its address
+	now    time.Time
+}
+
 func (h handler) generate(ctx context.Context, request httpapi.Request) (any, error) {
 	asked, err := readGenerate(request)
 	if err != nil {
 		return nil, err
 	}
+	request.Event.Purpose, request.Event.Channel = asked.purpose, asked.channel()
 	id := uuid.NewString()
 	if request.Get("website") != "" || request.Get("url") != "" { // fields that people do not see and robots fill in
+		request.Event.Name, request.Event.Reason = telemetry.Blocked, "honeypot"
 		return answer{id}, nil
 	}
-	now := h.now() // before the account is read: a password that is changed from here on ends this session
-	to, err := h.recipient(ctx, asked)
+	c, err := h.begin(ctx, request) // before the account is read: a password that is changed from here on ends this session
+	if err != nil {
+		return nil, err
+	}
+	to, err := h.recipient(ctx, c, asked)
 	if err != nil {
 		return nil, err
 	}
 	to.Locale, to.Purpose = asked.locale, asked.purpose
-	return answer{id}, h.put(ctx, request, id, to, now)
+	return answer{id}, h.put(ctx, c, id, to)
+}
+
+func (h handler) begin(ctx context.Context, request httpapi.Request) (c call, err error) {
+	c = call{Request: request, now: h.now()}
+	if c.ring, err = h.keys.Current(ctx); err != nil {
+		return c, err
+	}
+	c.client, err = h.client(ctx, request)
+	return c, err
 }
 
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
 // only for reset, so that a phone alone never takes an account over.
-func (h handler) recipient(ctx context.Context, asked asked) (recipient, error) {
+func (h handler) recipient(ctx context.Context, c call, asked asked) (recipient, error) {
 	switch {
 	case asked.phone != "":
-		phone, err := h.phone(ctx, asked.phone)
-		return recipient{Contents: otp.Contents{Channel: otp.SMS, Phone: phone}}, err
+		return h.number(ctx, c, asked.phone, "")
 	case asked.purpose == otp.Login:
-		return h.login(ctx, asked)
+		return h.login(ctx, c, asked)
 	case asked.purpose == otp.Reset:
 		user, err := h.users.Get(ctx, asked.email)
 		return recipient{decoy: user.Email == "",
@@ -116,7 +145,7 @@ func (h handler) recipient(ctx context.Context, asked asked) (recipient, error) 
 }
 
 // login checks the password, as long for no account as for one.
-func (h handler) login(ctx context.Context, asked asked) (to recipient, err error) {
+func (h handler) login(ctx context.Context, c call, asked asked) (to recipient, err error) {
 	user, err := h.users.Get(ctx, asked.email)
 	if err != nil {
 		return to, err
@@ -126,88 +155,97 @@ func (h handler) login(ctx context.Context, asked asked) (to recipient, err erro
 		return to, err
 	}
 	if !ok {
-		return to, httpapi.ErrInvalidCredentials
+		return to, h.wrongPassword(ctx, c, asked.email)
 	}
-	to = recipient{Contents: otp.Contents{Channel: otp.Email, Email: user.Email}}
 	if user.Channel == otp.SMS {
-		to.Channel = otp.SMS
-		to.Phone, err = h.phone(ctx, user.Phone)
+		to, err = h.number(ctx, c, user.Phone, user.Email)
+		if err != nil { // which tells that the password was right
+			return to, cmp.Or(h.mayKnow(ctx, c, user.Email), err)
+		}
+		return to, nil
 	}
-	return to, err
+	return recipient{Contents: otp.Contents{Channel: otp.Email, Email: user.Email}}, nil
 }
 
-// phone normalises a number, if SMS goes there.
-func (h handler) phone(ctx context.Context, typed string) (string, error) {
+// wrongPassword counts one before it says so: first against the client's address, so that a blocked one cannot use up
+// a victim's.
+func (h handler) wrongPassword(ctx context.Context, c call, email string) error {
+	c.Event.Subject = c.ring.Subject(otp.Login, email)
+	if err := h.limits.TakePassword(ctx, c.ring.Client(c.client), h.passwords, c.ID, c.now); err != nil {
+		return c.because("client_passwords", err)
+	}
+	if err := h.limits.TakePassword(ctx, c.Event.Subject, h.passwords, c.ID, c.now); err != nil {
+		return c.because("passwords", err)
+	}
+	return httpapi.ErrInvalidCredentials
+}
+
+// mayKnow refuses whoever has no wrong password left to be told of a right one.
+func (h handler) mayKnow(ctx context.Context, c call, email string) error {
+	for _, key := range []string{c.ring.Client(c.client), c.ring.Subject(otp.Login, email)} {
+		if _, err := h.limits.TakeSend(ctx, store.Send{Key: key, Passwords: h.passwords}, c.ID, c.now); err != nil {
+			return c.because("passwords", err)
+		}
+	}
+	return nil
+}
+
+// because notes for the audit log which limit an error comes from.
+func (c call) because(reason string, err error) error {
+	var limited *otp.TooManyRequestsError
+	if errors.As(err, &limited) {
+		c.Event.Reason = reason
+	}
+	return err
+}
+
+// number normalises a phone, of an account or for itself, if SMS goes there.
+func (h handler) number(ctx context.Context, c call, typed, email string) (to recipient, err error) {
+	c.Event.Channel, c.Event.Reason = otp.SMS, "country"
 	if len(h.countries) == 0 {
-		return "", &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
+		return to, &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
 	}
 	n, err := h.phones.Parse(ctx, typed)
 	if err != nil {
-		return "", err
+		return to, err
 	}
+	c.Event.Country = n.Country
 	if !n.Receives(h.countries) {
-		return "", &otp.UnsupportedError{Reason: "Codes are not sent to this number.", Countries: h.countries}
+		return to, h.unsupported()
 	}
-	return n.E164, nil
+	c.Event.Reason = ""
+	return recipient{Contents: otp.Contents{Channel: otp.SMS, Email: email, Phone: n.E164, Prefix: n.Prefix}}, nil
+}
+
+// unsupported is the answer for a number that nothing is sent to, whatever the reason.
+func (h handler) unsupported() error {
+	return &otp.UnsupportedError{Reason: "Codes are not sent to this number.", Countries: h.countries}
 }
 
 // put writes the session: one item, with everything decided.
-func (h handler) put(ctx context.Context, request httpapi.Request, id string, to recipient, now time.Time) (err error) {
-	ring, err := h.keys.Current(ctx)
-	if err != nil {
-		return err
-	}
+func (h handler) put(ctx context.Context, c call, id string, to recipient) (err error) {
 	s := otp.Session{
-		ID: id, Purpose: to.Purpose, Subject: ring.Subject(to.Purpose, to.Identity()), KeyID: ring.CurrentID(), Decoy: to.decoy,
-		CreatedAt: now, ExpiresAt: now.Add(h.codeTTL),
+		ID: id, Purpose: to.Purpose, Subject: c.ring.Subject(to.Purpose, to.Identity()), KeyID: c.ring.CurrentID(), Silent: to.decoy,
+		CreatedAt: c.now, ExpiresAt: c.now.Add(h.codeTTL),
 	}
-	if err := h.takeSend(ctx, request, ring, to.Contents, now); err != nil {
+	c.Event.Session, c.Event.Subject = id, s.Subject
+	if err := h.takeSend(ctx, c, &to.Contents, h.passwords); err != nil {
 		return err
 	}
 	if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
 		return err
 	}
-	if s.Digest, err = ring.Digest(s.KeyID, id, to.Code); err != nil {
+	if s.Digest, err = c.ring.Digest(s.KeyID, id, to.Code); err != nil {
 		return err
 	}
 	if to.decoy {
+		c.Event.Reason = "decoy"
 		if s.Digest, err = otp.DecoyDigest(h.random); err != nil {
 			return err
 		}
 	}
-	if s.Sealed, err = ring.Seal(id, to.Contents); err != nil {
+	if s.Sealed, err = c.ring.Seal(id, to.Contents); err != nil {
 		return err
 	}
 	return h.codes.Put(ctx, s)
-}
-
-// resend has the stream send the same code again: the one that is still on its way must not stop working.
-func (h handler) resend(ctx context.Context, request httpapi.Request) (any, error) {
-	id, err := httpapi.SessionID(request)
-	if err != nil {
-		return nil, err
-	}
-	s, err := h.codes.Session(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	now := h.now()
-	if err := s.Check(now, otp.Verify, otp.Login, otp.Reset); err != nil {
-		return nil, err
-	}
-	if wait := s.ResendWait(now, h.cooldown); wait > 0 {
-		return nil, &otp.TooManyRequestsError{RetryAfter: wait}
-	}
-	ring, err := h.keys.For(ctx, s.KeyID)
-	if err != nil {
-		return nil, err
-	}
-	contents, err := ring.Open(s.KeyID, s.ID, s.Sealed)
-	if err != nil {
-		return nil, err
-	}
-	if err := h.takeSend(ctx, request, ring, contents, now); err != nil {
-		return nil, err
-	}
-	return answer{id}, h.codes.PutResend(ctx, s, request.ID, now, h.cooldown)
 }

@@ -49,6 +49,7 @@ func newFixture(t *testing.T) *fixture {
 		users:  store.Users{DB: tables.DB, Table: tables.Users},
 		keys:   fixedKeys{ring}, phones: phoneReader{program: helper}, now: func() time.Time { return f.at }, random: rand.Reader,
 		codeLength: 6, codeTTL: 5 * time.Minute, cooldown: 30 * time.Second, countries: []string{"US", "DE"},
+		ceilings: &store.Ceilings{},
 	}
 	hash, err := password.Hash(secretWord)
 	must(t, err)

@@ -17,13 +17,14 @@ import (
 )
 
 func main() {
-	telemetry.Start()
 	var env config.Env
+	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()}
 	h := handler{
 		codes:      store.Codes{DB: db, Table: env.String("CODES_TABLE")},
-		limits:     store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()},
+		limits:     limits,
 		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		keys:       keys.New(cfg, env.String("KEY_SECRET"), time.Now),
 		phones:     phoneReader{program: env.String("LAMBDA_TASK_ROOT") + "/phone"},
@@ -35,7 +36,11 @@ func main() {
 		countries:  env.List("ALLOWED_COUNTRIES"),
 		sends:      env.Int("SENDS_PER_HOUR", 0, 20),
 		sendsPerIP: env.Int("SENDS_PER_IP_PER_HOUR", 0, 60),
-		origin:     keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
+		passwords:  env.Int("PASSWORD_TRIES_PER_HOUR", 0, 60),
+		prefixes:   store.Prefixes{DB: db, Table: limits.Table, Rule: env.PumpingLimit()},
+		ceilings: &store.Ceilings{DB: db, Table: limits.Table,
+			Messages: env.Int("MESSAGES_PER_DAY", 0, 1e8), SMS: env.Int("SMS_PER_DAY", 0, 1e8)},
+		origin: keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
 	}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)

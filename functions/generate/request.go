@@ -15,6 +15,17 @@ type asked struct {
 	locale          string // primary language, lower case
 }
 
+// channel is the one that the request asks for; a login's is the account's.
+func (a asked) channel() otp.Channel {
+	switch {
+	case a.phone != "":
+		return otp.SMS
+	case a.purpose == otp.Login:
+		return ""
+	}
+	return otp.Email
+}
+
 // readGenerate checks the fields against each other and reports everything that is wrong at once.
 //
 // Errors: *httpapi.InvalidError; *otp.UnsupportedError for an address that SES cannot send to.

@@ -2,41 +2,95 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
-	"time"
 
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
 )
 
 // takeSend takes a message from everybody's limits before anything is written or sent: first the client address's, so
 // that a blocked address cannot use up a victim's; then the mailbox's, which also refuses where it is locked; for SMS
-// the phone's too, over all subjects.
+// the number's and its prefix's; at last the day's. A code for a login also needs that the account and the address have
+// a wrong password left (passwords): nobody who guesses beyond that is told that one was right.
 //
-// Errors: *otp.TooManyRequestsError, *otp.LockedError.
-func (h handler) takeSend(ctx context.Context, request httpapi.Request, ring *otp.Keyring, to otp.Contents, now time.Time) error {
-	if h.sendsPerIP > 0 {
-		client, err := h.client(ctx, request)
+// Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError.
+func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents, passwords int) error {
+	if to.Purpose != otp.Login {
+		passwords = 0
+	}
+	if h.sendsPerIP > 0 || passwords > 0 {
+		client := store.Send{Key: c.ring.Client(c.client), Limit: h.sendsPerIP, Passwords: passwords}
+		if _, err := h.limits.TakeSend(ctx, client, c.ID, c.now); err != nil {
+			return c.because("client", err)
+		}
+	}
+	mailbox := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends, Passwords: passwords, Locks: true}
+	if subject := c.ring.Subject(to.Purpose, to.Identity()); mailbox.Key != subject { // ada+shop@: its messages are ada's, its lock is its own
+		if _, err := h.limits.TakeSend(ctx, store.Send{Key: subject, Passwords: passwords, Locks: true}, c.ID, c.now); err != nil {
+			return c.because("passwords", err)
+		}
+		mailbox.Passwords = 0
+	}
+	standing, err := h.limits.TakeSend(ctx, mailbox, c.ID, c.now)
+	if err != nil {
+		return c.because("subject", err)
+	}
+	if to.Channel == otp.SMS {
+		if err := h.takeNumber(ctx, c, to, standing); err != nil {
+			return err
+		}
+	}
+	return c.because("day", h.ceilings.Take(ctx, to.Channel, c.now))
+}
+
+// takeNumber takes an SMS from its number's limit and its prefix's. Whose subject or number has been verified in the
+// last 30 days is neither counted for the prefix nor held up by its pause.
+func (h handler) takeNumber(ctx context.Context, c call, to *otp.Contents, subject store.Standing) (err error) {
+	number := subject
+	if to.Purpose == otp.Login {
+		send := store.Send{Key: c.ring.Phone(to.Phone), Limit: h.sends, LoginOf: c.ring.Subject(to.Purpose, to.Identity())}
+		if number, err = h.limits.TakeSend(ctx, send, c.ID, c.now); err != nil {
+			return c.because("number", err)
+		}
+	}
+	if h.prefixes.Rule.Sends == 0 || to.Prefix == "" || c.known(subject) || c.known(number) {
+		to.Prefix = ""
+		return nil
+	}
+	err = h.prefixes.TakeSend(ctx, to.Prefix, c.now)
+	var paused *otp.PausedError
+	if !errors.As(err, &paused) {
+		return err
+	}
+	if number.LoginOf != "" { // the last account that has its codes sent there may have proven the number
+		login, err := h.limits.Standing(ctx, number.LoginOf)
 		if err != nil {
 			return err
 		}
-		if err := h.limits.TakeSend(ctx, ring.Client(client), h.sendsPerIP, request.ID, now); err != nil {
-			return err
+		if c.known(login) {
+			to.Prefix = ""
+			return nil
 		}
 	}
-	subject, mailbox := ring.Subject(to.Purpose, to.Identity()), ring.Subject(to.Purpose, otp.Mailbox(to.Identity()))
-	if mailbox != subject { // ada+shop@: its messages are ada's, its lock is its own
-		if err := h.limits.TakeSend(ctx, subject, 0, request.ID, now); err != nil {
-			return err
-		}
+	return h.refusePaused(c, paused)
+}
+
+func (c call) known(s store.Standing) bool {
+	return c.now.Sub(s.VerifiedAt) < otp.VerifiedLifetime
+}
+
+// refusePaused answers as for any number that nothing is sent to; only the log knows better.
+func (h handler) refusePaused(c call, paused *otp.PausedError) error {
+	c.Event.Reason, c.Event.Prefix = "paused", paused.Prefix
+	if paused.Began {
+		began := *c.Event
+		began.Name, began.Reason = telemetry.Suspected, "pumping"
+		began.Write(c.ID)
 	}
-	if err := h.limits.TakeSend(ctx, mailbox, h.sends, request.ID, now); err != nil {
-		return err
-	}
-	if to.Channel == otp.SMS && h.sends > 0 {
-		return h.limits.TakeSend(ctx, ring.Phone(to.Phone), h.sends, request.ID, now)
-	}
-	return nil
+	return h.unsupported()
 }
 
 // client is the address that a call came from: what API Gateway saw, or what our CloudFront saw, if the call carries

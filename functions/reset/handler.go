@@ -37,7 +37,7 @@ type keyrings interface {
 
 func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{
-		"POST /reset": {Fields: []string{"sessionId", "code", "password"}, Serve: h.reset},
+		"POST /reset": {Fields: []string{"sessionId", "code", "password"}, Serve: h.reset, Counts: telemetry.Verified},
 	}
 }
 
@@ -56,7 +56,7 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 	if err := password.Check(fresh, h.appName); err != nil {
 		return nil, err
 	}
-	c, err := h.judge.Open(ctx, id, otp.Reset)
+	c, err := h.judge.Open(ctx, request.Event, id, otp.Reset)
 	if err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func newFixture(t *testing.T, email string) *fixture {
 	must(t, err)
 	s.Digest, err = ring.Digest("0", id, code)
 	must(t, err)
-	if s.Decoy = email != "grace@example.com"; s.Decoy {
+	if s.Silent = email != "grace@example.com"; s.Silent {
 		s.Digest = "nothing-matches-this-digest-of-43-characters"
 	}
 	must(t, f.codes.Put(context.Background(), s))

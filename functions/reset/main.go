@@ -16,8 +16,8 @@ import (
 )
 
 func main() {
-	telemetry.Start()
 	var env config.Env
+	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}

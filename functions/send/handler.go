@@ -67,7 +67,8 @@ func (h handler) handle(ctx context.Context, batch events.DynamoDBEvent) (events
 // What became of a record, as the log says it.
 const (
 	sent      = "sent"
-	skipped   = "skipped"   // expired, gone or sent before
+	skipped   = "skipped"   // sent before
+	late      = "late"      // expired or gone before it could be sent
 	refused   = "refused"   // the provider will never take it
 	postponed = "postponed" // something failed that may pass
 )
@@ -82,9 +83,10 @@ func (h handler) record(ctx context.Context, record events.DynamoDBEventRecord) 
 	begun := h.now()
 	m, outcome, err := h.send(ctx, image)
 	attrs := []slog.Attr{
-		slog.String("outcome", outcome), slog.String("kind", m.Kind), slog.String("purpose", string(m.Purpose)),
-		slog.String("eventId", record.EventID), slog.Int64("ms", h.now().Sub(begun).Milliseconds()),
+		slog.String("outcome", outcome), slog.String("kind", m.Kind), slog.String("eventId", record.EventID),
+		slog.Int64("ms", h.now().Sub(begun).Milliseconds()),
 	}
+	attrs = append(attrs, m.event(outcome, err).Attrs()...)
 	level := slog.LevelInfo
 	if err != nil {
 		level = slog.LevelError
@@ -94,26 +96,51 @@ func (h handler) record(ctx context.Context, record events.DynamoDBEventRecord) 
 	return outcome == postponed
 }
 
+// message is a row that is to be sent, with the way that it takes, once that is known.
+type message struct {
+	store.Message
+	channel otp.Channel
+}
+
+// event is what the audit log and the metrics say of a record.
+func (m message) event(outcome string, err error) telemetry.Event {
+	e := telemetry.Event{Channel: m.channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind}
+	switch {
+	case outcome == sent:
+		e.Name = telemetry.Sent
+	case outcome == late:
+		e.Name = telemetry.Expired
+	case err != nil:
+		e.Name, e.Reason = telemetry.ProviderError, outcome
+	}
+	return e
+}
+
 // send does the work of one record: skip what is stale, read the item, hand it to the provider, mark it.
-func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttributeValue) (m store.Message, outcome string, err error) {
+func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttributeValue) (m message, outcome string, err error) {
 	if h.expired(image) {
-		return m, skipped, nil
+		return m, late, nil
 	}
-	m, err = h.codes.Message(ctx, image["sessionId"].String(), image["code"].String())
-	if errors.Is(err, otp.ErrSessionNotFound) || err == nil && (m.Sent || !h.now().Before(m.ExpiresAt)) {
+	m.Message, err = h.codes.Message(ctx, image["sessionId"].String(), image["code"].String())
+	switch {
+	case errors.Is(err, otp.ErrSessionNotFound):
+		return m, late, nil
+	case err != nil:
+		return m, postponed, err
+	case m.Sent:
 		return m, skipped, nil
+	case !h.now().Before(m.ExpiresAt):
+		return m, late, nil
 	}
+	text, err := h.open(ctx, m.Message)
 	if err != nil {
 		return m, postponed, err
 	}
-	message, err := h.open(ctx, m)
-	if err != nil {
-		return m, postponed, err
-	}
+	m.channel = text.Channel
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < deliver.Timeout {
 		return m, postponed, &otp.UnavailableError{Reason: "too little time is left for the provider"}
 	}
-	err = h.sender.Send(ctx, message)
+	err = h.sender.Send(ctx, text)
 	var permanent *deliver.PermanentError
 	if errors.As(err, &permanent) {
 		return m, refused, err
@@ -124,7 +151,7 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	// The message is out: it is marked even where the budget is used up, or a repeated batch would send it again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), marking)
 	defer cancel()
-	return m, sent, h.codes.MarkSent(ctx, m, h.now())
+	return m, sent, h.codes.MarkSent(ctx, m.Message, h.now())
 }
 
 func (h handler) expired(image map[string]events.DynamoDBAttributeValue) bool {

@@ -15,8 +15,8 @@ import (
 )
 
 func main() {
-	telemetry.Start()
 	var env config.Env
+	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	h := handler{
 		codes: store.Codes{DB: dynamodb.NewFromConfig(cfg), Table: env.String("CODES_TABLE")},

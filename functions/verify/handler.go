@@ -2,26 +2,33 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
 	"streamotp/shared/otp"
+	"streamotp/shared/telemetry"
 )
 
 type handler struct {
-	judge judge.Judge
-	codes codes
-	now   func() time.Time
+	judge    judge.Judge
+	codes    codes
+	prefixes prefixes
+	now      func() time.Time
 }
 
 type codes interface {
 	Consume(ctx context.Context, s otp.Session, by string, now time.Time) error
 }
 
+type prefixes interface {
+	Verified(ctx context.Context, prefix string) error
+}
+
 func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{
-		"POST /verify": {Fields: []string{"sessionId", "code"}, Serve: h.verify},
+		"POST /verify": {Fields: []string{"sessionId", "code"}, Serve: h.verify, Counts: telemetry.Verified},
 	}
 }
 
@@ -38,7 +45,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.judge.Open(ctx, id, otp.Verify, otp.Login)
+	c, err := h.judge.Open(ctx, request.Event, id, otp.Verify, otp.Login)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +54,11 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	})
 	if err != nil {
 		return nil, err
+	}
+	if c.Contents.Prefix != "" { // a number that is new here
+		if err := h.prefixes.Verified(ctx, c.Contents.Prefix); err != nil {
+			slog.Error("prefix not counted", "requestId", request.ID, telemetry.Cause(err)) // the answer stands all the same
+		}
 	}
 	proven := answer{Verified: true, Purpose: c.Purpose, Email: c.Contents.Email}
 	if proven.Email == "" {

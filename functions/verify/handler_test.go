@@ -17,6 +17,7 @@ import (
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/store/storetest"
+	"streamotp/shared/telemetry"
 )
 
 // id and code are those of testdata/verify.json.
@@ -42,7 +43,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{ring: ring, at: time.Now()}
 	codes, now := store.Codes{DB: tables.DB, Table: tables.Codes}, func() time.Time { return f.at }
 	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
-	f.handler = handler{codes: codes, now: now, judge: judge.Judge{Codes: codes, Limits: limits, Keys: fixedKeys{ring}, Now: now}}
+	f.handler = handler{codes: codes, prefixes: store.Prefixes{DB: tables.DB, Table: tables.Limits}, now: now, judge: judge.Judge{Codes: codes, Limits: limits, Keys: fixedKeys{ring}, Now: now}}
 	return f
 }
 
@@ -168,7 +169,7 @@ func TestVerifyClearsTries(t *testing.T) {
 		t.Fatalf("%d %v", status, body)
 	}
 	var wrong *otp.WrongCodeError
-	c, err := f.judge.Open(context.Background(), other, otp.Login)
+	c, err := f.judge.Open(context.Background(), &telemetry.Event{}, other, otp.Login)
 	must(t, err)
 	if err := f.judge.Try(context.Background(), c, "111111", "r", nil); !errors.As(err, &wrong) || wrong.AttemptsRemaining != 4 {
 		t.Errorf("error %v", err)

@@ -16,17 +16,19 @@ import (
 )
 
 func main() {
-	telemetry.Start()
 	var env config.Env
+	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
-	h := handler{codes: codes, now: time.Now, judge: judge.Judge{
-		Codes:  codes,
-		Limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()},
-		Keys:   keys.New(cfg, env.String("KEY_SECRET"), time.Now),
-		Now:    time.Now,
-	}}
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()}
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
+	h := handler{
+		judge:    judge.Judge{Codes: codes, Limits: limits, Keys: ring, Now: time.Now},
+		codes:    codes,
+		prefixes: store.Prefixes{DB: db, Table: limits.Table},
+		now:      time.Now,
+	}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}

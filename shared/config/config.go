@@ -51,6 +51,11 @@ func (e *Env) TryLimit() otp.TryLimit {
 	return otp.TryLimit{MaxAttempts: e.Int("MAX_ATTEMPTS", 1, 10), Lock: e.Seconds("LOCK_SECONDS", 1, 3600)}
 }
 
+// PumpingLimit returns the rule that pauses number prefixes.
+func (e *Env) PumpingLimit() otp.PumpingLimit {
+	return otp.PumpingLimit{Sends: e.Int("SMS_PREFIX_SENDS", 0, 1000), Percent: e.Int("SMS_PREFIX_VERIFIED_PERCENT", 1, 100)}
+}
+
 // List returns the comma-separated words of a variable that may be empty.
 func (e *Env) List(name string) []string {
 	return strings.FieldsFunc(os.Getenv(name), func(r rune) bool { return r == ',' || r == ' ' })

@@ -13,6 +13,7 @@ import (
 
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
+	"streamotp/shared/telemetry"
 )
 
 // ErrInvalidCredentials says that an address and a password do not match; the same for an address without account.
@@ -32,6 +33,7 @@ type problem struct {
 	Reasons            []string     `json:"reasons,omitempty"`
 
 	retryAfter time.Duration
+	event      string // that it counts as; empty for none
 }
 
 // passing is how long a caller waits where a dependency is down.
@@ -43,13 +45,14 @@ var fixed = []struct {
 	status int
 	code   string
 	detail string
+	event  string
 }{
-	{errTooLarge, http.StatusRequestEntityTooLarge, "too_large", "The body must not be over 8 KiB."},
-	{errNotJSON, http.StatusUnsupportedMediaType, "not_json", "Send content-type: application/json."},
-	{ErrInvalidCredentials, http.StatusUnauthorized, "invalid_credentials", "The address and the password do not match."},
-	{otp.ErrSessionNotFound, http.StatusNotFound, "session_not_found", "There is no such session for this call. Ask for a new code."},
-	{otp.ErrCodeExpired, http.StatusGone, "code_expired", "The code has expired. Ask for a new one."},
-	{otp.ErrCodeUsed, http.StatusGone, "code_used", "The code was used before. Ask for a new one."},
+	{errTooLarge, http.StatusRequestEntityTooLarge, "too_large", "The body must not be over 8 KiB.", ""},
+	{errNotJSON, http.StatusUnsupportedMediaType, "not_json", "Send content-type: application/json.", ""},
+	{ErrInvalidCredentials, http.StatusUnauthorized, "invalid_credentials", "The address and the password do not match.", telemetry.WrongPassword},
+	{otp.ErrSessionNotFound, http.StatusNotFound, "session_not_found", "There is no such session for this call. Ask for a new code.", ""},
+	{otp.ErrCodeExpired, http.StatusGone, "code_expired", "The code has expired. Ask for a new one.", telemetry.Expired},
+	{otp.ErrCodeUsed, http.StatusGone, "code_used", "The code was used before. Ask for a new one.", telemetry.Expired},
 }
 
 // problemOf is the one table from error to status. Whatever it does not know is unavailable where it comes from a
@@ -57,7 +60,7 @@ var fixed = []struct {
 func problemOf(err error) problem {
 	for _, row := range fixed {
 		if errors.Is(err, row.err) {
-			return problem{Status: row.status, Code: row.code, Detail: row.detail}
+			return problem{Status: row.status, Code: row.code, Detail: row.detail, event: row.event}
 		}
 	}
 	var (
@@ -76,17 +79,22 @@ func problemOf(err error) problem {
 	case errors.As(err, &invalid):
 		return problem{Status: 400, Code: "invalid_request", Detail: "The body is not what this call takes.", Errors: invalid.Fields}
 	case errors.As(err, &unsupported):
-		return problem{Status: 400, Code: "unsupported_destination", Detail: unsupported.Reason, SupportedCountries: unsupported.Countries}
+		return problem{Status: 400, Code: "unsupported_destination", Detail: unsupported.Reason, SupportedCountries: unsupported.Countries,
+			event: telemetry.Blocked}
 	case errors.As(err, &wrong):
-		return problem{Status: 401, Code: "wrong_code", Detail: "The code is wrong.", AttemptsRemaining: &wrong.AttemptsRemaining}
+		return problem{Status: 401, Code: "wrong_code", Detail: "The code is wrong.", AttemptsRemaining: &wrong.AttemptsRemaining,
+			event: telemetry.WrongCode}
 	case errors.As(err, &locked):
-		return problem{Status: 403, Code: "locked", Detail: "Too many wrong codes. Try again later.", retryAfter: locked.RetryAfter}
+		return problem{Status: 403, Code: "locked", Detail: "Too many wrong codes. Try again later.", retryAfter: locked.RetryAfter,
+			event: telemetry.Locked}
 	case errors.As(err, &weak):
 		return problem{Status: 422, Code: "weak_password", Detail: "Choose another password.", Reasons: weak.Reasons}
 	case errors.As(err, &tooMany):
-		return problem{Status: 429, Code: "too_many_requests", Detail: "Try again later.", retryAfter: tooMany.RetryAfter}
+		return problem{Status: 429, Code: "too_many_requests", Detail: "Try again later.", retryAfter: tooMany.RetryAfter,
+			event: telemetry.Limited}
 	case isDependency(err):
-		return problem{Status: 503, Code: "unavailable", Detail: "Try again in a moment.", retryAfter: passing}
+		return problem{Status: 503, Code: "unavailable", Detail: "Try again in a moment.", retryAfter: passing,
+			event: telemetry.ProviderError}
 	}
 	return problem{Status: 500, Code: "internal", Detail: "Something is wrong on our side."}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/google/uuid"
 
 	"streamotp/shared/otp"
+	"streamotp/shared/telemetry"
 )
 
 // maxBody is far over what any call needs, in bytes.
@@ -34,6 +35,7 @@ type Request struct {
 	Source string            // the address that API Gateway was called from
 	Header map[string]string // names in lower case; none is to be believed by itself
 	Fields map[string]string // of the JSON body; every field of every call is a string
+	Event  *telemetry.Event  // what the audit log is to say of it; handlers fill in what they learn
 }
 
 // Get returns a field, empty where it is absent.
@@ -64,7 +66,8 @@ var (
 
 // read takes an event's body apart. Fields holds the names that the call knows.
 func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error) {
-	request := Request{ID: event.RequestContext.RequestID, Source: event.RequestContext.HTTP.SourceIP, Header: event.Headers}
+	request := Request{ID: event.RequestContext.RequestID, Source: event.RequestContext.HTTP.SourceIP, Header: event.Headers,
+		Event: &telemetry.Event{}}
 	body := []byte(event.Body)
 	if event.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(event.Body)

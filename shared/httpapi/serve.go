@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 type Endpoint struct {
 	Fields []string                                                // that its body may have
 	Serve  func(ctx context.Context, request Request) (any, error) // the JSON of a success, or an error of the table
+	Counts string                                                  // a success as, unless the handler says otherwise
 }
 
 var errNoRequestID = errors.New("the event has no request id")
@@ -38,42 +40,60 @@ func Handler(routes map[string]Endpoint) func(context.Context, events.APIGateway
 			defer cancel()
 		}
 		begun := time.Now()
-		response, code, cause := answer(ctx, event, endpoint)
-		attrs := []slog.Attr{
+		o := answer(ctx, event, endpoint)
+		attrs := append([]slog.Attr{
 			slog.String("requestId", event.RequestContext.RequestID), slog.String("route", event.RouteKey),
-			slog.Int("status", response.StatusCode), slog.String("code", code),
+			slog.Int("status", o.response.StatusCode), slog.String("code", o.code),
 			slog.Int64("ms", time.Since(begun).Milliseconds()),
-		}
+		}, o.event.Attrs()...)
 		level := slog.LevelInfo
-		if response.StatusCode >= http.StatusInternalServerError {
+		if o.response.StatusCode >= http.StatusInternalServerError {
 			level = slog.LevelError
-			attrs = append(attrs, telemetry.Cause(cause))
+			attrs = append(attrs, telemetry.Cause(o.cause))
 		}
 		slog.LogAttrs(ctx, level, "request", attrs...)
-		return response, nil
+		return o.response, nil
 	}
 }
 
-// answer runs a call. Code is what the log says of it; cause is nil unless the call failed.
-func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint) (
-	response events.APIGatewayV2HTTPResponse, code string, cause error) {
+// outcome is an answer and what the log says of it.
+type outcome struct {
+	response events.APIGatewayV2HTTPResponse
+	code     string
+	cause    error // nil unless the call failed
+	event    telemetry.Event
+}
+
+// answer runs a call.
+func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint) (o outcome) {
+	id := event.RequestContext.RequestID
 	defer func() {
 		if p := recover(); p != nil {
 			slog.Error("panic", "stack", string(debug.Stack()))
-			cause = fmt.Errorf("panic of type %T", p)
-			response, code = problemOf(cause).response(event.RequestContext.RequestID), "internal"
+			o = failure(fmt.Errorf("panic of type %T", p), id, telemetry.Event{})
 		}
 	}()
-	if event.RequestContext.RequestID == "" { // by which a repeated write knows itself
-		return problemOf(errNoRequestID).response(""), "internal", errNoRequestID
+	if id == "" { // by which a repeated write knows itself
+		return failure(errNoRequestID, id, telemetry.Event{})
 	}
 	request, err := read(event, endpoint.Fields)
-	if err == nil {
-		var body any
-		if body, err = endpoint.Serve(ctx, request); err == nil {
-			return write(http.StatusOK, "application/json", body), "ok", nil
-		}
+	if err != nil {
+		return failure(err, id, telemetry.Event{})
 	}
+	body, err := endpoint.Serve(ctx, request)
+	if err != nil {
+		return failure(err, id, *request.Event)
+	}
+	o = outcome{response: write(http.StatusOK, "application/json", body), code: "ok", event: *request.Event}
+	o.event.Name = cmp.Or(o.event.Name, endpoint.Counts)
+	return o
+}
+
+// failure is the answer to an error. It counts as the table says, for the reason that the handler gave, if it did.
+func failure(err error, id string, event telemetry.Event) outcome {
 	p := problemOf(err)
-	return p.response(request.ID), p.Code, err
+	if p.event != "" {
+		event.Name, event.Reason = p.event, cmp.Or(event.Reason, p.Code)
+	}
+	return outcome{response: p.response(id), code: p.Code, cause: err, event: event}
 }

@@ -49,13 +49,14 @@ type Case struct {
 	keyring  *otp.Keyring
 }
 
-// Open reads a session for one of the purposes (a).
+// Open reads a session for one of the purposes (a), and notes for the audit log whose it is.
 //
 // Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey.
-func (j Judge) Open(ctx context.Context, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
+func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
 	if c.Session, err = j.Codes.Session(ctx, sessionID); err != nil {
 		return c, err
 	}
+	audit.Session, audit.Subject, audit.Purpose = c.ID, c.Subject, c.Purpose
 	if err := c.Check(j.Now(), purposes...); err != nil {
 		return c, err
 	}
@@ -63,6 +64,7 @@ func (j Judge) Open(ctx context.Context, sessionID string, purposes ...otp.Purpo
 		return c, err
 	}
 	c.Contents, err = c.keyring.Open(c.KeyID, c.ID, c.Sealed)
+	audit.Channel = c.Contents.Channel
 	if err == nil && c.Contents.Purpose != c.Purpose { // somebody changed the item
 		err = otp.ErrSessionNotFound
 	}

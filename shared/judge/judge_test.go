@@ -9,6 +9,7 @@ import (
 
 	"streamotp/shared/judge"
 	"streamotp/shared/otp"
+	"streamotp/shared/telemetry"
 )
 
 // world is what a judge sees; it writes down in which order things happen.
@@ -82,7 +83,7 @@ func (w *world) try(code string) (string, error) {
 		w.asked, w.session.Purpose = otp.Verify, otp.Verify
 	}
 	j := judge.Judge{Codes: w, Limits: w, Keys: w, Now: func() time.Time { return noon }}
-	c, err := j.Open(context.Background(), "s", w.asked)
+	c, err := j.Open(context.Background(), &telemetry.Event{}, "s", w.asked)
 	if err == nil {
 		err = j.Try(context.Background(), c, code, "request", func(context.Context) error {
 			w.events = append(w.events, "consume")

@@ -24,6 +24,7 @@ type Contents struct {
 	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify
 	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
 	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
+	Prefix  string  `json:"x,omitempty"` // of a number that is new here: its code, once typed, speaks for the prefix
 }
 
 // Destination is where the message goes.
@@ -139,8 +140,8 @@ func (k *Keyring) Client(address string) string {
 	return mac(k.index, "client", address)
 }
 
-// Phone names a number over all purposes, without telling it.
-func (k *Keyring) Phone(e164 string) string { return mac(k.index, "phone", e164) }
+// Phone names a number over all purposes: it is the subject of verifying it.
+func (k *Keyring) Phone(e164 string) string { return k.Subject(Verify, e164) }
 
 // Digest is what a table may know of a code: 43 characters, base64url.
 //

@@ -168,16 +168,20 @@ func (l Limits) look(ctx context.Context, s Send, now time.Time) (Standing, erro
 	return standing(out.Item), l.forbids(s, out.Item, now)
 }
 
-// forbids says what in an item stands against a send.
+// forbids says what in an item stands against a send. Too many wrong passwords come first: no other answer may tell that
+// one was right.
 func (l Limits) forbids(s Send, found item, now time.Time) error {
 	held, err := decodeLimit(found)
 	if err != nil {
 		return err
 	}
+	if err := passwordSlots(s.Passwords).full(found, now); err != nil {
+		return err
+	}
 	if wait := l.Rule.LockedFor(held.tries(), now); s.Locks && wait > 0 {
 		return &otp.LockedError{RetryAfter: wait}
 	}
-	return cmp.Or(passwordSlots(s.Passwords).full(found, now), sendSlots(s.Limit).full(found, now))
+	return sendSlots(s.Limit).full(found, now)
 }
 
 // Standing reads a key's item, without counting anything.

@@ -36,6 +36,7 @@ type Event struct {
 	Subject string // the keyed hash
 	Reason  string
 	Country string // ISO 3166, of a number
+	Prefix  string // of a number: where it is paused
 }
 
 // namespace of the metrics; set by Start.
@@ -60,6 +61,7 @@ func (e Event) Attrs() []slog.Attr {
 	add("subject", e.Subject)
 	add("reason", e.Reason)
 	add("country", e.Country)
+	add("prefix", e.Prefix)
 	add("Channel", string(e.Channel))
 	add("Purpose", string(e.Purpose))
 	if e.Name == "" || e.Name == WrongPassword {
