@@ -12,9 +12,10 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Ceilings bound what a deployment sends in a day (UTC), whoever asks. A function instance leases messages a thousandth
-// of the ceiling at a time, so that the day's one item is written a thousand times a day and never becomes hot. What an
-// instance leased and did not use when it ends is lost: a ceiling is kept, and may be reached a little early.
+// Ceilings bound what a deployment sends in a day (UTC), whoever asks. A function instance leases as many messages as it
+// has sent that day, a thousandth of the ceiling at most: so the day's one item is written some thousand times a day and
+// never becomes hot, and what is lost when an instance ends is no more than it used. Under a ceiling of 2,000 or more
+// the first message of an instance is paid with its second: one that sends a single code costs no write.
 type Ceilings struct {
 	DB       *dynamodb.Client
 	Table    string
@@ -28,8 +29,9 @@ type Ceilings struct {
 
 // lease is what an instance still has of one ceiling.
 type lease struct {
-	left int
-	over bool // until the day is
+	left  int // less than 0: owed
+	taken int
+	over  bool // until the day is
 }
 
 const leases = 1000 // that a ceiling is divided into
@@ -52,6 +54,7 @@ func (c *Ceilings) Take(ctx context.Context, channel otp.Channel, now time.Time)
 	}
 	for _, w := range wanted {
 		w.lease.left--
+		w.lease.taken++
 	}
 	return nil
 }
@@ -63,11 +66,19 @@ type want struct {
 	lease *lease
 }
 
-// block is how many messages are leased at once, given how many are used.
-func (w want) block(used int) int { return min(max(1, w.most/leases), w.most-used) }
+// step is how many messages a lease has at most.
+func (w want) step() int { return max(1, w.most/leases) }
+
+// block is how many messages are leased at once, given how many are used, with what is owed.
+func (w want) block(used int) int {
+	return min(min(w.step(), max(1, w.lease.taken))-w.lease.left, w.most-used)
+}
 
 // lacks says whether a place must be leased first.
-func (w want) lacks() bool { return w.most > 0 && w.lease.left == 0 }
+func (w want) lacks() bool {
+	onCredit := w.lease.taken == 0 && w.step() > 1
+	return w.most > 0 && w.lease.left <= 0 && !onCredit
+}
 
 // lease gets places where there are none left, for all ceilings in one write.
 func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) error {
@@ -75,7 +86,7 @@ func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) erro
 	used := map[string]int{}
 	for range 5 { // lost to others as the ceiling comes near
 		for _, w := range lacking {
-			if w.lease.over = w.lease.over || used[w.name] >= w.most; w.lease.over {
+			if w.lease.over = w.lease.over || w.most-used[w.name] <= -w.lease.left; w.lease.over {
 				return untilMidnight(now)
 			}
 		}
@@ -91,7 +102,7 @@ func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) erro
 			continue
 		}
 		for _, w := range lacking {
-			w.lease.left = w.block(used[w.name])
+			w.lease.left += w.block(used[w.name])
 		}
 		return nil
 	}

@@ -59,7 +59,7 @@ func (t traffic) pausesAt(now time.Time) int {
 
 // The clauses of a message to a prefix.
 const (
-	sameDay   = "epochDay = :day"
+	sameDay   = "attribute_not_exists(epochDay) OR epochDay = :day"
 	notPaused = "attribute_not_exists(pausedUntil) OR pausedUntil <= :seconds"
 )
 
@@ -76,9 +76,10 @@ func (p Prefixes) TakeSend(ctx context.Context, prefix string, now time.Time) er
 
 func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held traffic, err error) {
 	day := now.Unix() / daySeconds
-	values := item{":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)), ":one": number(1)}
 	for range 5 { // lost to others who begin the day at the same time
-		after, err := p.update(ctx, prefix, "SET expiredAt = :ttl ADD sends :one", all(sameDay, notPaused), values)
+		after, err := p.update(ctx, prefix, "SET epochDay = :day, expiredAt = :ttl ADD sends :one", all(sameDay, notPaused), item{
+			":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)), ":one": number(1),
+		})
 		found, ok := refused(err)
 		if !ok {
 			return after, err
@@ -89,26 +90,25 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 		if now.Before(time.Unix(held.PausedUntil, 0)) {
 			return held, &otp.PausedError{Prefix: prefix}
 		}
-		if err := p.beginDay(ctx, prefix, held, day, found["epochDay"] == nil); err != nil {
-			return held, err
+		after, err = p.beginDay(ctx, prefix, held, day)
+		if _, other := refused(err); !other {
+			return after, err
 		}
 	}
 	return held, errKeepsChanging
 }
 
-// beginDay moves the counts of another day out of the way, if nobody else did.
-func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day int64, first bool) error {
-	values := item{":day": number(day), ":zero": number(0), ":sends": number(0), ":verified": number(0)}
-	asFound := "attribute_not_exists(epochDay)"
-	if !first {
-		asFound, values[":found"] = "epochDay = :found", number(held.Day)
-	}
+// beginDay counts the first message of a day and moves the counts of another day out of the way.
+func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day int64) (traffic, error) {
+	before := traffic{}
 	if held.Day == day-1 {
-		values[":sends"], values[":verified"] = number(int64(held.Sends)), number(int64(held.Verified))
+		before = held
 	}
-	_, err := p.update(ctx, prefix, "SET epochDay = :day, sends = :zero, verified = :zero, sendsBefore = :sends, verifiedBefore = :verified",
-		aws.String(asFound), values)
-	return doneIfRefused(err)
+	return p.update(ctx, prefix, "SET epochDay = :day, sends = :one, verified = :zero, sendsBefore = :sends, verifiedBefore = :verified",
+		aws.String("epochDay = :found"), item{
+			":day": number(day), ":found": number(held.Day), ":zero": number(0), ":one": number(1),
+			":sends": number(int64(before.Sends)), ":verified": number(int64(before.Verified)),
+		})
 }
 
 // pause ends a prefix's messages for a time. Its counts begin anew, so that what is verified of those that are under
