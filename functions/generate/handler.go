@@ -228,7 +228,7 @@ func (h handler) put(ctx context.Context, c call, id string, to recipient) (err 
 		ID: id, Purpose: to.Purpose, Subject: c.ring.Subject(to.Purpose, to.Identity()), KeyID: c.ring.CurrentID(), Silent: to.decoy,
 		CreatedAt: c.now, ExpiresAt: c.now.Add(h.codeTTL),
 	}
-	c.Event.Session, c.Event.Subject = id, s.Subject
+	c.Event.Session, c.Event.Subject, c.Event.Channel = id, s.Subject, to.Channel
 	if err := h.takeSend(ctx, c, &to.Contents, h.passwords); err != nil {
 		return err
 	}

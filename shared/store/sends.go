@@ -106,7 +106,12 @@ const (
 //
 // Errors: *otp.LockedError, *otp.TooManyRequestsError.
 func (l Limits) TakeSend(ctx context.Context, s Send, by string, now time.Time) (Standing, error) {
-	if s.Limit == 0 {
+	switch {
+	case s.Limit == 0 && s.LoginOf != "":
+		found, err := l.write(ctx, s.Key, "SET loginOf = :login, expiredAt = :ttl", nil,
+			item{":login": text(s.LoginOf), ":ttl": seconds(now.Add(otp.TriesLifetime))})
+		return standing(found), err
+	case s.Limit == 0:
 		return l.look(ctx, s, now)
 	}
 	lock := notLocked

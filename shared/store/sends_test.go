@@ -183,7 +183,10 @@ func TestStanding(t *testing.T) {
 	for name, look := range map[string]func() (store.Standing, error){
 		"with a message": func() (store.Standing, error) { return f.limits.TakeSend(ctx, number, "2", t0) },
 		"without limits": func() (store.Standing, error) { return f.limits.TakeSend(ctx, store.Send{Key: "subject"}, "3", t0) },
-		"alone":          func() (store.Standing, error) { return f.limits.Standing(ctx, "subject") },
+		"to a number": func() (store.Standing, error) {
+			return f.limits.TakeSend(ctx, store.Send{Key: "subject", LoginOf: "login"}, "4", t0)
+		},
+		"alone": func() (store.Standing, error) { return f.limits.Standing(ctx, "subject") },
 	} {
 		if held, err := look(); err != nil || !held.VerifiedAt.Equal(t0) || held.LoginOf != "login" {
 			t.Errorf("%s: %+v, %v", name, held, err)
