@@ -88,7 +88,7 @@ func (h handler) refusePaused(c call, paused *otp.PausedError) error {
 	if paused.Began {
 		began := *c.Event
 		began.Name, began.Reason = telemetry.Suspected, "pumping"
-		began.Write(c.ID)
+		began.Write(c.ID, c.now)
 	}
 	return h.unsupported()
 }

@@ -86,7 +86,7 @@ func (h handler) record(ctx context.Context, record events.DynamoDBEventRecord) 
 		slog.String("outcome", outcome), slog.String("kind", m.Kind), slog.String("eventId", record.EventID),
 		slog.Int64("ms", h.now().Sub(begun).Milliseconds()),
 	}
-	attrs = append(attrs, m.event(outcome, err).Attrs()...)
+	attrs = append(attrs, m.event(outcome, err).Attrs(begun)...)
 	level := slog.LevelInfo
 	if err != nil {
 		level = slog.LevelError

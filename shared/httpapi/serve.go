@@ -45,7 +45,7 @@ func Handler(routes map[string]Endpoint) func(context.Context, events.APIGateway
 			slog.String("requestId", event.RequestContext.RequestID), slog.String("route", event.RouteKey),
 			slog.Int("status", o.response.StatusCode), slog.String("code", o.code),
 			slog.Int64("ms", time.Since(begun).Milliseconds()),
-		}, o.event.Attrs()...)
+		}, o.event.Attrs(begun)...)
 		level := slog.LevelInfo
 		if o.response.StatusCode >= http.StatusInternalServerError {
 			level = slog.LevelError

@@ -106,7 +106,7 @@ func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(co
 // tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written.
 func (j Judge) tell(ctx context.Context, c Case, notice otp.Notice, by string) {
 	telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
-		Reason: string(notice)}.Write(by)
+		Reason: string(notice)}.Write(by, j.Now())
 	err := j.putNotice(ctx, c, notice)
 	if err != nil {
 		slog.Error("owner not told", "requestId", by, telemetry.Cause(err))

@@ -118,8 +118,8 @@ func TestPumping(t *testing.T) {
 	t.Run("verifying a prefix that is not known makes no item", func(t *testing.T) {
 		p := newFixture(t).prefixes()
 		must(t, p.Verified(ctx, "+1202"))
-		for prefix := range p.List(ctx, t0) {
-			t.Errorf("%+v", prefix)
+		for prefix, err := range p.List(ctx, t0) {
+			t.Errorf("%+v, %v", prefix, err)
 		}
 	})
 	t.Run("a released prefix begins anew", func(t *testing.T) {

@@ -43,13 +43,13 @@ type Event struct {
 var namespace string
 
 // Write writes an event of a request as a line of its own.
-func (e Event) Write(requestID string) {
-	attrs := append([]slog.Attr{slog.String("requestId", requestID)}, e.Attrs()...)
+func (e Event) Write(requestID string, now time.Time) {
+	attrs := append([]slog.Attr{slog.String("requestId", requestID)}, e.Attrs(now)...)
 	slog.LogAttrs(context.Background(), slog.LevelInfo, "event", attrs...)
 }
 
 // Attrs are the parts of a log line that make it an audit event and, in CloudWatch's embedded metric format, a metric.
-func (e Event) Attrs() []slog.Attr {
+func (e Event) Attrs(now time.Time) []slog.Attr {
 	var attrs []slog.Attr
 	add := func(name, value string) {
 		if value != "" {
@@ -67,11 +67,11 @@ func (e Event) Attrs() []slog.Attr {
 	if e.Name == "" || e.Name == WrongPassword {
 		return attrs
 	}
-	return append(attrs, slog.Int(e.Name, 1), slog.Any("_aws", e.metric()))
+	return append(attrs, slog.Int(e.Name, 1), slog.Any("_aws", e.metric(now)))
 }
 
 // metric is the part of a line that tells CloudWatch what to count (embedded metric format).
-func (e Event) metric() any {
+func (e Event) metric(now time.Time) any {
 	type name struct{ Name, Unit string }
 	type directive struct {
 		Namespace  string
@@ -91,7 +91,7 @@ func (e Event) metric() any {
 	return struct {
 		Timestamp         int64 // epoch milliseconds
 		CloudWatchMetrics []directive
-	}{time.Now().UnixMilli(), []directive{{namespace, dimensions, []name{{e.Name, "Count"}}}}}
+	}{now.UnixMilli(), []directive{{namespace, dimensions, []name{{e.Name, "Count"}}}}}
 }
 
 // hash names a session in the log: its id is half of what verifies it.
