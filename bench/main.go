@@ -21,20 +21,24 @@ func main() {
 	log.SetFlags(0)
 	colds := flag.Int("cold", 21, "cold starts of each function")
 	warms := flag.Int("warm", 300, "warm invocations of each function")
-	only := flag.String("only", "", "functions or stack; empty for both")
+	only := flag.String("only", "", "functions, stack, costs or oracle; empty for all")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	if *only != "stack" {
-		if err := functions(dir, *colds, *warms); err != nil {
-			log.Fatal(err)
+	for _, part := range []struct {
+		name    string
+		measure func() error
+	}{
+		{"functions", func() error { return functions(dir, *colds, *warms) }},
+		{"stack", stack}, {"costs", costs}, {"oracle", oracle},
+	} {
+		if *only != "" && *only != part.name {
+			continue
 		}
-	}
-	if *only != "functions" {
-		if err := stack(); err != nil {
+		if err := part.measure(); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -126,62 +126,21 @@ func (d *development) mail(to string) (message, error) {
 // stack measures the development stack.
 func stack() error {
 	fmt.Print("| development stack | figure |\n|---|---|\n")
-	first, err := startStack() // with limits; the one whose start counts finds everything built
+	first, err := startStack() // the one whose start counts finds everything built
 	if err != nil {
 		return err
 	}
-	err = first.units("with send limits")
 	first.stop()
-	if err != nil {
-		return err
-	}
 	d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
 	if err != nil {
 		return err
 	}
 	defer d.stop()
 	fmt.Printf("| second `make run`, to ready | %.2f s |\n", d.ready.Seconds())
-	for _, measure := range []func() error{func() error { return d.units("without") }, d.latency, d.load} {
+	for _, measure := range []func() error{d.latency, d.load} {
 		if err := measure(); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// units counts the request units of one round trip for each purpose that ends in verify.
-func (d *development) units(limits string) error {
-	for _, trip := range []struct {
-		name string
-		body map[string]string
-	}{
-		{"verify", map[string]string{"email": "units@example.com"}},
-		{"login", map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}},
-	} {
-		for _, path := range []string{"/_local/calls", "/_local/messages"} {
-			if err := d.do(http.MethodDelete, path, nil, nil); err != nil {
-				return err
-			}
-		}
-		if err := d.trip(trip.body, trip.body["email"]); err != nil {
-			return err
-		}
-		var calls []struct {
-			Service, Action string
-			Units           float64
-		}
-		if err := d.get("/_local/calls", &calls); err != nil {
-			return err
-		}
-		var read, write float64
-		for _, c := range calls {
-			if c.Action == "GetItem" || c.Action == "Query" {
-				read += c.Units
-			} else {
-				write += c.Units
-			}
-		}
-		fmt.Printf("| request units of a round trip, %s, %s | %g write, %g read |\n", trip.name, limits, write, read)
 	}
 	return nil
 }

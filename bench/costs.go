@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// costs prints what limits cost: request units of whole trips with them and without, and what a refused call costs.
+func costs() error {
+	fmt.Print("\n| request units of a whole trip | write | read |\n|---|---|---|\n")
+	for name, parameters := range map[string][]string{
+		"no limits":      {"SendsPerHour=0", "SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "MessagesPerDay=0", "SmsPerDay=0", "SmsPrefixSends=0"},
+		"default limits": nil,
+	} {
+		if err := tripCosts(name, parameters); err != nil {
+			return err
+		}
+	}
+	fmt.Print("\n| calls to DynamoDB of a POST /generate that is refused (a failed conditional write costs as one that succeeds) | write | read |\n|---|---|---|\n")
+	for _, refusal := range []struct {
+		name, parameter string
+		body            map[string]string
+	}{
+		{"for its client address", "SendsPerIpPerHour=1", map[string]string{"email": "eve@example.com"}},
+		{"for its mailbox", "SendsPerHour=1", map[string]string{"email": "eve@example.com"}},
+		{"for its wrong passwords", "PasswordTriesPerHour=1", map[string]string{"email": "eve@example.com", "purpose": "login", "password": "no"}},
+		{"for its number's prefix", "SmsPrefixSends=1", map[string]string{"phone": "+4915112345678"}},
+		{"for the day's SMS", "SmsPerDay=1", map[string]string{"phone": "+4915112345678"}},
+	} {
+		if err := refusedCost(refusal.name, refusal.parameter, refusal.body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func flags(parameters []string) (args []string) {
+	for _, p := range parameters {
+		args = append(args, "-parameter", p)
+	}
+	return args
+}
+
+func tripCosts(limits string, parameters []string) error {
+	d, err := startStack(flags(parameters)...)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	for _, trip := range []struct {
+		name, to string
+		body     map[string]string
+	}{
+		{"verify by e-mail", "units@example.com", map[string]string{"email": "units@example.com"}},
+		{"login by e-mail", "ada@example.com", map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}},
+		{"verify by SMS", "+4915123456789", map[string]string{"phone": "+4915123456789"}},
+		{"login by SMS", "+4915112345678", map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}},
+	} {
+		if err := d.forget(); err != nil {
+			return err
+		}
+		if err := d.trip(trip.body, trip.to); err != nil {
+			return err
+		}
+		read, write, err := d.spent(true)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %s, %s | %g | %g |\n", trip.name, limits, write, read)
+	}
+	return nil
+}
+
+// refusedCost sends a body until it is refused, and prints what that cost.
+func refusedCost(name, parameter string, body map[string]string) error {
+	d, err := startStack("-parameter", parameter)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	for range 10 {
+		if err := d.forget(); err != nil {
+			return err
+		}
+		status, err := d.status("/api/generate", body)
+		if err != nil {
+			return err
+		}
+		if status != http.StatusTooManyRequests && status != http.StatusBadRequest {
+			continue
+		}
+		read, write, err := d.spent(false)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %s | %g | %g |\n", name, write, read)
+		return nil
+	}
+	return fmt.Errorf("%s: not refused", name)
+}
+
+// forget empties the record of calls and the mailbox.
+func (d *development) forget() error {
+	for _, path := range []string{"/_local/calls", "/_local/messages"} {
+		if err := d.do(http.MethodDelete, path, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spent sums what the functions spent on DynamoDB, in request units or in calls.
+func (d *development) spent(units bool) (read, write float64, err error) {
+	var calls []struct {
+		Service, Action string
+		Units           float64
+	}
+	if err := d.get("/_local/calls", &calls); err != nil {
+		return 0, 0, err
+	}
+	for _, c := range calls {
+		cost := 1.0
+		if units {
+			cost = c.Units
+		}
+		switch {
+		case c.Service != "dynamodb":
+		case c.Action == "GetItem" || c.Action == "Query":
+			read += cost
+		default:
+			write += cost
+		}
+	}
+	return read, write, nil
+}
+
+// status posts a body and gives the answer's status.
+func (d *development) status(path string, body map[string]string) (int, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return 0, err
+	}
+	response, err := d.http.Post(d.url+path, "application/json", strings.NewReader(string(text)))
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, response.Body.Close()
+}

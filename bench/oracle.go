@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+)
+
+const people = 400 // accounts, and as many strangers
+
+// oracle asks whether time tells who has an account: login with a wrong password and reset, for accounts and strangers
+// in random turn. Beside each, two halves of the strangers, between whom there is nothing to tell.
+func oracle() error {
+	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d strangers in random turn | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
+	d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0",
+		"-parameter", "MessagesPerDay=0")
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	if err := d.addAccounts(); err != nil {
+		return err
+	}
+	for _, ask := range []struct {
+		name string
+		body map[string]string
+		want int
+	}{
+		{"login, wrong password", map[string]string{"purpose": "login", "password": "not the password"}, http.StatusUnauthorized},
+		{"reset", map[string]string{"purpose": "reset"}, http.StatusOK},
+	} {
+		accounts, strangers, err := d.interleaved(ask.body, ask.want)
+		if err != nil {
+			return err
+		}
+		compare(ask.name+": accounts, strangers", accounts, strangers)
+		compare(ask.name+": strangers, strangers", every(strangers, 0), every(strangers, 1))
+	}
+	return nil
+}
+
+// addAccounts copies ada's account, whose password hash is as good as any.
+func (d *development) addAccounts() error {
+	var users []map[string]map[string]any
+	if err := d.get("/_local/items?table=UsersTable", &users); err != nil {
+		return err
+	}
+	at := slices.IndexFunc(users, func(u map[string]map[string]any) bool { return u["email"]["S"] == "ada@example.com" })
+	if at < 0 {
+		return errors.New("there is no ada")
+	}
+	for n := range people {
+		users[at]["email"]["S"] = person("known", n)
+		if err := d.do(http.MethodPut, "/_local/items?table=UsersTable", users[at], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// person is an address, of the same length for everybody.
+func person(kind string, n int) string { return fmt.Sprintf("%s%03d@example.com", kind, n) }
+
+func (d *development) interleaved(body map[string]string, want int) (accounts, strangers []float64, err error) {
+	for n := range people {
+		kinds := []string{"known", "other"}
+		rand.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
+		for _, kind := range kinds {
+			body["email"] = person(kind, n)
+			begun := time.Now()
+			status, err := d.status("/api/generate", body)
+			took := float64(time.Since(begun)) / float64(time.Millisecond)
+			if err != nil || status != want {
+				return nil, nil, fmt.Errorf("%s: %d %w", body["purpose"], status, err)
+			}
+			if kind == "known" {
+				accounts = append(accounts, took)
+			} else {
+				strangers = append(strangers, took)
+			}
+		}
+	}
+	return accounts, strangers, nil
+}
+
+// every is each second value, from the first or the second on.
+func every(values []float64, from int) (out []float64) {
+	for i := from; i < len(values); i += 2 {
+		out = append(out, values[i])
+	}
+	return out
+}
+
+func compare(name string, a, b []float64) {
+	slices.Sort(a)
+	slices.Sort(b)
+	d, p := kolmogorovSmirnov(a, b)
+	fmt.Printf("| %s | %.2f, %.2f | %.3f | %.2f |\n", name, a[len(a)/2], b[len(b)/2], d, p)
+}
+
+// kolmogorovSmirnov gives the largest distance between the distributions of two sorted samples, and how likely one as
+// large is where both are the same (asymptotic formula).
+func kolmogorovSmirnov(a, b []float64) (d, p float64) {
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		at := min(a[i], b[j])
+		for i < len(a) && a[i] <= at {
+			i++
+		}
+		for j < len(b) && b[j] <= at {
+			j++
+		}
+		d = max(d, math.Abs(float64(i)/float64(len(a))-float64(j)/float64(len(b))))
+	}
+	n := math.Sqrt(float64(len(a)*len(b)) / float64(len(a)+len(b)))
+	lambda := (n + 0.12 + 0.11/n) * d
+	for k := 1.0; k <= 100; k++ {
+		p += 2 * math.Pow(-1, k-1) * math.Exp(-2*k*k*lambda*lambda)
+	}
+	return d, min(1, max(0, p))
+}
