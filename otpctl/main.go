@@ -1,5 +1,5 @@
-// Command otpctl is the operator's command line: it manages the accounts of a deployed stack or of the development
-// stack, whose tables and secret it finds in the outputs of the CloudFormation stack.
+// Command otpctl is the operator's command line: it manages the accounts, locks and test destinations of a deployed
+// stack or of the development stack, whose tables and secrets it finds in the outputs of the CloudFormation stack.
 //
 // Its invariants, which tests name:
 //
@@ -8,6 +8,7 @@
 //	C2: an account that exists is changed only where the operator said so, and only as it was when it was judged.
 //	C3: a new password, a new phone or a removal ends the login sessions that were opened before.
 //	C4: a bad line of an import neither stops nor changes the others.
+//	C5: unlocking touches the counts of what was named, and nothing else.
 package main
 
 import (

@@ -19,7 +19,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"streamotp/shared/keys"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
@@ -112,7 +111,11 @@ func (s *stack) describe(w http.ResponseWriter, form string) {
 			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret"} {
 			fmt.Fprintf(w, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
-		fmt.Fprint(w, `</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+		fmt.Fprint(w, `</Outputs><Parameters>`)
+		for key, value := range map[string]string{"MaxAttempts": "5", "LockSeconds": "3600", "CodeLength": "6"} {
+			fmt.Fprintf(w, `<member><ParameterKey>%s</ParameterKey><ParameterValue>%s</ParameterValue></member>`, key, value)
+		}
+		fmt.Fprint(w, `</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
 	case "bare":
 		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>bare</StackName>`+
 			`<StackStatus>ROLLBACK_COMPLETE</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
@@ -223,14 +226,8 @@ func (s *stack) wantPassword(t *testing.T, email, secret string) {
 // loginsEnded says whether a login session that was opened before would be refused (C3).
 func (s *stack) loginsEnded(t *testing.T, email string) bool {
 	t.Helper()
-	cfg := s.Config.Copy()
-	cfg.BaseEndpoint = &s.url
-	ring, err := keys.New(cfg, "arn:secret", time.Now).Current(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := otp.Session{Subject: ring.Subject(otp.Login, email), CreatedAt: time.Now().Add(-time.Hour)}
-	_, err = s.limits.Reserve(ctx, session, "test", time.Now())
+	session := otp.Session{Subject: s.ring(t).Subject(otp.Login, email), CreatedAt: time.Now().Add(-time.Hour)}
+	_, err := s.limits.Reserve(ctx, session, "test", time.Now())
 	if err != nil && !errors.Is(err, otp.ErrCodeExpired) {
 		t.Fatal(err)
 	}
