@@ -42,6 +42,8 @@ type stack struct {
 	users  store.Users
 	limits store.Limits
 
+	tests testsShelf
+
 	mu     sync.Mutex
 	before func(call string) (refusal string) // may do something before a call, or name the error that it fails with
 	bodies strings.Builder                    // of every request
@@ -92,6 +94,8 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 			}
 		}
 		switch {
+		case service == "secretsmanager" && strings.Contains(string(body), testsARN):
+			s.tests.answer(w, call, body)
 		case service == "secretsmanager":
 			fmt.Fprintf(w, `{"SecretString":%q}`, fmt.Sprintf(`{"index":%q}`, strings.Repeat("k", 64)))
 		case service == "":
@@ -105,10 +109,13 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 func (s *stack) describe(w http.ResponseWriter, form string) {
 	values, _ := url.ParseQuery(form)
 	switch name := values.Get("StackName"); name {
-	case "streamotp":
+	case "streamotp", "old": // the old one was deployed before there were test destinations
 		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamotp</StackName><Outputs>`)
 		for key, value := range map[string]string{"UsersTableName": s.Users, "LimitsTableName": s.Limits,
-			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret"} {
+			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret", "TestDestinationsSecretArn": testsARN} {
+			if name == "old" && key == "TestDestinationsSecretArn" {
+				continue
+			}
 			fmt.Fprintf(w, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
 		fmt.Fprint(w, `</Outputs><Parameters>`)

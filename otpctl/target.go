@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/logging"
 
 	"streamotp/shared/keys"
@@ -44,11 +45,12 @@ func (t *target) declare(flags *flag.FlagSet) {
 
 // deployment is a stack's tables and keys.
 type deployment struct {
-	users  store.Users
-	limits store.Limits
-	keys   *keys.Source
-	stack  description
-	now    func() time.Time
+	users   store.Users
+	limits  store.Limits
+	keys    *keys.Source
+	secrets *secretsmanager.Client
+	stack   description
+	now     func() time.Time
 }
 
 // connect finds the deployment.
@@ -63,11 +65,12 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 	}
 	db := dynamodb.NewFromConfig(cfg)
 	return &deployment{
-		users:  store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
-		limits: store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
-		keys:   keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
-		stack:  stack,
-		now:    c.now,
+		users:   store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
+		limits:  store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
+		keys:    keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
+		secrets: secretsmanager.NewFromConfig(cfg),
+		stack:   stack,
+		now:     c.now,
 	}, nil
 }
 

@@ -24,8 +24,17 @@ var buildOtpctl = sync.OnceValues(func() (binary string, err error) {
 	return binary, nil
 })
 
-// otpctl runs the operator's command on the stack and gives what it prints.
+// otpctl runs the operator's command on the stack and gives what it prints; a failure fails the test.
 func otpctl(t *testing.T, s *Stack, stdin string, args ...string) string {
+	t.Helper()
+	out, err := tryOtpctl(t, s, stdin, args...)
+	if err != nil {
+		t.Fatalf("otpctl %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+func tryOtpctl(t *testing.T, s *Stack, stdin string, args ...string) (string, error) {
 	t.Helper()
 	binary, err := buildOtpctl()
 	if err != nil {
@@ -34,10 +43,7 @@ func otpctl(t *testing.T, s *Stack, stdin string, args ...string) string {
 	cmd := exec.Command(binary, append([]string{"--endpoint", s.AWSURL}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("otpctl %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return string(out)
+	return string(out), err
 }
 
 // TestUnlock: at 100 wrong codes in a row a subject closes for a day, or until the operator unlocks it.
@@ -67,4 +73,28 @@ func TestUnlock(t *testing.T) {
 	}
 	expect(t, s, "/api/verify", try(id, wrong(code)), 401, "wrong_code")
 	expect(t, s, "/api/verify", try(id, code), 200, "")
+}
+
+// TestTestDestinationsSecret: what otpctl writes is what the stack's secret holds, for this stack's length of codes.
+func TestTestDestinationsSecret(t *testing.T) {
+	s := Start(t, "-parameter", "CodeLength=8")
+	end := time.Now().UTC().AddDate(0, 1, 0).Format(time.DateOnly)
+	add := []string{"test-destinations", "add", "reviewer@example.com", "--until", end, "--code-stdin"}
+	if said, err := tryOtpctl(t, s, "171939", add...); err == nil || !strings.Contains(said, "must be 8 digits") {
+		t.Errorf("six digits: %v\n%s", err, said)
+	}
+	otpctl(t, s, "17193928", add...)
+	if said := otpctl(t, s, "", "test-destinations", "list"); !strings.Contains(said, "works") || strings.Contains(said, "17193928") {
+		t.Errorf("otpctl said:\n%s", said)
+	}
+	read := func() any {
+		return aws(t, s, "secretsmanager.GetSecretValue", fields{"SecretId": stackOutput(t, s, "TestDestinationsSecretArn")})["SecretString"]
+	}
+	if got, want := read(), `{"destinations":{"reviewer@example.com":{"code":"17193928","until":"`+end+`T00:00:00Z"}}}`; got != want {
+		t.Errorf("the secret is %v", got)
+	}
+	otpctl(t, s, "", "test-destinations", "remove", "reviewer@example.com")
+	if got := read(); got != `{"destinations":{}}` {
+		t.Errorf("the secret is %v", got)
+	}
 }
