@@ -1,5 +1,6 @@
-// Command otpctl is the operator's command line: it manages the accounts, locks and test destinations of a deployed
-// stack or of the development stack, whose tables and secrets it finds in the outputs of the CloudFormation stack.
+// Command otpctl is the operator's command line: it manages the accounts, locks, paused number prefixes and test
+// destinations of a deployed stack or of the development stack, whose tables and secrets it finds in the outputs of the
+// CloudFormation stack.
 //
 // Its invariants, which tests name:
 //

@@ -45,12 +45,13 @@ func (t *target) declare(flags *flag.FlagSet) {
 
 // deployment is a stack's tables and keys.
 type deployment struct {
-	users   store.Users
-	limits  store.Limits
-	keys    *keys.Source
-	secrets *secretsmanager.Client
-	stack   description
-	now     func() time.Time
+	users    store.Users
+	limits   store.Limits
+	prefixes store.Prefixes
+	keys     *keys.Source
+	secrets  *secretsmanager.Client
+	stack    description
+	now      func() time.Time
 }
 
 // connect finds the deployment.
@@ -65,12 +66,13 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 	}
 	db := dynamodb.NewFromConfig(cfg)
 	return &deployment{
-		users:   store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
-		limits:  store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
-		keys:    keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
-		secrets: secretsmanager.NewFromConfig(cfg),
-		stack:   stack,
-		now:     c.now,
+		users:    store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
+		limits:   store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
+		prefixes: store.Prefixes{DB: db, Table: stack.outputs["LimitsTableName"]},
+		keys:     keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
+		secrets:  secretsmanager.NewFromConfig(cfg),
+		stack:    stack,
+		now:      c.now,
 	}, nil
 }
 

@@ -26,7 +26,8 @@ address, and for the number: where such a login gets no code, unlock both. Messa
 for the mailbox, ada@example.com: they are forgotten too, the lock of ada@example.com itself is not.
 
 Sessions and codes stay what they are: one that was ended, used or has expired does not work again. Limits of a client
-address are not touched either. First find out who was guessing: unlocking gives them their guesses back.`,
+address are not touched, nor is a pause of a number's prefix (see otpctl prefixes). First find out who was guessing:
+unlocking gives them their guesses back.`,
 	declare: func(flags *flag.FlagSet) action {
 		purpose := flags.String("purpose", "", "only this one: `verify|login|reset`")
 		return func(ctx context.Context, c *console, args []string) error { return c.unlock(ctx, args[0], *purpose) }
