@@ -14,9 +14,15 @@ import (
 	"streamotp/local/template"
 )
 
-// describe is the stack for CloudFormation: its outputs, with this server in place of the API's host.
+// describe is the stack for CloudFormation: its parameters, and its outputs with this server in place of the API's host.
 func (s *stack) describe() aws.Stack {
 	out := aws.Stack{Name: s.spec.Name, ID: "arn:aws:cloudformation:" + template.Region + ":" + template.Account + ":stack/" + s.spec.Name + "/local"}
+	for name, value := range s.spec.Parameters {
+		if s.spec.NoEcho[name] {
+			value = "****" // as CloudFormation has it
+		}
+		out.Parameters = append(out.Parameters, aws.Parameter{ParameterKey: name, ParameterValue: value})
+	}
 	for _, o := range s.spec.Outputs {
 		value := strings.ReplaceAll(o.Value, "https://"+template.APIHost, s.url)
 		out.Outputs = append(out.Outputs, aws.Output{OutputKey: o.Key, OutputValue: value, Description: o.Description})
@@ -35,8 +41,12 @@ func stackName(dir string) string {
 	return "streamotp"
 }
 
-// secretValue makes a secret's first value as its GenerateSecretString says.
-func secretValue(g template.Generate) (string, error) {
+// secretValue is a secret's first value: its SecretString, or one made as its GenerateSecretString says.
+func secretValue(x template.Secret) (string, error) {
+	if x.Value != "" {
+		return x.Value, nil
+	}
+	g := x.Generate
 	text, err := aws.Characters{
 		Length: g.Length, Exclude: g.ExcludeCharacters, NoPunctuation: g.NoPunctuation, NoDigits: g.NoDigits,
 		NoLower: g.NoLower, NoUpper: g.NoUpper, Space: g.Space, NotOfEachKind: g.AnyMix,

@@ -65,16 +65,18 @@ func TestSettings(t *testing.T) {
 		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
 
 		// Secrets, mail, outputs.
-		{"SecretStringTemplate", `'{"made":"here"}'`, `'{"made":"there"}'`, secret(func(m map[string]string) any { return m["made"] }), "here", "there", nil},
-		{"GenerateStringKey", "GenerateStringKey: key", "GenerateStringKey: other", secret(func(m map[string]string) any { return len(m["key"]) }), "400", "0", nil},
-		{"PasswordLength", "PasswordLength: 400", "PasswordLength: 500", secret(func(m map[string]string) any { return len(m["key"]) }), "400", "500", nil},
+		{"SecretStringTemplate", `'{"made":"here"}'`, `'{"made":"there"}'`, secret(0, func(m map[string]string) any { return m["made"] }), "here", "there", nil},
+		{"GenerateStringKey", "GenerateStringKey: key", "GenerateStringKey: other", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "0", nil},
+		{"PasswordLength", "PasswordLength: 400", "PasswordLength: 500", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "500", nil},
 		{"ExcludeCharacters", "ExcludeCharacters: abc", "ExcludeCharacters: xyz", secretHas("[abc]"), "false", "true", nil},
 		{"ExcludePunctuation", "ExcludePunctuation: true", "ExcludePunctuation: false", secretHas("[!-/]"), "false", "true", nil},
 		{"ExcludeNumbers", "ExcludeNumbers: false", "ExcludeNumbers: true", secretHas("[0-9]"), "true", "false", nil},
 		{"ExcludeLowercase", "ExcludeLowercase: false", "ExcludeLowercase: true", secretHas("[a-z]"), "true", "false", nil},
 		{"ExcludeUppercase", "ExcludeUppercase: false", "ExcludeUppercase: true", secretHas("[A-Z]"), "true", "false", nil},
 		{"IncludeSpace", "IncludeSpace: false", "IncludeSpace: true", secretHas(" "), "false", "true", nil},
+		{"SecretString", `'{"written":"here"}'`, `'{"written":"there"}'`, secret(1, func(m map[string]string) any { return m["written"] }), "here", "there", nil},
 		{"ConfigurationSet", "Type: AWS::SES::ConfigurationSet", "Type: AWS::SQS::Queue", mailSet, "200", "404", nil},
+		{"NoEcho", "Default: one\n", "Default: one\n    NoEcho: true\n", told("Word"), "one", "****", nil},
 		{"Outputs", "Value: !Ref Things", "Value: !GetAtt Things.Arn", output, "false", "true", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -302,9 +304,9 @@ func letterCount(t *testing.T, s *stack) string {
 	return fmt.Sprint(len(s.letters.list()))
 }
 
-func secret(see func(map[string]string) any) func(*testing.T, *stack) string {
+func secret(i int, see func(map[string]string) any) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
-		a := s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"`+s.spec.Secrets[0].ARN+`"}`)
+		a := s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"`+s.spec.Secrets[i].ARN+`"}`)
 		var out struct{ SecretString string }
 		var value map[string]string
 		if err := json.Unmarshal([]byte(a.body), &out); err != nil {
@@ -318,7 +320,7 @@ func secret(see func(map[string]string) any) func(*testing.T, *stack) string {
 }
 
 func secretHas(pattern string) func(*testing.T, *stack) string {
-	return secret(func(m map[string]string) any { return regexp.MustCompile(pattern).MatchString(m["key"]) })
+	return secret(0, func(m map[string]string) any { return regexp.MustCompile(pattern).MatchString(m["key"]) })
 }
 
 // mailSet sends with the configuration set that the template may or may not have.
@@ -340,6 +342,16 @@ func mail(change map[string]any) string {
 		panic(err) // only text
 	}
 	return string(data)
+}
+
+// told is a parameter as DescribeStacks tells it.
+func told(parameter string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string {
+		a := s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=streamotp")
+		_, rest, _ := strings.Cut(a.body, "<ParameterKey>"+parameter+"</ParameterKey><ParameterValue>")
+		value, _, _ := strings.Cut(rest, "</ParameterValue>")
+		return value
+	}
 }
 
 func output(t *testing.T, s *stack) string {

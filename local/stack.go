@@ -160,7 +160,7 @@ func (s *stack) createSecrets(context.Context) error {
 	}
 	s.aws.Secrets = secrets
 	for _, x := range s.spec.Secrets {
-		value, err := secretValue(x.Generate)
+		value, err := secretValue(x)
 		if err == nil {
 			err = secrets.Create(x.Name, x.ARN, value)
 		}

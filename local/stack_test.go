@@ -195,6 +195,13 @@ func TestAWS(t *testing.T) {
 		if now, last := value(secrets("GetSecretValue", "")), value(secrets("GetSecretValue", `,"VersionStage":"AWSPREVIOUS"`)); now != "new" || last != old {
 			t.Errorf("%q, %q", now, last)
 		}
+		secrets("PutSecretValue", `,"SecretString":"new","ClientRequestToken":"t"`) // a call that comes twice
+		if again := secrets("PutSecretValue", `,"SecretString":"other","ClientRequestToken":"t"`); !strings.Contains(again, "ResourceExistsException") {
+			t.Errorf("a token's second value: %s", again)
+		}
+		if now := value(secrets("GetSecretValue", "")); now != "new" {
+			t.Errorf("%q", now)
+		}
 		if d := secrets("DescribeSecret", ""); !strings.Contains(d, `"t":["AWSCURRENT"]`) || !strings.Contains(d, "AWSPREVIOUS") {
 			t.Error(d)
 		}

@@ -17,7 +17,7 @@ func newFlags(name string) *flag.FlagSet {
 // parse reads flags, and the arguments that are none. Package flag stops at the first argument; anywhere lets flags
 // follow, as in "user add EMAIL --name N", up to a "--".
 func parse(flags *flag.FlagSet, args []string, anywhere bool) (operands []string, err error) {
-	if err := refusePasswords(args); err != nil {
+	if err := refuseSecrets(args); err != nil {
 		return nil, err
 	}
 	for {
@@ -41,15 +41,16 @@ func flagError(err error) error {
 	return misuse("%s", strings.Replace(err.Error(), ": -", ": --", 1))
 }
 
-// refusePasswords stops whoever tries to pass a password as a flag, before package flag quotes its value in an error
-// (C1). It is in the shell's history and the list of processes by then; that much they should know.
-func refusePasswords(args []string) error {
+// refuseSecrets stops whoever tries to pass a password or code as a flag, before package flag quotes its value in an
+// error (C1). It is in the shell's history and the list of processes by then; that much they should know.
+func refuseSecrets(args []string) error {
 	for _, arg := range args {
 		name, value, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		isFlag := strings.HasPrefix(arg, "-") && strings.HasPrefix(name, "pass")
-		if isFlag && (name != "password-stdin" || valued && value != "true" && value != "false") {
-			return misuse("a password is never an argument, where the list of processes and the shell's history show it: " +
-				"leave it out to be asked, or pipe it in with --password-stdin. Do not use the one you typed any more.")
+		secret := strings.HasPrefix(name, "pass") || name == "code" || name == "code-stdin"
+		fromStdin := (name == "password-stdin" || name == "code-stdin") && (!valued || value == "true" || value == "false")
+		if strings.HasPrefix(arg, "-") && secret && !fromStdin {
+			return misuse("a password or code is never an argument, where the list of processes and the shell's history show it: " +
+				"leave it out to be asked, or pipe it in with --password-stdin or --code-stdin. Do not use the one you typed any more.")
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-const overview = `otpctl manages the accounts of a StreamOTP stack.
+const overview = `otpctl operates a StreamOTP stack.
 
 Usage:
   otpctl [flags] COMMAND [arguments] [flags]

@@ -1,13 +1,16 @@
-// Command otpctl is the operator's command line: it manages the accounts of a deployed stack or of the development
-// stack, whose tables and secret it finds in the outputs of the CloudFormation stack.
+// Command otpctl is the operator's command line: it manages the accounts, locks, paused number prefixes and test
+// destinations of a deployed stack or of the development stack, whose tables and secrets it finds in the outputs of the
+// CloudFormation stack.
 //
 // Its invariants, which tests name:
 //
 //	C1: a password comes from a terminal or from stdin and goes nowhere but into its hash: no argument, no variable, no
-//	    output, no error.
+//	    output, no error. So does the code of a test destination; it goes into their secret, and list --codes shows it.
 //	C2: an account that exists is changed only where the operator said so, and only as it was when it was judged.
 //	C3: a new password, a new phone or a removal ends the login sessions that were opened before.
 //	C4: a bad line of an import neither stops nor changes the others.
+//	C5: unlocking touches the counts of what was named, and nothing else.
+//	C6: a test destination has an end, within a year; of two operators' changes at once both are made.
 package main
 
 import (

@@ -19,7 +19,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"streamotp/shared/keys"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
@@ -42,6 +41,8 @@ type stack struct {
 	url    string
 	users  store.Users
 	limits store.Limits
+
+	tests testsShelf
 
 	mu     sync.Mutex
 	before func(call string) (refusal string) // may do something before a call, or name the error that it fails with
@@ -93,6 +94,8 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 			}
 		}
 		switch {
+		case service == "secretsmanager" && strings.Contains(string(body), testsARN):
+			s.tests.answer(w, call, body)
 		case service == "secretsmanager":
 			fmt.Fprintf(w, `{"SecretString":%q}`, fmt.Sprintf(`{"index":%q}`, strings.Repeat("k", 64)))
 		case service == "":
@@ -106,13 +109,20 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 func (s *stack) describe(w http.ResponseWriter, form string) {
 	values, _ := url.ParseQuery(form)
 	switch name := values.Get("StackName"); name {
-	case "streamotp":
+	case "streamotp", "old": // the old one was deployed before there were test destinations
 		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamotp</StackName><Outputs>`)
 		for key, value := range map[string]string{"UsersTableName": s.Users, "LimitsTableName": s.Limits,
-			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret"} {
+			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret", "TestDestinationsSecretArn": testsARN} {
+			if name == "old" && key == "TestDestinationsSecretArn" {
+				continue
+			}
 			fmt.Fprintf(w, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
-		fmt.Fprint(w, `</Outputs></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
+		fmt.Fprint(w, `</Outputs><Parameters>`)
+		for key, value := range map[string]string{"MaxAttempts": "5", "LockSeconds": "3600", "CodeLength": "6"} {
+			fmt.Fprintf(w, `<member><ParameterKey>%s</ParameterKey><ParameterValue>%s</ParameterValue></member>`, key, value)
+		}
+		fmt.Fprint(w, `</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
 	case "bare":
 		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>bare</StackName>`+
 			`<StackStatus>ROLLBACK_COMPLETE</StackStatus></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
@@ -223,14 +233,8 @@ func (s *stack) wantPassword(t *testing.T, email, secret string) {
 // loginsEnded says whether a login session that was opened before would be refused (C3).
 func (s *stack) loginsEnded(t *testing.T, email string) bool {
 	t.Helper()
-	cfg := s.Config.Copy()
-	cfg.BaseEndpoint = &s.url
-	ring, err := keys.New(cfg, "arn:secret", time.Now).Current(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session := otp.Session{Subject: ring.Subject(otp.Login, email), CreatedAt: time.Now().Add(-time.Hour)}
-	_, err = s.limits.Reserve(ctx, session, "test", time.Now())
+	session := otp.Session{Subject: s.ring(t).Subject(otp.Login, email), CreatedAt: time.Now().Add(-time.Hour)}
+	_, err := s.limits.Reserve(ctx, session, "test", time.Now())
 	if err != nil && !errors.Is(err, otp.ErrCodeExpired) {
 		t.Fatal(err)
 	}

@@ -11,7 +11,15 @@ import (
 	"golang.org/x/term"
 )
 
-const maxStdinPassword = 4 << 10 // bytes; far over what is accepted, so that "too long" is what one hears
+const maxStdinSecret = 4 << 10 // bytes; far over what is accepted, so that "too long" is what one hears
+
+// typedSecret is what a command takes from a terminal or from stdin and from nowhere else (C1).
+type typedSecret struct{ name, flag string }
+
+var (
+	typedPassword = typedSecret{"password", "--password-stdin"}
+	typedCode     = typedSecret{"code", "--code-stdin"}
+)
 
 // terminal returns the file of a stream that is a terminal.
 func terminal(stream any) (*os.File, bool) {
@@ -19,18 +27,18 @@ func terminal(stream any) (*os.File, bool) {
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
 
-// readPassword asks for a new password twice, or reads the one line of stdin.
-func (c *console) readPassword(ctx context.Context, fromStdin bool) (string, error) {
+// readSecret asks for a new secret twice, or reads the one line of stdin.
+func (c *console) readSecret(ctx context.Context, secret typedSecret, fromStdin bool) (string, error) {
 	tty, interactive := terminal(c.stdin)
 	switch {
 	case fromStdin && interactive:
-		return "", misuse("--password-stdin at a terminal would show the password as you type it: leave the flag out to be asked")
+		return "", misuse("%s at a terminal would show the %s as you type it: leave the flag out to be asked", secret.flag, secret.name)
 	case fromStdin:
-		return readLine(interruptible(ctx, c.stdin))
+		return secret.readLine(interruptible(ctx, c.stdin))
 	case !interactive:
-		return "", misuse("a password is asked for at a terminal: without one, pipe it in with --password-stdin")
+		return "", misuse("a %s is asked for at a terminal: without one, pipe it in with %s", secret.name, secret.flag)
 	}
-	first, err := c.askHidden(ctx, tty, "New password: ")
+	first, err := c.askHidden(ctx, tty, "New "+secret.name+": ")
 	if err != nil {
 		return "", err
 	}
@@ -39,14 +47,14 @@ func (c *console) readPassword(ctx context.Context, fromStdin bool) (string, err
 		return "", err
 	}
 	if first != second {
-		return "", refusal("password: the two were not the same: nothing was changed")
+		return "", refusal(secret.name + ": the two were not the same: nothing was changed")
 	}
 	return first, nil
 }
 
-// readLine reads a password that is all of stdin but for its line end. Spaces are part of it.
-func readLine(r io.Reader) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxStdinPassword))
+// readLine reads a secret that is all of stdin but for its line end. Spaces are part of it.
+func (secret typedSecret) readLine(r io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxStdinSecret))
 	if err != nil {
 		return "", err
 	}
@@ -54,9 +62,9 @@ func readLine(r io.Reader) (string, error) {
 	line = strings.TrimSuffix(line, "\r")
 	switch {
 	case strings.Trim(rest, "\r\n") != "":
-		return "", misuse("--password-stdin takes one line, and stdin has more")
+		return "", misuse("%s takes one line, and stdin has more", secret.flag)
 	case line == "":
-		return "", misuse("--password-stdin takes one line, and stdin is empty")
+		return "", misuse("%s takes one line, and stdin is empty", secret.flag)
 	}
 	return line, nil
 }
@@ -82,7 +90,7 @@ func (c *console) askHidden(ctx context.Context, tty *os.File, question string) 
 	select {
 	case r := <-answer:
 		if r.err == io.EOF {
-			return "", misuse("no password was typed")
+			return "", misuse("nothing was typed")
 		}
 		return string(r.line), r.err
 	case <-ctx.Done():

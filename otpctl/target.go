@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,10 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
-	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/smithy-go"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/logging"
 
 	"streamotp/shared/keys"
@@ -49,10 +45,13 @@ func (t *target) declare(flags *flag.FlagSet) {
 
 // deployment is a stack's tables and keys.
 type deployment struct {
-	users  store.Users
-	limits store.Limits
-	keys   *keys.Source
-	now    func() time.Time
+	users    store.Users
+	limits   store.Limits
+	prefixes store.Prefixes
+	keys     *keys.Source
+	secrets  *secretsmanager.Client
+	stack    description
+	now      func() time.Time
 }
 
 // connect finds the deployment.
@@ -61,16 +60,19 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := c.target.outputs(ctx, cfg)
+	stack, err := c.target.describe(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	db := dynamodb.NewFromConfig(cfg)
 	return &deployment{
-		users:  store.Users{DB: db, Table: outputs["UsersTableName"]},
-		limits: store.Limits{DB: db, Table: outputs["LimitsTableName"]},
-		keys:   keys.New(cfg, outputs["KeySecretArn"], c.now),
-		now:    c.now,
+		users:    store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
+		limits:   store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
+		prefixes: store.Prefixes{DB: db, Table: stack.outputs["LimitsTableName"]},
+		keys:     keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
+		secrets:  secretsmanager.NewFromConfig(cfg),
+		stack:    stack,
+		now:      c.now,
 	}, nil
 }
 
@@ -127,42 +129,4 @@ func retryer() aws.Retryer {
 		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{
 			Codes: map[string]struct{}{"TransactionConflictException": {}}})
 	})
-}
-
-// needed are the outputs of template.yaml that commands use.
-var needed = []string{"UsersTableName", "LimitsTableName", "KeySecretArn"}
-
-func (t target) outputs(ctx context.Context, cfg aws.Config) (map[string]string, error) {
-	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
-		o.RetryMaxAttempts = 3 // a wrong endpoint or a missing network should be told soon
-	})
-	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &t.stack})
-	var api smithy.APIError
-	if errors.As(err, &api) && api.ErrorCode() == "ValidationError" || err == nil && len(out.Stacks) == 0 {
-		return nil, fmt.Errorf("there is no stack %q in %s: name yours with --stack and its region with --region, "+
-			"or deploy it with `sam deploy --guided`; for the development stack give its --endpoint", t.stack, cfg.Region)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return readOutputs(out.Stacks[0])
-}
-
-func readOutputs(stack types.Stack) (map[string]string, error) {
-	outputs := map[string]string{}
-	for _, o := range stack.Outputs {
-		outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
-	}
-	var missing []string
-	for _, name := range needed {
-		if outputs[name] == "" {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return nil, fmt.Errorf("the stack %q (%s) has no output %s: it is another stack, not deployed to its end, or older than "+
-			"this otpctl; see `sam list stack-outputs`, then deploy again or name the right one with --stack",
-			aws.ToString(stack.StackName), stack.StackStatus, strings.Join(missing, ", "))
-	}
-	return outputs, nil
 }

@@ -44,7 +44,7 @@ func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin bool)
 	if _, err := d.put(ctx, a, putting{replace: replace, dryRun: true}); err != nil {
 		return putError(a.email, err)
 	}
-	secret, err := c.readPassword(ctx, fromStdin)
+	secret, err := c.readSecret(ctx, typedPassword, fromStdin)
 	if err != nil {
 		return err
 	}

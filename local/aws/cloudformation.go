@@ -4,9 +4,13 @@ import "encoding/xml"
 
 // Stack is what DescribeStacks tells.
 type Stack struct {
-	Name, ID string
-	Outputs  []Output
+	Name, ID   string
+	Parameters []Parameter
+	Outputs    []Output
 }
+
+// Parameter is a stack parameter with the value in force.
+type Parameter struct{ ParameterKey, ParameterValue string }
 
 // Output is a stack output.
 type Output struct {
@@ -25,7 +29,8 @@ func (e *Endpoint) describeStacks(q *request) *reply {
 	}
 	type member struct {
 		StackName, StackId, StackStatus, CreationTime string
-		Outputs                                       []Output `xml:"Outputs>member"`
+		Parameters                                    []Parameter `xml:"Parameters>member"`
+		Outputs                                       []Output    `xml:"Outputs>member"`
 	}
 	body, err := xml.Marshal(struct {
 		XMLName xml.Name `xml:"DescribeStacksResponse"`
@@ -33,7 +38,7 @@ func (e *Endpoint) describeStacks(q *request) *reply {
 		Stacks  []member `xml:"DescribeStacksResult>Stacks>member"`
 	}{
 		XMLNS:  xmlns["cloudformation"],
-		Stacks: []member{{s.Name, s.ID, "CREATE_COMPLETE", "2026-01-01T00:00:00Z", s.Outputs}},
+		Stacks: []member{{s.Name, s.ID, "CREATE_COMPLETE", "2026-01-01T00:00:00Z", s.Parameters, s.Outputs}},
 	})
 	if err != nil {
 		panic(err) // only text

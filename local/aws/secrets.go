@@ -122,18 +122,25 @@ func (x *Secret) get(q *request, id, stage string) *reply {
 	return q.fail("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: "+stage)
 }
 
-// put makes a new current version; the last one becomes the previous one. A token that was used makes nothing new.
+// put makes a new current version; the last one becomes the previous one. A token is the new version's id: one that was
+// used makes nothing new, and with another value it is an error.
 func (x *Secret) put(q *request, token, value string) *reply {
 	if token == "" {
 		token = newID()
 	}
-	if token != x.Current.ID {
-		if x.Previous != nil {
-			x.Older = append(x.Older, *x.Previous)
+	for _, v := range x.versions() {
+		if v.ID == token && v.Value != value {
+			return q.fail("ResourceExistsException", "You can't use the same ClientRequestToken with different parameters.")
 		}
-		last := x.Current
-		x.Previous, x.Current = &last, Version{token, value, time.Now()}
+		if v.ID == token {
+			return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": v.ID, "VersionStages": v.stages()})
+		}
 	}
+	if x.Previous != nil {
+		x.Older = append(x.Older, *x.Previous)
+	}
+	last := x.Current
+	x.Previous, x.Current = &last, Version{token, value, time.Now()}
 	return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": x.Current.ID, "VersionStages": []string{"AWSCURRENT"}})
 }
 

@@ -21,6 +21,7 @@ type parameter struct {
 	given    bool
 	list     bool
 	number   bool
+	hidden   bool
 	pattern  *regexp.Regexp
 	allowed  []string
 	min, max string
@@ -45,7 +46,7 @@ func (r *reader) readParameters(overrides map[string]string) {
 			v.failf("%q %s: give another value by -parameter %s=…", p.value, err, name)
 		}
 		r.parameters[name] = p
-		r.out.Parameters[name] = p.value
+		r.out.Parameters[name], r.out.NoEcho[name] = p.value, p.hidden
 	})
 	for _, name := range keys(overrides) {
 		if _, ok := r.parameters[name]; !ok {
@@ -70,7 +71,8 @@ func (v value) readParameter() parameter {
 		"MinLength":             func(v value) { p.shortest = v.integer(0, 4096) },
 		"MaxLength":             func(v value) { p.longest = v.integer(0, 4096) },
 		"ConstraintDescription": func(v value) { p.says = v.str() },
-	}, "Description", "NoEcho")
+		"NoEcho":                func(v value) { p.hidden = v.boolean() },
+	}, "Description")
 	return p
 }
 

@@ -107,6 +107,7 @@ func (res *resource) readSecret() {
 	s := Secret{ID: res.id, Name: v.physicalName(res.id), ARN: v.secretARN(res.id), Generate: Generate{Length: 32}}
 	g, given := &s.Generate, false
 	res.fields(map[string]func(value){
+		"SecretString": func(v value) { s.Value = v.str() },
 		"GenerateSecretString": func(v value) {
 			given = true
 			v.fields(map[string]func(value){
@@ -123,8 +124,8 @@ func (res *resource) readSecret() {
 			})
 		},
 	})
-	if !given || (g.Template == "") != (g.Key == "") {
-		v.failf("must have GenerateSecretString, with SecretStringTemplate and GenerateStringKey both or neither")
+	if given == (s.Value != "") || (g.Template == "") != (g.Key == "") {
+		v.failf("must have either SecretString or GenerateSecretString, that with SecretStringTemplate and GenerateStringKey both or neither")
 	}
 	v.out.Secrets = append(v.out.Secrets, s)
 }

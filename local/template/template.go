@@ -38,6 +38,7 @@ type Stack struct {
 	MailSets  []string // names of the SES configuration sets
 
 	Parameters map[string]string // by name, defaults and overrides
+	NoEcho     map[string]bool   // the parameters that CloudFormation does not tell
 }
 
 // API is the HTTP API and its one stage.
@@ -107,9 +108,10 @@ type Table struct {
 // Key is a key's or an attribute's name and its type.
 type Key struct{ Name, Type string }
 
-// Secret is a Secrets Manager secret and how its first value is made.
+// Secret is a Secrets Manager secret and its first value, or how that is made.
 type Secret struct {
 	ID, Name, ARN string
+	Value         string // SecretString; empty where it is made
 	Generate      Generate
 }
 
@@ -151,7 +153,8 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
 		return nil, fmt.Errorf("%s: is not a template", name)
 	}
-	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0], out: &Stack{Name: stackName, Parameters: map[string]string{}}}
+	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0],
+		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}}}
 	r.read(overrides)
 	if r.stopped {
 		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))

@@ -106,6 +106,7 @@ func TestRefuses(t *testing.T) {
 		{"a stream of another table", "Stream: !GetAtt Things.StreamArn", "Stream: !GetAtt Things.Arn", "Stream must be"},
 		{"an API that is none", "ApiId: !Ref Api", "ApiId: x", "ApiId must refer"},
 		{"a partial wildcard", "https://a.example,https://b.example", "https://*.example", "wildcards"},
+		{"a secret with two first values", "      SecretString: '{\"written\":\"here\"}'", "      SecretString: x\n      GenerateSecretString: {}", "either SecretString or"},
 		{"a reference to itself", "!Equals [!Ref Word, one]", "!Not [!Condition IsOne]", "refers to itself"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

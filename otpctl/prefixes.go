@@ -1,0 +1,107 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"streamotp/shared/store"
+)
+
+var prefixesList = command{
+	name: "prefixes list", args: "",
+	short: "Lists the number prefixes that SMS goes to, and which are paused.",
+	long: `The guard against SMS pumping counts messages to new numbers by prefix, the country code and leading digits, and how many
+of them were answered with their code, over a rolling day. A prefix where too few were is paused: until then no code goes
+to a number of it that was not verified before. Paused ones come first, then those with the most messages. PAUSES is how
+often it was paused lately; each pause is longer than the one before. This reads the whole table of limits.`,
+	declare: func(flags *flag.FlagSet) action {
+		paused := flags.Bool("paused", false, "only those that are paused")
+		return func(ctx context.Context, c *console, _ []string) error { return c.listPrefixes(ctx, *paused) }
+	},
+}
+
+func (c *console) listPrefixes(ctx context.Context, onlyPaused bool) error {
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	now := d.now()
+	var all []store.Prefix
+	for prefix, err := range d.prefixes.List(ctx, now) {
+		if err != nil {
+			return err
+		}
+		if !prefix.PausedUntil.After(now) {
+			prefix.PausedUntil = time.Time{} // a pause that is over is history
+		}
+		if !onlyPaused || !prefix.PausedUntil.IsZero() {
+			all = append(all, prefix)
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Prefix) int {
+		return cmp.Or(b.PausedUntil.Compare(a.PausedUntil), b.Sends-a.Sends, cmp.Compare(a.Name, b.Name))
+	})
+	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "PREFIX\tMESSAGES\tVERIFIED\tSHARE\tPAUSES\tPAUSED UNTIL")
+	for _, p := range all {
+		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\t%s\n", printable(p.Name), p.Sends, p.Verified, share(p), p.Pauses, pausedUntil(p))
+	}
+	return table.Flush()
+}
+
+func share(p store.Prefix) string {
+	if p.Sends == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d %%", p.Verified*100/p.Sends)
+}
+
+func pausedUntil(p store.Prefix) string {
+	if p.PausedUntil.IsZero() {
+		return "-"
+	}
+	return p.PausedUntil.UTC().Format(time.RFC3339)
+}
+
+var prefixesRelease = command{
+	name: "prefixes release", args: "PREFIX",
+	short: "Ends the pause of a number prefix.",
+	long: `PREFIX is as prefixes list shows it, as +4915112. Its pause ends at once, and its counts and earlier pauses are
+forgotten: a new pause is as short as the first one. Release it once you know that people are waiting there; if it was
+fraud, the guard lets as many messages through again as it did the first time.`,
+	declare: func(*flag.FlagSet) action {
+		return func(ctx context.Context, c *console, args []string) error { return c.releasePrefix(ctx, args[0]) }
+	},
+}
+
+var (
+	prefixPunctuation = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "")
+	prefixForm        = regexp.MustCompile(`^\+[0-9]{1,15}$`)
+)
+
+func (c *console) releasePrefix(ctx context.Context, typed string) error {
+	prefix := prefixPunctuation.Replace(typed)
+	if !prefixForm.MatchString(prefix) {
+		return misuse("prefix: must be a + and digits, as +4915112")
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := d.prefixes.Release(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	if !known {
+		return fmt.Errorf("nothing is known of the prefix %s: see otpctl prefixes list", prefix)
+	}
+	fmt.Fprintf(c.stdout, "Released %s: codes go there again, and nothing of it is remembered.\n", prefix)
+	return nil
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"streamotp/shared/otp"
+)
+
+var testAdd = command{
+	name: "test-destinations add", args: "DESTINATION",
+	short: "Gives an address or number a fixed code that is never sent.",
+	long: `For those who cannot read its messages: an app's reviewer, an end-to-end test. DESTINATION is an e-mail address, or a
+mobile number with its country code. From within a minute on, each code for it is this one and nothing is sent to it, up to
+the beginning, in UTC, of the day that --until names, or up to an exact time, as 2026-12-31T18:00:00Z. There is no entry
+without an end, and none over a year ahead. All limits hold as ever. One that exists gets the new code and end.
+
+Whoever knows the code can log in with DESTINATION's password and set a new one without it. Take an address that is
+nobody's, a code that nobody guesses, and the nearest end. The code is asked for twice without showing it, or read from
+stdin with --code-stdin, as in a pipeline:
+
+  printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
+
+It is never an argument: the list of processes and the shell's history would show it.
+
+The entries are in one secret of Secrets Manager. Changes by otpctl at the same time are all made, one after the other.
+A change by other means between otpctl's read and its write, some tenths of a second, is lost, but stays as the version
+AWSPREVIOUS. Secrets Manager takes about a hundred changes a day: add an entry once, not for each run of a test.`,
+	declare: func(flags *flag.FlagSet) action {
+		until := flags.String("until", "", "`DATE` or time at which the code ends; required")
+		stdin := flags.Bool("code-stdin", false, "read the code from stdin, one line")
+		return func(ctx context.Context, c *console, args []string) error {
+			return c.addTest(ctx, args[0], *until, *stdin)
+		}
+	},
+}
+
+// addTest judges all that it can before it asks for a code.
+func (c *console) addTest(ctx context.Context, typed, typedUntil string, fromStdin bool) error {
+	to, err := readDestination(typed)
+	if err != nil {
+		return err
+	}
+	if to.number != "" && !to.mobile {
+		return misuse("phone: must be a mobile number: no other is ever asked for a code")
+	}
+	until, err := readUntil(typedUntil, c.now())
+	if err != nil {
+		return err
+	}
+	secret, length, err := c.connectTests(ctx)
+	if err != nil {
+		return err
+	}
+	code, err := c.readSecret(ctx, typedCode, fromStdin)
+	if err != nil {
+		return err
+	}
+	if code, err = checkCode(code, length); err != nil {
+		return err
+	}
+	entry := otp.TestDestination{Code: code, Until: until.Format(time.RFC3339)}
+	done := "Added"
+	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
+		if all.Has(to.String()) {
+			done = "Changed"
+		}
+		return all.With(to.String(), entry)
+	})
+	if err == nil {
+		fmt.Fprintf(c.stdout, "%s %s: within a minute its code is the fixed one, until %s.\n", done, to, entry.Until)
+	}
+	return err
+}
+
+// connectTests finds the secret and the length that codes have.
+func (c *console) connectTests(ctx context.Context) (secret testSecret, length int, err error) {
+	d, err := c.connect(ctx)
+	if err != nil {
+		return secret, 0, err
+	}
+	if err := d.stack.need("TestDestinationsSecretArn"); err != nil {
+		return secret, 0, err
+	}
+	length, err = d.stack.number("CodeLength")
+	return testSecret{d.secrets, d.stack.outputs["TestDestinationsSecretArn"]}, length, err
+}
+
+// readUntil reads a day, which it ends before, or a time.
+//
+// Errors: *usageError.
+func readUntil(typed string, now time.Time) (until time.Time, err error) {
+	if typed == "" {
+		return until, misuse("--until is missing: a test destination must have an end, as --until %s", now.AddDate(0, 1, 0).Format(time.DateOnly))
+	}
+	if until, err = time.Parse(time.DateOnly, typed); err != nil {
+		until, err = time.Parse(time.RFC3339, typed)
+	}
+	latest := otp.LatestTest(now).UTC()
+	switch {
+	case err != nil:
+		return until, misuse("--until must be a date or a time, as 2026-12-31 or 2026-12-31T18:00:00Z")
+	case !until.After(now):
+		return until, misuse("--until %s is past: it is %s", typed, now.UTC().Format(time.RFC3339))
+	case until.After(latest):
+		return until, misuse("--until %s is over a year ahead: the latest is %s", typed, latest.Format(time.DateOnly))
+	}
+	return until.UTC(), nil
+}
+
+// checkCode reads a fixed code as people type codes. Its error does not quote it.
+//
+// Errors: refusal.
+func checkCode(typed string, length int) (string, error) {
+	code, ok := otp.NormalizeCode(typed)
+	if !ok || len(code) != length {
+		return "", refusal(fmt.Sprintf("code: must be %d digits, as the codes of this stack", length))
+	}
+	if isRun(code) {
+		return "", refusal("code: choose another, this one is among the first that anybody tries")
+	}
+	return code, nil
+}
+
+// isRun says whether digits go on as the first two do: 000000, 123456, 987654.
+func isRun(code string) bool {
+	step := int(code[1]) - int(code[0])
+	for i := 2; i < len(code); i++ {
+		if int(code[i])-int(code[i-1]) != step {
+			return false
+		}
+	}
+	return true
+}
+
+var testList = command{
+	name: "test-destinations list", args: "",
+	short: "Lists the addresses and numbers whose code is fixed.",
+	long:  `Tells of each until when its code works, or why it does not. The codes are shown only with --codes.`,
+	declare: func(flags *flag.FlagSet) action {
+		codes := flags.Bool("codes", false, "show the codes")
+		return func(ctx context.Context, c *console, _ []string) error { return c.listTests(ctx, *codes) }
+	},
+}
+
+func (c *console) listTests(ctx context.Context, codes bool) error {
+	secret, length, err := c.connectTests(ctx)
+	if err != nil {
+		return err
+	}
+	all, _, err := secret.read(ctx)
+	if err != nil {
+		return err
+	}
+	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	row := func(destination, until, state, code string) {
+		if codes {
+			state += "\t" + code
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(destination), printable(until), state)
+	}
+	row("DESTINATION", "UNTIL", "STATE", "CODE")
+	for destination, entry := range all.All() {
+		row(destination, entry.Until, testState(destination, entry, length, c.now()), printable(entry.Code))
+	}
+	return table.Flush()
+}
+
+// testState says whether an entry works, and if not, why.
+func testState(destination string, entry otp.TestDestination, length int, now time.Time) string {
+	until, err := time.Parse(time.RFC3339, entry.Until)
+	to, misspelt := readDestination(destination)
+	switch {
+	case misspelt != nil || to.String() != destination:
+		return "does not work: not spelled as otpctl does, add it anew"
+	case err != nil:
+		return "does not work: no end"
+	case !now.Before(until):
+		return "over"
+	case until.After(otp.LatestTest(now)):
+		return "does not work: the end is over a year ahead"
+	case !entry.Live(length, now):
+		return fmt.Sprintf("does not work: the code is not %d digits", length)
+	}
+	return "works"
+}
+
+var testRemove = command{
+	name: "test-destinations remove", args: "DESTINATION",
+	short: "Has an address or number get codes of its own again.",
+	long: `Within a minute its codes are random and sent, as everybody's. A session that was made before keeps its code until that
+expires.`,
+	declare: func(*flag.FlagSet) action {
+		return func(ctx context.Context, c *console, args []string) error { return c.removeTest(ctx, args[0]) }
+	},
+}
+
+// removeTest takes an entry as it is typed too: one that was not written by otpctl may be spelled in no right way.
+func (c *console) removeTest(ctx context.Context, typed string) error {
+	name := typed
+	if to, err := readDestination(typed); err == nil {
+		name = to.String()
+	}
+	secret, _, err := c.connectTests(ctx)
+	if err != nil {
+		return err
+	}
+	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
+		if all.Has(typed) {
+			name = typed
+		}
+		if !all.Has(name) {
+			return all, fmt.Errorf("%s is no test destination: see otpctl test-destinations list", name)
+		}
+		return all.Without(name), nil
+	})
+	if err == nil {
+		fmt.Fprintf(c.stdout, "Removed %s.\n", printable(name))
+	}
+	return err
+}

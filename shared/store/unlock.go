@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/shared/otp"
+)
+
+// Counted is what an item of the table counts.
+type Counted struct {
+	Tries     int           // wrong codes since the last right one
+	LockedFor time.Duration // zero where a guess is taken
+	Sends     int           // messages in the last hour
+	Passwords int           // wrong passwords in the last hour
+}
+
+// Unlock forgets what is counted against a key: tries with their lock, messages and wrong passwords. It returns what
+// was there. Everything else of the item stays, the time before which sessions are over above all, and where there is
+// no item none is made.
+func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before Counted, err error) {
+	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "sentBy", "failedBy"}
+	return l.forget(ctx, key, now, slices.Concat(tries, sendSlots(mostSlots).names(), passwordSlots(mostSlots).names()))
+}
+
+// ForgetSends forgets the messages that are counted for a key, and leaves its tries and wrong passwords: those of a
+// mailbox belong to one address of it alone. What it returns is of the whole item.
+func (l Limits) ForgetSends(ctx context.Context, key string, now time.Time) (before Counted, err error) {
+	return l.forget(ctx, key, now, append(sendSlots(mostSlots).names(), "sentBy"))
+}
+
+func (l Limits) forget(ctx context.Context, key string, now time.Time, attributes []string) (before Counted, err error) {
+	out, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.Table, Key: item{"key": text(key)},
+		UpdateExpression:         aws.String("REMOVE " + strings.Join(attributes, ", ")),
+		ConditionExpression:      aws.String("attribute_exists(#key)"), // or an item without a TTL would be left behind
+		ExpressionAttributeNames: map[string]string{"#key": "key"},     // a reserved word
+		ReturnValues:             types.ReturnValueAllOld,
+	})
+	if err != nil {
+		return before, doneIfRefused(err)
+	}
+	return l.count(out.Attributes, now)
+}
+
+func (l Limits) count(found item, now time.Time) (c Counted, err error) {
+	held, err := decodeLimit(found)
+	if err != nil {
+		return c, err
+	}
+	if held.LastTry > now.Add(-otp.TriesLifetime).UnixMilli() {
+		c.Tries, c.LockedFor = held.Tries, l.Rule.LockedFor(held.tries(), now)
+	}
+	var badSends, badPasswords error
+	c.Sends, badSends = sendSlots(mostSlots).taken(found, now)
+	c.Passwords, badPasswords = passwordSlots(mostSlots).taken(found, now)
+	return c, errors.Join(badSends, badPasswords)
+}
+
+// taken counts the slots that were taken in the hour before now.
+func (s slots) taken(found item, now time.Time) (n int, err error) {
+	for _, name := range s.names() {
+		slot, ok := found[name].(*types.AttributeValueMemberN)
+		if !ok {
+			continue
+		}
+		at, err := strconv.ParseInt(slot.Value, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("decode a slot: %w", err)
+		}
+		if time.UnixMilli(at).After(now.Add(-window)) {
+			n++
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,124 @@
+package store_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+func (f fixture) limit(t *testing.T, key string) map[string]types.AttributeValue {
+	t.Helper()
+	return f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text(key)})
+}
+
+// full is an item with everything in it that a limit may have, and more.
+func full(key string) map[string]any {
+	item := map[string]any{
+		"key": key, "tries": 100, "ceiling": 100, "lastTry": t0.UnixMilli(), "lastBy": "r", "sentBy": "r", "failedBy": "r",
+		"notBefore": t0.UnixMilli(), "expiredAt": t0.Add(otp.TriesLifetime).Unix(), "later": "of a newer version",
+	}
+	for i := 1; i <= 60; i++ {
+		item[fmt.Sprint("p", i)] = t0.Add(-time.Duration(i) * 10 * time.Minute).UnixMilli()
+	}
+	for i := 1; i <= 20; i++ {
+		item[fmt.Sprint("a", i)] = t0.Add(-time.Duration(i) * 15 * time.Minute).UnixMilli()
+	}
+	return item
+}
+
+func TestUnlock(t *testing.T) {
+	t.Run("what is not there is not made", func(t *testing.T) {
+		f := newFixture(t)
+		for _, forget := range []func() (store.Counted, error){
+			func() (store.Counted, error) { return f.limits.Unlock(ctx, "stranger", t0) },
+			func() (store.Counted, error) { return f.limits.ForgetSends(ctx, "stranger", t0) },
+		} {
+			if before, err := forget(); err != nil || before != (store.Counted{}) {
+				t.Errorf("found %+v, %v", before, err)
+			}
+		}
+		if item := f.limit(t, "stranger"); item != nil {
+			t.Errorf("an item without TTL was made: %v", item)
+		}
+	})
+	t.Run("every count goes, everything else stays, and so does every other item", func(t *testing.T) {
+		f := newFixture(t)
+		f.put(t, f.Limits, full("subject"))
+		f.put(t, f.Limits, full("other"))
+		other := f.limit(t, "other")
+		before, err := f.limits.Unlock(ctx, "subject", t0)
+		must(t, err)
+		if want := (store.Counted{Tries: 100, LockedFor: 24 * time.Hour, Sends: 3, Passwords: 5}); before != want {
+			t.Errorf("found %+v, want %+v", before, want)
+		}
+		left := f.limit(t, "subject")
+		if len(left) != 4 || left["key"] == nil || left["notBefore"] == nil || left["expiredAt"] == nil || left["later"] == nil {
+			t.Errorf("left %v", left)
+		}
+		if !reflect.DeepEqual(f.limit(t, "other"), other) {
+			t.Error("another item was changed")
+		}
+		if again, err := f.limits.Unlock(ctx, "subject", t0); err != nil || again != (store.Counted{}) {
+			t.Errorf("a second time found %+v, %v", again, err)
+		}
+	})
+	t.Run("a mailbox's messages go without its tries", func(t *testing.T) {
+		f := newFixture(t)
+		f.put(t, f.Limits, full("subject"))
+		before, err := f.limits.ForgetSends(ctx, "subject", t0)
+		must(t, err)
+		if before.Sends != 3 || before.LockedFor != 24*time.Hour {
+			t.Errorf("found %+v", before)
+		}
+		left := f.limit(t, "subject")
+		for name := range full("") {
+			if gone := left[name] == nil; gone != (name == "sentBy" || name[0] == 'a') {
+				t.Errorf("%s is gone: %v", name, gone)
+			}
+		}
+	})
+	t.Run("a locked subject takes guesses, passwords and messages again, all of them", func(t *testing.T) {
+		f := newFixture(t)
+		for i := range 3 {
+			must(t, f.send("subject", 3, fmt.Sprint(i), t0))
+			must(t, f.limits.TakePassword(ctx, "subject", 3, fmt.Sprint(i), t0))
+		}
+		for range 5 {
+			_, err := f.guess(t0)
+			must(t, err)
+		}
+		before, err := f.limits.Unlock(ctx, "subject", t0.Add(time.Minute))
+		must(t, err)
+		if want := (store.Counted{Tries: 5, LockedFor: 14 * time.Minute, Sends: 3, Passwords: 3}); before != want {
+			t.Errorf("found %+v", before)
+		}
+		for i := range 3 {
+			must(t, f.send("subject", 3, fmt.Sprint("again", i), t0))
+			must(t, f.limits.TakePassword(ctx, "subject", 3, fmt.Sprint("again", i), t0))
+		}
+		if remaining, err := f.guess(t0); err != nil || remaining != 4 {
+			t.Errorf("%d remain, %v", remaining, err)
+		}
+	})
+	t.Run("sessions that were ended stay ended", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
+		_, err := f.limits.Unlock(ctx, "subject", t0)
+		must(t, err)
+		_, err = f.guess(t0)
+		wantErr(t, err, otp.ErrCodeExpired)
+	})
+	t.Run("what is older than an hour, or than 30 days, is not reported", func(t *testing.T) {
+		f := newFixture(t)
+		f.put(t, f.Limits, full("subject"))
+		if before, err := f.limits.Unlock(ctx, "subject", t0.Add(otp.TriesLifetime)); err != nil || before != (store.Counted{}) {
+			t.Errorf("found %+v, %v", before, err)
+		}
+	})
+}
