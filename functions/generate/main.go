@@ -41,6 +41,7 @@ func main() {
 		ceilings: &store.Ceilings{DB: db, Table: limits.Table,
 			Messages: env.Int("MESSAGES_PER_DAY", 0, 1e8), SMS: env.Int("SMS_PER_DAY", 0, 1e8)},
 		origin: keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
+		tests:  keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
 	}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
