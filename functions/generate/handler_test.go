@@ -356,3 +356,33 @@ func TestResend(t *testing.T) {
 		}
 	})
 }
+
+// Whoever has no wrong password left must not learn from any other answer that one was right.
+func TestNothingTellsOfARightPassword(t *testing.T) {
+	for email, before := range map[string]int{
+		"joan@example.com": 400, // a number that nothing is sent to
+		"ada@example.com":  403, // locked
+	} {
+		f := newFixture(t)
+		f.passwords = 1
+		for i := range 5 {
+			s := otp.Session{ID: "s", Subject: f.ring.Subject(otp.Login, "ada@example.com"), CreatedAt: f.at}
+			_, err := f.limits.(store.Limits).Reserve(context.Background(), s, fmt.Sprint(i), f.at)
+			must(t, err)
+		}
+		answer := func(password string) string {
+			status, headers, body := f.call(t, "/generate", fields{"email": email, "purpose": "login", "password": password})
+			delete(body, "requestId")
+			return fmt.Sprint(status, headers["retry-after"], body["code"], len(body))
+		}
+		if got := answer(secretWord); !strings.HasPrefix(got, fmt.Sprint(before)) {
+			t.Errorf("%s: %s", email, got)
+		}
+		if got := answer("no"); !strings.HasPrefix(got, "401") {
+			t.Errorf("%s: %s", email, got)
+		}
+		if wrong, right := answer("no"), answer(secretWord); wrong != right || !strings.HasPrefix(wrong, "429") {
+			t.Errorf("%s: wrong %s, right %s", email, wrong, right)
+		}
+	}
+}
