@@ -40,6 +40,7 @@ func TestSettings(t *testing.T) {
 		{"Globals.Environment", "SHARED: global", "SHARED: other", variable("SHARED"), "global", "other", nil},
 		{"Parameter Default", "Default: one", "Default: two", variable("WORD"), "one", "two", nil},
 		{"Conditions", "!Equals [!Ref Word, one]", "!Equals [!Ref Word, two]", variable("BRANCH"), "first", "second", nil},
+		{"Mappings", "letter: a", "letter: b", variable("LETTER"), "a", "b", nil},
 		{"Handler", "Handler: bootstrap", "Handler: other", variable("_HANDLER"), "bootstrap", "other", nil},
 		{"MemorySize", "MemorySize: 256", "MemorySize: 512", variable("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), "256", "512", nil},
 		{"LogFormat", "LogFormat: JSON", "LogFormat: Text", variable("AWS_LAMBDA_LOG_FORMAT"), "JSON", "Text", nil},

@@ -162,7 +162,7 @@ func (s *stack) createSecrets(context.Context) error {
 	for _, x := range s.spec.Secrets {
 		value, err := secretValue(x)
 		if err == nil {
-			err = secrets.Create(x.Name, x.ARN, value)
+			err = secrets.Create(x.Name, x.ARN, value, x.Value)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", x.ID, err)

@@ -22,6 +22,7 @@ type Secrets struct {
 // Secret is one secret. The fields are exported for the file that keeps them.
 type Secret struct {
 	Name, ARN string
+	Given     string // by the template, when it was last read
 	Created   time.Time
 	Current   Version
 	Previous  *Version
@@ -50,15 +51,21 @@ func OpenSecrets(path string) (*Secrets, error) {
 	return s, json.Unmarshal(data, &s.all)
 }
 
-// Create makes a secret unless there is one of this ARN.
-func (s *Secrets) Create(name, arn, value string) error {
+// Create makes a secret of a value unless there is one of this ARN. Given is the value that the template has for it, empty
+// for a generated one: as in a deployment, a secret takes another one from there, but keeps what it was set to since.
+func (s *Secrets) Create(name, arn, value, given string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.find(arn) != nil {
+	now := time.Now()
+	switch x := s.find(arn); {
+	case x == nil:
+		s.all = append(s.all, &Secret{Name: name, ARN: arn, Given: given, Created: now, Current: Version{newID(), value, now}})
+	case x.Given != given:
+		x.Given = given
+		x.replace(newID(), value)
+	default:
 		return nil
 	}
-	now := time.Now()
-	s.all = append(s.all, &Secret{Name: name, ARN: arn, Created: now, Current: Version{newID(), value, now}})
 	return s.save()
 }
 
@@ -136,12 +143,16 @@ func (x *Secret) put(q *request, token, value string) *reply {
 			return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": v.ID, "VersionStages": v.stages()})
 		}
 	}
+	x.replace(token, value)
+	return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": x.Current.ID, "VersionStages": []string{"AWSCURRENT"}})
+}
+
+func (x *Secret) replace(id, value string) {
 	if x.Previous != nil {
 		x.Older = append(x.Older, *x.Previous)
 	}
 	last := x.Current
-	x.Previous, x.Current = &last, Version{token, value, time.Now()}
-	return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": x.Current.ID, "VersionStages": []string{"AWSCURRENT"}})
+	x.Previous, x.Current = &last, Version{id, value, time.Now()}
 }
 
 func (x *Secret) describe(q *request) *reply {

@@ -14,13 +14,14 @@ var intrinsics map[string]func(v value) *yaml.Node
 
 func init() { // a literal would refer to itself through resolve
 	intrinsics = map[string]func(v value) *yaml.Node{
-		"Ref":        func(v value) *yaml.Node { return v.ref(v.node.Value) },
-		"Fn::Sub":    value.sub,
-		"Fn::GetAtt": value.getAtt,
-		"Fn::If":     value.branch,
-		"Fn::Join":   value.join,
-		"Fn::Select": value.pick,
-		"Fn::Split":  value.split,
+		"Ref":           func(v value) *yaml.Node { return v.ref(v.node.Value) },
+		"Fn::Sub":       value.sub,
+		"Fn::GetAtt":    value.getAtt,
+		"Fn::If":        value.branch,
+		"Fn::FindInMap": value.findInMap,
+		"Fn::Join":      value.join,
+		"Fn::Select":    value.pick,
+		"Fn::Split":     value.split,
 	}
 }
 

@@ -36,6 +36,7 @@ type Stack struct {
 	Secrets   []Secret
 	Outputs   []Output
 	MailSets  []string // names of the SES configuration sets
+	Maps      Maps     // the section Mappings
 
 	Parameters map[string]string // by name, defaults and overrides
 	NoEcho     map[string]bool   // the parameters that CloudFormation does not tell
@@ -118,6 +119,9 @@ type Secret struct {
 // Output is a stack output.
 type Output struct{ Key, Value, Description string }
 
+// Maps are the template's section Mappings: values by mapping, top-level key and second-level key.
+type Maps map[string]map[string]map[string]string
+
 // reader holds what is being read. resources are those whose condition holds.
 type reader struct {
 	name        string // of the file
@@ -154,7 +158,7 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 		return nil, fmt.Errorf("%s: is not a template", name)
 	}
 	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0],
-		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}}}
+		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}, Maps: Maps{}}}
 	r.read(overrides)
 	if r.stopped {
 		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))
@@ -165,13 +169,15 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 func (r *reader) read(overrides map[string]string) {
 	later := func(value) {}
 	value{r, r.root, ""}.fields(map[string]func(value){
-		"Parameters": later, "Conditions": later, "Globals": later, "Resources": later, "Outputs": later,
+		"Parameters": later, "Rules": later, "Mappings": later, "Conditions": later, "Globals": later, "Resources": later, "Outputs": later,
 		"Transform": func(v value) { v.oneOf("AWS::Serverless-2016-10-31") },
 	}, "AWSTemplateFormatVersion", "Description", "Metadata")
 	r.readParameters(overrides)
 	if len(r.errs) > 0 { // every Ref to a bad parameter would be one more error
 		return
 	}
+	r.readMaps()
+	r.section("Rules").each(func(_ string, v value) { v.readRule() })
 	r.section("Globals").fields(map[string]func(value){"Function": func(v value) { r.globals = v }})
 	r.readResources()
 	r.section("Outputs").each(func(key string, v value) { v.readOutput(key) })

@@ -19,6 +19,8 @@ func outputs(t *testing.T, value string) (string, error) {
 Parameters:
   P: { Type: String, Default: one }
   L: { Type: CommaDelimitedList, Default: "a,b" }
+Mappings:
+  M: { one: { word: found } }
 Conditions:
   Yes: !Equals [!Ref P, one]
   No: !Not [!Condition Yes]
@@ -46,6 +48,7 @@ func TestIntrinsics(t *testing.T) {
 		`{ "Fn::Join": ["-", !Ref L] }`:    "a-b",
 		`!Select [1, !Ref L]`:              "b",
 		`!Select [0, !Split [".", "x.y"]]`: "x",
+		`!FindInMap [M, !Ref P, word]`:     "found",
 		`!If [Yes, a, b]`:                  "a",
 		`!If [No, a, b]`:                   "b",
 		`!If [Both, a, b]`:                 "a",
@@ -64,17 +67,19 @@ func TestIntrinsics(t *testing.T) {
 
 func TestIntrinsicsRefuse(t *testing.T) {
 	for value, want := range map[string]string{
-		`!Ref X`:               `Outputs.O.Value: refers to "X"`,
-		`!Ref Gone`:            `refers to "Gone"`,
-		`!GetAtt Q.Color`:      "attribute Color of AWS::SQS::Queue",
-		`!ImportValue x`:       "intrinsic Fn::ImportValue",
-		`!FindInMap [a, b, c]`: "intrinsic Fn::FindInMap",
-		`{ "Fn::Cidr": [a] }`:  "intrinsic Fn::Cidr",
-		`!If [Maybe, a, b]`:    `no condition "Maybe"`,
-		`!Sub "${Nope.Arn}"`:   `refers to "Nope"`,
-		`!Select [7, !Ref L]`:  "no entry 7",
-		`!Join [x]`:            "wrong number of arguments",
-		`[a, b]`:               "must be a single value",
+		`!Ref X`:                 `Outputs.O.Value: refers to "X"`,
+		`!Ref Gone`:              `refers to "Gone"`,
+		`!GetAtt Q.Color`:        "attribute Color of AWS::SQS::Queue",
+		`!ImportValue x`:         "intrinsic Fn::ImportValue",
+		`!FindInMap [a, b, c]`:   "no mapping a.b.c",
+		`!FindInMap [M, one, c]`: "no mapping M.one.c",
+		`!FindInMap [M, one, word, { DefaultValue: x }]`: "wrong number of arguments",
+		`{ "Fn::Cidr": [a] }`:                            "intrinsic Fn::Cidr",
+		`!If [Maybe, a, b]`:                              `no condition "Maybe"`,
+		`!Sub "${Nope.Arn}"`:                             `refers to "Nope"`,
+		`!Select [7, !Ref L]`:                            "no entry 7",
+		`!Join [x]`:                                      "wrong number of arguments",
+		`[a, b]`:                                         "must be a single value",
 	} {
 		t.Run(value, func(t *testing.T) {
 			if _, err := outputs(t, value); err == nil || !strings.Contains(err.Error(), want) {
@@ -94,7 +99,10 @@ func TestRefuses(t *testing.T) {
 		{"a resource type", "Type: AWS::SQS::Queue", "Type: AWS::SQS::Que", `Resources.Letters: the development stack does not know the resource type "AWS::SQS::Que"`},
 		{"a property", "StageName: api", "StageNam: api", "Resources.Api.Properties.StageNam: the development stack does not know this property"},
 		{"a nested property", "ThrottlingRateLimit: 100000", "ThrottlingRate: 1", "DefaultRouteSettings.ThrottlingRate"},
-		{"a section", "Outputs:", "Mappings: {}\nOutputs:", "Mappings: the development stack does not know"},
+		{"a section", "Outputs:", "Hooks: {}\nOutputs:", "Hooks: the development stack does not know"},
+		{"an intrinsic in a mapping", "letter: a", "letter: !Ref Word", "Mappings.Words.one.letter: must be literal, not Ref"},
+		{"a function of rules", "RuleCondition: !Equals [!Ref Level, 4]", "RuleCondition: !Contains [[a], a]", "Rules.Four.RuleCondition: the development stack does not know the condition function"},
+		{"a rule of another form", "RuleCondition: !Equals [!Ref Level, 4]", "Condition: x", "Rules.Four.Condition"},
 		{"an event type", "Type: DynamoDB", "Type: Schedule", `imitates only HttpApi, DynamoDB here, not "Schedule"`},
 		{"an attribute of a resource", "  Letters:\n    Type", "  Letters:\n    CreationPolicy: {}\n    Type", "CreationPolicy"},
 		{"another build method", "BuildMethod: makefile\n    Properties:\n      Reserved", "BuildMethod: go1.x\n    Properties:\n      Reserved", "BuildMethod"},
@@ -132,6 +140,7 @@ func TestParameters(t *testing.T) {
 		{"over the range", "Level", "6", "is over 5"},
 		{"under the range", "Level", "0", "is under 1"},
 		{"no number", "Level", "x", "is not a number"},
+		{"a rule, told in its own words", "Level", "4", "Rules.Four.Assertions.0.Assert: Level 4 needs Word two"},
 		{"no such parameter", "Wrod", "x", "-parameter Wrod: the template has no such parameter; it has Level, Origins, Word"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
