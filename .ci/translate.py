@@ -32,6 +32,11 @@ def check(what, got, want):
         sys.exit(f"translated template: {what} is\n{json.dumps(got, indent=1)}\nnot\n{json.dumps(want, indent=1)}")
 
 
+resources = translate(CaptchaProvider="turnstile", CaptchaSiteKey="site-key", CaptchaSecret="secret-key")
+check("the rules", list(resources["Rules"]), ["CaptchaHasItsKeys"])
+check("where the CAPTCHA's secret key stands", [name for name, resource in resources["Resources"].items()
+      if '{"Ref": "CaptchaSecret"}' in json.dumps(resource) or "secret-key" in json.dumps(resource)], ["CaptchaProviderSecret"])
+
 body = translate(AllowedOrigins="https://a.example,https://b.example")["Resources"]["HttpApi"]["Properties"]["Body"]
 cors = body["x-amazon-apigateway-cors"]
 # Without the condition's other branch, which has no CORS at all.

@@ -37,6 +37,7 @@ type handler struct {
 	ceilings   *store.Ceilings
 	origin     origin
 	tests      testDestinations
+	captcha    *captcha // nil: none is asked for
 }
 
 type codes interface {
@@ -112,6 +113,9 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if request.Get("website") != "" || request.Get("url") != "" { // fields that people do not see and robots fill in
 		request.Event.Name, request.Event.Reason = telemetry.Blocked, "honeypot"
 		return answer{id}, nil
+	}
+	if err := h.checkCaptcha(ctx, request, asked.purpose); err != nil {
+		return nil, err
 	}
 	c, err := h.begin(ctx, request) // before the account is read: a password that is changed from here on ends this session
 	if err != nil {

@@ -40,8 +40,9 @@ func main() {
 		prefixes:   store.Prefixes{DB: db, Table: limits.Table, Rule: env.PumpingLimit()},
 		ceilings: &store.Ceilings{DB: db, Table: limits.Table,
 			Messages: env.Int("MESSAGES_PER_DAY", 0, 1e8), SMS: env.Int("SMS_PER_DAY", 0, 1e8)},
-		origin: keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
-		tests:  keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
+		origin:  keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
+		tests:   keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
+		captcha: newCaptcha(&env, cfg, time.Now),
 	}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)

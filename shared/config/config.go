@@ -4,6 +4,7 @@ package config
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,6 +28,15 @@ func (e *Env) String(name string) string {
 
 // Optional returns a variable that may be empty.
 func (e *Env) Optional(name string) string { return os.Getenv(name) }
+
+// OneOf returns a variable that must be one of these words.
+func (e *Env) OneOf(name string, words ...string) string {
+	value := os.Getenv(name)
+	if !slices.Contains(words, value) {
+		e.problems = append(e.problems, name+" must be one of "+strings.Join(words, ", "))
+	}
+	return value
+}
 
 // Int returns a number between least and most. A template's Number may have a fraction, which is cut off.
 func (e *Env) Int(name string, least, most int) int {

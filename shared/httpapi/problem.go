@@ -19,6 +19,9 @@ import (
 // ErrInvalidCredentials says that an address and a password do not match; the same for an address without account.
 var ErrInvalidCredentials = errors.New("invalid credentials")
 
+// ErrCaptchaFailed says that the CAPTCHA is on and was not solved. The caller solves it and tries again.
+var ErrCaptchaFailed = errors.New("captcha failed")
+
 // problem is an RFC 9457 body. Its type is about:blank throughout: Code is what programs tell errors apart by.
 type problem struct {
 	Title     string `json:"title"`
@@ -49,6 +52,7 @@ var fixed = []struct {
 }{
 	{errTooLarge, http.StatusRequestEntityTooLarge, "too_large", "The body must not be over 8 KiB.", ""},
 	{errNotJSON, http.StatusUnsupportedMediaType, "not_json", "Send content-type: application/json.", ""},
+	{ErrCaptchaFailed, http.StatusBadRequest, "captcha_failed", "Solve the CAPTCHA and send its token as captchaToken.", telemetry.Blocked},
 	{ErrInvalidCredentials, http.StatusUnauthorized, "invalid_credentials", "The address and the password do not match.", telemetry.WrongPassword},
 	{otp.ErrSessionNotFound, http.StatusNotFound, "session_not_found", "There is no such session for this call. Ask for a new code.", ""},
 	{otp.ErrCodeExpired, http.StatusGone, "code_expired", "The code has expired. Ask for a new one.", telemetry.Expired},

@@ -92,3 +92,39 @@ func TestSource(t *testing.T) {
 		}
 	})
 }
+
+func TestText(t *testing.T) {
+	s, now := &secret{}, time.Now()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	text := keys.NewText(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}, "secret", func() time.Time { return now })
+	read := func(want string, reads int32) {
+		t.Helper()
+		got, err := text.Value(context.Background())
+		if err != nil || got != want || s.reads.Load() != reads {
+			t.Fatalf("%q after %d reads, %v; want %q after %d", got, s.reads.Load(), err, want, reads)
+		}
+	}
+	t.Run("an empty one is unavailable", func(t *testing.T) {
+		s.value.Store(`{"SecretString":""}`)
+		var unavailable *otp.UnavailableError
+		if _, err := text.Value(context.Background()); !errors.As(err, &unavailable) {
+			t.Error(err)
+		}
+	})
+	t.Run("it is read once a minute, so that a new value is noticed", func(t *testing.T) {
+		s.value.Store(`{"SecretString":"one"}`)
+		read("one", 2)
+		read("one", 2)
+		s.value.Store(`{"SecretString":"two"}`)
+		now = now.Add(time.Minute)
+		read("two", 3)
+	})
+	t.Run("what is known serves while it cannot be read", func(t *testing.T) {
+		s.value.Store(`{"SecretString":""}`)
+		now = now.Add(time.Minute)
+		read("two", 4)
+		read("two", 4)
+	})
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"streamotp/shared/config"
+	"streamotp/shared/httpapi"
+	"streamotp/shared/keys"
+	"streamotp/shared/otp"
+)
+
+const (
+	captchaTime   = 2 * time.Second // for the provider's whole answer: somebody is waiting
+	captchaAnswer = 16 << 10        // bytes; a verdict has a few hundred
+	captchaToken  = 2048            // characters of a Turnstile token at most; others are bound by the body's limit only
+	leastScore    = 0.5             // reCAPTCHA v3: 1.0 is very likely a person, 0.0 a robot; Google's own threshold
+)
+
+// captcha asks the provider that a site chose whether a person solved its challenge. Their siteverify calls are alike.
+type captcha struct {
+	provider string   // recaptcha, turnstile or hcaptcha
+	url      string   // of siteverify
+	hosts    []string // of the pages whose challenges count
+	secret   interface {
+		Value(ctx context.Context) (string, error)
+	}
+	client *http.Client
+}
+
+// newCaptcha reads the environment; nil means that no CAPTCHA is asked for.
+func newCaptcha(env *config.Env, cfg aws.Config, now func() time.Time) *captcha {
+	provider := env.OneOf("CAPTCHA_PROVIDER", "none", "recaptcha", "turnstile", "hcaptcha")
+	if provider == "none" {
+		return nil
+	}
+	return &captcha{
+		provider: provider,
+		url:      env.String("CAPTCHA_URL"),
+		hosts:    hostsOf(strings.Split(env.String("CAPTCHA_HOSTS"), ",")),
+		secret:   keys.NewText(cfg, env.String("CAPTCHA_SECRET"), now),
+		client:   newCaptchaClient(),
+	}
+}
+
+// newCaptchaClient keeps no connection: one that died while Lambda had the function frozen would cost somebody the
+// answer, for a token cannot be sent twice. It follows no redirect, which would carry the secret elsewhere.
+func newCaptchaClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true
+	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+}
+
+// hostsOf takes hosts and origins, as https://www.example.com:8443, and gives the hosts.
+func hostsOf(places []string) (hosts []string) {
+	for _, place := range places {
+		if _, rest, ok := strings.Cut(place, "://"); ok {
+			place, _, _ = strings.Cut(rest, ":")
+		}
+		if place != "" {
+			hosts = append(hosts, strings.ToLower(place))
+		}
+	}
+	return hosts
+}
+
+// checkCaptcha lets through who solved the CAPTCHA for this purpose, and everybody where there is none. Why somebody is
+// not let through is for the audit log: a host that is missing in the configuration would look to its operator as if
+// everybody were a robot.
+//
+// Errors: httpapi.ErrCaptchaFailed; *otp.UnavailableError where the provider does not say, or does not accept us.
+func (h handler) checkCaptcha(ctx context.Context, request httpapi.Request, purpose otp.Purpose) error {
+	if h.captcha == nil {
+		return nil
+	}
+	token := request.Get("captchaToken")
+	if token == "" || h.captcha.provider == "turnstile" && len(token) > captchaToken {
+		request.Event.Reason = "captcha-token"
+		return httpapi.ErrCaptchaFailed
+	}
+	client, err := h.client(ctx, request)
+	if err != nil {
+		return err
+	}
+	v, err := h.captcha.verify(ctx, token, client)
+	if err != nil {
+		return err
+	}
+	failed, err := h.captcha.judge(v, purpose)
+	if err == nil && failed != "" {
+		request.Event.Reason = "captcha-" + failed
+		return httpapi.ErrCaptchaFailed
+	}
+	return err
+}
+
+// verdict is a provider's answer. Success is nil in what is no answer at all.
+type verdict struct {
+	Success  *bool    `json:"success"`
+	Hostname string   `json:"hostname"`
+	Action   string   `json:"action"` // of Turnstile and reCAPTCHA v3
+	Score    *float64 `json:"score"`  // of reCAPTCHA v3; hCaptcha's paid plan has one that means the reverse
+	Codes    []string `json:"error-codes"`
+}
+
+// verify asks the provider. What goes wrong is told without its words: an error of net/http may quote what it read.
+func (c *captcha) verify(ctx context.Context, token, client string) (v verdict, err error) {
+	secret, err := c.secret.Value(ctx)
+	if err != nil {
+		return v, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, captchaTime)
+	defer cancel()
+	form := url.Values{"secret": {secret}, "response": {token}, "remoteip": {client}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, strings.NewReader(form.Encode()))
+	if err != nil {
+		return v, unavailable("has no usable URL")
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	response, err := c.client.Do(request)
+	if err != nil {
+		return v, unavailable(silence(ctx))
+	}
+	defer response.Body.Close() //nolint:errcheck // it was read, or is given up
+	if response.StatusCode != http.StatusOK {
+		return v, unavailable(fmt.Sprintf("answers status %d", response.StatusCode))
+	}
+	if err := json.NewDecoder(io.LimitReader(response.Body, captchaAnswer)).Decode(&v); err != nil || v.Success == nil {
+		if ctx.Err() != nil {
+			return v, unavailable(silence(ctx))
+		}
+		return v, unavailable("answers no verdict")
+	}
+	return v, nil
+}
+
+func silence(ctx context.Context) string {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return "does not answer in time"
+	}
+	return "cannot be reached"
+}
+
+func unavailable(what string) error {
+	return &otp.UnavailableError{Reason: "captcha: siteverify " + what}
+}
+
+// judge decides by the provider's answer and names what is wrong with a token: nothing lets it pass.
+func (c *captcha) judge(v verdict, purpose otp.Purpose) (failed string, err error) {
+	if !*v.Success {
+		return "token", mistake(v.Codes)
+	}
+	action := v.Action == string(purpose)
+	switch {
+	case v.Hostname == "not-provided": // hCaptcha, under an unusual load
+		return "", unavailable("leaves out the host")
+	case !slices.Contains(c.hosts, strings.ToLower(v.Hostname)):
+		return "host", nil
+	case c.provider == "turnstile" && !action:
+		return "action", nil
+	case c.provider == "recaptcha" && v.Score != nil && !action: // a score tells v3 from v2, which knows no actions
+		return "action", nil
+	case c.provider == "recaptcha" && v.Score != nil && *v.Score < leastScore:
+		return "score", nil
+	}
+	return "", nil
+}
+
+// visitors are the error codes that a token brings about. All others are our own mistake or the provider's.
+var visitors = []string{"missing-input-response", "invalid-input-response", "timeout-or-duplicate", "expired-input-response",
+	"already-seen-response", "invalid-or-already-seen-response", "browser-error"}
+
+// ours are the other codes that are known, and so may stand in the log.
+var ours = []string{"missing-input-secret", "invalid-input-secret", "invalid-keys", "bad-request", "sitekey-secret-mismatch",
+	"not-using-dummy-passcode", "missing-remoteip", "invalid-remoteip", "internal-error"}
+
+// mistake is nil where the token alone was refused.
+func mistake(codes []string) error {
+	for _, code := range codes {
+		switch {
+		case slices.Contains(ours, code):
+			return unavailable("answers " + code)
+		case !slices.Contains(visitors, code):
+			return unavailable("answers an unknown error code")
+		}
+	}
+	return nil
+}
