@@ -28,6 +28,7 @@ func (s *stack) control() http.Handler {
 	m.HandleFunc("POST /_local/faults", s.postFaults)
 	m.HandleFunc("DELETE /_local/faults", func(w http.ResponseWriter, _ *http.Request) { s.aws.ClearFaults(); done(w) })
 	m.HandleFunc("POST /_local/kill", s.postKill)
+	s.captchaRoutes(m)
 	m.Handle("GET /_local/", mailboxPage())
 	return guard(m)
 }

@@ -9,25 +9,46 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-)
 
-// pageHeaders are what a host of the pages should send with each of them.
-var pageHeaders = map[string]string{
-	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-	"X-Content-Type-Options": "nosniff",
-	"Referrer-Policy":        "no-referrer",
-	"Cache-Control":          "no-cache", // an edited page shows at the next reload
-}
+	"streamotp/local/template"
+)
 
 // pages serves the site's files in frontend/ from disk, config.json with what this stack's parameters say.
 type pages struct {
 	dir        string
 	parameters map[string]string
+	headers    map[string]string // what a host of the pages should send with each of them
+}
+
+func newPages(dir string, spec *template.Stack) pages {
+	return pages{dir, spec.Parameters, map[string]string{
+		"Content-Security-Policy": pagePolicy(spec.Maps[captchaMap][spec.Parameters["CaptchaProvider"]]),
+		"X-Content-Type-Options":  "nosniff",
+		"Referrer-Policy":         "no-referrer",
+		"Cache-Control":           "no-cache", // an edited page shows at the next reload
+	}}
+}
+
+// pagePolicy is the pages' Content-Security-Policy. It lets in what a CAPTCHA provider needs, which is nothing where
+// there is none.
+func pagePolicy(captcha map[string]string) string {
+	policy := "default-src 'none'; script-src 'self'" + beside(captcha["ScriptSrc"]) + "; style-src 'self'" + beside(captcha["StyleSrc"]) +
+		"; img-src 'self' data:; connect-src 'self'" + beside(captcha["ConnectSrc"]) + "; "
+	if captcha["FrameSrc"] != "" {
+		policy += "frame-src " + captcha["FrameSrc"] + "; "
+	}
+	return policy + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+}
+
+func beside(sources string) string {
+	if sources == "" {
+		return ""
+	}
+	return " " + sources
 }
 
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for name, value := range pageHeaders {
+	for name, value := range p.headers {
 		w.Header().Set(name, value)
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -88,6 +109,7 @@ func (p pages) settings(w http.ResponseWriter, r *http.Request) {
 	if countries, ok := p.parameters["AllowedCountries"]; ok && countries == "" {
 		settings["channels"] = []string{"email"}
 	}
+	settings["captcha"] = captchaSettings(p.parameters, settings["captcha"])
 	writeJSON(w, settings)
 }
 

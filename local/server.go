@@ -27,7 +27,7 @@ func (s *stack) listen(context.Context) error {
 
 // serve answers on the port: the API under its stage, the test interface under /_local/, the pages everywhere else.
 func (s *stack) serve(context.Context) error {
-	api, control, pages := s.api(), s.control(), pages{filepath.Join(s.dir, "frontend"), s.spec.Parameters}
+	api, control, pages := s.api(), s.control(), newPages(filepath.Join(s.dir, "frontend"), s.spec)
 	stage := "/" + s.spec.API.Stage
 	s.serveOn(s.listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"streamotp/local/aws"
+	"streamotp/local/captcha"
 	"streamotp/local/dynamo"
 	"streamotp/local/lambda"
 	"streamotp/local/streams"
@@ -35,6 +36,7 @@ type stack struct {
 	failed   chan error // the engine or a server has ended by itself
 	closers  []func()   // last first
 	callers  callers
+	captcha  *captcha.Provider // nil: there is no CAPTCHA
 }
 
 // start brings the stack up; when it returns everything answers and the demo users exist.
@@ -77,8 +79,11 @@ func (s *stack) read(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.spec, err = template.Read(s.Template, stackName(dir), suffix, s.Parameters)
-	return err
+	if s.spec, err = template.Read(s.Template, stackName(dir), suffix, s.Parameters); err != nil {
+		return err
+	}
+	s.useCaptchaStub()
+	return nil
 }
 
 // buildAndStartEngine does both at once: the builds take a second or two when something changed.

@@ -71,6 +71,13 @@ var errorNames = map[string]map[string]int{
 		"ResourceNotFoundException": 400,
 	},
 	"cloudformation": {},
+	"captcha": { // not of AWS; codes of siteverify come with 200, as its verdicts do
+		"bad-request":             200,
+		"internal-error":          200,
+		"invalid-input-secret":    200,
+		"sitekey-secret-mismatch": 200,
+		"timeout-or-duplicate":    200,
+	},
 }
 
 // commonErrors may come from any service; 0 means 403 in the rest and query protocols, 400 in JSON.

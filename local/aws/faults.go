@@ -26,7 +26,7 @@ type Fault struct {
 // check says what is wrong with a fault, in words for the test that posted it.
 func (f *Fault) check() error {
 	if _, ok := errorNames[f.Service]; !ok {
-		return fmt.Errorf("service must be dynamodb, ses, sns, secretsmanager or cloudformation, not %q", f.Service)
+		return fmt.Errorf("service must be dynamodb, ses, sns, secretsmanager, cloudformation or captcha, not %q", f.Service)
 	}
 	if known := actions[f.Service]; !slices.Contains(known, f.Action) {
 		return fmt.Errorf("action must be one of %v, not %q", known, f.Action)
@@ -81,6 +81,7 @@ var actions = map[string][]string{
 	"sns":            {"Publish"},
 	"secretsmanager": {"GetSecretValue", "PutSecretValue", "DescribeSecret"},
 	"cloudformation": {"DescribeStacks"},
+	"captcha":        {"siteverify"},
 }
 
 type faults struct {
@@ -177,15 +178,19 @@ func (e *Endpoint) record(q *request, res *reply, begin time.Time) {
 	if res != nil {
 		c.Status, c.Units = res.status, res.units
 	}
+	e.keep(c)
+	if e.Recorded != nil {
+		e.Recorded(c)
+	}
+}
+
+func (e *Endpoint) keep(c Call) {
 	e.calls.mu.Lock()
+	defer e.calls.mu.Unlock()
 	if len(e.calls.list) >= maxCalls {
 		e.calls.list = slices.Clone(e.calls.list[maxCalls/2:])
 	}
 	e.calls.list = append(e.calls.list, c)
-	e.calls.mu.Unlock()
-	if e.Recorded != nil {
-		e.Recorded(c)
-	}
 }
 
 // Calls gives every recorded call, oldest first, as JSON.

@@ -1,0 +1,38 @@
+package aws
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+)
+
+// maxOutside is far over what is sent there, in bytes.
+const maxOutside = 64 << 10
+
+// Outside serves a call of a function to somebody who is not AWS, and so carries no signature to know the caller by:
+// it gets the faults that are set for it and is recorded like all others.
+func (e *Endpoint) Outside(service, action, function string, do http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOutside)) // read first: only then a caller who gives up is noticed
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		begin, f := time.Now(), e.faults.take(service, action, function, "")
+		there := f.latency == 0 || wait(r.Context(), f.latency)
+		switch {
+		case !there || f.drop:
+			drop(w)
+		case f.fault.Error != "":
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(statusOf(service, f.fault.Error))
+			_ = json.NewEncoder(w).Encode(map[string]any{"success": false, "error-codes": []string{f.fault.Error}})
+		default:
+			do.ServeHTTP(w, r)
+		}
+		e.keep(Call{Function: function, Service: service, Action: action, Bytes: len(body),
+			Ms: float64(time.Since(begin).Microseconds()) / 1000})
+	})
+}

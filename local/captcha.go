@@ -1,0 +1,60 @@
+package main
+
+import (
+	"net"
+	"net/http"
+
+	"streamotp/local/captcha"
+)
+
+// captchaMap is the template's mapping of what is known of each CAPTCHA provider.
+const captchaMap = "CaptchaProviders"
+
+// captchaStub is where the stub of the provider stands, below the server's URL.
+const captchaStub = "/_local/captcha"
+
+// useCaptchaStub puts the stub in the provider's place: the functions are told another URL to ask, and that pages of
+// this server count. Without a CAPTCHA it does nothing.
+func (s *stack) useCaptchaStub() {
+	p := s.spec.Parameters
+	if _, known := s.spec.Maps[captchaMap][p["CaptchaProvider"]]; !known {
+		return
+	}
+	s.captcha = &captcha.Provider{Name: p["CaptchaProvider"], SiteKey: p["CaptchaSiteKey"], Secret: p["CaptchaSecret"], Now: s.Now}
+	host, _, _ := net.SplitHostPort(s.listener.Addr().String())
+	for _, f := range s.spec.Functions {
+		if f.Environment["CAPTCHA_URL"] == "" {
+			continue
+		}
+		f.Environment["CAPTCHA_URL"] = s.url + captchaStub + "/siteverify?function=" + f.ID
+		f.Environment["CAPTCHA_HOSTS"] += "," + host + ",localhost"
+	}
+}
+
+// captchaRoutes serves the stub, if there is one.
+func (s *stack) captchaRoutes(m *http.ServeMux) {
+	if s.captcha == nil {
+		return
+	}
+	m.HandleFunc("GET "+captchaStub+"/api.js", captcha.Script)
+	m.HandleFunc("POST "+captchaStub+"/tokens", s.captcha.Solve)
+	m.HandleFunc("POST "+captchaStub+"/siteverify", func(w http.ResponseWriter, r *http.Request) {
+		s.aws.Outside("captcha", "siteverify", r.URL.Query().Get("function"), http.HandlerFunc(s.captcha.Siteverify)).ServeHTTP(w, r)
+	})
+}
+
+// captchaSettings are the settings of config.json for the provider that the parameters name: the script is the stub's.
+// A version, which no parameter has, stays as the file says.
+func captchaSettings(parameters map[string]string, file any) any {
+	provider := parameters["CaptchaProvider"]
+	if provider == "" || provider == "none" {
+		return nil
+	}
+	settings, ok := file.(map[string]any)
+	if !ok || settings["provider"] != provider {
+		settings = map[string]any{"provider": provider}
+	}
+	settings["siteKey"] = parameters["CaptchaSiteKey"]
+	settings["script"] = captchaStub + "/api.js?provider=" + provider
+	return settings
+}
