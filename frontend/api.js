@@ -8,7 +8,8 @@ const TIMEOUT_MS = 31_000;
 const CODE_OF_STATUS = { 404: 'no_route', 413: 'too_large', 415: 'not_json', 429: 'too_many_requests', 500: 'internal', 503: 'unavailable' };
 
 // What went wrong, whatever the layer.
-//   code       the API's own code, or one of: network, timeout, bad_answer, no_route
+//   code       the API's own code, or one of: network, timeout, bad_answer, no_route; captcha_missing and
+//              captcha_unavailable are of captcha.js, before anything is sent
 //   status     the HTTP status, 0 if there was no answer
 //   fields     names of the fields that the API refused
 //   reasons    why a new password was refused
@@ -62,7 +63,7 @@ export class Client {
     this.#timeoutMs = timeoutMs;
   }
 
-  // request: {purpose, email | phone, password?, website?} → {sessionId}
+  // request: {purpose, email | phone, password?, website?, captchaToken?} → {sessionId}
   generate(request) {
     return this.#post('generate', { ...request, locale: this.#locale }, (a) => typeof a.sessionId === 'string');
   }

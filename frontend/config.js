@@ -8,6 +8,7 @@ export const defaults = Object.freeze({
   codeTtlSeconds: 300,
   resendCooldownSeconds: 30,
   channels: Object.freeze(['email', 'sms']),
+  captcha: null,
 });
 
 const whole = (least, most) => (v) => Number.isInteger(v) && v >= least && v <= most;
@@ -20,7 +21,17 @@ const checks = {
   codeTtlSeconds: whole(60, 600),
   resendCooldownSeconds: whole(1, 600),
   channels: (v) => Array.isArray(v) && v.length > 0 && v.every((c) => c === 'email' || c === 'sms'),
+  captcha: (v) => v === null || isCaptcha(v),
 };
+
+// {provider, siteKey, version?, script?}: version 3 is reCAPTCHA's without a widget; script is loaded in place of the
+// provider's own, from this origin or by https.
+function isCaptcha({ provider, siteKey, version = 2, script = '/', ...others }) {
+  return ['recaptcha', 'turnstile', 'hcaptcha'].includes(provider) &&
+    typeof siteKey === 'string' && /^[\w-]{1,100}$/.test(siteKey) &&
+    (version === 2 || (version === 3 && provider === 'recaptcha')) &&
+    typeof script === 'string' && /^(\/(?![/\\])|https:\/\/[^/@\\]+\/)/.test(script) && Object.keys(others).length === 0;
+}
 
 // A path of this origin, or an absolute https URL; plain http would carry codes and passwords in
 // the open. A URL with a query or fragment cannot have "/generate" appended to it.

@@ -5,7 +5,7 @@
 //
 //   - F1: Files holds exactly what a page needs: no test, no Go file.
 //   - F2: no page has a script, a style or a handler in its HTML, so a Content-Security-Policy without 'unsafe-inline' fits.
-//   - F3: nothing is loaded from another origin.
+//   - F3: nothing is loaded from another origin, but the script of the CAPTCHA provider that config.json names.
 package frontend
 
 import "embed"

@@ -97,7 +97,7 @@ func TestConfigHasEverySetting(t *testing.T) {
 	if err := json.Unmarshal(text, &config); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"apiBaseUrl", "appName", "codeLength", "codeTtlSeconds", "resendCooldownSeconds", "channels"} {
+	for _, name := range []string{"apiBaseUrl", "appName", "codeLength", "codeTtlSeconds", "resendCooldownSeconds", "channels", "captcha"} {
 		if _, ok := config[name]; !ok {
 			t.Errorf("config.json lacks %s", name)
 		}

@@ -25,7 +25,7 @@ bindForm(form, {
   check: ({ email }) => (isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
   send: async ({ email, website }) => {
     const asked = Date.now();
-    const { sessionId } = await page.client.generate({ purpose: 'reset', email: email.trim(), website });
+    const { sessionId } = await page.generate({ purpose: 'reset', email: email.trim(), website });
     page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: 'email', asked });
     // Tells a password manager whose password the new one is.
     page.code.form.elements.username.value = email.trim();

@@ -22,7 +22,7 @@ bindForm(form, {
   }),
   send: async ({ email, password, website }) => {
     const asked = Date.now();
-    const { sessionId } = await page.client.generate({ purpose: 'login', email: email.trim(), password, website });
+    const { sessionId } = await page.generate({ purpose: 'login', email: email.trim(), password, website });
     form.elements.password.value = '';
     page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: '', asked });
   },

@@ -1,6 +1,7 @@
 // What the three pages share: settings, client, steps, and the way back and forth between them.
 
 import { Client } from './api.js';
+import { openCaptcha } from './captcha.js';
 import { loadConfig } from './config.js';
 import { SessionStore } from './session.js';
 import { Steps } from './steps.js';
@@ -21,7 +22,10 @@ export async function openPage({ purpose, usesSms, check, submit, done }) {
   showSettings(settings, problem);
   steps.appName = settings.appName;
   const client = new Client(settings.apiBaseUrl, { locale: document.documentElement.lang }); // a message speaks as its page does
-  const page = { settings, client, steps, store };
+  const captcha = openCaptcha(settings.captcha, steps.section('start').querySelector('form'), purpose);
+  // What all pages ask for a code by.
+  const generate = (request) => captcha.solved((captchaToken) => client.generate({ ...request, captchaToken }));
+  const page = { settings, client, steps, store, generate };
   const code = codeStep(page, { usesSms, check, submit, done: (answer) => finish(page, done, answer) });
 
   window.addEventListener('popstate', () => (steps.remembered() === 'code' && store.live() ? code.open() : openStart(page)));

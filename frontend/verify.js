@@ -38,7 +38,7 @@ bindForm(form, {
   send: async ({ channel, email, phone, website }) => {
     const asked = Date.now();
     const to = channel === 'sms' ? { phone: plainPhone(phone) } : { email: email.trim() };
-    const { sessionId } = await page.client.generate({ purpose: 'verify', ...to, website });
+    const { sessionId } = await page.generate({ purpose: 'verify', ...to, website });
     page.code.begin({ sessionId, destination: to.phone ? maskPhone(to.phone) : maskEmail(to.email), channel, asked });
   },
 });

@@ -88,6 +88,8 @@ const ENDED = {
 
 const OTHERS = {
   captcha_failed: () => 'We could not confirm that you are a person. Try again.',
+  captcha_missing: () => 'First confirm that you are a person.',
+  captcha_unavailable: () => 'The check that you are a person could not be loaded. Check your network and what may block it, then reload the page.',
   locked: (e) => `Too many wrong codes were entered. To protect the account, no new code is sent for now. ${later(e)}`,
   too_many_requests: (e) => `Too many requests in a short time. ${later(e)}`,
   unavailable: (e) => `The service cannot answer right now. ${e.retryAfter ? later(e) : 'Try again in a moment.'}`,

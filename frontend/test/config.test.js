@@ -34,6 +34,19 @@ test('an unreadable file gives the defaults and a sentence', async () => {
   }
 });
 
+test('a CAPTCHA is one of those that are known, with its key', () => {
+  const good = { provider: 'turnstile', siteKey: '0x4AAA-_' };
+  for (const captcha of [null, good, { ...good, version: 2 }, { provider: 'recaptcha', siteKey: 'k', version: 3 }, { ...good, script: '/_local/captcha/api.js?provider=turnstile' },
+    { ...good, script: 'https://www.recaptcha.net/recaptcha/api.js' }]) {
+    assert.deepEqual(readSettings({ captcha }), { settings: { ...defaults, captcha }, bad: [] }, JSON.stringify(captcha));
+  }
+  for (const captcha of ['turnstile', {}, [], 7, false, { ...good, provider: 'none' }, { ...good, provider: 'toString' }, { provider: 'turnstile' }, { ...good, siteKey: '' },
+    { ...good, siteKey: 'a b' }, { ...good, siteKey: 7 }, { ...good, version: 3 }, { ...good, version: '2' }, { ...good, script: '//evil.example/x.js' }, { ...good, script: '/\\evil.example/x.js' },
+    { ...good, script: 'http://x.example/x.js' }, { ...good, script: 'data:text/javascript,1' }, { ...good, secret: 's' }]) {
+    assert.deepEqual(readSettings({ captcha }), { settings: { ...defaults }, bad: ['captcha'] }, JSON.stringify(captcha));
+  }
+});
+
 test('a code never travels in the open', () => {
   for (const good of ['/api', '/', '/a/b/', 'https://x.execute-api.eu-central-1.amazonaws.com/api', 'https://x.example']) {
     assert.deepEqual(readSettings({ apiBaseUrl: good }).bad, [], good);
