@@ -21,6 +21,7 @@ export function openCaptcha(settings, form, purpose) {
     shutProvidersOut();
     return { solved: (call) => call(undefined) };
   }
+  tellOrigin();
   const api = loadScript(scriptUrl(settings, document.documentElement.lang), PROVIDERS[settings.provider].api);
   const challenge = settings.version === 3 ? invisible(api, settings, purpose) : widget(api, settings, form, purpose);
   return {
@@ -51,6 +52,11 @@ function shutProvidersOut() {
   policy.httpEquiv = 'Content-Security-Policy';
   policy.content = "script-src 'self'; style-src 'self'; frame-src 'none'";
   document.head.append(policy);
+}
+
+// A provider may look at the referrer to see whether a site may use its key: it gets the origin, and nothing of the path.
+function tellOrigin() {
+  document.querySelector('meta[name=referrer]').content = 'strict-origin';
 }
 
 // Resolves to the provider's API. A script that was late but came is as good.

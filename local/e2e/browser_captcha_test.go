@@ -33,6 +33,7 @@ func TestPagesCaptcha(t *testing.T) {
 		{"turnstile", "a token is not sent twice", captchaResets},
 		{"turnstile", "a refused token is told, and so is a provider that is down", captchaRefused},
 		{"turnstile", "a script that does not come is told", captchaBlocked},
+		{"none", "a host without headers needs to set none for a CAPTCHA", captchaWithoutHeaders},
 		{"none", "without one nothing is loaded from elsewhere, and nothing could be", captchaAbsent},
 	} {
 		t.Run(rule.provider+": "+rule.name, func(t *testing.T) {
@@ -197,18 +198,53 @@ func captchaAbsent(v *visit) {
 		v.same("widgets of "+path, eval[int](v.tab, "document.querySelectorAll('.captcha, iframe').length"), 0)
 		v.notBlocked()
 	}
-	// A host that sends no policy: the page's own must do.
-	root, err := Root()
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	plain := httptest.NewServer(http.FileServerFS(os.DirFS(root + "/frontend")))
-	defer plain.Close()
-	v.do(chromedp.Navigate(plain.URL + "/verify.html"))
+	v.do(chromedp.Navigate(plainHost(v, nil) + "/verify.html")) // the page's own policy must do
 	v.ready()
 	v.notBlocked()
 	for element, source := range map[string]string{"script": "https://challenges.cloudflare.com/x.js", "iframe": "https://www.google.com/recaptcha/"} {
 		eval[chromedp.Void](v.tab, fmt.Sprintf("(e => { e.src = %q; document.body.append(e) })(document.createElement(%q))", source, element))
 		v.wait(fmt.Sprintf("window.violations.some(found => found.endsWith(%q) || found.includes(new URL(%[1]q).origin))", source))
 	}
+}
+
+// plainHost serves the pages without any header; other paths come first.
+func plainHost(v *visit, others map[string]http.HandlerFunc) string {
+	v.t.Helper()
+	root, err := Root()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServerFS(os.DirFS(root+"/frontend")))
+	for path, serve := range others {
+		mux.HandleFunc(path, serve)
+	}
+	server := httptest.NewServer(mux)
+	v.t.Cleanup(server.Close)
+	return server.URL
+}
+
+func captchaWithoutHeaders(v *visit) {
+	referrer := make(chan string, 1)
+	base := plainHost(v, map[string]http.HandlerFunc{
+		"/config.json": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"captcha":{"provider":"turnstile","siteKey":"key","script":"/script.js"}}`)
+		},
+		"/script.js": func(w http.ResponseWriter, r *http.Request) {
+			referrer <- r.Referer()
+			w.Header().Set("Content-Type", "text/javascript")
+		},
+	})
+	v.do(chromedp.Navigate(base + "/verify.html?from=elsewhere"))
+	v.ready()
+	v.same("what the provider hears of the page", <-referrer, base+"/")
+	for _, source := range []string{"https://challenges.cloudflare.com/x.js", "https://js.hcaptcha.com/x.js", "https://www.google.com/recaptcha/x.js"} {
+		eval[bool](v.tab, fmt.Sprintf(`new Promise(done => {
+			const script = document.createElement('script');
+			script.onload = script.onerror = () => done(true);
+			script.src = %q;
+			document.head.append(script);
+		})`, source)) // there is no network: all that counts is that the policy lets it try
+	}
+	v.notBlocked()
 }
