@@ -256,12 +256,12 @@ func (l forbiddenLimits) TakeSend(context.Context, store.Send, string, time.Time
 	return s, nil
 }
 
-func (l forbiddenLimits) TakePassword(context.Context, string, int, string, time.Time) error {
+func (l forbiddenLimits) TakePassword(context.Context, store.Send, string, time.Time) error {
 	l.t.Error("a password is counted")
 	return nil
 }
 
-func (l forbiddenLimits) Standing(context.Context, string) (s store.Standing, err error) {
+func (l forbiddenLimits) Glance(context.Context, store.Send, time.Time) (s store.Standing, err error) {
 	l.t.Error("the limits are read")
 	return s, nil
 }

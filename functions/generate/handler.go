@@ -48,8 +48,8 @@ type codes interface {
 
 type limits interface {
 	TakeSend(ctx context.Context, s store.Send, by string, now time.Time) (store.Standing, error)
-	TakePassword(ctx context.Context, key string, n int, by string, now time.Time) error
-	Standing(ctx context.Context, key string) (store.Standing, error)
+	TakePassword(ctx context.Context, s store.Send, by string, now time.Time) error
+	Glance(ctx context.Context, s store.Send, now time.Time) (store.Standing, error)
 }
 
 type users interface {
@@ -134,6 +134,10 @@ func (h handler) begin(ctx context.Context, request httpapi.Request) (c call, er
 	if c.ring, err = h.keys.Current(ctx); err != nil {
 		return c, err
 	}
+	// Read now, for everybody: later only a right password would wait for it.
+	if _, _, err = h.tests.Code(ctx, "", h.codeLength, c.now); err != nil {
+		return c, err
+	}
 	c.client, err = h.client(ctx, request)
 	return c, err
 }
@@ -143,7 +147,8 @@ func (h handler) begin(ctx context.Context, request httpapi.Request) (c call, er
 func (h handler) recipient(ctx context.Context, c call, asked asked) (recipient, error) {
 	switch {
 	case asked.phone != "":
-		return h.number(ctx, c, asked.phone, "")
+		to := recipient{Contents: otp.Contents{Channel: otp.SMS, Phone: asked.phone}}
+		return to, h.number(ctx, c, &to.Contents)
 	case asked.purpose == otp.Login:
 		return h.login(ctx, c, asked)
 	case asked.purpose == otp.Reset:
@@ -154,8 +159,14 @@ func (h handler) recipient(ctx context.Context, c call, asked asked) (recipient,
 	return recipient{Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, nil
 }
 
-// login checks the password, as long for no account as for one.
+// login checks the password, as long for no account as for one. A client address without a try or a message left is
+// refused before anybody's password is looked at.
 func (h handler) login(ctx context.Context, c call, asked asked) (to recipient, err error) {
+	if h.passwords > 0 {
+		if _, err := h.limits.Glance(ctx, h.clientOf(c), c.now); err != nil {
+			return to, c.because("client", err)
+		}
+	}
 	user, err := h.users.Get(ctx, asked.email)
 	if err != nil {
 		return to, err
@@ -167,37 +178,28 @@ func (h handler) login(ctx context.Context, c call, asked asked) (to recipient, 
 	if !ok {
 		return to, h.wrongPassword(ctx, c, asked.email)
 	}
+	to.Contents = otp.Contents{Channel: otp.Email, Email: user.Email}
 	if user.Channel == otp.SMS {
-		to, err = h.number(ctx, c, user.Phone, user.Email)
-		if err != nil { // which tells that the password was right
-			return to, cmp.Or(h.mayKnow(ctx, c, user.Email), err)
-		}
-		return to, nil
+		to.Channel, to.Phone = otp.SMS, user.Phone
 	}
-	return recipient{Contents: otp.Contents{Channel: otp.Email, Email: user.Email}}, nil
+	return to, nil
 }
 
-// wrongPassword counts one before it says so: first against the client's address, so that a blocked one cannot use up
-// a victim's.
+// wrongPassword counts one before it says so: first against the client's address, so that one without any left cannot
+// use up an account's.
 func (h handler) wrongPassword(ctx context.Context, c call, email string) error {
-	c.Event.Subject = c.ring.Subject(otp.Login, email)
-	if err := h.limits.TakePassword(ctx, c.ring.Client(c.client), h.passwords, c.ID, c.now); err != nil {
-		return c.because("client_passwords", err)
+	account := store.Send{Key: c.ring.Subject(otp.Login, email), Passwords: h.passwords}
+	c.Event.Subject = account.Key
+	if err := h.limits.TakePassword(ctx, h.clientOf(c), c.ID, c.now); err != nil {
+		// After the glance this is so only where others came between. A right password would have asked its account too by
+		// now: so does this, whatever it says.
+		_, _ = h.limits.Glance(ctx, account, c.now)
+		return c.because("client", err)
 	}
-	if err := h.limits.TakePassword(ctx, c.Event.Subject, h.passwords, c.ID, c.now); err != nil {
-		return c.because("passwords", err)
+	if err := h.limits.TakePassword(ctx, account, c.ID, c.now); err != nil {
+		return c.because("subject", err)
 	}
 	return httpapi.ErrInvalidCredentials
-}
-
-// mayKnow refuses whoever has no wrong password left to be told of a right one.
-func (h handler) mayKnow(ctx context.Context, c call, email string) error {
-	for _, key := range []string{c.ring.Client(c.client), c.ring.Subject(otp.Login, email)} {
-		if _, err := h.limits.TakeSend(ctx, store.Send{Key: key, Passwords: h.passwords}, c.ID, c.now); err != nil {
-			return c.because("passwords", err)
-		}
-	}
-	return nil
 }
 
 // because notes for the audit log which limit an error comes from.
@@ -205,28 +207,31 @@ func (c call) because(reason string, err error) error {
 	var limited *otp.TooManyRequestsError
 	if errors.As(err, &limited) {
 		c.Event.Reason = reason
+		if limited.Passwords {
+			c.Event.Reason += "_passwords"
+		}
 	}
 	return err
 }
 
-// number normalises a phone, of an account or for itself, if SMS goes there.
-func (h handler) number(ctx context.Context, c call, typed, email string) (to recipient, err error) {
+// number normalises the phone that a code goes to, if SMS goes there.
+func (h handler) number(ctx context.Context, c call, to *otp.Contents) error {
 	c.Event.Channel, c.Event.Reason = otp.SMS, "country"
 	if len(h.countries) == 0 {
-		return to, &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
+		return &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
 	}
-	n, err := h.phones.Parse(ctx, typed)
+	n, err := h.phones.Parse(ctx, to.Phone)
 	if err != nil {
-		return to, err
+		return err
 	}
 	c.Event.Country = n.Country
 	if !n.Receives(h.countries) {
 		if _, test, err := h.tests.Code(ctx, n.E164, h.codeLength, c.now); err != nil || !test {
-			return to, cmp.Or(err, h.unsupported())
+			return cmp.Or(err, h.unsupported())
 		}
 	}
-	c.Event.Reason = ""
-	return recipient{Contents: otp.Contents{Channel: otp.SMS, Email: email, Phone: n.E164, Prefix: n.Prefix}}, nil
+	c.Event.Reason, to.Phone, to.Prefix = "", n.E164, n.Prefix
+	return nil
 }
 
 // unsupported is the answer for a number that nothing is sent to, whatever the reason.
@@ -244,11 +249,7 @@ func (h handler) put(ctx context.Context, c call, id string, to recipient) (err 
 	if to.Code, s.Silent, err = h.tests.Code(ctx, to.Destination(), h.codeLength, c.now); err != nil {
 		return err
 	}
-	take := h.takeSend
-	if s.Silent {
-		take = h.takeNothing
-	}
-	if err := take(ctx, c, &to.Contents, h.passwords); err != nil {
+	if err := h.take(ctx, c, &to.Contents, s.Silent); err != nil {
 		return err
 	}
 	if to.Code == "" {

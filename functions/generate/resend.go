@@ -37,7 +37,7 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	request.Event.Channel = contents.Channel
-	if err := h.takeSend(ctx, c, &contents, 0); err != nil { // the password was right
+	if err := h.takeSend(ctx, c, &contents); err != nil {
 		return nil, err
 	}
 	request.Event.Reason = "resend"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -11,52 +12,115 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// takeSend takes a message from everybody's limits before anything is written or sent: first the client address's, so
-// that a blocked address cannot use up a victim's; then the mailbox's, which also refuses where it is locked; for SMS
-// the number's and its prefix's; at last the day's. A code for a login also needs that the account and the address have
-// a wrong password left (passwords): nobody who guesses beyond that is told that one was right.
+// take takes what a new session needs from everybody's limits, before anything is written or sent. Silent is for a test
+// destination: no message goes out and none is counted, but locks and the limits of passwords hold.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError.
-func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents, passwords int) error {
-	if to.Purpose != otp.Login {
-		passwords = 0
+func (h handler) take(ctx context.Context, c call, to *otp.Contents, silent bool) error {
+	switch {
+	case to.Purpose == otp.Login:
+		return h.takeLogin(ctx, c, to, silent)
+	case silent:
+		return h.takeTest(ctx, c, to, 0)
 	}
-	if h.sendsPerIP > 0 || passwords > 0 {
-		client := store.Send{Key: c.ring.Client(c.client), Limit: h.sendsPerIP, Passwords: passwords}
-		if _, err := h.limits.TakeSend(ctx, client, c.ID, c.now); err != nil {
-			return c.because("client", err)
+	return h.takeSend(ctx, c, to)
+}
+
+// takeSend takes a message first from the client address, so that a blocked one cannot use up a victim's; then from the
+// mailbox, which also refuses where it is locked; for SMS from the number and its prefix; at last from the day.
+func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents) error {
+	if err := h.takeClient(ctx, c); err != nil {
+		return err
+	}
+	standing, err := h.takeMailbox(ctx, c, to, 0)
+	if err != nil {
+		return err
+	}
+	return h.takeRest(ctx, c, to, standing)
+}
+
+// takeLogin is for a login whose password was right. Where the account has too many wrong ones, everything is as if this
+// was one more: the answer, the writes, what is used up of the client address. Otherwise the address gives a message.
+func (h handler) takeLogin(ctx context.Context, c call, to *otp.Contents, silent bool) error {
+	if h.passwords == 0 && !silent {
+		if err := h.takeClient(ctx, c); err != nil {
+			return err
 		}
 	}
+	err := h.takeAccount(ctx, c, to, silent)
+	if h.passwords == 0 {
+		return err
+	}
+	client := h.clientOf(c)
+	var limited *otp.TooManyRequestsError
+	if errors.As(err, &limited) && limited.Passwords {
+		return cmp.Or(c.because("client", h.limits.TakePassword(ctx, client, c.ID, c.now)), err)
+	}
+	if err != nil || silent {
+		client.Limit = 0 // no message is sent: the address is only asked whether it may know
+	}
+	_, refused := h.limits.TakeSend(ctx, client, c.ID, c.now)
+	return cmp.Or(c.because("client", refused), err)
+}
+
+// takeAccount asks the account before its number is looked at, which takes time after right passwords only.
+func (h handler) takeAccount(ctx context.Context, c call, to *otp.Contents, silent bool) error {
+	if silent {
+		return h.takeTest(ctx, c, to, h.passwords)
+	}
+	standing, err := h.takeMailbox(ctx, c, to, h.passwords)
+	if err == nil && to.Channel == otp.SMS {
+		err = h.number(ctx, c, to)
+	}
+	if err != nil {
+		return err
+	}
+	return h.takeRest(ctx, c, to, standing)
+}
+
+// clientOf is the limit of a call's client address.
+func (h handler) clientOf(c call) store.Send {
+	return store.Send{Key: c.ring.Client(c.client), Limit: h.sendsPerIP, Passwords: h.passwords}
+}
+
+func (h handler) takeClient(ctx context.Context, c call) error {
+	if h.sendsPerIP == 0 {
+		return nil
+	}
+	client := h.clientOf(c)
+	client.Passwords = 0
+	_, err := h.limits.TakeSend(ctx, client, c.ID, c.now)
+	return c.because("client", err)
+}
+
+// takeMailbox takes a message from the mailbox: ada+shop@'s messages are ada's, its lock and its passwords are its own.
+func (h handler) takeMailbox(ctx context.Context, c call, to *otp.Contents, passwords int) (store.Standing, error) {
 	mailbox := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends, Passwords: passwords, Locks: true}
-	if subject := c.ring.Subject(to.Purpose, to.Identity()); mailbox.Key != subject { // ada+shop@: its messages are ada's, its lock is its own
+	if subject := c.ring.Subject(to.Purpose, to.Identity()); mailbox.Key != subject {
 		if _, err := h.limits.TakeSend(ctx, store.Send{Key: subject, Passwords: passwords, Locks: true}, c.ID, c.now); err != nil {
-			return c.because("passwords", err)
+			return store.Standing{}, c.because("subject", err)
 		}
 		mailbox.Passwords = 0
 	}
 	standing, err := h.limits.TakeSend(ctx, mailbox, c.ID, c.now)
-	if err != nil {
-		return c.because("subject", err)
-	}
+	return standing, c.because("subject", err)
+}
+
+func (h handler) takeRest(ctx context.Context, c call, to *otp.Contents, subject store.Standing) error {
 	if to.Channel == otp.SMS {
-		if err := h.takeNumber(ctx, c, to, standing); err != nil {
+		if err := h.takeNumber(ctx, c, to, subject); err != nil {
 			return err
 		}
 	}
 	return c.because("day", h.ceilings.Take(ctx, to.Channel, c.now))
 }
 
-// takeNothing is for a test destination: no message goes out and none is counted. Locks and the limits of passwords hold.
-func (h handler) takeNothing(ctx context.Context, c call, to *otp.Contents, _ int) error {
+// takeTest looks at a test destination's lock, and at the wrong passwords of its account.
+func (h handler) takeTest(ctx context.Context, c call, to *otp.Contents, passwords int) error {
 	c.Event.Reason, to.Prefix = "test_destination", ""
-	if to.Purpose == otp.Login {
-		if err := h.mayKnow(ctx, c, to.Email); err != nil {
-			return err
-		}
-	}
-	subject := store.Send{Key: c.ring.Subject(to.Purpose, to.Identity()), Locks: true}
+	subject := store.Send{Key: c.ring.Subject(to.Purpose, to.Identity()), Passwords: passwords, Locks: true}
 	if _, err := h.limits.TakeSend(ctx, subject, c.ID, c.now); err != nil {
-		return err
+		return c.because("subject", err)
 	}
 	use := *c.Event
 	use.Name = telemetry.TestDestination
@@ -84,7 +148,7 @@ func (h handler) takeNumber(ctx context.Context, c call, to *otp.Contents, subje
 		return err
 	}
 	if number.LoginOf != "" { // the last account that has its codes sent there may have proven the number
-		login, err := h.limits.Standing(ctx, number.LoginOf)
+		login, err := h.limits.Glance(ctx, store.Send{Key: number.LoginOf}, c.now)
 		if err != nil {
 			return err
 		}

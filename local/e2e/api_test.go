@@ -124,15 +124,15 @@ func TestRequestUnits(t *testing.T) {
 		t.Errorf("without send limits %v read, %v write", read, write)
 	}
 	for name, test := range map[string]struct {
-		ask   fields
-		to    string
-		write float64
+		ask         fields
+		to          string
+		write, read float64
 	}{
-		"verify":       {fields{"email": "units@example.com"}, "units@example.com", 8},
-		"login":        {login("ada@example.com", demoPassword), "ada@example.com", 8},
-		"login by SMS": {login("grace@example.com", demoPassword), "+4915112345678", 11}, // 5 limits at generate, the prefix at verify
+		"verify":       {fields{"email": "units@example.com"}, "units@example.com", 8, 3},
+		"login":        {login("ada@example.com", demoPassword), "ada@example.com", 8, 3.5},   // half a unit asks whether the client address may try a password
+		"login by SMS": {login("grace@example.com", demoPassword), "+4915112345678", 11, 3.5}, // 5 limits at generate, the prefix at verify
 	} {
-		if read, write := trip(limited, test.ask, test.to); read == 0 || read > 3 || write > test.write {
+		if read, write := trip(limited, test.ask, test.to); read == 0 || read > test.read || write > test.write {
 			t.Errorf("%s with send limits: %v read, %v write", name, read, write)
 		}
 	}

@@ -161,7 +161,7 @@ func locked(v *visit) {
 	v.press(kb.Enter)
 	v.waitText("#start-form [data-alert]", "15 minutes")
 	v.inspect("login-locked")
-	v.same("messages", len(v.messages(user, 1)), 1)
+	v.same("messages: the code, and that somebody knows the password", len(v.messages(user, 2)), 2)
 }
 
 func expiredByServer(v *visit) {

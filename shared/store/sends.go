@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -41,19 +40,28 @@ func (s slots) names() []string {
 	return names
 }
 
-// free is the clause that the oldest slot is out of the window.
-func (s slots) free() string {
-	return fmt.Sprintf("attribute_not_exists(%[1]s) OR %[1]s <= :hourAgo", s.name(s.n))
+// take has an update take the newest slot, on the condition that the oldest is free.
+func (s slots) take(u *update, now time.Time) {
+	if s.n == 0 {
+		return
+	}
+	u.set(s.name(1), ":now", millis(now))
+	for i := 2; i <= s.n; i++ {
+		u.set(s.name(i), ifThere(s.name(i-1)), number(0))
+	}
+	s.needFree(u, now)
 }
 
-// shift is the update that takes the newest slot.
-func (s slots) shift() string {
-	set := []string{s.name(1) + " = :now"}
-	for i := 2; i <= s.n; i++ {
-		set = append(set, fmt.Sprintf("%s = if_not_exists(%s, :zero)", s.name(i), s.name(i-1)))
+// needFree has an update need a free slot.
+func (s slots) needFree(u *update, now time.Time) {
+	if s.n == 0 {
+		return
 	}
-	return "SET " + strings.Join(set, ", ")
+	u.need(fmt.Sprintf("attribute_not_exists(%[1]s) OR %[1]s <= :hourAgo", s.name(s.n)))
+	u.values[":hourAgo"] = millis(now.Add(-window))
 }
+
+func ifThere(name string) string { return "if_not_exists(" + name + ", :zero)" }
 
 // full says whether the oldest slot is still within the window, and for how long.
 func (s slots) full(found item, now time.Time) error {
@@ -66,18 +74,34 @@ func (s slots) full(found item, now time.Time) error {
 		return err
 	}
 	if wait := time.UnixMilli(at).Add(window).Sub(now); wait > 0 {
-		return &otp.TooManyRequestsError{RetryAfter: min(wait, window)}
+		return &otp.TooManyRequestsError{RetryAfter: min(wait, window), Passwords: s.letter == "p"}
 	}
 	return nil
 }
 
-// values are what shifting slots needs beside a key.
-func (s slots) values(by string, now time.Time) item {
-	values := item{":now": millis(now), ":hourAgo": millis(now.Add(-window)), ":by": text(by), ":ttl": seconds(now.Add(otp.TriesLifetime))}
-	if s.n > 1 {
-		values[":zero"] = number(0)
-	}
-	return values
+// update is a conditional update of an item as it is put together.
+type update struct {
+	sets, clauses []string
+	values        item
+}
+
+// newUpdate is one that a request makes; the item then lives as long as limits do.
+func newUpdate(by string, now time.Time) *update {
+	u := &update{values: item{":by": text(by)}}
+	u.set("expiredAt", ":ttl", seconds(now.Add(otp.TriesLifetime)))
+	return u
+}
+
+// set adds name = expression; value is what the placeholder stands for that the expression ends with.
+func (u *update) set(name, expression string, value types.AttributeValue) {
+	u.sets = append(u.sets, name+" = "+expression)
+	u.values[strings.TrimSuffix(expression[strings.LastIndexByte(expression, ':'):], ")")] = value
+}
+
+func (u *update) need(clause string) { u.clauses = append(u.clauses, clause) }
+
+func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {
+	return l.write(ctx, key, "SET "+strings.Join(u.sets, ", "), all(u.clauses...), u.values)
 }
 
 // Send is a message that is to be counted against one key: a subject, a client address or a number.
@@ -106,66 +130,59 @@ const (
 //
 // Errors: *otp.LockedError, *otp.TooManyRequestsError.
 func (l Limits) TakeSend(ctx context.Context, s Send, by string, now time.Time) (Standing, error) {
-	switch {
-	case s.Limit == 0 && s.LoginOf != "":
-		found, err := l.write(ctx, s.Key, "SET loginOf = :login, expiredAt = :ttl", nil,
-			item{":login": text(s.LoginOf), ":ttl": seconds(now.Add(otp.TriesLifetime))})
-		return standing(found), err
-	case s.Limit == 0:
-		return l.look(ctx, s, now)
+	if s.Limit == 0 && s.LoginOf == "" {
+		return l.look(ctx, s, now, s.Passwords > 0)
 	}
-	lock := notLocked
-	if !s.Locks {
-		lock = ""
+	var found item // that refused; at first a lock that is over is not expected
+	for range 5 {
+		after, err := l.apply(ctx, s.Key, s.update(found, by, now))
+		var ok bool
+		if found, ok = refused(err); !ok {
+			return standing(after), err
+		}
+		held, err := decodeLimit(found)
+		if err != nil || held.SentBy == by {
+			return standing(found), err // ours: the answer to our first try was lost
+		}
+		if err := l.forbids(s, found, now); err != nil {
+			return Standing{}, err
+		}
 	}
-	after, err := l.shift(ctx, s, lock, by, now, nil)
-	found, ok := refused(err)
-	if !ok {
-		return standing(after), err
-	}
-	held, err := decodeLimit(found)
-	if err != nil || held.SentBy == by {
-		return standing(found), err // ours: the answer to our first try was lost
-	}
-	if err := l.forbids(s, found, now); err != nil {
-		return Standing{}, err
-	}
-	if found["tries"] == nil {
-		return Standing{}, errKeepsChanging
-	}
-	// The lock has passed. Its next ceiling is set by the next try, if it is still as it was found.
-	after, err = l.shift(ctx, s, asWeRead, by, now, item{":n": found["tries"], ":c": found["ceiling"]})
-	if found, ok := refused(err); ok {
-		return Standing{}, cmp.Or(l.forbids(s, found, now), errKeepsChanging)
-	}
-	return standing(after), err
+	return Standing{}, errKeepsChanging
 }
 
-// shift is the write that takes a slot.
-func (l Limits) shift(ctx context.Context, s Send, lock, by string, now time.Time, more item) (item, error) {
-	limit := sendSlots(s.Limit)
-	values := limit.values(by, now)
-	for name, value := range more {
-		values[name] = value
-	}
-	update, clauses := limit.shift()+", sentBy = :by, expiredAt = :ttl", []string{limit.free(), notOurSend}
-	if lock != "" {
-		clauses = append(clauses, lock)
-	}
-	if s.Passwords > 0 {
-		clauses = append(clauses, passwordSlots(s.Passwords).free())
+// update is the write that takes a slot, given the item that refused it before.
+func (s Send) update(found item, by string, now time.Time) *update {
+	u := newUpdate(by, now)
+	u.set("sentBy", ":by", text(by))
+	u.need(notOurSend)
+	sendSlots(s.Limit).take(u, now)
+	passwordSlots(s.Passwords).needFree(u, now)
+	switch {
+	case s.Locks && found["tries"] != nil: // the lock is over; its next ceiling is set by the next try
+		u.need(asWeRead)
+		u.values[":n"], u.values[":c"] = found["tries"], found["ceiling"]
+	case s.Locks:
+		u.need(notLocked)
 	}
 	if s.LoginOf != "" {
-		update, values[":login"] = update+", loginOf = :login", text(s.LoginOf)
+		u.set("loginOf", ":login", text(s.LoginOf))
 	}
-	return l.write(ctx, s.Key, update, all(clauses...), values)
+	return u
 }
 
-// look judges a key that has no limit of its own. Where wrong passwords count, what is read must be what is: the read
-// is strongly consistent. Otherwise it spares a message, and Reserve is what stops a guess.
-func (l Limits) look(ctx context.Context, s Send, now time.Time) (Standing, error) {
+// Glance judges a key without taking anything. The read is eventually consistent: it spares work, and what follows decides.
+//
+// Errors: *otp.LockedError, *otp.TooManyRequestsError.
+func (l Limits) Glance(ctx context.Context, s Send, now time.Time) (Standing, error) {
+	return l.look(ctx, s, now, false)
+}
+
+// look judges a key that has no limit of its own. Where wrong passwords count, what is read must be what is. Otherwise
+// it spares a message, and Reserve is what stops a guess.
+func (l Limits) look(ctx context.Context, s Send, now time.Time, consistent bool) (Standing, error) {
 	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &l.Table, Key: item{"key": text(s.Key)}, ConsistentRead: aws.Bool(s.Passwords > 0),
+		TableName: &l.Table, Key: item{"key": text(s.Key)}, ConsistentRead: &consistent,
 	})
 	if err != nil {
 		return Standing{}, err
@@ -189,11 +206,6 @@ func (l Limits) forbids(s Send, found item, now time.Time) error {
 	return sendSlots(s.Limit).full(found, now)
 }
 
-// Standing reads a key's item, without counting anything.
-func (l Limits) Standing(ctx context.Context, key string) (Standing, error) {
-	return l.look(ctx, Send{Key: key}, time.Time{})
-}
-
 func standing(found item) Standing {
 	held, err := decodeLimit(found)
 	if err != nil || held.VerifiedAt == 0 {
@@ -204,18 +216,20 @@ func standing(found item) Standing {
 
 const notOurFailure = "attribute_not_exists(failedBy) OR failedBy <> :by"
 
-// TakePassword counts a wrong password against a subject or a client address. Whoever has no slot left must not be told
-// that it was wrong: the verdict is given only to those whom this lets through, and a right password gets no code
-// unless a slot is free (Send.Passwords). So of any number of passwords at once no more than n are ever judged wrong,
-// and none is judged right after them; a right one costs no write of its own.
+// TakePassword takes one of the wrong passwords that a key has in an hour (s.Passwords). It is taken after a wrong one and
+// before anybody is told so; a right one needs that one is left, in the write that takes its message (Send.Passwords).
+// So of any number of passwords at once no more than that are ever told, right or wrong, and a right one costs no write.
 //
 // Errors: *otp.TooManyRequestsError.
-func (l Limits) TakePassword(ctx context.Context, key string, n int, by string, now time.Time) error {
-	if n == 0 {
+func (l Limits) TakePassword(ctx context.Context, s Send, by string, now time.Time) error {
+	if s.Passwords == 0 {
 		return nil
 	}
-	limit := passwordSlots(n)
-	_, err := l.write(ctx, key, limit.shift()+", failedBy = :by, expiredAt = :ttl", all(limit.free(), notOurFailure), limit.values(by, now))
+	u := newUpdate(by, now)
+	u.set("failedBy", ":by", text(by))
+	u.need(notOurFailure)
+	passwordSlots(s.Passwords).take(u, now)
+	_, err := l.apply(ctx, s.Key, u)
 	found, ok := refused(err)
 	if !ok {
 		return err
@@ -224,5 +238,5 @@ func (l Limits) TakePassword(ctx context.Context, key string, n int, by string, 
 	if err != nil || held.FailedBy == by {
 		return err
 	}
-	return cmp.Or(limit.full(found, now), errKeepsChanging)
+	return cmp.Or(l.forbids(s, found, now), errKeepsChanging)
 }

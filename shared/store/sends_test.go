@@ -125,7 +125,7 @@ func TestTakePassword(t *testing.T) {
 		for i := range 50 {
 			wait.Go(func() {
 				var limited *otp.TooManyRequestsError
-				switch err := f.limits.TakePassword(ctx, "subject", 3, fmt.Sprint(i), t0); {
+				switch err := f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint(i), t0); {
 				case err == nil:
 					told.Add(1)
 				case !errors.As(err, &limited):
@@ -145,9 +145,9 @@ func TestTakePassword(t *testing.T) {
 				_, err := f.limits.TakeSend(ctx, store.Send{Key: "subject", Limit: limit, Passwords: 2, Locks: true}, by, at)
 				return err
 			}
-			must(t, f.limits.TakePassword(ctx, "subject", 2, "1", t0))
+			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 2}, "1", t0))
 			must(t, right("r1", t0))
-			must(t, f.limits.TakePassword(ctx, "subject", 2, "2", t0.Add(time.Minute)))
+			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 2}, "2", t0.Add(time.Minute)))
 			if got := limitedFor(t, right("r2", t0.Add(2*time.Minute))); got != 58*time.Minute {
 				t.Errorf("wait %v", got)
 			}
@@ -157,15 +157,15 @@ func TestTakePassword(t *testing.T) {
 	t.Run("one that comes twice counts once", func(t *testing.T) {
 		f := newFixture(t)
 		for range 3 {
-			must(t, f.limits.TakePassword(ctx, "subject", 1, "same", t0))
+			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 1}, "same", t0))
 		}
 	})
 	t.Run("a new password forgets the guesses at the old one, and no sends", func(t *testing.T) {
 		f := newFixture(t)
 		must(t, f.send("subject", 1, "r", t0))
-		must(t, f.limits.TakePassword(ctx, "subject", 1, "1", t0))
+		must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 1}, "1", t0))
 		must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Second)))
-		must(t, f.limits.TakePassword(ctx, "subject", 1, "2", t0.Add(time.Minute)))
+		must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 1}, "2", t0.Add(time.Minute)))
 		limitedFor(t, f.send("subject", 1, "s", t0.Add(time.Minute)))
 	})
 }
@@ -186,7 +186,7 @@ func TestStanding(t *testing.T) {
 		"to a number": func() (store.Standing, error) {
 			return f.limits.TakeSend(ctx, store.Send{Key: "subject", LoginOf: "login"}, "4", t0)
 		},
-		"alone": func() (store.Standing, error) { return f.limits.Standing(ctx, "subject") },
+		"alone": func() (store.Standing, error) { return f.limits.Glance(ctx, store.Send{Key: "subject"}, t0) },
 	} {
 		if held, err := look(); err != nil || !held.VerifiedAt.Equal(t0) || held.LoginOf != "login" {
 			t.Errorf("%s: %+v, %v", name, held, err)

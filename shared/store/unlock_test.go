@@ -87,7 +87,7 @@ func TestUnlock(t *testing.T) {
 		f := newFixture(t)
 		for i := range 3 {
 			must(t, f.send("subject", 3, fmt.Sprint(i), t0))
-			must(t, f.limits.TakePassword(ctx, "subject", 3, fmt.Sprint(i), t0))
+			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint(i), t0))
 		}
 		for range 5 {
 			_, err := f.guess(t0)
@@ -100,7 +100,7 @@ func TestUnlock(t *testing.T) {
 		}
 		for i := range 3 {
 			must(t, f.send("subject", 3, fmt.Sprint("again", i), t0))
-			must(t, f.limits.TakePassword(ctx, "subject", 3, fmt.Sprint("again", i), t0))
+			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint("again", i), t0))
 		}
 		if remaining, err := f.guess(t0); err != nil || remaining != 4 {
 			t.Errorf("%d remain, %v", remaining, err)
