@@ -112,6 +112,6 @@ func TestTellsFindsWhatIsPlanted(t *testing.T) {
 		if !strings.Contains(told, "the log tells code "+code) || !strings.Contains(told, "eve@example.com in plain") {
 			t.Error(told)
 		}
-		s.expectTold()
+		s.ExpectTold()
 	})
 }

@@ -241,6 +241,9 @@ func clientAt(address string) *http.Client {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DialContext: dialer.DialContext, IdleConnTimeout: Patience}}
 }
 
+// In is the stack for a subtest: what goes wrong is that test's failure.
+func (s Stack) In(t testing.TB) *Stack { s.t = t; return &s }
+
 // From is the stack for a caller at another loopback address, as 127.0.0.7, whose requests carry these headers too.
 func (s Stack) From(address string, header http.Header) *Stack {
 	s.client, s.header = clientAt(address), header

@@ -28,8 +28,8 @@ type secrets struct {
 	expected bool              // that they are told: the stack was changed so
 }
 
-// expectTold keeps the end of a stack that was made to tell from failing the test.
-func (s *Stack) expectTold() { s.secrets.expected = true }
+// ExpectTold keeps the end of a stack that was made to tell from failing the test.
+func (s *Stack) ExpectTold() { s.secrets.expected = true }
 
 // Remember adds secrets that went another way than through Do.
 func (s *Stack) Remember(secret ...string) {

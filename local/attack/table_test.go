@@ -1,0 +1,124 @@
+package attack
+
+import "streamotp/local/e2e"
+
+// attacks, each with the controls that it is up against. One that uses up the API's own throttle comes last.
+var attacks = []attack{
+	{"300 guesses at once over 4 sessions of one address", guessAtOnce, []control{
+		{"the try limit", nil, edit(limits, `"tries < ceiling AND lastTry > :stale"`, `"lastTry > :stale"`)},
+	}},
+	{"4 guesses, a new code, 4 guesses, and so on", guessWithNewCodes, []control{
+		{"tries that count over sessions", nil, edit(limits, "l.update(ctx, s.Subject, takeTry,", "l.update(ctx, s.ID, takeTry,")},
+	}},
+	{"50 guesses that all claim one request id", guessAsOneRequest, []control{
+		{"request ids of API Gateway's own", nil, edit(request, "ID: event.RequestContext.RequestID,",
+			`ID: event.Headers["x-request-id"] + event.RequestContext.RequestID[:0],`)},
+	}},
+	{"guesses for a day, an hour after each lock", guessForADay, []control{
+		{"the close at 100", nil, edit("shared/otp/limits.go", "closedAt      = 100", "closedAt      = 100_000")},
+	}},
+	{"a used code again", useAgain, []control{
+		{"the mark of use", nil, edit(codes, `"SET usedAt = :now, usedBy = :by"`, `"SET usedOn = :now, usedBy = :by"`)},
+	}},
+	{"100 right answers at once", useAtOnce, []control{
+		{"the condition of the consuming write", nil, edit(codes, `"attribute_not_exists(usedAt)"`, `"attribute_exists(code)"`)},
+	}},
+	{"a code after its time", useLate, []control{
+		{"expiry, on read and write", nil, append(edit(codes, `"expiredAt > :seconds"`, `"attribute_exists(expiredAt) OR expiredAt > :seconds"`),
+			edit(session, "case !now.Before(s.ExpiresAt):", "case false:")...)},
+	}},
+	{"a code for another call than it was made for", useElsewhere, []control{
+		{"the purpose check", nil, edit(session, "case !slices.Contains(purposes, s.Purpose):", "case false && !slices.Contains(purposes, s.Purpose):")},
+	}},
+	{"finishing a login after the owner's reset", finishOldLogin, []control{
+		{"the end of older sessions", nil, edit(limits, "notBefore <= :created\"", "notBefore <= :created OR notBefore > :created\"")},
+	}},
+	{"a second reset code after the owner used one", resetTwice, []control{
+		{"the age check of the password", nil, edit(users, "passwordChangedAt <= :created\"",
+			"passwordChangedAt <= :created OR passwordChangedAt > :created\"")},
+	}},
+	{"60 messages to one mailbox in 60 spellings, from 60 addresses", floodMailbox, []control{
+		{"SendsPerHour", []string{"SendsPerHour=0"}, nil},
+		{"folding +tags", nil, edit(destination, "plus > 0 {", "plus > len(local) {")},
+		{"folding case", nil, edit(destination, "return strings.ToLower(address), nil", "return address, nil")},
+	}},
+	{"60 mailboxes from one address", floodFromOne, []control{
+		{"SendsPerIpPerHour", []string{"SendsPerIpPerHour=0"}, nil},
+	}},
+	{"60 mailboxes from one address with forged forwarding headers", floodForged, []control{
+		{"the origin secret's check", nil, edit(sends, "ours, err := h.origin.Sent(ctx, secret)\n\tif err != nil || !ours {",
+			"_, err := h.origin.Sent(ctx, secret)\n\tif err != nil {")},
+		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
+	}},
+	{"a blocked address asks for a victim's codes", burnVictim, []control{
+		{"the order, address before mailbox", nil, edit(sends, "\tif h.sendsPerIP > 0 {",
+			"\tif err := h.limits.TakeSend(ctx, ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), h.sends, request.ID, now); err != nil {\n"+
+				"\t\treturn err\n\t}\n\tif h.sendsPerIP > 0 {")},
+	}},
+	{"wrong passwords, to keep the owner from logging in", burnOwner, []control{
+		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, asked)",
+			"\tif ring, err := h.keys.Current(ctx); err == nil && asked.purpose == otp.Login {\n"+
+				"\t\tif err := h.takeSend(ctx, request, ring, otp.Contents{Purpose: otp.Login, Email: asked.email}, now); err != nil {\n"+
+				"\t\t\treturn nil, err\n\t\t}\n\t}\n\tto, err := h.recipient(ctx, asked)")},
+	}},
+	{"50 resends at once", resendStorm, []control{
+		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},
+	}},
+	{"SMS to countries that are not allowed", smsAbroad, []control{
+		{"AllowedCountries", []string{"AllowedCountries=US,GB,DE,IN,FR,JM,KZ"}, nil},
+		{"the country check", nil, receives("n.Mobile")},
+	}},
+	{"SMS to premium, landline and toll-free numbers", smsPremium, []control{
+		{"the check of the number's kind", nil, receives("slices.Contains(countries, n.Country)")},
+	}},
+	{"a robot that fills every field", fillEverything, []control{
+		{"the honeypots", nil, edit(generate, `if request.Get("website") != "" || request.Get("url") != "" {`, "if false {")},
+	}},
+	{"a login code on the channel of the caller's choice", chooseChannel, []control{
+		{"the account's own channel", nil, edit(generate, "if user.Channel == otp.SMS {", "if user.Channel == otp.SMS && h.codeLength == 0 {")},
+	}},
+	{"who has an account: answers of a login", tellByLogin, []control{
+		{"one answer for both", nil, edit(generate, "\tok, err := password.Matches(",
+			"\tif user.Email == \"\" {\n\t\treturn to, otp.ErrSessionNotFound\n\t}\n\tok, err := password.Matches(")},
+	}},
+	{"who has an account: time of a login", tellByTime, []control{
+		{"Argon2id for a stranger", nil, edit("shared/password/password.go", "hash = stranger", "return false, nil")},
+	}},
+	{"who has an account: answers of a reset", tellByReset, []control{
+		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s)", "\tif s.Decoy {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)")},
+	}},
+	{"codes, addresses and passwords in tables, log and calls", readDump, []control{
+		{"the digest", nil, edit(generate, "s.Digest, err = ring.Digest(s.KeyID, id, to.Code); err", "s.Digest = to.Code; err")},
+		{"silence in the log", nil, edit("shared/judge/judge.go", "	reserved := j.Now()",
+			"	slog.Info(\"trying\", \"code\", code)\n	reserved := j.Now()")},
+	}},
+	{"all codes against a stolen table", guessOffline, []control{
+		{"the digest's key", nil, edit("shared/otp/keyring.go", "return mac(key.digest, sessionID, code), nil",
+			"return mac(key.digest[:0], sessionID, code), nil")},
+	}},
+	{"1,500 requests at once", overrun, []control{
+		{"ThrottleRate and ThrottleBurst", []string{"ThrottleRate=10000", "ThrottleBurst=10000"}, nil},
+	}},
+}
+
+// Files that the controls live in.
+const (
+	limits      = "shared/store/limits.go"
+	codes       = "shared/store/codes.go"
+	users       = "shared/store/users.go"
+	session     = "shared/otp/session.go"
+	destination = "shared/otp/destination.go"
+	request     = "shared/httpapi/request.go"
+	generate    = "functions/generate/handler.go"
+	sends       = "functions/generate/sends.go"
+)
+
+func edit(file, old, changed string) []e2e.Edit {
+	return []e2e.Edit{{File: file, Old: old, New: changed}}
+}
+
+// receives changes who may get SMS.
+func receives(condition string) []e2e.Edit {
+	return edit("shared/phone/number/number.go", "n.Mobile && slices.Contains(countries, n.Country)",
+		condition+" && len(slices.Clip(countries)) > 0")
+}
