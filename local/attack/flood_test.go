@@ -146,6 +146,45 @@ func smsPremium(t *testing.T, s *e2e.Stack) result {
 		"+447012345678" /* personal, looks like a mobile */, "+911123456789")
 }
 
+// pump is fraud: the numbers' operator shares the fee of every message.
+func pump(t *testing.T, s *e2e.Stack) result {
+	const prefix = "+44740012"
+	seen := atOnce(60, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"phone": fmt.Sprintf("%s34%02d", prefix, i)})
+	})
+	return sent(t, s, 60, seen["200"], 30, func(to string) bool { return strings.HasPrefix(to, prefix) })
+}
+
+// today writes what the day has had of messages.
+func today(s *e2e.Stack, messages, sms int) {
+	s.PutItem("LimitsTable", e2e.Item{
+		"key":      {"S": "day#" + time.Now().UTC().Format(time.DateOnly)},
+		"messages": {"N": fmt.Sprint(messages)}, "sms": {"N": fmt.Sprint(sms)},
+		"expiredAt": {"N": fmt.Sprint(time.Now().Add(24 * time.Hour).Unix())},
+	})
+	s.Kill("GenerateFunction") // what its instances have leased is lost
+}
+
+func outspendSMS(t *testing.T, s *e2e.Stack) result {
+	today(s, 1000, 495)
+	defer today(s, 0, 0)
+	seen := atOnce(20, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"phone": fmt.Sprintf("+4915121%02d5678", i)})
+	})
+	return sent(t, s, 20, seen["200"], 5, func(to string) bool { return strings.HasPrefix(to, "+4915121") })
+}
+
+// outspend gets one message from each fresh instance, which pays for it with its second.
+func outspend(t *testing.T, s *e2e.Stack) result {
+	const instances = 8
+	today(s, 50_000, 0)
+	defer today(s, 0, 0)
+	seen := atOnce(60, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"email": fmt.Sprintf("spent%d@example.com", i)})
+	})
+	return sent(t, s, 60, seen["200"], instances, func(to string) bool { return strings.HasPrefix(to, "spent") })
+}
+
 func fillEverything(t *testing.T, s *e2e.Stack) result {
 	caller := elsewhere(s)
 	seen := atOnce(20, func(i int) (int, fields) {

@@ -51,15 +51,29 @@ var attacks = []attack{
 		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
 	}},
 	{"a blocked address asks for a victim's codes", burnVictim, []control{
-		{"the order, address before mailbox", nil, edit(sends, "\tif h.sendsPerIP > 0 {",
-			"\tif err := h.limits.TakeSend(ctx, ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), h.sends, request.ID, now); err != nil {\n"+
-				"\t\treturn err\n\t}\n\tif h.sendsPerIP > 0 {")},
+		{"the order, address before mailbox", nil, edit(sends, "\tif h.sendsPerIP > 0 ||",
+			"\tfirst := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends}\n"+
+				"\tif _, err := h.limits.TakeSend(ctx, first, c.ID, c.now); err != nil {\n\t\treturn err\n\t}\n\tif h.sendsPerIP > 0 ||")},
 	}},
 	{"wrong passwords, to keep the owner from logging in", burnOwner, []control{
-		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, asked)",
-			"\tif ring, err := h.keys.Current(ctx); err == nil && asked.purpose == otp.Login {\n"+
-				"\t\tif err := h.takeSend(ctx, request, ring, otp.Contents{Purpose: otp.Login, Email: asked.email}, now); err != nil {\n"+
-				"\t\t\treturn nil, err\n\t\t}\n\t}\n\tto, err := h.recipient(ctx, asked)")},
+		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, c, asked)",
+			"\tif err := h.takeSend(ctx, c, &otp.Contents{Purpose: asked.purpose, Email: asked.email}, 0); asked.purpose == otp.Login && err != nil {\n"+
+				"\t\treturn nil, err\n\t}\n\tto, err := h.recipient(ctx, c, asked)")},
+	}},
+	{"60 wrong passwords for one account, from 60 addresses", guessPasswords, []control{
+		{"PasswordTriesPerHour", []string{"PasswordTriesPerHour=0"}, nil},
+		{"the account's own count", nil, edit(generate, "TakePassword(ctx, c.Event.Subject, h.passwords,", "TakePassword(ctx, c.Event.Subject, 0,")},
+	}},
+	{"one wrong password for each of 60 accounts, from one address", sprayPassword, []control{
+		{"the address' own count", nil, edit(generate, "TakePassword(ctx, c.ring.Client(c.client), h.passwords,",
+			"TakePassword(ctx, c.ring.Client(c.client), 0,")},
+	}},
+	{"the right password after 10 wrong ones", passwordBeyondLimit, []control{
+		{"silence beyond the limit", nil, edit(generate, "h.takeSend(ctx, c, &to.Contents, h.passwords)", "h.takeSend(ctx, c, &to.Contents, 0)")},
+	}},
+	{"the right password beyond the limit, by what it uses up", passwordBySlots, nil},
+	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
+		{"the owner's notice", nil, edit("shared/judge/judge.go", `tries.Tells(c.Purpose); notice != "" {`, `tries.Tells(c.Purpose); notice == "never" {`)},
 	}},
 	{"50 resends at once", resendStorm, []control{
 		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},
@@ -70,6 +84,15 @@ var attacks = []attack{
 	}},
 	{"SMS to premium, landline and toll-free numbers", smsPremium, []control{
 		{"the check of the number's kind", nil, receives("slices.Contains(countries, n.Country)")},
+	}},
+	{"SMS to 60 numbers of one prefix, from 60 addresses, none typed in", pump, []control{
+		{"SmsPrefixSends", []string{"SmsPrefixSends=0"}, nil},
+	}},
+	{"20 SMS when 495 were sent today", outspendSMS, []control{
+		{"SmsPerDay", []string{"SmsPerDay=0"}, nil},
+	}},
+	{"60 messages when 50,000 were sent today", outspend, []control{
+		{"MessagesPerDay", []string{"MessagesPerDay=0"}, nil},
 	}},
 	{"a robot that fills every field", fillEverything, []control{
 		{"the honeypots", nil, edit(generate, `if request.Get("website") != "" || request.Get("url") != "" {`, "if false {")},
@@ -85,10 +108,10 @@ var attacks = []attack{
 		{"Argon2id for a stranger", nil, edit("shared/password/password.go", "hash = stranger", "return false, nil")},
 	}},
 	{"who has an account: answers of a reset", tellByReset, []control{
-		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s)", "\tif s.Decoy {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)")},
+		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)")},
 	}},
 	{"codes, addresses and passwords in tables, log and calls", readDump, []control{
-		{"the digest", nil, edit(generate, "s.Digest, err = ring.Digest(s.KeyID, id, to.Code); err", "s.Digest = to.Code; err")},
+		{"the digest", nil, edit(generate, "s.Digest, err = c.ring.Digest(s.KeyID, id, to.Code); err", "s.Digest = to.Code; err")},
 		{"silence in the log", nil, edit("shared/judge/judge.go", "	reserved := j.Now()",
 			"	slog.Info(\"trying\", \"code\", code)\n	reserved := j.Now()")},
 	}},
