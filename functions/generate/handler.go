@@ -170,7 +170,7 @@ func (h handler) login(ctx context.Context, c call, asked asked) (to recipient, 
 	if user.Channel == otp.SMS {
 		to, err = h.number(ctx, c, user.Phone, user.Email)
 		if err != nil { // which tells that the password was right
-			return to, cmp.Or(h.mayKnow(ctx, c, user.Email), err)
+			return to, h.mayKnow(ctx, c, user.Email, err)
 		}
 		return to, nil
 	}
@@ -191,13 +191,15 @@ func (h handler) wrongPassword(ctx context.Context, c call, email string) error 
 }
 
 // mayKnow refuses whoever has no wrong password left to be told of a right one.
-func (h handler) mayKnow(ctx context.Context, c call, email string) error {
-	for _, key := range []string{c.ring.Client(c.client), c.ring.Subject(otp.Login, email)} {
-		if _, err := h.limits.TakeSend(ctx, store.Send{Key: key, Passwords: h.passwords}, c.ID, c.now); err != nil {
-			return c.because("passwords", err)
-		}
+func (h handler) mayKnow(ctx context.Context, c call, email string, err error) error {
+	if h.passwords == 0 {
+		return err
 	}
-	return nil
+	subject := store.Send{Key: c.ring.Subject(otp.Login, email), Passwords: h.passwords}
+	if _, limited := h.limits.TakeSend(ctx, subject, c.ID, c.now); limited != nil {
+		err = c.because("passwords", limited)
+	}
+	return h.orTooManyPasswords(ctx, c, err)
 }
 
 // because notes for the audit log which limit an error comes from.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -13,30 +14,31 @@ import (
 
 // takeSend takes a message from everybody's limits before anything is written or sent: first the client address's, so
 // that a blocked address cannot use up a victim's; then the mailbox's, which also refuses where it is locked; for SMS
-// the number's and its prefix's; at last the day's. A code for a login also needs that the account and the address have
-// a wrong password left (passwords): nobody who guesses beyond that is told that one was right.
+// the number's and its prefix's; at last the day's.
+//
+// A code for a login also needs that the account and the address have a wrong password left (passwords): nobody who
+// guesses beyond that is told that one was right. There the mailbox comes first: a right password beyond the limit must
+// use up of the caller's address what a wrong one does, and no message.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError.
 func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents, passwords int) error {
 	if to.Purpose != otp.Login {
 		passwords = 0
 	}
-	if h.sendsPerIP > 0 || passwords > 0 {
-		client := store.Send{Key: c.ring.Client(c.client), Limit: h.sendsPerIP, Passwords: passwords}
-		if _, err := h.limits.TakeSend(ctx, client, c.ID, c.now); err != nil {
-			return c.because("client", err)
+	if passwords == 0 {
+		if err := h.takeClient(ctx, c, 0); err != nil {
+			return err
 		}
 	}
-	mailbox := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends, Passwords: passwords, Locks: true}
-	if subject := c.ring.Subject(to.Purpose, to.Identity()); mailbox.Key != subject { // ada+shop@: its messages are ada's, its lock is its own
-		if _, err := h.limits.TakeSend(ctx, store.Send{Key: subject, Passwords: passwords, Locks: true}, c.ID, c.now); err != nil {
-			return c.because("passwords", err)
-		}
-		mailbox.Passwords = 0
+	standing, err := h.takeMailbox(ctx, c, to, passwords)
+	if err != nil && passwords > 0 {
+		return h.orTooManyPasswords(ctx, c, err)
 	}
-	standing, err := h.limits.TakeSend(ctx, mailbox, c.ID, c.now)
+	if err == nil && passwords > 0 {
+		err = h.takeClient(ctx, c, passwords)
+	}
 	if err != nil {
-		return c.because("subject", err)
+		return err
 	}
 	if to.Channel == otp.SMS {
 		if err := h.takeNumber(ctx, c, to, standing); err != nil {
@@ -50,7 +52,7 @@ func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents, passwor
 func (h handler) takeNothing(ctx context.Context, c call, to *otp.Contents, _ int) error {
 	c.Event.Reason, to.Prefix = "test_destination", ""
 	if to.Purpose == otp.Login {
-		if err := h.mayKnow(ctx, c, to.Email); err != nil {
+		if err := h.mayKnow(ctx, c, to.Email, nil); err != nil {
 			return err
 		}
 	}
@@ -62,6 +64,39 @@ func (h handler) takeNothing(ctx context.Context, c call, to *otp.Contents, _ in
 	use.Name = telemetry.TestDestination
 	use.Write(c.ID, c.now)
 	return nil
+}
+
+func (h handler) takeClient(ctx context.Context, c call, passwords int) error {
+	if h.sendsPerIP == 0 && passwords == 0 {
+		return nil
+	}
+	client := store.Send{Key: c.ring.Client(c.client), Limit: h.sendsPerIP, Passwords: passwords}
+	_, err := h.limits.TakeSend(ctx, client, c.ID, c.now)
+	return c.because("client", err)
+}
+
+func (h handler) takeMailbox(ctx context.Context, c call, to *otp.Contents, passwords int) (store.Standing, error) {
+	mailbox := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends, Passwords: passwords, Locks: true}
+	if subject := c.ring.Subject(to.Purpose, to.Identity()); mailbox.Key != subject { // ada+shop@: its messages are ada's, its lock is its own
+		if _, err := h.limits.TakeSend(ctx, store.Send{Key: subject, Passwords: passwords, Locks: true}, c.ID, c.now); err != nil {
+			return store.Standing{}, c.because("passwords", err)
+		}
+		mailbox.Passwords = 0
+	}
+	standing, err := h.limits.TakeSend(ctx, mailbox, c.ID, c.now)
+	return standing, c.because("subject", err)
+}
+
+// orTooManyPasswords is what a login is told in place of err, which tells that its password was right. Where the account
+// has no wrong one left, it is counted against the address as if it were wrong.
+func (h handler) orTooManyPasswords(ctx context.Context, c call, err error) error {
+	var limited *otp.TooManyRequestsError
+	if errors.As(err, &limited) && limited.Passwords {
+		counted := h.limits.TakePassword(ctx, c.ring.Client(c.client), h.passwords, c.ID, c.now)
+		return cmp.Or(c.because("client_passwords", counted), err)
+	}
+	_, client := h.limits.TakeSend(ctx, store.Send{Key: c.ring.Client(c.client), Passwords: h.passwords}, c.ID, c.now)
+	return cmp.Or(c.because("client_passwords", client), err)
 }
 
 // takeNumber takes an SMS from its number's limit and its prefix's. Whose subject or number has been verified in the

@@ -51,9 +51,9 @@ var attacks = []attack{
 		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
 	}},
 	{"a blocked address asks for a victim's codes", burnVictim, []control{
-		{"the order, address before mailbox", nil, edit(sends, "\tif h.sendsPerIP > 0 ||",
+		{"the order, address before mailbox", nil, edit(sends, "\tif passwords == 0 {\n\t\tif err := h.takeClient(",
 			"\tfirst := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends}\n"+
-				"\tif _, err := h.limits.TakeSend(ctx, first, c.ID, c.now); err != nil {\n\t\treturn err\n\t}\n\tif h.sendsPerIP > 0 ||")},
+				"\tif _, err := h.limits.TakeSend(ctx, first, c.ID, c.now); err != nil {\n\t\treturn err\n\t}\n\tif passwords == 0 {\n\t\tif err := h.takeClient(")},
 	}},
 	{"wrong passwords, to keep the owner from logging in", burnOwner, []control{
 		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, c, asked)",
@@ -69,9 +69,11 @@ var attacks = []attack{
 			"TakePassword(ctx, c.ring.Client(c.client), 0,")},
 	}},
 	{"the right password after 10 wrong ones", passwordBeyondLimit, []control{
-		{"silence beyond the limit", nil, edit(generate, "h.takeSend(ctx, c, &to.Contents, h.passwords)", "h.takeSend(ctx, c, &to.Contents, 0)")},
+		{"silence beyond the limit", nil, edit(generate, "take(ctx, c, &to.Contents, h.passwords)", "take(ctx, c, &to.Contents, 0)")},
 	}},
-	{"the right password beyond the limit, by what it uses up", passwordBySlots, nil},
+	{"the right password beyond the limit, by what it uses up", passwordBySlots, []control{
+		{"counting it as a wrong one", nil, edit(sends, "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
+	}},
 	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
 		{"the owner's notice", nil, edit("shared/judge/judge.go", `tries.Tells(c.Purpose); notice != "" {`, `tries.Tells(c.Purpose); notice == "never" {`)},
 	}},

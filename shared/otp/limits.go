@@ -109,6 +109,7 @@ func (e *LockedError) Error() string { return "the subject is locked" }
 // TooManyRequestsError says that a limit on messages or passwords is reached. The caller may try again after it.
 type TooManyRequestsError struct {
 	RetryAfter time.Duration
+	Passwords  bool // it is wrong passwords that there are too many of
 }
 
 func (e *TooManyRequestsError) Error() string { return "a limit is reached" }
