@@ -46,6 +46,9 @@ func TestAttacks(t *testing.T) {
 			if r.breach {
 				t.Errorf("got through: %+v", r)
 			}
+			if len(a.controls) == 0 {
+				t.Error("no control is named that it is up against: it may be unable to fail")
+			}
 			for _, c := range a.controls {
 				t.Run("without "+c.name, func(t *testing.T) { a.runWithout(t, c) })
 			}
