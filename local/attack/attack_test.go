@@ -10,6 +10,7 @@ package attack
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"streamotp/local/e2e"
@@ -20,6 +21,7 @@ type attack struct {
 	name     string
 	run      func(t *testing.T, s *e2e.Stack) result
 	controls []control
+	settings []string // parameters that a deployment sets to have the controls; none for what it has by default
 }
 
 // A control keeps an attack out, until it is taken away: by these parameters, or by these edits.
@@ -41,7 +43,11 @@ func TestAttacks(t *testing.T) {
 	shipped := e2e.Start(t)
 	for _, a := range attacks {
 		t.Run(a.name, func(t *testing.T) {
-			r := a.run(t, shipped.In(t))
+			s := shipped.In(t)
+			if len(a.settings) > 0 {
+				s = e2e.Start(t, flags(a.settings)...)
+			}
+			r := a.run(t, s)
 			report(r, a.name)
 			if r.breach {
 				t.Errorf("got through: %+v", r)
@@ -57,10 +63,7 @@ func TestAttacks(t *testing.T) {
 }
 
 func (a attack) runWithout(t *testing.T, c control) {
-	args := []string{}
-	for _, p := range c.parameters {
-		args = append(args, "-parameter", p)
-	}
+	args := flags(slices.Concat(a.settings, c.parameters))
 	var s *e2e.Stack
 	if len(c.edits) > 0 {
 		s = e2e.StartChanged(t, c.edits, args...)
@@ -73,6 +76,13 @@ func (a attack) runWithout(t *testing.T, c control) {
 	if !r.breach {
 		t.Errorf("reports that it was held though the control is gone: %+v", r)
 	}
+}
+
+func flags(parameters []string) (args []string) {
+	for _, p := range parameters {
+		args = append(args, "-parameter", p)
+	}
+	return args
 }
 
 func report(r result, name string) {

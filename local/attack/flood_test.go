@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -183,6 +184,31 @@ func outspend(t *testing.T, s *e2e.Stack) result {
 		return post(elsewhere(s), "generate", fields{"email": fmt.Sprintf("spent%d@example.com", i)})
 	})
 	return sent(t, s, 60, seen["200"], instances, func(to string) bool { return strings.HasPrefix(to, "spent") })
+}
+
+// solve makes the token of a solved challenge, and something else where no CAPTCHA is asked for.
+func solve(s *e2e.Stack, challenge fields) string {
+	var answer struct{ Token string }
+	status, _, data := s.Do(http.MethodPost, "/_local/captcha/tokens", challenge)
+	if status != http.StatusOK || json.Unmarshal(data, &answer) != nil {
+		return "none"
+	}
+	return answer.Token
+}
+
+func cheatCaptcha(t *testing.T, s *e2e.Stack) result {
+	challenge := func(hostname, action string, age int) fields {
+		return fields{"siteKey": "site-key", "hostname": hostname, "action": action, "ageSeconds": age}
+	}
+	used := solve(s, challenge("127.0.0.1", "verify", 0))
+	begin(t, s, fields{"email": "person@example.com", "captchaToken": used}, "person@example.com")
+	tokens := []string{"", "forged", used, used, solve(s, challenge("127.0.0.1", "verify", 301)),
+		solve(s, challenge("evil.example", "verify", 0)), solve(s, challenge("127.0.0.1", "login", 0)), solve(s, challenge("127.0.0.1", "", 0))}
+	caller := elsewhere(s)
+	seen := atOnce(len(tokens), func(i int) (int, fields) {
+		return post(caller, "generate", fields{"email": fmt.Sprintf("cheat%d@example.com", i), "captchaToken": tokens[i]})
+	})
+	return sent(t, s, len(tokens), seen["200"], 0, func(to string) bool { return strings.HasPrefix(to, "cheat") })
 }
 
 func fillEverything(t *testing.T, s *e2e.Stack) result {
