@@ -17,13 +17,13 @@ MODULES := bench frontend functions local otpctl shared
 # Tools that a test needs are installed, never done without: a missing one fails the run.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run test lint template unit second-engine fuzz bench clean
+.PHONY: run test lint template unit attack second-engine fuzz bench clean
 
 run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
-test: lint template unit second-engine fuzz
+test: lint template unit attack second-engine fuzz
 	@echo "all passed"
 
 # ---- what `make test` is made of ------------------------------------------------------------------------------------
@@ -42,7 +42,12 @@ template: $(VENV)
 unit: $(ENGINE) $(AXE)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
-	go test -race work
+	go test -race $$(go list work | grep -v '^streamotp/local/attack$$')
+
+# What attackers would try, a line for each; in its folder, where go test shows what a test prints. Alone, as it needs
+# both of a small machine's CPUs and measures a time.
+attack: $(ENGINE)
+	@cd local/attack && go test -race -count=1
 
 # The store and the functions on DynamoDB Local too: what holds on one engine only is no rule of DynamoDB's.
 second-engine: $(DDB)

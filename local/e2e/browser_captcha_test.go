@@ -38,7 +38,7 @@ func TestPagesCaptcha(t *testing.T) {
 	} {
 		t.Run(rule.provider+": "+rule.name, func(t *testing.T) {
 			stack := stacks[rule.provider]
-			v := &visit{openTab(t, browser, stack.URL), stack.in(t)}
+			v := &visit{openTab(t, browser, stack.URL), stack.In(t)}
 			v.beforeScripts(`window.violations = []; addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective + ' ' + e.blockedURI))`)
 			rule.holds(v)
 		})

@@ -48,7 +48,7 @@ func TestPages(t *testing.T) {
 		{"without network or settings the page says so", broken},
 		{"without scripts the page says so and sends nothing", withoutScripts},
 	} {
-		t.Run(rule.name, func(t *testing.T) { rule.holds(&visit{openTab(t, browser, stack.URL), stack.in(t)}) })
+		t.Run(rule.name, func(t *testing.T) { rule.holds(&visit{openTab(t, browser, stack.URL), stack.In(t)}) })
 	}
 }
 

@@ -63,7 +63,7 @@ func TestCaptcha(t *testing.T) {
 		"recaptcha": {"of two minutes ago": {"ageSeconds": 121}, "of v3 with a bad score": {"score": 0.3}, "of v3 for another action": {"score": 0.9, "action": "verify"}},
 	} {
 		t.Run(provider, func(t *testing.T) {
-			s := Start(t, withCaptcha(provider)...).in(t)
+			s := Start(t, withCaptcha(provider)...).In(t)
 			s.ClearCalls()
 			for name, body := range map[string]fields{
 				"no token": byLogin, "an empty token": solved(byLogin, ""), "a forged token": solved(byLogin, "forged"), "a reset with none": reset,
@@ -113,7 +113,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 		"a provider that is slow and then fails": {"latencyMs": 10_000, "error": "InternalFailure"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := s.in(t)
+			s := s.In(t)
 			items, limits := len(s.Items("CodesTable")), fmt.Sprint(s.Items("LimitsTable"))
 			s.Fault(with(fields{"service": "captcha", "action": "siteverify"}, "GenerateFunction", fault))
 			defer s.ClearFaults()
@@ -132,7 +132,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 		})
 	}
 	t.Run("a robot in the hidden field, a malformed call and a resend ask nobody", func(t *testing.T) {
-		s := s.in(t)
+		s := s.In(t)
 		age(t, s, id, time.Minute)
 		s.ClearCalls()
 		expect(t, s, "/api/generate", fields{"email": "eve@example.com", "website": "x"}, 200, "")
@@ -148,7 +148,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 		}
 	})
 	t.Run("the secret key is in Secrets Manager; where it cannot be read, nobody is let in", func(t *testing.T) {
-		s := s.in(t)
+		s := s.In(t)
 		fresh(s, "GenerateFunction")
 		s.ClearCalls()
 		s.Fault(with(secretCall, "GenerateFunction", fields{"error": "AccessDeniedException", "count": 1}))

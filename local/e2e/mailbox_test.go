@@ -10,7 +10,7 @@ func TestMailboxPage(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)
 	s := Start(t)
-	v := &visit{openTab(t, browser, s.URL), s.in(t)}
+	v := &visit{openTab(t, browser, s.URL), s.In(t)}
 	v.open("/_local/")
 	v.waitText("#empty", "No message yet")
 	v.waitText("body", "not for production")

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -28,10 +29,13 @@ type Stack struct {
 	AWSURL string // of the AWS endpoint
 	Pid    int    // of the server
 
-	t    testing.TB
-	cmd  *exec.Cmd
-	log  *output
-	done chan struct{} // closed when the server has ended
+	t       testing.TB
+	cmd     *exec.Cmd
+	log     *output
+	done    chan struct{} // closed when the server has ended
+	client  *http.Client
+	header  http.Header // that every request carries
+	secrets *secrets    // that went through the stack
 }
 
 // Message is one of GET /_local/messages.
@@ -53,8 +57,14 @@ type Call struct {
 const Patience = 20 * time.Second
 
 // Start starts a stack with these flags on a free port and waits until it is ready. It ends with the test, which fails
-// if a process stays.
+// if a process stays, or if something that the stack keeps or logs tells a secret that went through it (Tells).
 func Start(t testing.TB, args ...string) *Stack {
+	t.Helper()
+	return start(t, nil, args)
+}
+
+// start is Start with more environment.
+func start(t testing.TB, environment, args []string) *Stack {
 	t.Helper()
 	root, binary, err := build()
 	if err != nil {
@@ -63,9 +73,10 @@ func Start(t testing.TB, args ...string) *Stack {
 	if url := os.Getenv("STREAMOTP_DYNAMODB"); url != "" {
 		args = append([]string{"-dynamodb", url}, args...)
 	}
-	s := &Stack{t: t, log: &output{}, done: make(chan struct{})}
+	s := &Stack{t: t, log: &output{}, done: make(chan struct{}), client: client, secrets: &secrets{}}
 	s.cmd = exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, args...)...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = root, s.log, s.log
+	s.cmd.Env = append(os.Environ(), environment...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -102,6 +113,11 @@ func (s *Stack) awaitReady() {
 // Stop ends the stack by a signal and waits for all of its processes to be gone.
 func (s *Stack) Stop(signal syscall.Signal) {
 	s.t.Helper()
+	if !s.secrets.expected {
+		for _, told := range s.Tells() {
+			s.t.Error(told)
+		}
+	}
 	children := descendants(s.Pid)
 	_ = syscall.Kill(s.Pid, signal)
 	until(s.t, 5*time.Second, "the server has ended", func() bool {
@@ -216,9 +232,22 @@ func (o *output) String() string {
 }
 
 // client keeps many connections, for tests that send many requests at once.
-var client = &http.Client{
-	Timeout:   time.Minute,
-	Transport: &http.Transport{MaxIdleConnsPerHost: 256},
+var client = clientAt("127.0.0.1")
+
+// clientAt calls from a loopback address, which is the one that the stack sees.
+func clientAt(address string) *http.Client {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	return &http.Client{Timeout: time.Minute,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DialContext: dialer.DialContext, IdleConnTimeout: Patience}}
+}
+
+// In is the stack for a subtest: what goes wrong is that test's failure.
+func (s Stack) In(t testing.TB) *Stack { s.t = t; return &s }
+
+// From is the stack for a caller at another loopback address, as 127.0.0.7, whose requests carry these headers too.
+func (s Stack) From(address string, header http.Header) *Stack {
+	s.client, s.header = clientAt(address), header
+	return &s
 }
 
 // Do sends a request with a JSON body (nil for none) and gives status, header and body of the answer.
@@ -231,6 +260,9 @@ func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 			s.t.Fatal(err)
 		}
 	}
+	if strings.HasPrefix(path, "/api/") {
+		s.secrets.noteBody(data)
+	}
 	req, err := http.NewRequest(method, s.URL+path, bytes.NewReader(data))
 	if err != nil {
 		s.t.Fatal(err)
@@ -238,7 +270,10 @@ func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	res, err := client.Do(req)
+	for name, values := range s.header {
+		req.Header[name] = values
+	}
+	res, err := s.client.Do(req)
 	if err != nil {
 		s.t.Error(err) // not Fatal: it may not be the test's own goroutine
 		return 0, http.Header{}, nil

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/network"
@@ -19,9 +18,6 @@ type visit struct {
 	*tab
 	stack *Stack
 }
-
-// in is the stack for a subtest: what goes wrong is that test's failure.
-func (s Stack) in(t *testing.T) *Stack { s.t = t; return &s }
 
 // ask sends the first step of verify.html for an address and waits for the second.
 func (v *visit) ask(address string) {

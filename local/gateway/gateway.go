@@ -62,7 +62,7 @@ type Exchange struct {
 // ServeHTTP answers requests under /<stage>/.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
-	x := Exchange{Method: r.Method, Path: r.URL.Path}
+	x := Exchange{Method: r.Method, Path: r.URL.EscapedPath()} // as it came: a decoded one could write to a terminal
 	id := requestID()
 	w.Header().Set("Apigw-Requestid", id)
 	a.CORS.decorate(w.Header(), r.Header.Get("Origin"))

@@ -74,7 +74,7 @@ func (s slots) full(found item, now time.Time) error {
 		return err
 	}
 	if wait := time.UnixMilli(at).Add(window).Sub(now); wait > 0 {
-		return &otp.TooManyRequestsError{RetryAfter: min(wait, window), Passwords: s.letter == "p"}
+		return &otp.TooManyRequestsError{RetryAfter: min(wait, window), Passwords: s.letter == passwordSlots(0).letter}
 	}
 	return nil
 }

@@ -1,0 +1,94 @@
+// Package attack tries, from outside over HTTP, what an attacker would, at the limits that a deployment has by default.
+//
+// Each attack runs against the stack as it ships, where it must get nothing, and again for each control that keeps it
+// out, with that one control taken away, where it must get through: so no attack is a script that cannot fail. A
+// control is taken away by a parameter at its no-limit value, or by a build of a changed copy of one file
+// (e2e.StartChanged); nothing that ships has a switch for it.
+//
+// In this folder `go test` prints a line for each run, as `make attack` does.
+package attack
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"streamotp/local/e2e"
+)
+
+// An attack is a script and the controls that it is up against.
+type attack struct {
+	name     string
+	run      func(t *testing.T, s *e2e.Stack) result
+	controls []control
+	settings []string // parameters that a deployment sets to have the controls; none for what it has by default
+}
+
+// A control keeps an attack out, until it is taken away: by these parameters, or by these edits.
+type control struct {
+	name       string // completes "without …"
+	parameters []string
+	edits      []e2e.Edit
+}
+
+// result is what an attack got.
+type result struct {
+	tries  int
+	got    int    // of what the attacker is after
+	what   string // that is, as "judged"
+	breach bool   // more than a deployment may let through
+}
+
+func TestAttacks(t *testing.T) {
+	shipped := e2e.Start(t)
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			s := shipped.In(t)
+			if len(a.settings) > 0 {
+				s = e2e.Start(t, flags(a.settings)...)
+			}
+			r := a.run(t, s)
+			report(r, a.name)
+			if r.breach {
+				t.Errorf("got through: %+v", r)
+			}
+			if len(a.controls) == 0 {
+				t.Error("no control is named that it is up against: it may be unable to fail")
+			}
+			for _, c := range a.controls {
+				t.Run("without "+c.name, func(t *testing.T) { a.runWithout(t, c) })
+			}
+		})
+	}
+}
+
+func (a attack) runWithout(t *testing.T, c control) {
+	args := flags(slices.Concat(a.settings, c.parameters))
+	var s *e2e.Stack
+	if len(c.edits) > 0 {
+		s = e2e.StartChanged(t, c.edits, args...)
+		s.ExpectTold() // what it keeps and logs may be the very breach
+	} else {
+		s = e2e.Start(t, args...)
+	}
+	r := a.run(t, s)
+	report(r, "  … without "+c.name)
+	if !r.breach {
+		t.Errorf("reports that it was held though the control is gone: %+v", r)
+	}
+}
+
+func flags(parameters []string) (args []string) {
+	for _, p := range parameters {
+		args = append(args, "-parameter", p)
+	}
+	return args
+}
+
+func report(r result, name string) {
+	verdict := "held"
+	if r.breach {
+		verdict = "BREACHED"
+	}
+	fmt.Printf("%-8s  %-66s %7d tries  %5d %s\n", verdict, name, r.tries, r.got, r.what)
+}

@@ -1,0 +1,272 @@
+package attack
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"streamotp/local/e2e"
+)
+
+const (
+	sendsPerHour      = 5  // the default, for one mailbox
+	sendsPerIPPerHour = 30 // the default, for one client address
+)
+
+// sent is the result of asking for messages: those that went out to whom to says yes to, once all that were accepted
+// have.
+func sent(t *testing.T, s *e2e.Stack, tries, accepted, most int, to func(string) bool) result {
+	t.Helper()
+	got := func() (n int) {
+		for _, m := range s.Messages() {
+			if to(m.To) {
+				n++
+			}
+		}
+		return n
+	}
+	wait(t, fmt.Sprint(accepted, " messages"), func() bool { return got() >= accepted })
+	return result{tries, got(), "sent", got() > most}
+}
+
+func floodMailbox(t *testing.T, s *e2e.Stack) result {
+	spell := []func(i int) string{
+		func(int) string { return "flood@bücher.example" },
+		func(i int) string { return fmt.Sprintf("flood+%d@bücher.example", i) },
+		func(i int) string { return capitals("flood", i) + "@xn--bcher-kva.example" },
+		func(int) string { return "  flood@BÜCHER.Example " },
+		func(i int) string { return capitals("flood", i) + "@ｂücher.ｅｘａｍｐｌｅ" }, // full width
+	}
+	seen := atOnce(60, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"email": spell[i%len(spell)](i)})
+	})
+	return sent(t, s, 60, seen["200"], sendsPerHour, func(to string) bool {
+		return strings.HasPrefix(strings.ToLower(to), "flood") && strings.HasSuffix(to, "@xn--bcher-kva.example")
+	})
+}
+
+// capitals writes some letters large: those of the bits that are set in i.
+func capitals(word string, i int) string {
+	letters := []byte(word)
+	for at := range letters {
+		if i>>at&1 == 1 {
+			letters[at] -= 'a' - 'A'
+		}
+	}
+	return string(letters)
+}
+
+// floodBy asks for one code for each of n mailboxes whose names begin with the word.
+func floodBy(t *testing.T, s *e2e.Stack, word string, n int, caller func(i int) *e2e.Stack) result {
+	t.Helper()
+	seen := atOnce(n, func(i int) (int, fields) {
+		return post(caller(i), "generate", fields{"email": fmt.Sprintf("%s%d@example.com", word, i)})
+	})
+	return sent(t, s, n, seen["200"], sendsPerIPPerHour, func(to string) bool { return strings.HasPrefix(to, word) })
+}
+
+func floodFromOne(t *testing.T, s *e2e.Stack) result {
+	caller := elsewhere(s)
+	return floodBy(t, s, "many", 60, func(int) *e2e.Stack { return caller })
+}
+
+// floodForged claims another address each time, in every header that a proxy may set.
+func floodForged(t *testing.T, s *e2e.Stack) result {
+	return floodBy(t, s, "forged", 60, func(i int) *e2e.Stack {
+		claim := fmt.Sprintf("198.51.100.%d", i+1)
+		return s.From("127.10.0.1", http.Header{
+			"X-Forwarded-For": {claim}, "Forwarded": {"for=" + claim}, "X-Real-Ip": {claim}, "X-Client-Ip": {claim},
+			"True-Client-Ip": {claim}, "Cf-Connecting-Ip": {claim},
+			"Cloudfront-Viewer-Address": {claim + ":4711"}, "X-Origin-Secret": {"guess"},
+		})
+	})
+}
+
+// burnVictim uses its own address up and goes on with a victim's mailbox, to take the messages that it has in an hour.
+func burnVictim(t *testing.T, s *e2e.Stack) result {
+	attacker := elsewhere(s)
+	atOnce(sendsPerIPPerHour, func(i int) (int, fields) {
+		return post(attacker, "generate", fields{"email": fmt.Sprintf("mine%d@example.com", i)})
+	})
+	const victim = "victim@example.com"
+	atOnce(10, func(int) (int, fields) { return post(attacker, "generate", fields{"email": victim}) })
+	return keptOut(sendsPerIPPerHour+10, elsewhere(s), fields{"email": victim})
+}
+
+func burnOwner(t *testing.T, s *e2e.Stack) result {
+	const owner = "owner@example.com"
+	account(t, s, owner)
+	for i := range 8 {
+		post(elsewhere(s), "generate", login(owner, fmt.Sprint("not the password ", i)))
+	}
+	return keptOut(8, elsewhere(s), login(owner, password))
+}
+
+// keptOut is the result for an attacker who wants somebody else to get no code.
+func keptOut(tries int, victim *e2e.Stack, ask fields) result {
+	if status, _ := post(victim, "generate", ask); status != 200 {
+		return result{tries, 1, "victim kept out", true}
+	}
+	return result{tries, 0, "victims kept out", false}
+}
+
+func resendStorm(t *testing.T, s *e2e.Stack) result {
+	const to = "storm@example.com"
+	id, _ := begin(t, s, fields{"email": to}, to)
+	seen := atOnce(50, func(int) (int, fields) { return post(s, "resend", fields{"sessionId": id}) })
+	r := sent(t, s, 50, 1+seen["200"], 1, func(at string) bool { return at == to })
+	r.got-- // the first, which was no resend
+	return r
+}
+
+// sms asks for a code for each number.
+func sms(t *testing.T, s *e2e.Stack, numbers ...string) result {
+	t.Helper()
+	caller, accepted := elsewhere(s), 0
+	wanted := map[string]bool{}
+	for _, n := range numbers {
+		wanted[n] = true
+		if status, _ := post(caller, "generate", fields{"phone": n}); status == 200 {
+			accepted++
+		}
+	}
+	return sent(t, s, len(numbers), accepted, 0, func(to string) bool { return wanted[to] })
+}
+
+// smsAbroad has countries beside those that are allowed, some of which share their code.
+func smsAbroad(t *testing.T, s *e2e.Stack) result {
+	return sms(t, s, "+33612345678", "+18762101234" /* Jamaica, as the US */, "+77710009998" /* Kazakhstan, as Russia */, "+447781123456", /* Guernsey, as GB */
+		"+881612345678" /* satellite */)
+}
+
+func smsPremium(t *testing.T, s *e2e.Stack) result {
+	return sms(t, s, "+19002345678", "+18002345678", "+493012345678", "+499001234567", "+442079460000", "+449098790000",
+		"+447012345678" /* personal, looks like a mobile */, "+911123456789")
+}
+
+// pump is fraud: the numbers' operator shares the fee of every message.
+func pump(t *testing.T, s *e2e.Stack) result {
+	const prefix = "+44740012"
+	seen := atOnce(60, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"phone": fmt.Sprintf("%s34%02d", prefix, i)})
+	})
+	return sent(t, s, 60, seen["200"], 30, func(to string) bool { return strings.HasPrefix(to, prefix) })
+}
+
+// today writes what the day has had of messages.
+func today(s *e2e.Stack, messages, sms int) {
+	s.PutItem("LimitsTable", e2e.Item{
+		"key":      {"S": "day#" + time.Now().UTC().Format(time.DateOnly)},
+		"messages": {"N": fmt.Sprint(messages)}, "sms": {"N": fmt.Sprint(sms)},
+		"expiredAt": {"N": fmt.Sprint(time.Now().Add(24 * time.Hour).Unix())},
+	})
+	s.Kill("GenerateFunction") // what its instances have leased is lost
+}
+
+func outspendSMS(t *testing.T, s *e2e.Stack) result {
+	today(s, 1000, 495)
+	defer today(s, 0, 0)
+	seen := atOnce(20, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"phone": fmt.Sprintf("+4915121%02d5678", i)})
+	})
+	return sent(t, s, 20, seen["200"], 5, func(to string) bool { return strings.HasPrefix(to, "+4915121") })
+}
+
+// outspend gets one message from each fresh instance, which pays for it with its second.
+func outspend(t *testing.T, s *e2e.Stack) result {
+	const instances = 8
+	today(s, 50_000, 0)
+	defer today(s, 0, 0)
+	seen := atOnce(60, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"email": fmt.Sprintf("spent%d@example.com", i)})
+	})
+	return sent(t, s, 60, seen["200"], instances, func(to string) bool { return strings.HasPrefix(to, "spent") })
+}
+
+// solve makes the token of a solved challenge, and something else where no CAPTCHA is asked for.
+func solve(s *e2e.Stack, challenge fields) string {
+	var answer struct{ Token string }
+	status, _, data := s.Do(http.MethodPost, "/_local/captcha/tokens", challenge)
+	if status != http.StatusOK || json.Unmarshal(data, &answer) != nil {
+		return "none"
+	}
+	return answer.Token
+}
+
+func cheatCaptcha(t *testing.T, s *e2e.Stack) result {
+	challenge := func(hostname, action string, age int) fields {
+		return fields{"siteKey": "site-key", "hostname": hostname, "action": action, "ageSeconds": age}
+	}
+	used := solve(s, challenge("127.0.0.1", "verify", 0))
+	begin(t, s, fields{"email": "person@example.com", "captchaToken": used}, "person@example.com")
+	tokens := []string{"", "forged", used, used, solve(s, challenge("127.0.0.1", "verify", 301)),
+		solve(s, challenge("evil.example", "verify", 0)), solve(s, challenge("127.0.0.1", "login", 0)), solve(s, challenge("127.0.0.1", "", 0))}
+	caller := elsewhere(s)
+	seen := atOnce(len(tokens), func(i int) (int, fields) {
+		return post(caller, "generate", fields{"email": fmt.Sprintf("cheat%d@example.com", i), "captchaToken": tokens[i]})
+	})
+	return sent(t, s, len(tokens), seen["200"], 0, func(to string) bool { return strings.HasPrefix(to, "cheat") })
+}
+
+func fillEverything(t *testing.T, s *e2e.Stack) result {
+	caller := elsewhere(s)
+	seen := atOnce(20, func(i int) (int, fields) {
+		return post(caller, "generate", fields{"email": fmt.Sprintf("robot%d@example.com", i), "website": "https://example.com", "url": "x"})
+	})
+	if seen["200"] != 20 {
+		t.Errorf("the robot is told that it is known: %v", seen)
+	}
+	// What is not sent leaves no trace to wait for: an honest code behind them does.
+	begin(t, s, fields{"email": "honest@example.com"}, "honest@example.com")
+	return sent(t, s, 20, 0, 0, func(to string) bool { return strings.HasPrefix(to, "robot") })
+}
+
+// chooseChannel knows the password and reads the owner's mail, or has a phone of its own, but not the owner's phone.
+func chooseChannel(t *testing.T, s *e2e.Stack) result {
+	const owner, phone, ownPhone = "careful@example.com", "+4915112345670", "+4915112345671"
+	account(t, s, owner, "channel", "sms", "phone", phone)
+	asks := []fields{login(owner, password)}
+	for _, more := range []fields{{"channel": "email"}, {"phone": ownPhone}, {"to": owner}, {"channel": "email", "locale": "de"}} {
+		ask := login(owner, password)
+		for name, value := range more {
+			ask[name] = value
+		}
+		asks = append(asks, ask)
+	}
+	asks = append(asks, fields{"phone": ownPhone, "purpose": "login", "password": password}, fields{"phone": ownPhone, "purpose": "reset"})
+	accepted := 0
+	for _, ask := range asks {
+		if status, _ := post(elsewhere(s), "generate", ask); status == 200 {
+			accepted++
+		}
+	}
+	all := func(to string) bool { return to == owner || to == ownPhone || to == phone }
+	sent(t, s, len(asks), accepted, 0, all) // all that will come has come
+	return sent(t, s, len(asks), 0, 0, func(to string) bool { return to == owner || to == ownPhone })
+}
+
+// overrun sends cheap requests, more than the API's bucket holds, and counts those that reach a function.
+func overrun(_ *testing.T, s *e2e.Stack) result {
+	const burst, rate, lanes, each = 400, 200, 100, 15
+	begun := time.Now()
+	seen := atOnce(lanes, func(int) (int, fields) {
+		passed := 0
+		for range each {
+			if _, _, answer := s.Post("/api/verify", fields{}); answer["message"] == nil {
+				passed++
+			}
+		}
+		return passed, nil
+	})
+	passed := 0
+	for lane, n := range seen {
+		var each int
+		_, _ = fmt.Sscan(lane, &each)
+		passed += each * n
+	}
+	allowed := burst + rate*(int(time.Since(begun).Seconds())+1)
+	return result{lanes * each, passed, "let through", passed > allowed}
+}

@@ -1,0 +1,153 @@
+package attack
+
+import "streamotp/local/e2e"
+
+// attacks, each with the controls that it is up against. One that uses up the API's own throttle comes last.
+var attacks = []attack{
+	{"300 guesses at once over 4 sessions of one address", guessAtOnce, []control{
+		{"the try limit", nil, edit(limits, `"tries < ceiling AND lastTry > :stale"`, `"lastTry > :stale"`)},
+	}, nil},
+	{"4 guesses, a new code, 4 guesses, and so on", guessWithNewCodes, []control{
+		{"tries that count over sessions", nil, edit(limits, "l.update(ctx, s.Subject, takeTry,", "l.update(ctx, s.ID, takeTry,")},
+	}, nil},
+	{"50 guesses that all claim one request id", guessAsOneRequest, []control{
+		{"request ids of API Gateway's own", nil, edit(request, "ID: event.RequestContext.RequestID,",
+			`ID: event.Headers["x-request-id"] + event.RequestContext.RequestID[:0],`)},
+	}, nil},
+	{"guesses for a day, an hour after each lock", guessForADay, []control{
+		{"the close at 100", nil, edit("shared/otp/limits.go", "closedAt      = 100", "closedAt      = 100_000")},
+	}, nil},
+	{"a used code again", useAgain, []control{
+		{"the mark of use", nil, edit(codes, `"SET usedAt = :now, usedBy = :by"`, `"SET usedOn = :now, usedBy = :by"`)},
+	}, nil},
+	{"100 right answers at once", useAtOnce, []control{
+		{"the condition of the consuming write", nil, edit(codes, `"attribute_not_exists(usedAt)"`, `"attribute_exists(code)"`)},
+	}, nil},
+	{"a code after its time", useLate, []control{
+		{"expiry, on read and write", nil, append(edit(codes, `"expiredAt > :seconds"`, `"attribute_exists(expiredAt) OR expiredAt > :seconds"`),
+			edit(session, "case !now.Before(s.ExpiresAt):", "case false:")...)},
+	}, nil},
+	{"a code for another call than it was made for", useElsewhere, []control{
+		{"the purpose check", nil, edit(session, "case !slices.Contains(purposes, s.Purpose):", "case false && !slices.Contains(purposes, s.Purpose):")},
+	}, nil},
+	{"finishing a login after the owner's reset", finishOldLogin, []control{
+		{"the end of older sessions", nil, edit(limits, "notBefore <= :created\"", "notBefore <= :created OR notBefore > :created\"")},
+	}, nil},
+	{"a second reset code after the owner used one", resetTwice, []control{
+		{"the age check of the password", nil, edit(users, "passwordChangedAt <= :created\"",
+			"passwordChangedAt <= :created OR passwordChangedAt > :created\"")},
+	}, nil},
+	{"60 messages to one mailbox in 60 spellings, from 60 addresses", floodMailbox, []control{
+		{"SendsPerHour", []string{"SendsPerHour=0"}, nil},
+		{"folding +tags", nil, edit(destination, "plus > 0 {", "plus > len(local) {")},
+		{"folding case", nil, edit(destination, "return strings.ToLower(address), nil", "return address, nil")},
+	}, nil},
+	{"60 mailboxes from one address", floodFromOne, []control{
+		{"SendsPerIpPerHour", []string{"SendsPerIpPerHour=0"}, nil},
+	}, nil},
+	{"60 mailboxes from one address with forged forwarding headers", floodForged, []control{
+		{"the origin secret's check", nil, edit(sends, "ours, err := h.origin.Sent(ctx, secret)\n\tif err != nil || !ours {",
+			"_, err := h.origin.Sent(ctx, secret)\n\tif err != nil {")},
+		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
+	}, nil},
+	{"a blocked address asks for a victim's codes", burnVictim, []control{
+		{"the order, address before mailbox", nil, edit(sends, "\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn err\n\t}\n\tstanding,",
+			"\tif _, err := h.takeMailbox(ctx, c, to, 0); err != nil {\n\t\treturn err\n\t}\n"+
+				"\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn err\n\t}\n\tstanding,")},
+	}, nil},
+	{"wrong passwords, to keep the owner from logging in", burnOwner, []control{
+		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, c, asked)",
+			"\tif err := h.takeSend(ctx, c, &otp.Contents{Purpose: asked.purpose, Email: asked.email}); asked.purpose == otp.Login && err != nil {\n"+
+				"\t\treturn nil, err\n\t}\n\tto, err := h.recipient(ctx, c, asked)")},
+	}, nil},
+	{"60 wrong passwords for one account, from 60 addresses", guessPasswords, []control{
+		{"PasswordTriesPerHour", []string{"PasswordTriesPerHour=0"}, nil},
+		{"the account's own count", nil, edit(generate, "TakePassword(ctx, account,", "TakePassword(ctx, store.Send{Key: account.Key},")},
+	}, nil},
+	{"one wrong password for each of 60 accounts, from one address", sprayPassword, []control{
+		{"the address' own count", nil, edit(generate, "TakePassword(ctx, h.clientOf(c),", "TakePassword(ctx, store.Send{Key: h.clientOf(c).Key},")},
+	}, nil},
+	{"the right password after 10 wrong ones", passwordBeyondLimit, []control{
+		{"silence beyond the limit", nil, edit(sends, "to, h.passwords)\n\tif err == nil &&", "to, 0)\n\tif err == nil &&")},
+	}, nil},
+	{"the right password beyond the limit, by what it uses up", passwordBySlots, []control{
+		{"counting it as a wrong one", nil, edit(sends, "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
+	}, nil},
+	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
+		{"the owner's notice", nil, edit("shared/judge/judge.go", `tries.Tells(c.Purpose); notice != "" {`, `tries.Tells(c.Purpose); notice == "never" {`)},
+	}, nil},
+	{"50 resends at once", resendStorm, []control{
+		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},
+	}, nil},
+	{"SMS to countries that are not allowed", smsAbroad, []control{
+		{"AllowedCountries", []string{"AllowedCountries=US,GB,DE,IN,FR,JM,KZ"}, nil},
+		{"the country check", nil, receives("n.Mobile")},
+	}, nil},
+	{"SMS to premium, landline and toll-free numbers", smsPremium, []control{
+		{"the check of the number's kind", nil, receives("slices.Contains(countries, n.Country)")},
+	}, nil},
+	{"SMS to 60 numbers of one prefix, from 60 addresses, none typed in", pump, []control{
+		{"SmsPrefixSends", []string{"SmsPrefixSends=0"}, nil},
+	}, nil},
+	{"20 SMS when 495 were sent today", outspendSMS, []control{
+		{"SmsPerDay", []string{"SmsPerDay=0"}, nil},
+	}, nil},
+	{"60 messages when 50,000 were sent today", outspend, []control{
+		{"MessagesPerDay", []string{"MessagesPerDay=0"}, nil},
+	}, nil},
+	{"a robot with no, forged, used, old and other sites' CAPTCHA tokens", cheatCaptcha, []control{
+		{"CaptchaProvider", []string{"CaptchaProvider=none"}, nil},
+		{"the check of the token's site", nil, edit("functions/generate/captcha.go", "case !slices.Contains(c.hosts,", "case false && !slices.Contains(c.hosts,")},
+		{"the check of the token's action", nil, edit("functions/generate/captcha.go", `case c.provider == "turnstile" && !action:`, `case c.provider == "never" && !action:`)},
+	}, []string{"CaptchaProvider=turnstile", "CaptchaSiteKey=site-key", "CaptchaSecret=0xSECRET"}},
+	{"a robot that fills every field", fillEverything, []control{
+		{"the honeypots", nil, edit(generate, `if request.Get("website") != "" || request.Get("url") != "" {`, "if false {")},
+	}, nil},
+	{"a login code on the channel of the caller's choice", chooseChannel, []control{
+		{"the account's own channel", nil, edit(generate, "if user.Channel == otp.SMS {", "if user.Channel == otp.SMS && h.codeLength == 0 {")},
+	}, nil},
+	{"who has an account: answers of a login", tellByLogin, []control{
+		{"one answer for both", nil, edit(generate, "\tok, err := password.Matches(",
+			"\tif user.Email == \"\" {\n\t\treturn to, otp.ErrSessionNotFound\n\t}\n\tok, err := password.Matches(")},
+	}, nil},
+	{"who has an account: time of a login", tellByTime, []control{
+		{"Argon2id for a stranger", nil, edit("shared/password/password.go", "hash = stranger", "return false, nil")},
+	}, nil},
+	{"who has an account: answers of a reset", tellByReset, []control{
+		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)")},
+	}, nil},
+	{"codes, addresses and passwords in tables, log and calls", readDump, []control{
+		{"the digest", nil, edit(generate, "s.Digest, err = c.ring.Digest(s.KeyID, id, to.Code); err", "s.Digest = to.Code; err")},
+		{"silence in the log", nil, edit("shared/judge/judge.go", "	reserved := j.Now()",
+			"	slog.Info(\"trying\", \"code\", code)\n	reserved := j.Now()")},
+	}, nil},
+	{"all codes against a stolen table", guessOffline, []control{
+		{"the digest's key", nil, edit("shared/otp/keyring.go", "return mac(key.digest, sessionID, code), nil",
+			"return mac(key.digest[:0], sessionID, code), nil")},
+	}, nil},
+	{"1,500 requests at once", overrun, []control{
+		{"ThrottleRate and ThrottleBurst", []string{"ThrottleRate=10000", "ThrottleBurst=10000"}, nil},
+	}, nil},
+}
+
+// Files that the controls live in.
+const (
+	limits      = "shared/store/limits.go"
+	codes       = "shared/store/codes.go"
+	users       = "shared/store/users.go"
+	session     = "shared/otp/session.go"
+	destination = "shared/otp/destination.go"
+	request     = "shared/httpapi/request.go"
+	generate    = "functions/generate/handler.go"
+	sends       = "functions/generate/sends.go"
+)
+
+func edit(file, old, changed string) []e2e.Edit {
+	return []e2e.Edit{{File: file, Old: old, New: changed}}
+}
+
+// receives changes who may get SMS.
+func receives(condition string) []e2e.Edit {
+	return edit("shared/phone/number/number.go", "n.Mobile && slices.Contains(countries, n.Country)",
+		condition+" && len(slices.Clip(countries)) > 0")
+}

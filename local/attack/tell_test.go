@@ -1,0 +1,159 @@
+package attack
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"streamotp/local/e2e"
+)
+
+// pairs are addresses with and without an account, of equal length.
+func pairs(t *testing.T, s *e2e.Stack, word string, n int) [][2]string {
+	t.Helper()
+	list := make([][2]string, n)
+	for i := range list {
+		list[i] = [2]string{fmt.Sprintf("%s-in%02d@example.com", word, i), fmt.Sprintf("%s-no%02d@example.com", word, i)}
+		account(t, s, list[i][0])
+	}
+	return list
+}
+
+// told is the result of telling accounts from others: the pairs that differ.
+func told(tries int, differ int) result { return result{tries, differ, "told apart", differ > 0} }
+
+// impression is all that a caller sees of an answer, and the calls behind it.
+func impression(s *e2e.Stack, path string, body fields) (seen string, id any) {
+	s.ClearCalls()
+	status, header, answer := s.Post("/api/"+path, body)
+	id = answer["sessionId"]
+	delete(answer, "sessionId")
+	delete(answer, "requestId")
+	for _, own := range []string{"Date", "Apigw-Requestid"} {
+		header.Del(own)
+	}
+	calls := ""
+	for _, c := range s.Calls() {
+		// The sender's come behind the answer; a process reads its secret once, and the day's messages are leased, in the
+		// limits table, by whoever comes by.
+		if c.Function != "SendFunction" && (c.Table == "CodesTable" || c.Table == "UsersTable") {
+			calls += fmt.Sprint(c.Function, c.Action, c.Table, c.Units, c.Bytes, "; ")
+		}
+	}
+	return fmt.Sprint(path, status, answer, header, calls), id
+}
+
+func tellByLogin(t *testing.T, s *e2e.Stack) result {
+	differ := 0
+	for _, pair := range pairs(t, s, "login", 5) {
+		var seen [2]string
+		for i, email := range pair {
+			seen[i], _ = impression(elsewhere(s), "generate", login(email, "not the password"))
+		}
+		if seen[0] != seen[1] {
+			differ++
+		}
+	}
+	return told(10, differ)
+}
+
+// tellByTime takes the median of logins by turns: where no hash is computed, an answer takes a fraction of the time.
+func tellByTime(t *testing.T, s *e2e.Stack) result {
+	const n = 15
+	var took [2][]time.Duration
+	for _, pair := range pairs(t, s, "time", n) {
+		for i, email := range pair {
+			caller := elsewhere(s)
+			caller.Post("/api/verify", fields{}) // the connection is open
+			begun := time.Now()
+			caller.Post("/api/generate", login(email, "not the password"))
+			took[i] = append(took[i], time.Since(begun))
+		}
+	}
+	for i := range took {
+		slices.Sort(took[i])
+	}
+	with, without := took[0][n/2], took[1][n/2]
+	if with > 2*without || without > 2*with {
+		return told(2*n, n)
+	}
+	return told(2*n, 0)
+}
+
+func tellByReset(t *testing.T, s *e2e.Stack) result {
+	differ := 0
+	for _, pair := range pairs(t, s, "reset", 4) {
+		var seen [2]string
+		for i, email := range pair {
+			caller := elsewhere(s)
+			first, id := impression(caller, "generate", reset(email))
+			again, _ := impression(caller, "resend", fields{"sessionId": id})
+			tried, _ := impression(caller, "reset", set(fmt.Sprint(id), "000000", fresh))
+			seen[i] = first + again[:strings.Index(again, "Retry-After")+len("Retry-After")] + tried
+		}
+		if seen[0] != seen[1] {
+			differ++
+		}
+	}
+	return told(24, differ)
+}
+
+// readDump has everything that is stored and logged after each kind of code was sent and tried.
+func readDump(t *testing.T, s *e2e.Stack) result {
+	const owner = "dumped@example.com"
+	account(t, s, owner)
+	caller := elsewhere(s)
+	for _, ask := range []fields{{"email": owner}, login(owner, password), reset(owner)} {
+		id, code := begin(t, caller, ask, owner)
+		post(caller, "verify", try(id, guess(code, 1)))
+		post(caller, "verify", try(id, code))
+		post(caller, "reset", set(id, code, fresh))
+	}
+	begin(t, caller, fields{"phone": "+4915112345672"}, "+4915112345672")
+	found := s.Tells()
+	return result{len(s.Messages()), len(found), "found", len(found) > 0}
+}
+
+// guessOffline has a copy of the codes table and tries every code in the ways that need no key.
+func guessOffline(t *testing.T, s *e2e.Stack) result {
+	const to = "stolen@example.com"
+	id, code := begin(t, s, fields{"email": to}, to)
+	digest := ""
+	for _, item := range s.Items("CodesTable") {
+		if item["sessionId"]["S"] == id {
+			digest = fmt.Sprint(item["code"]["S"])
+		}
+	}
+	stolen, err := base64.RawURLEncoding.DecodeString(digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found atomic.Int32
+	var wait sync.WaitGroup
+	const all, lanes = 1_000_000, 2
+	for lane := range lanes {
+		wait.Go(func() {
+			for n := lane; n < all; n += lanes {
+				if guess := fmt.Sprintf("%06d", n); matches(stolen, id, guess) && guess == code {
+					found.Add(1)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return result{all, int(found.Load()), "found", found.Load() > 0}
+}
+
+func matches(digest []byte, id, code string) bool {
+	h := hmac.New(sha256.New, nil)
+	h.Write([]byte(id + "\x00" + code))
+	bare, salted := sha256.Sum256([]byte(code)), sha256.Sum256([]byte(id+code))
+	return hmac.Equal(h.Sum(nil), digest) || hmac.Equal(bare[:], digest) || hmac.Equal(salted[:], digest)
+}

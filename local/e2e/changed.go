@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Edit changes one place of one of the project's files, for one stack: to show that a test notices when a control is
+// taken away. Old stands in File exactly once; where it is empty, File is a new one.
+type Edit struct{ File, Old, New string }
+
+// StartChanged is Start of a project with these edits. No file is touched: template.yaml is read from a copy, and
+// functions are built with Go's -overlay, into a folder of their own. An edit whose text is not in the file any more
+// fails the test, for it would change nothing.
+func StartChanged(t testing.TB, edits []Edit, args ...string) *Stack {
+	t.Helper()
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is built lies beside the folder that the template names: through a link that is this stack's own.
+	dir := t.TempDir()
+	functions := filepath.Join(dir, "functions")
+	if err := os.Symlink(filepath.Join(root, "functions"), functions); err != nil {
+		t.Fatal(err)
+	}
+	changed, err := apply(root, append(edits, Edit{templateFile, "CodeUri: functions/", "CodeUri: " + functions}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := filepath.Join(dir, templateFile)
+	write(t, template, changed[templateFile])
+	delete(changed, templateFile)
+	return start(t, []string{"GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay(t, root, dir, changed))},
+		append([]string{"-template", template}, args...))
+}
+
+const templateFile = "template.yaml"
+
+// overlay writes the changed files and the list of them that Go's -overlay reads.
+func overlay(t testing.TB, root, dir string, changed map[string]string) string {
+	t.Helper()
+	replace := map[string]string{}
+	for file, text := range changed {
+		to := filepath.Join(dir, strings.ReplaceAll(file, "/", "_"))
+		write(t, to, text)
+		replace[filepath.Join(root, file)] = to
+	}
+	list, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "overlay.json")
+	write(t, path, string(list))
+	return path
+}
+
+// apply gives the text of every file that the edits change.
+func apply(root string, edits []Edit) (map[string]string, error) {
+	changed := map[string]string{}
+	for _, e := range edits {
+		text, known := changed[e.File]
+		if !known && e.Old != "" {
+			data, err := os.ReadFile(filepath.Join(root, e.File))
+			if err != nil {
+				return nil, err
+			}
+			text = string(data)
+		}
+		if n := strings.Count(text, e.Old); e.Old != "" && n != 1 {
+			return nil, fmt.Errorf("%s has %d of %q, want one: the edit would not change what it says", e.File, n, e.Old)
+		}
+		if e.Old == "" {
+			text = e.New
+		} else {
+			text = strings.Replace(text, e.Old, e.New, 1)
+		}
+		changed[e.File] = text
+	}
+	return changed, nil
+}
+
+func write(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// logArgon2 makes the functions log each run of Argon2 with its parameters.
+var logArgon2 = []Edit{
+	{"shared/password/password.go", "ok, err := argon2id.ComparePasswordAndHash(", "ok, err := compareLogged("},
+	{"shared/password/password.go", "return argon2id.CreateHash(", "return createLogged("},
+	{"shared/password/logged.go", "", `package password
+
+import (
+	"log/slog"
+
+	"github.com/alexedwards/argon2id"
+)
+
+func compareLogged(password, hash string) (bool, error) {
+	p, salt, key, err := argon2id.DecodeHash(hash)
+	slog.Info("argon2", "run", p, "salt", len(salt), "key", len(key), "password", len(password), "error", err)
+	return argon2id.ComparePasswordAndHash(password, hash)
+}
+
+func createLogged(password string, p *argon2id.Params) (string, error) {
+	slog.Info("argon2", "run", p, "password", len(password))
+	return argon2id.CreateHash(password, p)
+}
+`},
+}
+
+// gate runs the flows and gives all differences. At the default limits they must go the way that their steps say.
+func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
+	t.Helper()
+	compare := func(flow string, steps []step, a, b *party) {
+		differ, ran, work := differences(t, s, steps, a, b)
+		for _, difference := range differ {
+			found = append(found, flow+", "+difference)
+		}
+		for i, outcome := range ran {
+			if want := steps[i].want; atDefaults && want != "" && outcome != want {
+				t.Errorf("%s, step %d, %s: %s, want %s", flow, i, steps[i].path, outcome, want)
+			}
+		}
+		if work < len(steps) {
+			t.Errorf("%s: %d calls in %d steps: nothing was compared", flow, work, len(steps))
+		}
+	}
+	a, b := parties(t, s, "ada@example.com", "eve@example.com")
+	compare("reset", resetSteps(t, s, a, b), a, b)
+	if account, stranger := shapes(s, a.id), shapes(s, b.id); !slices.Equal(account, stranger) {
+		found = append(found, fmt.Sprintf("reset, items:\n  account  %v\n  stranger %v", account, stranger))
+	}
+	a, b = parties(t, s, "ada@example.com", "eve@example.com")
+	compare("login", loginSteps(t, s), a, b)
+	a, b = parties(t, s, "grace@example.com", "hedda@example.com")
+	compare("login by SMS", loginSteps(t, s)[:3], a, b)
+	for _, stranger := range []string{"eve@example.com", "hedda@example.com"} {
+		if n := count(s, stranger); n > 0 {
+			t.Errorf("%d messages went to %s, who has no account", n, stranger)
+		}
+	}
+	return found
+}
+
+// Under so low a ceiling each message pays its own place in the day. Under a higher one an instance leases some at
+// once, with a message that is nobody's in particular.
+var eachPays = []string{"-parameter", "MessagesPerDay=1000"}
+
+func TestNoOracle(t *testing.T) {
+	for name, s := range map[string]func(t *testing.T) *Stack{
+		"at the default limits": func(t *testing.T) *Stack { return Start(t, eachPays...) },
+		"without limits": func(t *testing.T) *Stack {
+			return Start(t, free("PasswordTriesPerHour=0", "MessagesPerDay=0")...)
+		},
+		"runs of Argon2": func(t *testing.T) *Stack { return StartChanged(t, logArgon2, eachPays...) },
+	} {
+		t.Run("nothing tells an account: "+name, func(t *testing.T) {
+			s := s(t)
+			for _, difference := range gate(t, s, name != "without limits") {
+				t.Error(difference)
+			}
+			if runs := strings.Count(strings.Join(s.Logs(), "\n"), `"msg":"argon2"`); name == "runs of Argon2" && runs < 20 {
+				t.Errorf("%d runs of Argon2 were compared", runs)
+			}
+		})
+	}
+	handler := "functions/generate/handler.go"
+	for name, edits := range map[string][]Edit{
+		"a decoy that is not written": {{handler, "\treturn h.codes.Put(ctx, s)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)"}},
+		"a decoy whose resends know no limit": {{"functions/generate/resend.go", "h.takeSend(ctx, c, &contents, 0); err != nil {",
+			"h.takeSend(ctx, c, &contents, 0); err != nil && !s.Silent {"}},
+		"a stranger without Argon2": append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
+		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
+			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
+		"one more read for an account": {{handler, "\tok, err := password.Matches(",
+			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, asked.email)\n\t}\n\tok, err := password.Matches("}},
+	} {
+		t.Run("the gate notices "+name, func(t *testing.T) {
+			s := StartChanged(t, edits, eachPays...)
+			if len(gate(t, s, false)) == 0 {
+				t.Error("nothing was noticed")
+			}
+		})
+	}
+}

@@ -1,0 +1,257 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// The gate against telling who has an account: each step of a flow is taken for an account, then for a stranger whose
+// address is as long, and everything that could tell them apart is compared: status, headers, the body's names, values
+// and length, Retry-After, and the calls that the function made for the answer (service, action, table, units and
+// bytes), in their order, with the runs of Argon2 among them. Time is not measured: these are what takes it.
+//
+// The sender's calls are left out. A decoy has none, but they come behind the answer, in another function, from the
+// stream: nothing of them goes back to the caller.
+
+// party is one of the two.
+type party struct {
+	email  string
+	caller *Stack // from an address of its own, so that what counts by address counts alike
+	id     string // of its session
+}
+
+// step is one step of a flow.
+type step struct {
+	path   string
+	body   func(p *party) fields
+	want   string // status, and the code if there is one; where limits are off another may come
+	before func()
+}
+
+// impression is what a caller sees of an answer, and what it cost.
+type impression struct {
+	answer     string
+	retryAfter int
+	work       []string
+}
+
+// look posts a body and takes down all that can be seen. Ids and times are no one's to compare.
+func look(t *testing.T, s *Stack, p *party, path string, body fields) (v impression, outcome string) {
+	t.Helper()
+	s.ClearCalls()
+	logged := len(s.Logs())
+	status, header, data := p.caller.Do(http.MethodPost, path, body)
+	var answer fields
+	if err := json.Unmarshal(data, &answer); err != nil {
+		t.Fatalf("%s: %d %s", path, status, data)
+	}
+	if id, ok := answer["sessionId"].(string); ok {
+		p.id = id
+	}
+	delete(answer, "sessionId")
+	delete(answer, "requestId")
+	v.retryAfter, _ = strconv.Atoi(header.Get("Retry-After"))
+	request := header.Get("Apigw-Requestid")
+	for _, name := range []string{"Date", "Apigw-Requestid", "Retry-After"} {
+		if header.Get(name) != "" {
+			header.Set(name, "some")
+		}
+	}
+	v.answer = fmt.Sprintf("%d, %d bytes: %v %v", status, len(data), answer, header)
+	for _, c := range s.Calls() {
+		if c.Function != "SendFunction" {
+			v.work = append(v.work, fmt.Sprintf("%s: %s %s %s, consistent %v, %v units, %d bytes", c.Function, c.Service, c.Action, c.Table,
+				c.Consistent, c.Units, c.Bytes))
+		}
+	}
+	v.work = append(v.work, argon2Runs(t, s, logged, request)...)
+	return v, strings.TrimSuffix(fmt.Sprint(status, " ", answer["code"]), " <nil>")
+}
+
+// argon2Runs are the runs of Argon2 for a request with their parameters, where the functions were built to log them. A
+// function logs its answer last.
+func argon2Runs(t *testing.T, s *Stack, from int, request string) (runs []string) {
+	t.Helper()
+	var log []string
+	until(t, Patience, "the answer is logged", func() bool {
+		log = s.Logs()[from:]
+		return slices.ContainsFunc(log, func(line string) bool { return strings.Contains(line, request) })
+	})
+	for _, line := range log {
+		if _, run, found := strings.Cut(line, `"msg":"argon2",`); found {
+			runs = append(runs, "argon2 "+run)
+		}
+	}
+	return runs
+}
+
+// differences takes each step for both parties and says where they differ.
+func differences(t *testing.T, s *Stack, steps []step, account, stranger *party) (found []string, ran []string, work int) {
+	t.Helper()
+	begun := time.Now()
+	for i, step := range steps {
+		if step.before != nil {
+			step.before()
+		}
+		a, ran1 := look(t, s, account, step.path, step.body(account))
+		b, _ := look(t, s, stranger, step.path, step.body(stranger))
+		ran = append(ran, ran1)
+		work += len(a.work)
+		differ := func(what string, a, b any) {
+			found = append(found, fmt.Sprintf("step %d, %s, %s:\n  account  %v\n  stranger %v", i, step.path, what, a, b))
+		}
+		if a.answer != b.answer {
+			differ("answer", a.answer, b.answer)
+		}
+		// It counts from an earlier step, which each took at its own time.
+		if d := a.retryAfter - b.retryAfter; max(d, -d) > 1+int(time.Since(begun).Seconds()) {
+			differ("Retry-After", a.retryAfter, b.retryAfter)
+		}
+		if !slices.Equal(a.work, b.work) {
+			differ("calls", strings.Join(a.work, "\n           "), strings.Join(b.work, "\n           "))
+		}
+	}
+	return found, ran, work
+}
+
+var callers atomic.Int32
+
+// nobody calls from an address that has not called yet.
+func nobody(s *Stack) *Stack {
+	n := callers.Add(1)
+	return s.From(fmt.Sprintf("127.8.%d.%d", n/250, n%250+1), nil)
+}
+
+// parties are an account and a stranger; what a process does once, it has done.
+func parties(t *testing.T, s *Stack, account, stranger string) (a, b *party) {
+	t.Helper()
+	if len(account) != len(stranger) {
+		t.Fatalf("%s and %s differ in length", account, stranger)
+	}
+	warm := &party{email: "warm@example.com", caller: nobody(s)}
+	look(t, s, warm, "/api/generate", fields{"email": warm.email, "purpose": "reset"})
+	look(t, s, warm, "/api/reset", fields{"sessionId": warm.id, "code": "000000", "password": "violet meadow 7 kites"})
+	look(t, s, warm, "/api/verify", try(warm.id, "000000"))
+	return &party{email: account, caller: nobody(s)}, &party{email: stranger, caller: nobody(s)}
+}
+
+// loginSteps never have the right password: whoever has it is told that it is right.
+func loginSteps(t *testing.T, s *Stack) (steps []step) {
+	wrongPassword := func(word string) func(*party) fields {
+		return func(p *party) fields { return login(p.email, word) }
+	}
+	owner := nobody(s)
+	steps = []step{
+		{"/api/generate", wrongPassword("not the password"), "401 invalid_credentials", nil},
+		{"/api/generate", wrongPassword("x"), "401 invalid_credentials", nil},
+		{"/api/generate", wrongPassword(strings.Repeat("long", 60)), "401 invalid_credentials", nil},
+		{"/api/generate", wrongPassword("not the password"), "401 invalid_credentials", func() { // its codes are locked
+			id, code := session(t, owner, login("ada@example.com", demoPassword), "ada@example.com")
+			for range 5 {
+				expect(t, owner, "/api/verify", try(id, wrong(code)), 401, "wrong_code")
+			}
+			expect(t, owner, "/api/generate", login("ada@example.com", demoPassword), 403, "locked")
+		}},
+	}
+	for range 10 { // beyond what an account or an address may have wrong in an hour
+		steps = append(steps, step{"/api/generate", wrongPassword("not the password"), "", nil})
+	}
+	return steps
+}
+
+// resetSteps go through all that can happen to a session whose code one does not have.
+func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
+	ask := func(p *party) fields { return fields{"email": p.email, "purpose": "reset"} }
+	again := func(p *party) fields { return fields{"sessionId": p.id} }
+	guess := func(code string) func(*party) fields {
+		return func(p *party) fields {
+			return fields{"sessionId": p.id, "code": code, "password": "violet meadow 7 kites"}
+		}
+	}
+	weak := func(password func(*party) string) func(*party) fields {
+		return func(p *party) fields { return fields{"sessionId": p.id, "code": "000000", "password": password(p)} }
+	}
+	elsewhere := func(p *party) fields { return try(p.id, "000000") }
+	both := func(change func(id string)) func() { return func() { change(a.id); change(b.id) } }
+	older := both(func(id string) { age(t, s, id, time.Minute) })
+	steps := []step{
+		{"/api/generate", ask, "200", nil},
+		{"/api/resend", again, "429 too_many_requests", nil},
+		{"/api/resend", again, "200", older},
+		{"/api/resend", again, "200", older},
+		{"/api/resend", again, "429 too_many_requests", older},
+		{"/api/reset", weak(func(*party) string { return "password1" }), "422 weak_password", nil},
+		{"/api/reset", weak(func(p *party) string { return p.email }), "422 weak_password", nil},
+		{"/api/reset", guess("0000000"), "400 invalid_request", nil},
+		{"/api/reset", guess("00000x"), "400 invalid_request", nil},
+		{"/api/verify", elsewhere, "404 session_not_found", nil},
+	}
+	for i := range 5 {
+		steps = append(steps, step{"/api/reset", guess(fmt.Sprintf("00000%d", i)), "401 wrong_code", nil})
+	}
+	return append(steps,
+		step{"/api/reset", guess("000005"), "403 locked", nil},
+		step{"/api/resend", again, "429 too_many_requests", older},
+		step{"/api/generate", ask, "403 locked", nil},
+		step{"/api/reset", guess("000006"), "401 wrong_code", func() { unlock(t, s) }},
+		step{"/api/reset", guess("000007"), "410 code_expired", both(func(id string) { expire(t, s, id) })},
+		step{"/api/resend", again, "410 code_expired", nil},
+		step{"/api/generate", ask, "200", nil},
+		step{"/api/generate", ask, "200", nil},
+		step{"/api/generate", ask, "429 too_many_requests", nil},
+		step{"/api/resend", again, "429 too_many_requests", older},
+		step{"/api/reset", guess("000008"), "401 wrong_code", nil},
+	)
+}
+
+// unlock puts every last try so far back that its lock has passed.
+func unlock(t *testing.T, s *Stack) {
+	t.Helper()
+	for _, item := range s.Items("LimitsTable") {
+		if item["lastTry"] != nil {
+			item["lastTry"]["N"] = fmt.Sprint(time.Now().Add(-2 * time.Hour).UnixMilli())
+			s.PutItem("LimitsTable", item)
+		}
+	}
+}
+
+// expire puts a session's end into the past.
+func expire(t *testing.T, s *Stack, id string) {
+	t.Helper()
+	for _, item := range s.Items("CodesTable") {
+		if item["sessionId"]["S"] == id {
+			item["expiredAt"]["N"] = fmt.Sprint(time.Now().Unix() - 1)
+			s.PutItem("CodesTable", item)
+		}
+	}
+}
+
+// shapes are the items of a session, each as its attributes and their sizes: "send" and "skip" are as long, sentAt is
+// the sender's.
+func shapes(s *Stack, id string) (all []string) {
+	for _, item := range s.Items("CodesTable") {
+		if item["sessionId"]["S"] != id {
+			continue
+		}
+		delete(item, "sentAt")
+		shape := ""
+		for _, name := range slices.Sorted(maps.Keys(item)) {
+			for kind, value := range item[name] {
+				shape += fmt.Sprintf("%d%s%d ", len(name), kind, len(fmt.Sprint(value)))
+			}
+		}
+		parts := strings.Fields(shape)
+		slices.Sort(parts)
+		all = append(all, strings.Join(parts, " "))
+	}
+	slices.Sort(all)
+	return all
+}

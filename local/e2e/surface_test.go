@@ -1,0 +1,316 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// calls of the API, each with a body that has nothing wrong with it.
+func everyCall() map[string][]fields {
+	const id, code = "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f", "123456"
+	return map[string][]fields{
+		"/api/generate": {
+			{"email": "eve@example.com", "purpose": "verify", "locale": "de", "captchaToken": "x", "website": "", "url": ""},
+			{"phone": "+4915123456789"}, login("ada@example.com", demoPassword),
+		},
+		"/api/resend": {{"sessionId": id}},
+		"/api/verify": {{"sessionId": id, "code": code}},
+		"/api/reset":  {{"sessionId": id, "code": code, "password": "violet meadow 7 kites"}},
+	}
+}
+
+// raw posts a text as JSON.
+func raw(t *testing.T, s *Stack, path, text string, header http.Header) (status int, answer fields) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodPost, s.URL+path, strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = header.Clone()
+	if request.Header == nil {
+		request.Header = http.Header{}
+	}
+	if request.Header.Get("Content-Type") == "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		t.Errorf("%s: %.60q answers no JSON: %v", path, text, err)
+	}
+	return response.StatusCode, answer
+}
+
+// nothing fails if any call to AWS was made, or any message sent.
+func nothing(t *testing.T, s *Stack, what string) {
+	t.Helper()
+	if calls, messages := s.Calls(), s.Messages(); len(calls)+len(messages) > 0 {
+		t.Errorf("%s: calls %v, messages %v", what, calls, messages)
+	}
+}
+
+func TestSurfaceFields(t *testing.T) {
+	s := Start(t)
+	t.Run("a character that has no place in a field is refused in every field of every call", func(t *testing.T) {
+		for path, bodies := range everyCall() {
+			for _, body := range bodies {
+				for name := range body {
+					for what, evil := range map[string]string{
+						"CRLF and a header": "\r\nBcc: eve@example.com", "CR": "\r", "LF": "\n", "NUL": "\x00", "DEL": "\x7f", "tab": "\t",
+						"escape": "\x1b[2J", "a lone surrogate": `\ud800`, "the replacement character": "\ufffd",
+					} {
+						changed := maps.Clone(body)
+						changed[name] = fmt.Sprint(body[name], evil)
+						text, err := json.Marshal(changed)
+						if err != nil {
+							t.Fatal(err)
+						}
+						text = []byte(strings.Replace(string(text), `\\ud800`, `\ud800`, 1))
+						status, answer := raw(t, s, path, string(text), nil)
+						if status != 400 || answer["code"] != "invalid_request" || !strings.Contains(fmt.Sprint(answer["errors"]), "field:"+name) {
+							t.Errorf("%s, %s in %s: %d %v", path, what, name, status, answer)
+						}
+					}
+				}
+			}
+		}
+		nothing(t, s, "refused fields")
+	})
+	t.Run("a body that is not exactly an object of known strings is refused in every call", func(t *testing.T) {
+		const member = `"email":"eve@example.com"`
+		for what, text := range map[string]string{
+			"deep arrays":                   `{"email":` + strings.Repeat("[", 4000) + strings.Repeat("]", 4000) + `}`,
+			"deep objects":                  `{"email":` + strings.Repeat(`{"a":`, 1300) + "1" + strings.Repeat("}", 1300) + `}`,
+			"deep and open":                 strings.Repeat(`[`, 8000),
+			"an operator":                   `{"email":{"$ne":null}}`,
+			"a field twice, once escaped":   `{` + member + `,"\u0065mail":"ada@example.com"}`,
+			"a field in capitals":           `{"EMAIL":"eve@example.com"}`,
+			"a prototype":                   `{` + member + `,"__proto__":{"purpose":"login"}}`,
+			"a number beyond all":           `{"email":1e999999}`,
+			"a byte order mark":             "\ufeff{" + member + `}`,
+			"UTF-16":                        "{\x00\"\x00e\x00",
+			"invalid UTF-8 in a value":      "{\"email\":\"e\xffve@example.com\"}",
+			"invalid UTF-8 in a name":       "{\"em\xffail\":\"eve@example.com\"}",
+			"overlong UTF-8":                "{\"email\":\"eve\xc0\xae@example.com\"}",
+			"NUL behind the object":         "{" + member + "}\x00",
+			"NUL in a name":                 `{"email\u0000":"eve@example.com"}`,
+			"a line break in a name":        `{"email\r\nset-cookie: a=b":"eve@example.com"}`,
+			"a line break within a string":  "{\"email\":\"eve@example.com\n\"}",
+			"a comment":                     `{/* */` + member + `}`,
+			"single quotes":                 `{'email':'eve@example.com'}`,
+			"a comma too many":              `{` + member + `,}`,
+			"an array around":               `[{` + member + `}]`,
+			"a second object, on a line":    "{" + member + "}\n{" + member + "}",
+			"nothing":                       "",
+			"a string that never ends":      `{"email":"` + strings.Repeat("x", 8000),
+			"2,000 fields, all of one name": `{` + strings.TrimSuffix(strings.Repeat(`"a":"",`, 1000), ",") + `}`,
+		} {
+			for path := range everyCall() {
+				status, answer := raw(t, s, path, text, nil)
+				if status != 400 || answer["code"] != "invalid_request" {
+					t.Errorf("%s, %s: %d %v", path, what, status, answer)
+				}
+			}
+		}
+		nothing(t, s, "refused bodies")
+	})
+}
+
+func TestLookAlikes(t *testing.T) {
+	s := Start(t, unlimited...)
+	ada := func() int { return count(s, "ada@example.com") }
+	t.Run("another script's letters before the @ are nobody's address", func(t *testing.T) {
+		for _, email := range []string{
+			"\u0430da@example.com",       // Cyrillic а
+			"ａda@example.com",            // full width
+			"ada\u200b@example.com",      // zero width space
+			"\u202eada@example.com",      // written from the right
+			"ad\u0061\u0301@example.com", // a combining accent
+			"grace\u212a@example.com",    // the Kelvin sign, whose small letter is k
+			"ad\u1d43@example.com",       // superscript
+		} {
+			for _, ask := range []fields{{"email": email}, {"email": email, "purpose": "reset"}, login(email, demoPassword)} {
+				expect(t, s, "/api/generate", ask, 400, "")
+			}
+		}
+		nothing(t, s, "look-alikes")
+	})
+	t.Run("another script's letters in a domain are another domain", func(t *testing.T) {
+		const own = "ada@xn--exmple-4nf.com"
+		if id, code := session(t, s, fields{"email": "ada@ex\u0430mple.com"}, own); expect(t, s, "/api/verify", try(id, code), 200, "")["email"] != own {
+			t.Error("it is not called by its Punycode")
+		}
+		expect(t, s, "/api/generate", login("ada@ex\u0430mple.com", demoPassword), 401, "invalid_credentials")
+		expect(t, s, "/api/generate", fields{"email": "ada@ex\u0430mple.com", "purpose": "reset"}, 200, "") // a decoy
+		if ada() != 0 {
+			t.Error("a message went to ada")
+		}
+	})
+	t.Run("other forms of the same letters in a domain are the same domain", func(t *testing.T) {
+		for _, email := range []string{"ada@ｅｘａｍｐｌｅ.com", "ada@example。com", "ada@exam\u00adple.com", "ada@EXAMPLE.ＣＯＭ", "ada@e\u212aample.com"} {
+			to := "ada@example.com"
+			if strings.Contains(email, "\u212a") {
+				to = "ada@ekample.com"
+			}
+			session(t, s, fields{"email": email}, to)
+		}
+	})
+	t.Run("full-width digits are digits, in codes and numbers", func(t *testing.T) {
+		id, code := session(t, s, fields{"phone": "＋４９ １５１ ２３４５６７８９"}, "+4915123456789")
+		if got := expect(t, s, "/api/verify", try(id, shift(code, '０')), 200, ""); got["phone"] != "+4915123456789" {
+			t.Error(got)
+		}
+	})
+	t.Run("other scripts' digits are no code and cost no try", func(t *testing.T) {
+		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+		for _, zero := range []rune{'٠', '۰', '०', '০', '๐', '᠐', '𝟎', '𝟬', '₀', '⁴'} {
+			expect(t, s, "/api/verify", try(id, shift(code, zero)), 400, "invalid_request")
+		}
+		if left := expect(t, s, "/api/verify", try(id, wrong(code)), 401, "wrong_code")["attemptsRemaining"]; left != 4.0 {
+			t.Errorf("%v tries remain", left)
+		}
+	})
+	t.Run("Arabic digits in a number are digits, and others make no number", func(t *testing.T) {
+		for _, zero := range []rune{'٠', '۰'} {
+			session(t, s, fields{"phone": "+" + shift("4915123456780", zero)}, "+4915123456780")
+		}
+		for _, zero := range []rune{'०', '๐', '𝟎', '₀'} {
+			expect(t, s, "/api/generate", fields{"phone": "+" + shift("4915123456780", zero)}, 400, "invalid_request")
+		}
+	})
+	t.Run("a session or purpose in other letters is none", func(t *testing.T) {
+		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+		for _, other := range []string{strings.ToUpper(id), shift(id, '０'), id + "\u200b", "{" + id + "}", "urn:uuid:" + id} {
+			if other != id {
+				expect(t, s, "/api/verify", try(other, code), 400, "invalid_request")
+			}
+		}
+		for _, purpose := range []string{"ｌｏｇｉｎ", "LOGIN", "login ", "l\u043egin"} {
+			expect(t, s, "/api/generate", fields{"email": "ada@example.com", "password": demoPassword, "purpose": purpose}, 400, "invalid_request")
+		}
+		expect(t, s, "/api/verify", try(id, code), 200, "")
+	})
+	t.Run("two keyboards type the same password", func(t *testing.T) {
+		expect(t, s, "/api/generate", login("ada@example.com", strings.Replace(demoPassword, "42", "４２", 1)), 200, "")
+		expect(t, s, "/api/generate", login("ada@example.com", strings.Replace(demoPassword, "a", "\u0430", 1)), 401, "invalid_credentials")
+	})
+}
+
+// shift writes ASCII digits as those of another script, by its zero.
+func shift(text string, zero rune) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return zero + r - '0'
+		}
+		return r
+	}, text)
+}
+
+// Each line of the log is one JSON object with nothing in it that a caller wrote, and there is one for each request.
+func TestLogInjection(t *testing.T) {
+	s := Start(t)
+	const planted = "planted"
+	evil := []string{`"} {"level":"FATAL","msg":"` + planted + `"}`, planted + `%0a{"msg":"` + planted + `"}`, `\n{"msg":"` + planted + `"}`,
+		"${jndi:ldap://" + planted + "}", "{{." + planted + "}}", "<script>" + planted + "</script>", planted + "\u2028" + planted, planted + "\u0085"}
+	requests := 0
+	for _, text := range evil {
+		header := http.Header{}
+		for _, name := range []string{"User-Agent", "Referer", "X-Forwarded-For", "X-Amzn-Trace-Id", "Cookie", "X-Request-Id", "Origin-Like", "X-Origin-Secret"} {
+			header.Set(name, strings.ToValidUTF8(text, "?"))
+		}
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for path, bodies := range everyCall() {
+			for name := range bodies[0] {
+				raw(t, s, path+"?q=%0a"+planted, fmt.Sprintf(`{%q:%s}`, name, quoted), header)
+				requests++
+			}
+			raw(t, s, path, fmt.Sprintf(`{%s:"x"}`, quoted), header)
+			raw(t, s, path, text, header)
+			requests += 2
+		}
+	}
+	header := http.Header{"Content-Type": {"text/plain; x=" + planted}}
+	raw(t, s, "/api/verify", "{}", header)
+	raw(t, s, "/api/"+planted+"%0a%1b[2J", "{}", nil)
+	requests++
+	var lines []string
+	until(t, Patience, "every request is logged", func() bool { lines = s.Logs(); return len(lines) >= requests })
+	if len(lines) != requests {
+		t.Errorf("%d lines for %d requests", len(lines), requests)
+	}
+	for _, line := range lines {
+		_, text, _ := strings.Cut(line, "\t")
+		var entry struct{ Level, Msg, Route, Code string }
+		if err := json.Unmarshal([]byte(text), &entry); err != nil || entry.Level != "INFO" || entry.Msg != "request" {
+			t.Errorf("a line that is none of ours: %q, %v", line, err)
+		}
+		if strings.Contains(text, planted) {
+			t.Errorf("a caller's words: %q", line)
+		}
+	}
+	if log := s.Log(); strings.ContainsFunc(log, func(r rune) bool { return r < ' ' && r != '\n' || r == '\u0085' }) {
+		t.Error("a path can move the cursor of a developer's terminal")
+	}
+}
+
+// What people give is put into messages as it is, or not at all.
+func TestMessageInjection(t *testing.T) {
+	const evil = `{{.Code}}<b>${7*7}%s%!d</b>&amp;`
+	s := Start(t, append(unlimited, "-parameter", "AppName=Tea & Co's")...)
+	for _, user := range s.Items("UsersTable") {
+		if user["email"]["S"] == "ada@example.com" {
+			user["name"]["S"] = evil
+			s.PutItem("UsersTable", user)
+		}
+	}
+	_, plainCode := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+	plain := s.WaitMessage("eve@example.com", nil)
+	t.Run("an address changes nothing but where the message goes", func(t *testing.T) {
+		for _, to := range []string{"{{.code}}@example.com", "${7*7}@example.com", "%s%d%n@example.com", "'or'1'='1@example.com", "#{code}`id`@example.com",
+			"a&b=c@example.com", "eve+<b>@example.com"} {
+			if strings.Contains(to, "<") {
+				expect(t, s, "/api/generate", fields{"email": to}, 400, "invalid_request")
+				continue
+			}
+			_, code := session(t, s, fields{"email": to}, to)
+			m := s.WaitMessage(to, nil)
+			if strings.ReplaceAll(m.Text, code, plainCode) != plain.Text || strings.ReplaceAll(m.HTML, code, plainCode) != plain.HTML || m.Subject != plain.Subject {
+				t.Errorf("%s: %+v", to, m)
+			}
+		}
+	})
+	t.Run("an account's name stands in no message", func(t *testing.T) {
+		for _, ask := range []fields{login("ada@example.com", demoPassword), {"email": "ada@example.com", "purpose": "reset"}} {
+			session(t, s, ask, "ada@example.com")
+		}
+		for _, m := range s.Messages() {
+			if text := m.Subject + m.Text + m.HTML; strings.Contains(text, "{{") || strings.Contains(text, "<b>") || strings.Contains(text, "7*7") {
+				t.Errorf("%+v", m)
+			}
+		}
+	})
+	t.Run("the app's name is escaped where it must be", func(t *testing.T) {
+		if !strings.Contains(plain.Text, "Tea & Co's") || !strings.Contains(plain.HTML, "Tea &amp; Co&#39;s") || strings.Contains(plain.HTML, "Tea & Co") {
+			t.Errorf("%+v", plain)
+		}
+	})
+	t.Run("a locale is a language or refused", func(t *testing.T) {
+		for _, locale := range []string{evil, "{{.Code}}", "<b>", "de\u0430", "../../etc/passwd", "de; DROP", "en-US-" + strings.Repeat("x", 40)} {
+			expect(t, s, "/api/generate", fields{"email": "eve@example.com", "locale": locale}, 400, "invalid_request")
+		}
+		_, code := session(t, s, fields{"email": "eve@example.com", "locale": "xx"}, "eve@example.com")
+		if m := s.WaitMessage("eve@example.com", nil); strings.ReplaceAll(m.Text, code, plainCode) != plain.Text {
+			t.Errorf("an unknown language: %s", m.Text)
+		}
+	})
+}
