@@ -1,0 +1,70 @@
+package claims_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"streamotp/local/claims"
+)
+
+const root = "../.."
+
+// TestSecurityDoc: every test, parameter and resource that docs/security.md names is there, and every requirement has
+// a test or the reason why not.
+func TestSecurityDoc(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range claims.Check(root, string(text)) {
+		t.Error(err)
+	}
+	for _, table := range []string{"\n| id | requirement |", "| tests |\n", "\n| parameter | default | range |"} {
+		if !strings.Contains(string(text), table) {
+			t.Errorf("there is no table with %q: nothing was compared", table)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	for claim, want := range map[string]string{ // an empty one means that the claim is true
+		"`local/claims TestCheck`":                                                       "",
+		"`local/e2e TestSendLimits/a_resend_counts`":                                     "",
+		"`local/e2e TestPages/forgot_password:_the_new_one_works,_the_old_one_does_not`": "",
+		"`shared/store FuzzNothing`":                                                     "has no FuzzNothing",
+		"`shared/otp FuzzNormalizeCode`":                                                 "",
+		"`local/e2e TestInvented`":                                                       "local/e2e has no TestInvented",
+		"`local/e2e TestSendLimits/a_resend_is_free`":                                    "has no subtest a_resend_is_free",
+		"`local/e2e TestSendLimits/SendsPerHour=2`":                                      "has no subtest SendsPerHour=2", // a text, and no name
+		"`local/nowhere TestSendLimits`":                                                 "local/nowhere has no TestSendLimits",
+		"`TestSendLimits`":                                                               "without its package",
+		"`frontend/test/code.test.js: digits of other scripts are folded`":               "",
+		"`frontend/test/code.test.js: digits are kept`":                                  `has no test "digits are kept"`,
+		"`frontend/test/none.test.js: digits`":                                           "no such file",
+		"`LockSeconds=900`, `KeySecret`, `X-Forwarded-For`":                              "",
+		"`LockMinutes`": "template.yaml has no LockMinutes",
+		"| id | tests |\n|---|---|\n| 1 | `local/claims TestCheck` |":                        "",
+		"| id | tests |\n|---|---|\n| 1 | no test: a document says it |":                     "",
+		"| id | tests |\n|---|---|\n| 1 | no test: |":                                        "1 names no test",
+		"| id | tests |\n|---|---|\n| 1 | it is obvious |":                                   "1 names no test",
+		"| id | tests |\n|---|---|\n| 1 |":                                                   "1 cells under 2 heads",
+		"| parameter | default | range |\n|---|---|---|\n| `LockSeconds` | 900 | 1–3600 |":   "",
+		"| parameter | default | range |\n|---|---|---|\n| `MaxAttempts` | 5 | 1–10 |":       "",
+		"| parameter | default | range |\n|---|---|---|\n| `AllowedCountries` | empty | – |": "",
+		"| parameter | default | range |\n|---|---|---|\n| `LockSeconds` | 600 | 1–3600 |":   "has the default 900, not 600",
+		"| parameter | default | range |\n|---|---|---|\n| `LockSeconds` | 900 | 600–3600 |": "may be 1–3600, not 600–3600",
+		"| parameter | default | range |\n|---|---|---|\n| `CodesTable` | 900 | 600–3600 |":  "has no parameter CodesTable",
+	} {
+		t.Run(claim, func(t *testing.T) {
+			errs := claims.Check(root, claim)
+			switch {
+			case want == "" && len(errs) > 0:
+				t.Error(errs)
+			case want != "" && (len(errs) == 0 || !strings.Contains(errs[0].Error(), want)):
+				t.Errorf("%v, want %q", errs, want)
+			}
+		})
+	}
+}
