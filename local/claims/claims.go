@@ -32,7 +32,7 @@ func Check(root, text string) []error {
 	if err != nil {
 		return []error{err}
 	}
-	c := &checker{root: root, template: t, packages: map[string]functions{}}
+	c := &checker{root: root, template: t, packages: map[string]tests{}}
 	for number, line := range strings.Split(text, "\n") {
 		c.line = number + 1
 		for _, match := range quoted.FindAllStringSubmatch(line, -1) {
@@ -46,8 +46,8 @@ func Check(root, text string) []error {
 type checker struct {
 	root     string
 	template *template
-	packages map[string]functions // by folder, those that were read
-	header   []string             // of the table that the line is in
+	packages map[string]tests // by folder, those that were read
+	header   []string         // of the table that the line is in
 	line     int
 	errs     []error
 }

@@ -13,57 +13,70 @@ import (
 	"unicode"
 )
 
-// functions are a package's tests and fuzz targets by name.
-type functions map[string]*ast.FuncDecl
+// tests are what a package's test files declare.
+type tests struct {
+	functions map[string]*ast.FuncDecl // by name, tests and fuzz targets among them
+	variables map[string]*ast.ValueSpec
+}
 
 func (c *checker) goTest(folder, test, subtest string) {
-	tests, known := c.packages[folder]
+	t, known := c.packages[folder]
 	if !known {
 		var err error
-		if tests, err = readTests(filepath.Join(c.root, folder)); err != nil {
+		if t, err = readTests(filepath.Join(c.root, folder)); err != nil {
 			c.failf("%s: %v", folder, err)
 		}
-		c.packages[folder] = tests
+		c.packages[folder] = t
 	}
-	f, ok := tests[test]
+	f, ok := t.functions[test]
 	switch {
 	case !ok:
 		c.failf("%s has no %s", folder, test)
-	case subtest != "" && !slices.Contains(subtests(f), subtest):
+	case subtest != "" && !slices.Contains(t.subtests(f), subtest):
 		c.failf("%s of %s has no subtest %s", test, folder, subtest)
 	}
 }
 
-func readTests(folder string) (functions, error) {
+func readTests(folder string) (t tests, err error) {
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
-	if err != nil {
-		return nil, err
-	}
-	tests := functions{}
+	t = tests{map[string]*ast.FuncDecl{}, map[string]*ast.ValueSpec{}}
 	for _, file := range files {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
 		if err != nil {
-			return nil, err
+			return t, err
 		}
 		for _, d := range parsed.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && f.Body != nil {
-				tests[f.Name.Name] = f
+			t.declare(d)
+		}
+	}
+	return t, err
+}
+
+func (t tests) declare(d ast.Decl) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil && d.Body != nil {
+			t.functions[d.Name.Name] = d
+		}
+	case *ast.GenDecl:
+		for _, spec := range d.Specs {
+			if v, ok := spec.(*ast.ValueSpec); ok {
+				t.variables[v.Names[0].Name] = v
 			}
 		}
 	}
-	return tests, nil
 }
 
 // subtests are the names that a test runs parts of itself by, as `go test -v` writes them. Where a name is not written
-// out in the call (it is a table's), any text of the function may be it.
-func subtests(f *ast.FuncDecl) []string {
-	var called, all []string
+// out in the call (it is a table's), any text of the function may be it, or of a variable of the package that it uses.
+func (t tests) subtests(f *ast.FuncDecl) []string {
+	var called, used []string
 	byCode := false
 	ast.Inspect(f.Body, func(n ast.Node) bool {
 		switch n := n.(type) {
-		case *ast.BasicLit:
-			if text, ok := literal(n); ok {
-				all = append(all, written(text))
+		case *ast.Ident:
+			if v, ok := t.variables[n.Name]; ok {
+				used = append(used, texts(v)...)
 			}
 		case *ast.CallExpr:
 			if run, ok := n.Fun.(*ast.SelectorExpr); !ok || run.Sel.Name != "Run" || len(n.Args) != 2 {
@@ -78,9 +91,22 @@ func subtests(f *ast.FuncDecl) []string {
 		return true
 	})
 	if byCode {
-		return all
+		return append(used, texts(f.Body)...)
 	}
 	return called
+}
+
+// texts are the strings written out in a piece of code.
+func texts(n ast.Node) (all []string) {
+	ast.Inspect(n, func(n ast.Node) bool {
+		if l, ok := n.(*ast.BasicLit); ok {
+			if text, ok := literal(l); ok {
+				all = append(all, written(text))
+			}
+		}
+		return true
+	})
+	return all
 }
 
 func literal(e ast.Expr) (string, bool) {
