@@ -40,7 +40,7 @@ func main() {
 		prefixes:   store.Prefixes{DB: db, Table: limits.Table, Rule: env.PumpingLimit()},
 		ceilings: &store.Ceilings{DB: db, Table: limits.Table,
 			Messages: env.Int("MESSAGES_PER_DAY", 0, 1e8), SMS: env.Int("SMS_PER_DAY", 0, 1e8)},
-		origin:  keys.NewOrigin(cfg, env.String("ORIGIN_SECRET")),
+		origin:  keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
 		tests:   keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
 		captcha: newCaptcha(&env, cfg, time.Now),
 	}

@@ -77,6 +77,9 @@ func TestErrorTable(t *testing.T) {
 			if _, ok := body[test.extra]; test.extra != "" && !ok {
 				t.Errorf("%v lacks %s", body, test.extra)
 			}
+			if header["x-content-type-options"] != "nosniff" || header["cache-control"] != "no-store" {
+				t.Errorf("headers %v", header)
+			}
 			if header["retry-after"] != test.retry {
 				t.Errorf("retry-after %q", header["retry-after"])
 			}
