@@ -1,7 +1,9 @@
 """Translates template.yaml to plain CloudFormation, as a deployment does, and checks what only then can be seen."""
 import json
 import os
+import subprocess
 import sys
+import tempfile
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader  # noqa: E402
@@ -32,7 +34,22 @@ def check(what, got, want):
         sys.exit(f"translated template: {what} is\n{json.dumps(got, indent=1)}\nnot\n{json.dumps(want, indent=1)}")
 
 
+def lint(name, template):
+    """Judges the plain CloudFormation: a circle between resources shows only there."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(template, file)
+        file.flush()
+        linter = os.path.join(os.path.dirname(sys.executable), "cfn-lint")
+        judged = subprocess.run([linter, "--ignore-checks", "W", "--", file.name], capture_output=True, text=True)
+    if judged.returncode:
+        sys.exit(f"translated template, {name}:\n{judged.stdout}{judged.stderr}")
+
+
 resources = translate(CaptchaProvider="turnstile", CaptchaSiteKey="site-key", CaptchaSecret="secret-key")
+lint("with a CAPTCHA", resources)
+lint("at its defaults", translate())
+check("the providers that have a row", sorted(resources["Mappings"]["CaptchaProviders"]),
+      sorted(resources["Parameters"]["CaptchaProvider"]["AllowedValues"]))  # a missing one fails even in a branch not taken
 check("the rules", list(resources["Rules"]), ["CaptchaHasItsKeys"])
 check("where the CAPTCHA's secret key stands", [name for name, resource in resources["Resources"].items()
       if '{"Ref": "CaptchaSecret"}' in json.dumps(resource) or "secret-key" in json.dumps(resource)], ["CaptchaProviderSecret"])

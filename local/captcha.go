@@ -17,7 +17,7 @@ const captchaStub = "/_local/captcha"
 // this server count. Without a CAPTCHA it does nothing.
 func (s *stack) useCaptchaStub() {
 	p := s.spec.Parameters
-	if _, known := s.spec.Maps[captchaMap][p["CaptchaProvider"]]; !known {
+	if p["CaptchaProvider"] == "" || p["CaptchaProvider"] == "none" {
 		return
 	}
 	s.captcha = &captcha.Provider{Name: p["CaptchaProvider"], SiteKey: p["CaptchaSiteKey"], Secret: p["CaptchaSecret"], Now: s.Now}

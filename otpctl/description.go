@@ -68,8 +68,8 @@ func (d description) need(names ...string) error {
 }
 
 // number is a parameter that the template has always had.
-func (d description) number(name string) (int, error) {
-	n, err := strconv.Atoi(d.parameters[name])
+func (d description) number(name string) (float64, error) {
+	n, err := strconv.ParseFloat(d.parameters[name], 64) // some may have a fraction
 	if err != nil || n < 1 {
 		return 0, fmt.Errorf("the stack %q has no usable parameter %s: is it StreamOTP's? Name the right one with --stack", d.name, name)
 	}
@@ -83,5 +83,5 @@ func (d description) tryLimit() (rule otp.TryLimit, err error) {
 		return rule, err
 	}
 	lock, err := d.number("LockSeconds")
-	return otp.TryLimit{MaxAttempts: attempts, Lock: time.Duration(lock) * time.Second}, err
+	return otp.TryLimit{MaxAttempts: int(attempts), Lock: time.Duration(lock * float64(time.Second))}, err
 }

@@ -85,8 +85,8 @@ func (c *console) connectTests(ctx context.Context) (secret testSecret, length i
 	if err := d.stack.need("TestDestinationsSecretArn"); err != nil {
 		return secret, 0, err
 	}
-	length, err = d.stack.number("CodeLength")
-	return testSecret{d.secrets, d.stack.outputs["TestDestinationsSecretArn"]}, length, err
+	digits, err := d.stack.number("CodeLength")
+	return testSecret{d.secrets, d.stack.outputs["TestDestinationsSecretArn"]}, int(digits), err
 }
 
 // readUntil reads a day, which it ends before, or a time.

@@ -178,10 +178,11 @@ func (c *captcha) judge(v verdict, purpose otp.Purpose) (failed string, err erro
 
 // visitors are the error codes that a token brings about. All others are our own mistake or the provider's.
 var visitors = []string{"missing-input-response", "invalid-input-response", "timeout-or-duplicate", "expired-input-response",
-	"already-seen-response", "invalid-or-already-seen-response", "browser-error"}
+	"already-seen-response", "invalid-or-already-seen-response", "browser-error",
+	"sitekey-secret-mismatch"} // the token of another site, or our own two keys do not belong together: no code either way
 
 // ours are the other codes that are known, and so may stand in the log.
-var ours = []string{"missing-input-secret", "invalid-input-secret", "invalid-keys", "bad-request", "sitekey-secret-mismatch",
+var ours = []string{"missing-input-secret", "invalid-input-secret", "invalid-keys", "bad-request",
 	"not-using-dummy-passcode", "missing-remoteip", "invalid-remoteip", "internal-error"}
 
 // mistake is nil where the token alone was refused.

@@ -137,7 +137,7 @@ func TestCaptcha(t *testing.T) {
 		"hCaptcha: seen before":                        {"hcaptcha", says(refusal("already-seen-response")), failed},
 		"hCaptcha: seen before, in the older word":     {"hcaptcha", says(refusal("invalid-or-already-seen-response")), failed},
 		"hCaptcha: expired":                            {"hcaptcha", says(refusal("expired-input-response")), failed},
-		"hCaptcha: the keys do not belong together":    {"hcaptcha", says(refusal("sitekey-secret-mismatch")), down},
+		"hCaptcha: the keys do not belong together":    {"hcaptcha", says(refusal("sitekey-secret-mismatch")), failed},
 		"a refusal without a reason":                   {"turnstile", says(`{"success":false,"error-codes":[]}`), failed},
 		"a code that nobody documents":                 {"turnstile", says(refusal("new-code-" + captchaSecret)), down},
 		"success is not true but a word":               {"turnstile", says(`{"success":"true","hostname":"site.example","action":"login"}`), down},

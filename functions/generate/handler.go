@@ -216,8 +216,9 @@ func (c call) because(reason string, err error) error {
 
 // number normalises the phone that a code goes to, if SMS goes there.
 func (h handler) number(ctx context.Context, c call, to *otp.Contents) error {
-	c.Event.Channel, c.Event.Reason = otp.SMS, "country"
+	c.Event.Channel = otp.SMS
 	if len(h.countries) == 0 {
+		c.Event.Reason = "country"
 		return &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
 	}
 	n, err := h.phones.Parse(ctx, to.Phone)
@@ -227,10 +228,11 @@ func (h handler) number(ctx context.Context, c call, to *otp.Contents) error {
 	c.Event.Country = n.Country
 	if !n.Receives(h.countries) {
 		if _, test, err := h.tests.Code(ctx, n.E164, h.codeLength, c.now); err != nil || !test {
+			c.Event.Reason = "country"
 			return cmp.Or(err, h.unsupported())
 		}
 	}
-	c.Event.Reason, to.Phone, to.Prefix = "", n.E164, n.Prefix
+	to.Phone, to.Prefix = n.E164, n.Prefix
 	return nil
 }
 

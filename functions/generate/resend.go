@@ -37,7 +37,16 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	request.Event.Channel = contents.Channel
-	if err := h.takeSend(ctx, c, &contents); err != nil {
+	_, test, err := h.tests.Code(ctx, contents.Destination(), len(contents.Code), c.now)
+	if err != nil {
+		return nil, err
+	}
+	if test && s.Silent { // a decoy is silent too, and pays like a real session
+		err = h.takeTest(ctx, c, &contents, 0)
+	} else {
+		err = h.takeSend(ctx, c, &contents)
+	}
+	if err != nil {
 		return nil, err
 	}
 	request.Event.Reason = "resend"

@@ -97,10 +97,13 @@ func (h handler) takeClient(ctx context.Context, c call) error {
 func (h handler) takeMailbox(ctx context.Context, c call, to *otp.Contents, passwords int) (store.Standing, error) {
 	mailbox := store.Send{Key: c.ring.Subject(to.Purpose, otp.Mailbox(to.Identity())), Limit: h.sends, Passwords: passwords, Locks: true}
 	if subject := c.ring.Subject(to.Purpose, to.Identity()); mailbox.Key != subject {
-		if _, err := h.limits.TakeSend(ctx, store.Send{Key: subject, Passwords: passwords, Locks: true}, c.ID, c.now); err != nil {
-			return store.Standing{}, c.because("subject", err)
+		standing, err := h.limits.TakeSend(ctx, store.Send{Key: subject, Passwords: passwords, Locks: true}, c.ID, c.now)
+		if err != nil {
+			return standing, c.because("subject", err)
 		}
 		mailbox.Passwords = 0
+		_, err = h.limits.TakeSend(ctx, mailbox, c.ID, c.now)
+		return standing, c.because("subject", err)
 	}
 	standing, err := h.limits.TakeSend(ctx, mailbox, c.ID, c.now)
 	return standing, c.because("subject", err)

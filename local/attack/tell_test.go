@@ -5,12 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"streamotp/local/e2e"
 )
@@ -62,29 +60,6 @@ func tellByLogin(t *testing.T, s *e2e.Stack) result {
 		}
 	}
 	return told(10, differ)
-}
-
-// tellByTime takes the median of logins by turns: where no hash is computed, an answer takes a fraction of the time.
-func tellByTime(t *testing.T, s *e2e.Stack) result {
-	const n = 15
-	var took [2][]time.Duration
-	for _, pair := range pairs(t, s, "time", n) {
-		for i, email := range pair {
-			caller := elsewhere(s)
-			caller.Post("/api/verify", fields{}) // the connection is open
-			begun := time.Now()
-			caller.Post("/api/generate", login(email, "not the password"))
-			took[i] = append(took[i], time.Since(begun))
-		}
-	}
-	for i := range took {
-		slices.Sort(took[i])
-	}
-	with, without := took[0][n/2], took[1][n/2]
-	if with > 2*without || without > 2*with {
-		return told(2*n, n)
-	}
-	return told(2*n, 0)
 }
 
 func tellByReset(t *testing.T, s *e2e.Stack) result {

@@ -90,7 +90,7 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 		if now.Before(time.Unix(held.PausedUntil, 0)) {
 			return held, &otp.PausedError{Prefix: prefix}
 		}
-		after, err = p.beginDay(ctx, prefix, held, day)
+		after, err = p.beginDay(ctx, prefix, held, day, now)
 		if _, other := refused(err); !other {
 			return after, err
 		}
@@ -99,13 +99,14 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 }
 
 // beginDay counts the first message of a day and moves the counts of another day out of the way.
-func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day int64) (traffic, error) {
+func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day int64, now time.Time) (traffic, error) {
 	before := traffic{}
 	if held.Day == day-1 {
 		before = held
 	}
-	return p.update(ctx, prefix, "SET epochDay = :day, sends = :one, verified = :zero, sendsBefore = :sends, verifiedBefore = :verified",
-		aws.String("epochDay = :found"), item{
+	return p.update(ctx, prefix, "SET epochDay = :day, expiredAt = :ttl, sends = :one, verified = :zero, sendsBefore = :sends, verifiedBefore = :verified",
+		all("epochDay = :found", notPaused), item{
+			":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 			":day": number(day), ":found": number(held.Day), ":zero": number(0), ":one": number(1),
 			":sends": number(int64(before.Sends)), ":verified": number(int64(before.Verified)),
 		})
@@ -136,7 +137,7 @@ func (p Prefixes) Verified(ctx context.Context, prefix string) error {
 		UpdateExpression:          aws.String("ADD verified :one"),
 		ConditionExpression:       aws.String("attribute_exists(sends)"), // or an item without a TTL would be left behind
 		ExpressionAttributeValues: item{":one": number(1)},
-	})
+	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }) // one that is lost is safer than one that counts twice
 	return doneIfRefused(err)
 }
 

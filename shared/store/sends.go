@@ -24,8 +24,10 @@ type slots struct {
 	n      int
 }
 
-func sendSlots(n int) slots     { return slots{"a", n} }
-func passwordSlots(n int) slots { return slots{"p", n} }
+const sends, passwords = "a", "p"
+
+func sendSlots(n int) slots     { return slots{sends, n} }
+func passwordSlots(n int) slots { return slots{passwords, n} }
 
 // mostSlots is the highest limit that the template allows.
 const mostSlots = 60
@@ -74,7 +76,7 @@ func (s slots) full(found item, now time.Time) error {
 		return err
 	}
 	if wait := time.UnixMilli(at).Add(window).Sub(now); wait > 0 {
-		return &otp.TooManyRequestsError{RetryAfter: min(wait, window), Passwords: s.letter == passwordSlots(0).letter}
+		return &otp.TooManyRequestsError{RetryAfter: min(wait, window), Passwords: s.letter == passwords}
 	}
 	return nil
 }

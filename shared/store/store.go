@@ -3,7 +3,7 @@
 // Every write that decides something is one conditional write, so that of any number of callers at once exactly one
 // wins; its clauses have names. Every write can come twice, since the SDK repeats a call whose answer was lost: what
 // decides records the request's id, and finding one's own id is success. One id is remembered: where another request
-// came between, a repeated write may count twice, to the safe side.
+// came between, a repeated write may count twice, to the safe side; so may the counts of prefixes and days.
 package store
 
 import (
