@@ -16,7 +16,7 @@ var testAdd = command{
 	long: `For those who cannot read its messages: an app's reviewer, an end-to-end test. DESTINATION is an e-mail address, or a
 mobile number with its country code. From within a minute on, each code for it is this one and nothing is sent to it, up to
 the beginning, in UTC, of the day that --until names, or up to an exact time, as 2026-12-31T18:00:00Z. There is no entry
-without an end, and none over a year ahead. All limits hold as ever. One that exists gets the new code and end.
+without an end, and none over a year ahead. Locks and the limits of passwords hold; no message is sent or counted. One that exists gets the new code and end.
 
 Whoever knows the code can log in with DESTINATION's password and set a new one without it. Take an address that is
 nobody's, a code that nobody guesses, and the nearest end. The code is asked for twice without showing it, or read from

@@ -41,9 +41,11 @@ type handler struct {
 }
 
 type codes interface {
-	Put(ctx context.Context, s otp.Session) error
+	Put(ctx context.Context, s otp.Session, by string) error
 	Session(ctx context.Context, id string) (otp.Session, error)
-	PutResend(ctx context.Context, s otp.Session, by string, now time.Time, cooldown time.Duration) error
+	ClaimResend(ctx context.Context, s otp.Session, by string, cooldown time.Duration) error
+	ReturnResend(ctx context.Context, s otp.Session, by string) error
+	PutResend(ctx context.Context, s otp.Session, by string, now time.Time) error
 }
 
 type limits interface {
@@ -111,7 +113,7 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	request.Event.Purpose, request.Event.Channel = asked.purpose, asked.channel()
 	id := uuid.NewString()
 	if request.Get("website") != "" || request.Get("url") != "" { // fields that people do not see and robots fill in
-		request.Event.Name, request.Event.Reason = telemetry.Blocked, "honeypot"
+		request.Event.Name, request.Event.Reason, request.Event.Session = telemetry.Blocked, "honeypot", id
 		return answer{id}, nil
 	}
 	if err := h.checkCaptcha(ctx, request, asked.purpose); err != nil {
@@ -270,7 +272,7 @@ func (h handler) put(ctx context.Context, c call, id string, to recipient) (err 
 	if s.Sealed, err = c.ring.Seal(id, to.Contents); err != nil {
 		return err
 	}
-	return h.codes.Put(ctx, s)
+	return h.codes.Put(ctx, s, c.ID)
 }
 
 // disguise makes a session a decoy: nothing is sent and no code is right.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
@@ -37,18 +38,25 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	request.Event.Channel = contents.Channel
-	_, test, err := h.tests.Code(ctx, contents.Destination(), len(contents.Code), c.now)
-	if err != nil {
-		return nil, err
+	if err := h.codes.ClaimResend(ctx, s, c.ID, h.cooldown); err != nil {
+		return nil, c.because("cooldown", err)
 	}
-	if test && s.Silent { // a decoy is silent too, and pays like a real session
-		err = h.takeTest(ctx, c, &contents, 0)
-	} else {
-		err = h.takeSend(ctx, c, &contents)
-	}
-	if err != nil {
-		return nil, err
+	if err := h.takeAgain(ctx, c, s, &contents); err != nil {
+		return nil, errors.Join(err, h.codes.ReturnResend(ctx, s, c.ID))
 	}
 	request.Event.Reason = "resend"
-	return answer{id}, h.codes.PutResend(ctx, s, request.ID, c.now, h.cooldown)
+	return answer{id}, h.codes.PutResend(ctx, s, request.ID, c.now)
+}
+
+// takeAgain takes a message for a session that has its code already. A decoy pays like a real session; that of a test
+// destination, which is as silent, does not.
+func (h handler) takeAgain(ctx context.Context, c call, s otp.Session, to *otp.Contents) error {
+	_, test, err := h.tests.Code(ctx, to.Destination(), len(to.Code), c.now)
+	if err != nil {
+		return err
+	}
+	if test && s.Silent {
+		return h.takeTest(ctx, c, to, 0)
+	}
+	return h.takeSend(ctx, c, to)
 }

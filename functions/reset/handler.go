@@ -63,7 +63,7 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 	if err := password.CheckAddress(fresh, c.Contents.Email); err != nil {
 		return nil, err
 	}
-	err = h.judge.Try(ctx, c, code, request.ID, func(ctx context.Context) error {
+	err = h.judge.Try(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		return h.setPassword(ctx, c, fresh, request.ID)
 	})
 	return answer{Reset: err == nil}, err

@@ -63,7 +63,7 @@ func newFixture(t *testing.T, email string) *fixture {
 	if s.Silent = email != "grace@example.com"; s.Silent {
 		s.Digest = "nothing-matches-this-digest-of-43-characters"
 	}
-	must(t, f.codes.Put(context.Background(), s))
+	must(t, f.codes.Put(context.Background(), s, "request"))
 	return f
 }
 

@@ -83,7 +83,8 @@ func (h handler) record(ctx context.Context, record events.DynamoDBEventRecord) 
 	begun := h.now()
 	m, outcome, err := h.send(ctx, image)
 	attrs := []slog.Attr{
-		slog.String("outcome", outcome), slog.String("kind", m.Kind), slog.String("eventId", record.EventID),
+		slog.String("requestId", m.AskedBy), slog.String("outcome", outcome), slog.String("kind", m.Kind),
+		slog.String("eventId", record.EventID),
 		slog.Int64("ms", h.now().Sub(begun).Milliseconds()),
 	}
 	attrs = append(attrs, m.event(outcome, err).Attrs(begun)...)

@@ -93,7 +93,7 @@ func (f *fixture) record(t *testing.T, n int, life time.Duration) events.DynamoD
 	var err error
 	s.Sealed, err = f.ring.Seal(id, otp.Contents{Code: code, Channel: otp.Email, Email: "ada@example.com"})
 	must(t, err)
-	must(t, f.store.Put(context.Background(), s))
+	must(t, f.store.Put(context.Background(), s, "request"))
 	text := events.NewStringAttribute
 	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
 		SequenceNumber: fmt.Sprint(1000 + n), NewImage: map[string]events.DynamoDBAttributeValue{
@@ -199,7 +199,7 @@ func TestSend(t *testing.T) {
 		f := newFixture(t)
 		record := f.record(t, 1, time.Minute)
 		s := otp.Session{ID: "session-1", Digest: "digest", KeyID: "0", ExpiresAt: time.Now().Add(time.Minute), Sealed: []byte("forged")}
-		must(t, f.store.Put(context.Background(), s))
+		must(t, f.store.Put(context.Background(), s, "request"))
 		if failed := f.run(t, record); len(failed) != 1 || len(f.sent) != 0 {
 			t.Errorf("failed %v, sent %v", failed, f.sent)
 		}

@@ -49,13 +49,13 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	err = h.judge.Try(ctx, c, code, request.ID, func(ctx context.Context) error {
+	err = h.judge.Try(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		return h.codes.Consume(ctx, c.Session, request.ID, h.now())
 	})
 	if err != nil {
 		return nil, err
 	}
-	if c.Contents.Prefix != "" { // a number that is new here
+	if c.Contents.Prefix != "" && !c.Tries.Known(h.now()) { // a number that was new here, and counts once for its prefix
 		if err := h.prefixes.Verified(ctx, c.Contents.Prefix); err != nil {
 			slog.Error("prefix not counted", "requestId", request.ID, telemetry.Cause(err)) // the answer stands all the same
 		}

@@ -65,7 +65,7 @@ func (f *fixture) session(t *testing.T, id string, purpose otp.Purpose, c otp.Co
 	must(t, err)
 	s.Digest, err = f.ring.Digest("0", id, c.Code)
 	must(t, err)
-	must(t, f.judge.Codes.(store.Codes).Put(context.Background(), s))
+	must(t, f.judge.Codes.(store.Codes).Put(context.Background(), s, "request"))
 }
 
 // call sends the documented event with another body.
@@ -171,7 +171,7 @@ func TestVerifyClearsTries(t *testing.T) {
 	var wrong *otp.WrongCodeError
 	c, err := f.judge.Open(context.Background(), &telemetry.Event{}, other, otp.Login)
 	must(t, err)
-	if err := f.judge.Try(context.Background(), c, "111111", "r", nil); !errors.As(err, &wrong) || wrong.AttemptsRemaining != 4 {
+	if err := f.judge.Try(context.Background(), &c, "111111", "r", nil); !errors.As(err, &wrong) || wrong.AttemptsRemaining != 4 {
 		t.Errorf("error %v", err)
 	}
 }

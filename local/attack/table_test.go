@@ -77,7 +77,8 @@ var attacks = []attack{
 		{"the owner's notice", nil, edit("shared/judge/judge.go", `tries.Tells(c.Purpose); notice != "" {`, `tries.Tells(c.Purpose); notice == "never" {`)},
 	}, nil},
 	{"50 resends at once", resendStorm, []control{
-		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},
+		{"the cooldown, and turns", nil, append(edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)"),
+			edit(codes, "resends < :next", "resends <= :next OR resends > :next")...)},
 	}, nil},
 	{"SMS to countries that are not allowed", smsAbroad, []control{
 		{"AllowedCountries", []string{"AllowedCountries=US,GB,DE,IN,FR,JM,KZ"}, nil},
@@ -111,7 +112,7 @@ var attacks = []attack{
 			"\tif user.Email == \"\" {\n\t\treturn to, otp.ErrSessionNotFound\n\t}\n\tok, err := password.Matches(")},
 	}, nil},
 	{"who has an account: answers of a reset", tellByReset, []control{
-		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)")},
+		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s, c.ID)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s, c.ID)")},
 	}, nil},
 	{"codes, addresses and passwords in tables, log and calls", readDump, []control{
 		{"the digest", nil, edit(generate, "s.Digest, err = c.ring.Digest(s.KeyID, id, to.Code); err", "s.Digest = to.Code; err")},

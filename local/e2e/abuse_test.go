@@ -106,6 +106,31 @@ func TestOwnerIsTold(t *testing.T) {
 			t.Errorf("told %d times", n)
 		}
 	})
+	t.Run("by the next wrong code, where the fifth could not be written down", func(t *testing.T) {
+		id, code := session(t, s, login("ada@example.com", demoPassword), "ada@example.com")
+		before := count(s, "ada@example.com")
+		for i, guess := range wrongMany(code, 5) {
+			if i == 4 {
+				s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "error": "InternalServerError"})
+			}
+			expect(t, s, "/api/verify", try(id, guess), 401, "wrong_code")
+		}
+		s.ClearFaults()
+		if count(s, "ada@example.com") != before {
+			t.Fatal("the fault did nothing")
+		}
+		for _, item := range s.Items("LimitsTable") { // the lock is over
+			if item["tries"] != nil && item["lastTry"] != nil {
+				item["lastTry"]["N"] = fmt.Sprint(time.Now().Add(-time.Hour).UnixMilli())
+				s.PutItem("LimitsTable", item)
+			}
+		}
+		id, code = session(t, s, login("ada@example.com", demoPassword), "ada@example.com")
+		s.Post("/api/verify", try(id, wrong(code)))
+		until(t, Patience, "the notice", func() bool { return count(s, "ada@example.com") == before+2 })
+		s.Post("/api/verify", try(id, wrong(code)))
+		s.Post("/api/verify", try(id, code)) // forgotten
+	})
 	t.Run("of the hundredth wrong code in a row; of an address without account nothing is sent", func(t *testing.T) {
 		for email, want := range map[string]int{"ada@example.com": 1, "none@example.com": 0} {
 			id, before := hundredth(t, s, email), count(s, email)
@@ -227,6 +252,44 @@ func TestPumpingGuard(t *testing.T) {
 			t.Errorf("%d lines say it", suspected)
 		}
 	})
+}
+
+// One own number, verified in as many sessions as it likes, speaks once for its prefix.
+func TestPrefixCountsNumbers(t *testing.T) {
+	s := Start(t, free("SmsPerDay=0")...)
+	type open struct{ id, code string }
+	var sessions []open
+	for range 5 {
+		id, code := session(t, s, fields{"phone": numberOf(0)}, numberOf(0))
+		sessions = append(sessions, open{id, code})
+	}
+	for _, o := range sessions {
+		expect(t, s, "/api/verify", try(o.id, o.code), 200, "")
+	}
+	for _, item := range s.Items("LimitsTable") {
+		if item["sends"] != nil && (item["sends"]["N"] != "5" || item["verified"]["N"] != "1") {
+			t.Errorf("%v", item)
+		}
+	}
+}
+
+// Resends that lose against each other take nothing: what counts is what is sent.
+func TestResendsAtOnceCountOnce(t *testing.T) {
+	s := Start(t, "-parameter", "SendsPerIpPerHour=0")
+	id, _ := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+	age(t, s, id, time.Minute)
+	bodies := make([]fields, 30)
+	for i := range bodies {
+		bodies[i] = fields{"sessionId": id}
+	}
+	if seen := atOnce(s, "/api/resend", bodies); seen["200"] != 1 || seen["429 too_many_requests"] != 29 {
+		t.Errorf("answers %v", seen)
+	}
+	for _, want := range []int{200, 200, 200, 429} { // 5, less the code and one resend
+		if status, _, _ := s.Post("/api/generate", fields{"email": "eve@example.com"}); status != want {
+			t.Errorf("%d, want %d", status, want)
+		}
+	}
 }
 
 func TestDailyCeilings(t *testing.T) {

@@ -90,10 +90,9 @@ func TestNoOracle(t *testing.T) {
 	}
 	handler := "functions/generate/handler.go"
 	for name, edits := range map[string][]Edit{
-		"a decoy that is not written": {{handler, "\treturn h.codes.Put(ctx, s)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s)"}},
-		"a decoy whose resends know no limit": {{"functions/generate/resend.go", "err = h.takeSend(ctx, c, &contents)",
-			"if !s.Silent {\n\t\t\terr = h.takeSend(ctx, c, &contents)\n\t\t}"}},
-		"a stranger without Argon2": append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
+		"a decoy that is not written":         {{handler, "\treturn h.codes.Put(ctx, s, c.ID)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s, c.ID)"}},
+		"a decoy whose resends know no limit": {{"functions/generate/resend.go", "if test && s.Silent {", "if s.Silent {\n\t\treturn nil\n\t}\n\tif test && s.Silent {"}},
+		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",

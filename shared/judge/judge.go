@@ -30,12 +30,13 @@ type Judge struct {
 
 type codes interface {
 	Session(ctx context.Context, id string) (otp.Session, error)
-	PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, now time.Time) error
+	PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, by string, now time.Time) error
 }
 
 type limits interface {
 	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error)
 	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error
+	MarkTold(ctx context.Context, subject string, notice otp.Notice) error
 }
 
 type keyrings interface {
@@ -46,6 +47,7 @@ type keyrings interface {
 type Case struct {
 	otp.Session
 	Contents otp.Contents
+	Tries    otp.Tries // once one was taken
 	keyring  *otp.Keyring
 }
 
@@ -74,7 +76,7 @@ func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID strin
 // Try judges a code and, if it is right, has consume use it up (b, c, d). By is the request's id.
 //
 // Errors: *otp.CodeLengthError, which costs no try; *otp.WrongCodeError, *otp.LockedError, and those of consume.
-func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(context.Context) error) error {
+func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(context.Context) error) error {
 	if len(code) != len(c.Contents.Code) {
 		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // nobody's guess: a page with another setting
 	}
@@ -83,15 +85,14 @@ func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(co
 		return err
 	}
 	reserved := j.Now()
-	tries, err := j.Limits.Reserve(ctx, c.Session, by, reserved)
-	if err != nil {
+	if c.Tries, err = j.Limits.Reserve(ctx, c.Session, by, reserved); err != nil {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(digest), []byte(c.Digest)) != 1 {
-		if notice := tries.Tells(c.Purpose); notice != "" {
-			j.tell(ctx, c, notice, by)
+		if notice := c.Tries.Tells(c.Purpose); notice != "" {
+			j.tell(ctx, *c, notice, by)
 		}
-		return &otp.WrongCodeError{AttemptsRemaining: tries.Remaining()}
+		return &otp.WrongCodeError{AttemptsRemaining: c.Tries.Remaining()}
 	}
 	err = consume(ctx)
 	// A right answer that came too late, or beside another one, was no wrong try either.
@@ -103,18 +104,24 @@ func (j Judge) Try(ctx context.Context, c Case, code, by string, consume func(co
 	return err
 }
 
-// tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written.
+// tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written; the
+// next wrong try tries again.
 func (j Judge) tell(ctx context.Context, c Case, notice otp.Notice, by string) {
-	telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
-		Reason: string(notice)}.Write(by, j.Now())
-	err := j.putNotice(ctx, c, notice)
+	event := telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
+		Reason: string(notice)}
+	err := j.putNotice(ctx, c, notice, by)
+	if err == nil {
+		err = j.Limits.MarkTold(ctx, c.Subject, notice)
+	}
 	if err != nil {
+		event.Name = telemetry.ProviderError
 		slog.Error("owner not told", "requestId", by, telemetry.Cause(err))
 	}
+	event.Write(by, j.Now())
 }
 
 // putNotice writes what the owner is told: by e-mail, where the account has an address.
-func (j Judge) putNotice(ctx context.Context, c Case, notice otp.Notice) (err error) {
+func (j Judge) putNotice(ctx context.Context, c Case, notice otp.Notice, by string) (err error) {
 	to := otp.Contents{Purpose: c.Purpose, Channel: otp.Email, Email: c.Contents.Email, Locale: c.Contents.Locale}
 	if to.Email == "" {
 		to.Channel, to.Phone = otp.SMS, c.Contents.Phone
@@ -124,5 +131,5 @@ func (j Judge) putNotice(ctx context.Context, c Case, notice otp.Notice) (err er
 	if s.Sealed, err = c.keyring.Seal(c.ID, to); err != nil {
 		return err
 	}
-	return j.Codes.PutNotice(ctx, s, notice, j.Now())
+	return j.Codes.PutNotice(ctx, s, notice, by, j.Now())
 }

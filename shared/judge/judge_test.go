@@ -24,6 +24,7 @@ type world struct {
 	asked   otp.Purpose
 	notice  error
 	told    otp.Session
+	toldOf  int
 	changed bool // somebody wrote another purpose into the item
 }
 
@@ -36,7 +37,7 @@ func (w *world) Session(context.Context, string) (otp.Session, error) {
 
 func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Tries, error) {
 	w.events = append(w.events, "reserve")
-	return otp.Tries{Count: w.count, Ceiling: w.count + 3}, w.reserve
+	return otp.Tries{Count: w.count, Ceiling: w.count + 3, Told: w.toldOf}, w.reserve
 }
 
 func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) error {
@@ -47,7 +48,7 @@ func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.T
 	return w.clear
 }
 
-func (w *world) PutNotice(_ context.Context, s otp.Session, notice otp.Notice, _ time.Time) error {
+func (w *world) PutNotice(_ context.Context, s otp.Session, notice otp.Notice, _ string, _ time.Time) error {
 	w.events, w.told = append(w.events, "tell "+string(notice)), s
 	return w.notice
 }
@@ -71,6 +72,11 @@ func newWorld(t *testing.T) *world {
 	return &world{session: s, keyring: ring, asked: otp.Login, count: 2}
 }
 
+func (w *world) MarkTold(_ context.Context, _ string, notice otp.Notice) error {
+	w.toldOf = notice.At()
+	return nil
+}
+
 // purpose makes the session one for something else than a login.
 func (w *world) purpose(p otp.Purpose) {
 	w.asked, w.session.Purpose = p, p
@@ -85,7 +91,7 @@ func (w *world) try(code string) (string, error) {
 	j := judge.Judge{Codes: w, Limits: w, Keys: w, Now: func() time.Time { return noon }}
 	c, err := j.Open(context.Background(), &telemetry.Event{}, "s", w.asked)
 	if err == nil {
-		err = j.Try(context.Background(), c, code, "request", func(context.Context) error {
+		err = j.Try(context.Background(), &c, code, "request", func(context.Context) error {
 			w.events = append(w.events, "consume")
 			return w.consume
 		})
@@ -113,7 +119,8 @@ func TestJudge(t *testing.T) {
 		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
 		{"the fifth wrong code after a right password is told", func(w *world) { w.count = 5 }, "482914", "[reserve tell guessed]", wrong},
 		{"the fifth wrong code without a password is not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve]", wrong},
-		{"the sixth is not told again", func(w *world) { w.count = 6 }, "482914", "[reserve]", wrong},
+		{"the sixth is not told again", func(w *world) { w.count, w.toldOf = 6, 5 }, "482914", "[reserve]", wrong},
+		{"the sixth is told where the fifth was not", func(w *world) { w.count = 6 }, "482914", "[reserve tell guessed]", wrong},
 		{"a right fifth try is not told", func(w *world) { w.count = 5 }, "482913", "[reserve consume clear]", nil},
 		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve tell closed]", wrong},
 		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve tell closed]", wrong},

@@ -10,7 +10,13 @@ type Tries struct {
 	Count   int       // guesses that were let through to be judged
 	Ceiling int       // the count at which the subject locks
 	Last    time.Time // the last guess
+	Told    int       // the count that the owner was last told of
+
+	VerifiedAt time.Time // the last success by SMS in 30 days
 }
+
+// Known says whether the subject's number was verified lately.
+func (t Tries) Known(now time.Time) bool { return now.Sub(t.VerifiedAt) < VerifiedLifetime }
 
 // Remaining is how many tries are left before the subject locks.
 func (t Tries) Remaining() int { return t.Ceiling - t.Count }
@@ -26,12 +32,20 @@ const (
 
 const suspiciousAt = 5 // wrong codes after the right password
 
-// Tells is what the owner is told because of the last try, if it was wrong; mostly nothing.
+// At is the count of tries that a notice tells of.
+func (n Notice) At() int {
+	if n == NoticeClosed {
+		return closedAt
+	}
+	return suspiciousAt
+}
+
+// Tells is what the owner is to be told because of the last try, if it was wrong, and was not told yet; mostly nothing.
 func (t Tries) Tells(p Purpose) Notice {
 	switch {
-	case t.Count == closedAt:
+	case t.Count >= closedAt && t.Told < closedAt:
 		return NoticeClosed
-	case t.Count == suspiciousAt && p == Login:
+	case t.Count >= suspiciousAt && t.Told < suspiciousAt && p == Login:
 		return NoticeGuessed
 	}
 	return ""

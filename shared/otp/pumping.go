@@ -9,19 +9,19 @@ type PumpingLimit struct {
 	Percent int // of them that must have been verified
 }
 
-// Traffic is what is known of one number prefix: counts of a rolling day, to numbers that were not verified here before.
+// Traffic is what is known of one number prefix: counts of a day or two, of numbers that were not verified here before.
 type Traffic struct {
-	Sends, Verified float64
+	Sends, Verified int
 	Pauses          int // so far
 }
 
 // Suspects says whether a prefix is to be paused. One that was paused before has half as many sends to do better.
 func (l PumpingLimit) Suspects(t Traffic) bool {
-	most := float64(l.Sends)
+	most := l.Sends
 	if t.Pauses > 0 {
-		most /= 2
+		most = (most + 1) / 2
 	}
-	return l.Sends > 0 && t.Sends > most && t.Verified*100 < float64(l.Percent)*t.Sends
+	return l.Sends > 0 && t.Sends > most && t.Verified*100 < l.Percent*t.Sends
 }
 
 const (

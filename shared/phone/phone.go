@@ -4,6 +4,8 @@ package phone
 
 import (
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
 
@@ -14,6 +16,9 @@ import (
 //
 // Errors: number.ErrInvalid.
 func Parse(typed string) (number.Number, error) {
+	if strings.ContainsFunc(typed, unicode.IsLetter) { // or the library reads them as a keypad has them
+		return number.Number{}, number.ErrInvalid
+	}
 	n, err := phonenumbers.Parse(typed, "ZZ") // no default region: + is required
 	if err != nil || !phonenumbers.IsValidNumber(n) || n.GetExtension() != "" {
 		return number.Number{}, number.ErrInvalid

@@ -15,7 +15,8 @@ import (
 // Ceilings bound what a deployment sends in a day (UTC), whoever asks. A function instance leases as many messages as it
 // has sent that day, a thousandth of the ceiling at most: so the day's one item is written some thousand times a day and
 // never becomes hot, and what is lost when an instance ends is no more than it used. Under a ceiling of 2,000 or more
-// the first message of an instance is paid with its second: one that sends a single code costs no write.
+// the first message of an instance is sent if the day's count lets it, by a read, and paid with its second: so one that
+// sends a single code costs no write and is not counted, and nothing is sent once the count is at the ceiling.
 type Ceilings struct {
 	DB       *dynamodb.Client
 	Table    string
@@ -35,6 +36,8 @@ type lease struct {
 }
 
 const leases = 1000 // that a ceiling is divided into
+
+const dayKey = "day#" // and the date
 
 // Take takes one message from the day's ceilings.
 //
@@ -75,13 +78,13 @@ func (w want) block(used int) int {
 }
 
 // lacks says whether a place must be leased first.
-func (w want) lacks() bool {
-	onCredit := w.lease.taken == 0 && w.step() > 1
-	return w.most > 0 && w.lease.left <= 0 && !onCredit
-}
+func (w want) lacks() bool { return w.most > 0 && w.lease.left <= 0 }
+
+// onCredit says whether a place may be leased later, if the day has one.
+func (w want) onCredit() bool { return w.lease.taken == 0 && w.step() > 1 }
 
 // lease gets places where there are none left, for all ceilings in one write.
-func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) error {
+func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) (err error) {
 	lacking := slices.DeleteFunc(wanted, func(w want) bool { return !w.lacks() })
 	used := map[string]int{}
 	for range 5 { // lost to others as the ceiling comes near
@@ -92,6 +95,13 @@ func (c *Ceilings) lease(ctx context.Context, wanted []want, now time.Time) erro
 		}
 		if len(lacking) == 0 {
 			return nil
+		}
+		if len(used) == 0 && !slices.ContainsFunc(lacking, func(w want) bool { return !w.onCredit() }) {
+			if used, err = c.read(ctx); err != nil {
+				return err
+			}
+			lacking = slices.DeleteFunc(lacking, func(w want) bool { return used[w.name] < w.most })
+			continue
 		}
 		found, ok, err := c.write(ctx, lacking, used, now)
 		if err != nil {
@@ -119,18 +129,32 @@ func (c *Ceilings) write(ctx context.Context, lacking []want, used map[string]in
 		adds = append(adds, w.name+" :add_"+w.name)
 		clauses = append(clauses, "attribute_not_exists("+w.name+") OR "+w.name+" <= :room_"+w.name)
 	}
-	_, err = c.DB.UpdateItem(ctx, conditional(c.Table, "day#"+c.day,
+	_, err = c.DB.UpdateItem(ctx, conditional(c.Table, dayKey+c.day,
 		"SET expiredAt = :ttl ADD "+strings.Join(adds, ", "), all(clauses...), values))
 	held, full := refused(err)
 	if !full {
 		return nil, true, err
 	}
+	found, err = counts(held)
+	return found, false, err
+}
+
+// read gives what the day has used, eventually consistent.
+func (c *Ceilings) read(ctx context.Context) (map[string]int, error) {
+	out, err := c.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &c.Table, Key: item{"key": text(dayKey + c.day)}})
+	if err != nil {
+		return nil, err
+	}
+	return counts(out.Item)
+}
+
+func counts(i item) (map[string]int, error) {
 	var day struct {
 		Messages int `dynamodbav:"messages"`
 		SMS      int `dynamodbav:"sms"`
 	}
-	err = decode(held, &day)
-	return map[string]int{"messages": day.Messages, "sms": day.SMS}, false, err
+	err := decode(i, &day)
+	return map[string]int{"messages": day.Messages, "sms": day.SMS}, err
 }
 
 func untilMidnight(now time.Time) error {

@@ -69,6 +69,12 @@ func TestCeilings(t *testing.T) {
 			t.Errorf("%d were sent", sent)
 		}
 	})
+	t.Run("once the day's count is at the ceiling no new instance sends", func(t *testing.T) {
+		f := newFixture(t)
+		for first := f.ceilings(2_000, 0); first.Take(ctx, otp.Email, t0) == nil; {
+		}
+		limitedFor(t, f.ceilings(2_000, 0).Take(ctx, otp.Email, t0))
+	})
 	t.Run("what is lost with an instance is no more than it used", func(t *testing.T) {
 		f := newFixture(t)
 		sent := 0

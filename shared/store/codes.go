@@ -44,19 +44,20 @@ type row struct {
 	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
 	Send      string `dynamodbav:"send,omitempty"`
 	Skip      string `dynamodbav:"skip,omitempty"`
-	SentAt    int64  `dynamodbav:"sentAt,omitempty"` // epoch milliseconds
-	UsedAt    int64  `dynamodbav:"usedAt,omitempty"` // epoch milliseconds
-	UsedBy    string `dynamodbav:"usedBy,omitempty"` // request id
-	AskedBy   string `dynamodbav:"askedBy,omitempty"`
+	SentAt    int64  `dynamodbav:"sentAt,omitempty"`   // epoch milliseconds
+	UsedAt    int64  `dynamodbav:"usedAt,omitempty"`   // epoch milliseconds
+	UsedBy    string `dynamodbav:"usedBy,omitempty"`   // request id
+	ResentBy  string `dynamodbav:"resentBy,omitempty"` // request id of the last turn to be sent again; "resends" is its number
+	AskedBy   string `dynamodbav:"askedBy,omitempty"`  // request id
 }
 
 // isCode tells a session's own row from what else is kept under its id.
 func (r row) isCode() bool { return r.Code != changedKey && !strings.Contains(r.Code, "#") }
 
-func newRow(s otp.Session, code, send string) row {
+func newRow(s otp.Session, code, send, by string) row {
 	r := row{
 		SessionID: s.ID, Code: code, Sealed: s.Sealed, Subject: s.Subject, Purpose: string(s.Purpose), KeyID: s.KeyID,
-		CreatedAt: s.CreatedAt.UnixMilli(), ExpiredAt: s.ExpiresAt.Unix(), Send: send,
+		CreatedAt: s.CreatedAt.UnixMilli(), ExpiredAt: s.ExpiresAt.Unix(), Send: send, AskedBy: by,
 	}
 	if s.Silent {
 		r.Send, r.Skip = "", send
@@ -77,8 +78,8 @@ func (r row) session() otp.Session {
 }
 
 // Put writes a new session. It is unconditional, and the same bytes when the SDK repeats it.
-func (c Codes) Put(ctx context.Context, s otp.Session) error {
-	av, err := attributevalue.MarshalMap(newRow(s, s.Digest, SendCode))
+func (c Codes) Put(ctx context.Context, s otp.Session, by string) error {
+	av, err := attributevalue.MarshalMap(newRow(s, s.Digest, SendCode, by))
 	if err != nil {
 		return err
 	}
@@ -119,29 +120,54 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 	return s, nil
 }
 
-// PutResend has the stream send a session's code again. Of two at once one wins.
+// ClaimResend takes a session's next turn to be sent again, before anything is taken for it: of any number at once one
+// has it.
 //
-// Errors: *otp.TooManyRequestsError for the other one.
-func (c Codes) PutResend(ctx context.Context, s otp.Session, by string, now time.Time, cooldown time.Duration) error {
-	r := newRow(s, fmt.Sprint(resendKey, len(s.Resends)+1), SendCode)
-	r.CreatedAt, r.AskedBy = now.UnixMilli(), by
-	av, err := attributevalue.MarshalMap(r)
+// Errors: *otp.TooManyRequestsError for the others; otp.ErrSessionNotFound.
+func (c Codes) ClaimResend(ctx context.Context, s otp.Session, by string, cooldown time.Duration) error {
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(s.ID, s.Digest),
+		UpdateExpression:                    aws.String("SET resends = :next, resentBy = :by"),
+		ConditionExpression:                 all(sessionExists, "attribute_not_exists(resends) OR resends < :next"),
+		ExpressionAttributeValues:           item{":next": number(int64(len(s.Resends) + 1)), ":by": text(by)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	found, ok := refused(err)
+	if !ok {
+		return err
+	}
+	var r row
+	if err := decode(found, &r); err != nil || r.ResentBy == by {
+		return err // ours: the answer to our first try was lost
+	}
+	if r.SessionID == "" {
+		return otp.ErrSessionNotFound // purged since it was read
+	}
+	return &otp.TooManyRequestsError{RetryAfter: cooldown}
+}
+
+// ReturnResend gives a turn back that was not used.
+func (c Codes) ReturnResend(ctx context.Context, s otp.Session, by string) error {
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(s.ID, s.Digest),
+		UpdateExpression:          aws.String("SET resends = :held"),
+		ConditionExpression:       all(sessionExists, "resentBy = :by"),
+		ExpressionAttributeValues: item{":held": number(int64(len(s.Resends))), ":by": text(by)},
+	})
+	return doneIfRefused(err)
+}
+
+// PutResend has the stream send a session's code again.
+func (c Codes) PutResend(ctx context.Context, s otp.Session, by string, now time.Time) error {
+	s.CreatedAt = now
+	av, err := attributevalue.MarshalMap(newRow(s, fmt.Sprint(resendKey, len(s.Resends)+1), SendCode, by))
 	if err != nil {
 		return err
 	}
 	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &c.Table, Item: av,
-		ConditionExpression:                 aws.String("attribute_not_exists(code)"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		TableName: &c.Table, Item: av, ConditionExpression: aws.String("attribute_not_exists(code)"),
 	})
-	if found, ok := refused(err); ok {
-		var other row
-		if err := decode(found, &other); err != nil || other.AskedBy == by {
-			return err
-		}
-		return &otp.TooManyRequestsError{RetryAfter: cooldown}
-	}
-	return err
+	return doneIfRefused(err) // our own, whose answer was lost
 }
 
 // The clauses of a consume: the row is there, unused and unexpired.
@@ -196,18 +222,18 @@ func whyNotConsumed(found item, by string) error {
 // noticeLifetime is long enough for the dead-letter queue to be looked at.
 const noticeLifetime = 24 * time.Hour
 
-func noticeRow(s otp.Session, notice otp.Notice, now time.Time) row {
+func noticeRow(s otp.Session, notice otp.Notice, by string, now time.Time) row {
 	s.CreatedAt, s.ExpiresAt = now, now.Add(noticeLifetime)
 	if notice == otp.NoticeChanged {
-		return newRow(s, changedKey, string(notice))
+		return newRow(s, changedKey, string(notice), by)
 	}
-	return newRow(s, noticeKey+string(notice), string(notice))
+	return newRow(s, noticeKey+string(notice), string(notice), by)
 }
 
 // PutNotice has the stream tell the owner of a session's subject something; s has the notice's KeyID and Sealed. It is
 // the same write for a session of which nothing is sent.
-func (c Codes) PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, now time.Time) error {
-	av, err := attributevalue.MarshalMap(noticeRow(s, notice, now))
+func (c Codes) PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, by string, now time.Time) error {
+	av, err := attributevalue.MarshalMap(noticeRow(s, notice, by, now))
 	if err != nil {
 		return err
 	}
@@ -232,7 +258,7 @@ type Reset struct {
 // Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired also where the account is gone or its password is
 // newer than the session.
 func (c Codes) Reset(ctx context.Context, r Reset) error {
-	av, err := attributevalue.MarshalMap(noticeRow(r.Notice, otp.NoticeChanged, r.Now))
+	av, err := attributevalue.MarshalMap(noticeRow(r.Notice, otp.NoticeChanged, r.By, r.Now))
 	if err != nil {
 		return err
 	}
@@ -274,6 +300,7 @@ type Message struct {
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 	Sent           bool
+	AskedBy        string // request id
 }
 
 // Message reads a row that is to be sent, strongly consistent.
@@ -295,7 +322,7 @@ func (c Codes) Message(ctx context.Context, sessionID, code string) (m Message, 
 	}
 	return Message{
 		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
-		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), Sent: r.SentAt != 0,
+		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), Sent: r.SentAt != 0, AskedBy: r.AskedBy,
 	}, nil
 }
 

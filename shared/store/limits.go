@@ -26,6 +26,7 @@ type limit struct {
 	Ceiling   int    `dynamodbav:"ceiling"`   // the count at which the subject locks
 	LastTry   int64  `dynamodbav:"lastTry"`   // epoch milliseconds
 	LastBy    string `dynamodbav:"lastBy"`    // request id of the last try
+	Told      int    `dynamodbav:"told"`      // the count that the owner was last told of
 	NotBefore int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
 	SentBy    string `dynamodbav:"sentBy"`    // request id of the last send
 	FailedBy  string `dynamodbav:"failedBy"`  // request id of the last wrong password
@@ -40,7 +41,7 @@ func decodeLimit(i item) (l limit, err error) {
 }
 
 func (l limit) tries() otp.Tries {
-	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry)}
+	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry), Told: l.Told, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
 }
 
 // The clauses of a reservation.
@@ -51,7 +52,7 @@ const (
 	notEnded    = "attribute_not_exists(notBefore) OR notBefore <= :created"
 	asWeRead    = "tries = :n AND ceiling = :c"
 	takeTry     = "SET tries = if_not_exists(tries, :zero) + :one, ceiling = if_not_exists(ceiling, :max), " + takeTryTail
-	takeReopen  = "SET tries = :tries, ceiling = :ceiling, " + takeTryTail
+	takeReopen  = "SET tries = :tries, ceiling = :ceiling, told = :told, " + takeTryTail
 	takeTryTail = "lastTry = :now, lastBy = :by, expiredAt = :ttl"
 )
 
@@ -86,7 +87,7 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		case held.LastBy == by:
 			return held.tries(), nil // we did it: the answer to our first try was lost
 		case held.LastTry <= now.Add(-otp.TriesLifetime).UnixMilli():
-			held.Tries, held.Ceiling = 0, 0
+			held.Tries, held.Ceiling, held.Told = 0, 0, 0
 		case wait > 0:
 			return otp.Tries{}, &otp.LockedError{RetryAfter: wait}
 		}
@@ -107,7 +108,7 @@ func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limi
 	}
 	return l.update(ctx, s.Subject, takeReopen, all(asWeRead, notEnded), item{
 		":n": found["tries"], ":c": found["ceiling"], ":created": millis(s.CreatedAt),
-		":tries": number(int64(held.Tries + 1)), ":ceiling": number(int64(ceiling)),
+		":tries": number(int64(held.Tries + 1)), ":told": number(int64(held.Told)), ":ceiling": number(int64(ceiling)),
 		":by": text(by), ":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 	})
 }
@@ -142,12 +143,19 @@ func conditional(table, key, update string, condition *string, values item) *dyn
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
 // twice leaves those that came after it. Of a success by SMS it keeps the time.
 func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error {
-	update := "REMOVE tries, ceiling, lastTry, lastBy"
+	update := "REMOVE tries, ceiling, lastTry, lastBy, told"
 	if channel == otp.SMS {
 		update = "SET verifiedAt = :asOf " + update
 	}
 	// Without tries there is nothing to forget, and an item without a TTL would be left behind.
 	_, err := l.write(ctx, subject, update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
+	return doneIfRefused(err)
+}
+
+// MarkTold notes that a subject's owner was told of its tries. Until then every further wrong one tells again.
+func (l Limits) MarkTold(ctx context.Context, subject string, notice otp.Notice) error {
+	_, err := l.write(ctx, subject, "SET told = :told", all("attribute_exists(tries)", "attribute_not_exists(told) OR told < :told"),
+		item{":told": number(int64(notice.At()))})
 	return doneIfRefused(err)
 }
 

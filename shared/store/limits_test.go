@@ -199,3 +199,30 @@ func TestEndSessions(t *testing.T) {
 		}
 	})
 }
+
+func TestMarkTold(t *testing.T) {
+	f := newFixture(t)
+	must(t, f.limits.MarkTold(ctx, "subject", otp.NoticeGuessed)) // without tries there is nothing to tell of
+	told := func() otp.Notice {
+		tries, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(time.Now().UnixNano()), t0)
+		must(t, err)
+		return tries.Tells(otp.Login)
+	}
+	for range 4 {
+		if got := told(); got != "" {
+			t.Errorf("tells %s too early", got)
+		}
+	}
+	if got := told(); got != otp.NoticeGuessed {
+		t.Errorf("the fifth tells %q", got)
+	}
+	must(t, f.limits.MarkTold(ctx, "subject", otp.NoticeGuessed))
+	tries, err := f.limits.Reserve(ctx, session("s"), "sixth", t0.Add(time.Hour))
+	if must(t, err); tries.Tells(otp.Login) != "" {
+		t.Error("it is told twice")
+	}
+	must(t, f.limits.Clear(ctx, "subject", otp.Email, t0.Add(time.Hour)))
+	if tries, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || tries.Told != 0 {
+		t.Errorf("after a success %+v, %v", tries, err)
+	}
+}

@@ -12,8 +12,8 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Prefixes counts, in the limits table, what goes to numbers that were not verified here before, one item a prefix. A
-// rolling day is estimated from this day's count and yesterday's, by the share of yesterday that is still in it.
+// Prefixes counts, in the limits table, what goes to numbers that were not verified here before, one item a prefix. This
+// day's and yesterday's (UTC) are looked at together, so that every rolling day is in it.
 type Prefixes struct {
 	DB    *dynamodb.Client
 	Table string
@@ -36,15 +36,14 @@ type traffic struct {
 
 const daySeconds = 24 * 60 * 60
 
+// rolling is what was counted on this day and the one before: a day's worth at least.
 func (t traffic) rolling(now time.Time) otp.Traffic {
-	today, passed := now.Unix()/daySeconds, float64(now.Unix()%daySeconds)/daySeconds
 	r := otp.Traffic{Pauses: t.pausesAt(now)}
-	switch t.Day {
-	case today:
-		r.Sends = float64(t.Sends) + float64(t.SendsBefore)*(1-passed)
-		r.Verified = float64(t.Verified) + float64(t.VerifBefore)*(1-passed)
-	case today - 1:
-		r.Sends, r.Verified = float64(t.Sends)*(1-passed), float64(t.Verified)*(1-passed)
+	switch now.Unix() / daySeconds {
+	case t.Day:
+		r.Sends, r.Verified = t.Sends+t.SendsBefore, t.Verified+t.VerifBefore
+	case t.Day + 1:
+		r.Sends, r.Verified = t.Sends, t.Verified
 	}
 	return r
 }
@@ -157,7 +156,7 @@ func decodeTraffic(i item) (t traffic, err error) {
 // Prefix is what an operator sees of a prefix.
 type Prefix struct {
 	Name            string // as +4915112
-	Sends, Verified int    // to numbers new here, in a rolling day, rounded
+	Sends, Verified int    // to numbers new here, today and yesterday
 	PausedUntil     time.Time
 	Pauses          int
 }
@@ -188,7 +187,7 @@ func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, err
 
 func (t traffic) prefix(now time.Time) Prefix {
 	r := t.rolling(now)
-	out := Prefix{Name: strings.TrimPrefix(t.Key, prefixKey), Sends: int(r.Sends + 0.5), Verified: int(r.Verified + 0.5), Pauses: r.Pauses}
+	out := Prefix{Name: strings.TrimPrefix(t.Key, prefixKey), Sends: r.Sends, Verified: r.Verified, Pauses: r.Pauses}
 	if t.PausedUntil > 0 {
 		out.PausedUntil = time.Unix(t.PausedUntil, 0)
 	}

@@ -103,12 +103,12 @@ func TestPumping(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what was sent yesterday counts by the share of it that is still in the day", func(t *testing.T) {
+	t.Run("what was sent yesterday counts, and what was sent before does not", func(t *testing.T) {
 		p := newFixture(t).prefixes()
 		evening := t0.Truncate(24 * time.Hour).Add(23 * time.Hour)
 		pump(t, p, "+1202", 28, evening, time.Minute)
-		if through, _ := pump(t, p, "+1202", 10, evening.Add(2*time.Hour), 0); through != 3 { // 3 + 28*23/24 is just under 30
-			t.Errorf("after an hour of the new day %d got through", through)
+		if through, _ := pump(t, p, "+1202", 10, evening.Add(23*time.Hour), 0); through != 2 {
+			t.Errorf("a day later %d got through", through)
 		}
 		pump(t, p, "+1303", 30, evening, time.Minute)
 		if through, _ := pump(t, p, "+1303", 30, evening.Add(36*time.Hour), 0); through != 30 {

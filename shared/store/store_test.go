@@ -47,7 +47,7 @@ func newFixture(t *testing.T) fixture {
 		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}},
 		users:  store.Users{DB: tables.DB, Table: tables.Users},
 	}
-	must(t, f.codes.Put(ctx, session("s")))
+	must(t, f.codes.Put(ctx, session("s"), "request"))
 	f.put(t, tables.Users, store.User{Email: "ada@example.com", PasswordHash: "old", Channel: otp.Email})
 	return f
 }
@@ -115,7 +115,7 @@ func TestConsume(t *testing.T) {
 func TestSession(t *testing.T) {
 	f := newFixture(t)
 	t.Run("rows beside the code are not taken for it", func(t *testing.T) {
-		must(t, f.codes.PutResend(ctx, session("s"), "r1", t0.Add(time.Minute), time.Minute))
+		must(t, f.codes.PutResend(ctx, session("s"), "r1", t0.Add(time.Minute)))
 		f.put(t, f.Codes, map[string]any{"sessionId": "n", "code": "notice"})
 		s, err := f.codes.Session(ctx, "s")
 		must(t, err)
@@ -125,18 +125,50 @@ func TestSession(t *testing.T) {
 		_, err = f.codes.Session(ctx, "n")
 		wantErr(t, err, otp.ErrSessionNotFound)
 	})
-	t.Run("of two resends at once one is written, and its repetition is no second one", func(t *testing.T) {
+	t.Run("of 20 resends at once one has the turn, its repetition is no second one, and it can be given back", func(t *testing.T) {
+		f := newFixture(t)
 		s := session("s")
-		var tooMany *otp.TooManyRequestsError
-		if err := f.codes.PutResend(ctx, s, "r2", t0, time.Minute); !errors.As(err, &tooMany) {
-			t.Errorf("second resend: %v", err)
+		for round := range 3 { // the second after a turn was given back, the third after one was used
+			var turns atomic.Int32
+			var wait sync.WaitGroup
+			var mu sync.Mutex
+			winner := ""
+			for i := range 20 {
+				wait.Go(func() {
+					by := fmt.Sprint(round, i)
+					var tooMany *otp.TooManyRequestsError
+					err := f.codes.ClaimResend(ctx, s, by, time.Minute)
+					if err == nil {
+						turns.Add(1)
+						mu.Lock()
+						winner = by
+						mu.Unlock()
+						err = f.codes.ClaimResend(ctx, s, by, time.Minute)
+					} else if errors.As(err, &tooMany) && tooMany.RetryAfter == time.Minute {
+						err = nil
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wait.Wait()
+			if turns.Load() != 1 {
+				t.Errorf("round %d: %d had the turn", round, turns.Load())
+			}
+			if round == 0 {
+				must(t, f.codes.ReturnResend(ctx, s, "another"))
+				must(t, f.codes.ReturnResend(ctx, s, winner))
+			} else {
+				s.Resends = append(s.Resends, t0)
+			}
 		}
-		must(t, f.codes.PutResend(ctx, s, "r1", t0.Add(time.Minute), time.Minute))
+		wantErr(t, f.codes.ClaimResend(ctx, session("none"), "r", time.Minute), otp.ErrSessionNotFound)
 	})
 	t.Run("I6: a decoy has a real session's attributes and size, and no send", func(t *testing.T) {
 		decoy := session("d")
 		decoy.Silent = true
-		must(t, f.codes.Put(ctx, decoy))
+		must(t, f.codes.Put(ctx, decoy, "request"))
 		read := func(id string) map[string]types.AttributeValue {
 			return f.Item(t, f.Codes, map[string]types.AttributeValue{"sessionId": text(id), "code": text("digest")})
 		}

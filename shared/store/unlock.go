@@ -28,7 +28,7 @@ type Counted struct {
 // was there. Everything else of the item stays, the time before which sessions are over above all, and where there is
 // no item none is made.
 func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before Counted, err error) {
-	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "sentBy", "failedBy"}
+	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "sentBy", "failedBy"}
 	return l.forget(ctx, key, now, slices.Concat(tries, sendSlots(mostSlots).names(), passwordSlots(mostSlots).names()))
 }
 
