@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
 	"time"
 )
@@ -16,7 +18,12 @@ const people = 400 // accounts, and as many strangers
 // in random turn. Beside each, two halves of the strangers, between whom there is nothing to tell.
 func oracle() error {
 	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d strangers in random turn | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
-	d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0",
+	template, err := withoutSender()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(template) //nolint:errcheck // a temporary file
+	d, err := startStack("-template", template, "-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0",
 		"-parameter", "MessagesPerDay=0")
 	if err != nil {
 		return err
@@ -41,6 +48,25 @@ func oracle() error {
 		compare(ask.name+": strangers, strangers", every(strangers, 0), every(strangers, 1))
 	}
 	return nil
+}
+
+// withoutSender is the template with a filter that nothing matches: on one machine the sender takes its time from the
+// answer, for accounts only; in AWS it runs elsewhere.
+func withoutSender() (path string, err error) {
+	text, err := os.ReadFile("template.yaml")
+	if err != nil {
+		return "", err
+	}
+	changed := bytes.Replace(text, []byte(`{"eventName":["INSERT"]`), []byte(`{"eventName":["REMOVE"]`), 1)
+	if bytes.Equal(changed, text) {
+		return "", errors.New("the template's filter is not where it was")
+	}
+	file, err := os.CreateTemp("", "template-*.yaml")
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(changed)
+	return file.Name(), errors.Join(err, file.Close())
 }
 
 // addAccounts copies ada's account, whose password hash is as good as any.
