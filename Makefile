@@ -39,7 +39,7 @@ template: $(VENV)
 	$(TOOLS)/venv/bin/python .ci/translate.py
 	.ci/sam-build
 
-unit: $(ENGINE) $(AXE)
+unit: $(ENGINE) $(AXE) $(VENV)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
 	go test -race $$(go list work | grep -v '^streamotp/local/attack$$')
@@ -51,7 +51,7 @@ attack: $(ENGINE)
 	@cd local/attack && go test -race -count=1
 
 # The store and the functions on DynamoDB Local too: what holds on one engine only is no rule of DynamoDB's.
-second-engine: $(DDB)
+second-engine: $(DDB) $(VENV)
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
 		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &

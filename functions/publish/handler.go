@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/aws/aws-lambda-go/cfn"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
+	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"streamotp/shared/telemetry"
+)
+
+// margin is what stays of the function's time to answer CloudFormation in, which else waits until ServiceTimeout.
+const margin = 5 * time.Second
+
+type handler struct {
+	site       fs.FS
+	s3         *s3.Client
+	cloudfront *cloudfront.Client
+}
+
+// answering sends CloudFormation what handle returns, once.
+func answering(handle cfn.CustomResourceFunction) cfn.CustomResourceLambdaFunction {
+	answer := cfn.LambdaWrap(handle)
+	return func(ctx context.Context, event cfn.Event) (string, error) {
+		_, err := answer(ctx, event)
+		var request *url.Error
+		if errors.As(err, &request) { // its text has the response URL, and who has that can answer in our place
+			err = fmt.Errorf("CloudFormation was not answered: %w", request.Err)
+		}
+		return "", err // Lambda tries a failed answer again, and all that was done may be done twice
+	}
+}
+
+// handle does what CloudFormation asks for. The physical id is the bucket's name: an update keeps it, so that no Delete
+// follows, and where the bucket is another one the Delete that follows is for the old one.
+func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data map[string]any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("panic", "stack", string(debug.Stack()))
+			id, err = event.PhysicalResourceID, errors.New("panicked: the function's log has the stack")
+		}
+	}()
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
+	id, err = h.serve(ctx, event)
+	if err != nil {
+		id, err = event.PhysicalResourceID, reason(err)
+		slog.Error("failed", "request", event.RequestType, "reason", err.Error())
+		return id, nil, err
+	}
+	slog.Info("done", "request", event.RequestType)
+	return id, nil, nil
+}
+
+func (h handler) serve(ctx context.Context, event cfn.Event) (id string, err error) {
+	switch event.RequestType {
+	case cfn.RequestCreate, cfn.RequestUpdate:
+		p, err := readProperties(event.ResourceProperties)
+		if err != nil {
+			return "", err
+		}
+		return p.bucket, h.publish(ctx, p, event)
+	case cfn.RequestDelete:
+		// Also after a create that failed, maybe for its properties: where none names a bucket, nothing was written.
+		if name, _ := event.ResourceProperties["BucketName"].(string); name != "" {
+			return event.PhysicalResourceID, bucket{h.s3, name}.empty(ctx)
+		}
+		return event.PhysicalResourceID, nil
+	}
+	return "", &invalidError{"RequestType must be Create, Update or Delete"}
+}
+
+// publish writes the pages last and deletes what is old after that: no page refers to what is not there.
+func (h handler) publish(ctx context.Context, p properties, event cfn.Event) error {
+	settings, err := settingsFile(h.site, p)
+	if err != nil {
+		return err
+	}
+	files, err := release(h.site, settings)
+	if err != nil {
+		return err
+	}
+	b := bucket{h.s3, p.bucket}
+	for _, f := range files {
+		if err := b.put(ctx, f); err != nil {
+			return err
+		}
+	}
+	if err := b.deleteAllBut(ctx, files); err != nil {
+		return err
+	}
+	if event.RequestType == cfn.RequestCreate {
+		return nil // nothing is cached yet
+	}
+	return h.invalidate(ctx, p.distribution, event.RequestID)
+}
+
+// invalidate takes everything out of CloudFront's caches. The reference makes a repeated call the same invalidation.
+func (h handler) invalidate(ctx context.Context, distribution, reference string) error {
+	_, err := h.cloudfront.CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{
+		DistributionId: &distribution,
+		InvalidationBatch: &types.InvalidationBatch{
+			CallerReference: &reference,
+			Paths:           &types.Paths{Quantity: aws.Int32(1), Items: []string{"/*"}},
+		},
+	})
+	return err
+}
+
+// reason is what the stack's events show of an error: nothing that AWS said in its own words, which may quote requests.
+func reason(err error) error {
+	var invalid *invalidError
+	if errors.As(err, &invalid) {
+		return invalid
+	}
+	cause := telemetry.Cause(err).Value.String()
+	if errors.Is(err, context.DeadlineExceeded) {
+		cause = "out of time: " + cause
+	}
+	return errors.New(cause)
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// file is a file of the site as it lies in the bucket.
+type file struct {
+	key                       string
+	body                      []byte
+	contentType, cacheControl string
+}
+
+// What browsers and CloudFront may keep. A page is asked for again at each use, which costs a 304 while it is as it was;
+// what pages load never changes, as another content has another key.
+const (
+	revalidate = "no-cache"
+	immutable  = "public, max-age=31536000, immutable"
+)
+
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+	".json": "application/json",
+}
+
+// release lays the site out for a bucket: pages and config.json under their names, and what they load in a folder named
+// by the hash of all of it together, to which the pages' references are changed. Within the folder the modules' own
+// references stay as they are, and no page ever mixes modules of two versions. What pages load comes first.
+//
+// Errors: a file of a kind that has no content type here.
+func release(site fs.FS, settings []byte) ([]file, error) {
+	names, err := fs.Glob(site, "*")
+	if err != nil {
+		return nil, err
+	}
+	var assets, pages []file
+	for _, name := range names {
+		f := file{key: name, contentType: contentTypes[path.Ext(name)], cacheControl: immutable}
+		if f.contentType == "" {
+			return nil, &invalidError{name + " has no content type"}
+		}
+		if f.body, err = fs.ReadFile(site, name); err != nil {
+			return nil, err
+		}
+		if ext := path.Ext(name); ext != ".html" && ext != ".json" {
+			assets = append(assets, f)
+			continue
+		}
+		f.cacheControl = revalidate
+		if name == "config.json" {
+			f.body = settings
+		}
+		pages = append(pages, f)
+	}
+	return append(move(assets, pages), pages...), nil
+}
+
+// move gives the assets their folder and changes the pages' references to it.
+func move(assets, pages []file) []file {
+	sum := sha256.New()
+	var names []string
+	for _, a := range assets {
+		_, _ = fmt.Fprintf(sum, "%s %d\n%s", a.key, len(a.body), a.body)
+		names = append(names, a.key)
+	}
+	folder := hex.EncodeToString(sum.Sum(nil))[:16] + "/"
+	for i := range pages {
+		if path.Ext(pages[i].key) == ".html" {
+			pages[i].body = refer(pages[i].body, folder, names)
+		}
+	}
+	var moved []file
+	for _, a := range assets {
+		a.key = folder + a.key
+		moved = append(moved, a)
+	}
+	return moved
+}
+
+var reference = regexp.MustCompile(`\b(?:href|src)="[^"]*"`)
+
+// refer puts the folder before each reference to one of these names.
+func refer(page []byte, folder string, names []string) []byte {
+	return reference.ReplaceAllFunc(page, func(match []byte) []byte {
+		attribute, target, _ := strings.Cut(string(match), `"`)
+		if !slices.Contains(names, strings.TrimSuffix(target, `"`)) {
+			return match
+		}
+		return []byte(attribute + `"` + folder + target)
+	})
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// invalidError says what is wrong with the resource's properties, by their names and without their values.
+type invalidError struct{ text string }
+
+func (e *invalidError) Error() string { return e.text }
+
+// properties are those of the resource in template.yaml.
+type properties struct {
+	bucket, distribution string
+
+	appName                   string
+	codeLength, ttl, cooldown int // digits, seconds, seconds
+	sms                       bool
+	provider, siteKey         string // of the CAPTCHA
+}
+
+// readProperties reads what CloudFormation sends: every value is text. What it does not know is left alone.
+//
+// Errors: *invalidError, which names everything that is wrong.
+func readProperties(raw map[string]any) (properties, error) {
+	r := propertyReader{raw: raw}
+	p := properties{
+		bucket: r.some("BucketName"), distribution: r.some("DistributionId"),
+		appName:    r.some("AppName"),
+		codeLength: r.whole("CodeLength", 6, 10), ttl: r.whole("CodeTtlSeconds", 60, 600), cooldown: r.whole("ResendCooldownSeconds", 1, 600),
+		sms:      r.text("AllowedCountries") != "",
+		provider: r.text("CaptchaProvider"), siteKey: r.text("CaptchaSiteKey"),
+	}
+	if !slices.Contains([]string{"none", "recaptcha", "turnstile", "hcaptcha"}, p.provider) {
+		r.problems = append(r.problems, "CaptchaProvider must be none, recaptcha, turnstile or hcaptcha")
+	}
+	if len(r.problems) > 0 {
+		return p, &invalidError{strings.Join(r.problems, "; ")}
+	}
+	return p, nil
+}
+
+type propertyReader struct {
+	raw      map[string]any
+	problems []string
+}
+
+func (r *propertyReader) text(name string) string {
+	text, ok := r.raw[name].(string)
+	if !ok {
+		r.problems = append(r.problems, name+" must be text")
+	}
+	return text
+}
+
+func (r *propertyReader) some(name string) string {
+	text := r.text(name)
+	if _, ok := r.raw[name].(string); ok && text == "" {
+		r.problems = append(r.problems, name+" is empty")
+	}
+	return text
+}
+
+// whole reads a template's Number, which may have a fraction: it is cut off, as the functions do.
+func (r *propertyReader) whole(name string, least, most float64) int {
+	text, _ := r.raw[name].(string)
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n >= least && n <= most) {
+		r.problems = append(r.problems, fmt.Sprintf("%s must be a number from %g to %g", name, least, most))
+	}
+	return int(n)
+}
+
+// settingsFile is config.json for this deployment. It starts with the site's own, which may have what no parameter has,
+// as the version of a reCAPTCHA key.
+func settingsFile(site fs.FS, p properties) ([]byte, error) {
+	text, err := fs.ReadFile(site, "config.json")
+	if err != nil {
+		return nil, err
+	}
+	settings := map[string]any{}
+	if err := json.Unmarshal(text, &settings); err != nil {
+		return nil, err
+	}
+	settings["apiBaseUrl"] = "/api"
+	settings["appName"] = p.appName
+	settings["codeLength"] = p.codeLength
+	settings["codeTtlSeconds"] = p.ttl
+	settings["resendCooldownSeconds"] = p.cooldown
+	settings["channels"] = []string{"email"}
+	if p.sms {
+		settings["channels"] = []string{"email", "sms"}
+	}
+	settings["captcha"] = captcha(p, settings["captcha"])
+	return json.MarshalIndent(settings, "", "  ")
+}
+
+// captcha keeps what the file says beside provider and key, if it is of the same provider.
+func captcha(p properties, own any) any {
+	if p.provider == "none" {
+		return nil
+	}
+	settings, ok := own.(map[string]any)
+	if !ok || settings["provider"] != p.provider {
+		settings = map[string]any{"provider": p.provider}
+	}
+	settings["siteKey"] = p.siteKey
+	return settings
+}
