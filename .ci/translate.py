@@ -45,13 +45,17 @@ def lint(name, template):
         sys.exit(f"translated template, {name}:\n{judged.stdout}{judged.stderr}")
 
 
-resources = translate(CaptchaProvider="turnstile", CaptchaSiteKey="site-key", CaptchaSecret="secret-key")
-lint("with a CAPTCHA", resources)
+template = translate(CaptchaProvider="turnstile", CaptchaSiteKey="site-key", CaptchaSecret="secret-key")
+lint("with a CAPTCHA", template)
 lint("at its defaults", translate())
-check("the providers that have a row", sorted(resources["Mappings"]["CaptchaProviders"]),
-      sorted(resources["Parameters"]["CaptchaProvider"]["AllowedValues"]))  # a missing one fails even in a branch not taken
-check("the rules", list(resources["Rules"]), ["CaptchaHasItsKeys"])
-check("where the CAPTCHA's secret key stands", [name for name, resource in resources["Resources"].items()
+lint("with all that CloudFront can have", translate(
+    DomainName="login.example.com", CertificateArn="arn:aws:acm:us-east-1:123456789012:certificate/6f2a9d0c",
+    WebAclArn="arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c"))
+check("the providers that have a row", sorted(template["Mappings"]["CaptchaProviders"]),
+      sorted(template["Parameters"]["CaptchaProvider"]["AllowedValues"]))  # a missing one fails even in a branch not taken
+resources = template["Resources"]
+check("the rules", sorted(template["Rules"]), ["CaptchaHasItsKeys", "DomainHasItsCertificate"])
+check("where the CAPTCHA's secret key stands", [name for name, resource in resources.items()
       if '{"Ref": "CaptchaSecret"}' in json.dumps(resource) or "secret-key" in json.dumps(resource)], ["CaptchaProviderSecret"])
 
 body = translate(AllowedOrigins="https://a.example,https://b.example")["Resources"]["HttpApi"]["Properties"]["Body"]
@@ -64,4 +68,66 @@ check("CORS", branch[1], {
 })
 check("the condition of CORS", [branch[0], branch[2]], ["HasAllowedOrigins", {"Ref": "AWS::NoValue"}])
 check("the routes", sorted(path for path in body["paths"]), ["/generate", "/resend", "/reset", "/verify"])
+
+
+# ---- The site -------------------------------------------------------------------------------------------------------
+
+
+def properties(name):
+    return resources[name]["Properties"]
+
+
+bucket = properties("SiteBucket")
+check("what is public of the bucket", bucket["PublicAccessBlockConfiguration"], {name: True for name in (
+      "BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")})
+check("the bucket's encryption", bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"],
+      [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}])
+statements = properties("SiteBucketPolicy")["PolicyDocument"]["Statement"]
+check("who may read the bucket", [(s["Principal"], s["Action"], s["Condition"]) for s in statements if s["Effect"] == "Allow"], [(
+      {"Service": "cloudfront.amazonaws.com"}, ["s3:GetObject", "s3:ListBucket"],
+      {"StringEquals": {"AWS:SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${Distribution}"}}})])
+check("how the bucket is asked", {k: v for k, v in properties("SiteAccess")["OriginAccessControlConfig"].items() if k != "Name"},
+      {"OriginAccessControlOriginType": "s3", "SigningBehavior": "always", "SigningProtocol": "sigv4"})
+
+distribution = properties("Distribution")["DistributionConfig"]
+check("custom error responses, which would take the place of the API's", distribution.get("CustomErrorResponses", []), [])
+check("HTTP/3 and IPv6", [distribution["HttpVersion"], distribution["IPV6Enabled"]], ["http2and3", True])
+pages, api = distribution["Origins"]
+check("the pages' origin", [pages["DomainName"], pages["OriginAccessControlId"]],
+      [{"Fn::GetAtt": ["SiteBucket", "RegionalDomainName"]}, {"Fn::GetAtt": ["SiteAccess", "Id"]}])
+check("the API's path, which is its stage", [api.get("OriginPath", ""), properties("HttpApiapiStage")["StageName"]], ["", "api"])
+check("the API is spoken to by TLS alone", api["CustomOriginConfig"]["OriginProtocolPolicy"], "https-only")
+check("the origin secret", api["OriginCustomHeaders"], [{"HeaderName": "x-origin-secret", "HeaderValue": {
+      "Fn::Sub": "{{resolve:secretsmanager:${OriginSecret}:SecretString}}"}}])
+[behaviour] = distribution["CacheBehaviors"]
+check("what goes to the API", [behaviour["PathPattern"], behaviour["TargetOriginId"], sorted(behaviour["AllowedMethods"])],
+      ["/api/*", api["Id"], ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]])
+check("that the API is not cached", behaviour["CachePolicyId"], "4135ea2d-6df8-44a3-9df3-4b5a84be39ad")
+check("what the API gets", behaviour["OriginRequestPolicyId"], {"Ref": "ApiHeaders"})
+forwarded = properties("ApiHeaders")["OriginRequestPolicyConfig"]
+check("headers that are forwarded", [forwarded["HeadersConfig"]["HeaderBehavior"], sorted(h.lower() for h in forwarded["HeadersConfig"]["Headers"])],
+      ["whitelist", ["accept", "access-control-request-headers", "access-control-request-method", "cloudfront-viewer-address", "content-type", "origin"]])
+standard = distribution["DefaultCacheBehavior"]
+check("the pages' behaviour", [standard["TargetOriginId"], standard["ViewerProtocolPolicy"], standard["Compress"], standard["FunctionAssociations"]],
+      [pages["Id"], "redirect-to-https", True, [{"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["SiteIndex", "FunctionARN"]}}]])
+check("headers of pages and API", [standard["ResponseHeadersPolicyId"], behaviour["ResponseHeadersPolicyId"]], [{"Ref": "SiteHeaders"}] * 2)
+
+# A build is published, since its version is a property; the version itself goes with the next one.
+site = properties("Site")
+version = resources[site["Release"]["Ref"]]
+check("what a new build changes", [version["Type"], version.get("DeletionPolicy")], ["AWS::Lambda::Version", "Delete"])
+check("seconds that CloudFormation waits", site["ServiceTimeout"] > resources["PublishFunction"]["Properties"]["Timeout"], True)
+
+# The functions that calls come to know whether a web ACL is there; each may read the secret that it then asks for.
+by_http = sorted({route["post"]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("${")[-1].split(".")[0]
+                  for route in body["paths"].values()})
+for name in by_http:
+    check(f"what {name} asks for with a web ACL", properties(name)["Environment"]["Variables"].get("REQUIRED_ORIGIN_SECRET"),
+          {"Fn::If": ["HasWebAcl", {"Ref": "OriginSecret"}, {"Ref": "AWS::NoValue"}]})
+    check(f"that {name} may read it", '{"Ref": "OriginSecret"}' in json.dumps(properties(f"{name}Role")["Policies"]), True)
+
+# A function that the API is made of and that refers to the distribution would make the stack circular.
+check("who refers to the distribution", sorted(name for name, resource in resources.items() if name != "Distribution" and (
+      '"Distribution"' in json.dumps(resource) or "${Distribution" in json.dumps(resource))),
+      ["PublishFunctionRole", "SendFunction", "Site", "SiteBucketPolicy"])
 print("translated template: as it should be")

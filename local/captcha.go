@@ -7,9 +7,6 @@ import (
 	"streamotp/local/captcha"
 )
 
-// captchaMap is the template's mapping of what is known of each CAPTCHA provider.
-const captchaMap = "CaptchaProviders"
-
 // captchaStub is where the stub of the provider stands, below the server's URL.
 const captchaStub = "/_local/captcha"
 

@@ -14,7 +14,8 @@ import (
 	"streamotp/local/template"
 )
 
-// describe is the stack for CloudFormation: its parameters, and its outputs with this server in place of the API's host.
+// describe is the stack for CloudFormation: its parameters, and its outputs with this server in place of the hosts of
+// API and site.
 func (s *stack) describe() aws.Stack {
 	out := aws.Stack{Name: s.spec.Name, ID: "arn:aws:cloudformation:" + template.Region + ":" + template.Account + ":stack/" + s.spec.Name + "/local"}
 	for name, value := range s.spec.Parameters {
@@ -24,7 +25,7 @@ func (s *stack) describe() aws.Stack {
 		out.Parameters = append(out.Parameters, aws.Parameter{ParameterKey: name, ParameterValue: value})
 	}
 	for _, o := range s.spec.Outputs {
-		value := strings.ReplaceAll(o.Value, "https://"+template.APIHost, s.url)
+		value := strings.NewReplacer("https://"+template.APIHost, s.url, "https://"+template.SiteHost, s.url).Replace(o.Value)
 		out.Outputs = append(out.Outputs, aws.Output{OutputKey: o.Key, OutputValue: value, Description: o.Description})
 	}
 	return out

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os"
 	"path"
@@ -17,34 +18,14 @@ import (
 type pages struct {
 	dir        string
 	parameters map[string]string
-	headers    map[string]string // what a host of the pages should send with each of them
+	headers    map[string]string // what the template's distribution sends with each of them
 }
 
 func newPages(dir string, spec *template.Stack) pages {
-	return pages{dir, spec.Parameters, map[string]string{
-		"Content-Security-Policy": pagePolicy(spec.Maps[captchaMap][spec.Parameters["CaptchaProvider"]]),
-		"X-Content-Type-Options":  "nosniff",
-		"Referrer-Policy":         "no-referrer",
-		"Cache-Control":           "no-cache", // an edited page shows at the next reload
-	}}
-}
-
-// pagePolicy is the pages' Content-Security-Policy. It lets in what a CAPTCHA provider needs, which is nothing where
-// there is none.
-func pagePolicy(captcha map[string]string) string {
-	policy := "default-src 'none'; script-src 'self'" + beside(captcha["ScriptSrc"]) + "; style-src 'self'" + beside(captcha["StyleSrc"]) +
-		"; img-src 'self' data:; connect-src 'self'" + beside(captcha["ConnectSrc"]) + "; "
-	if captcha["FrameSrc"] != "" {
-		policy += "frame-src " + captcha["FrameSrc"] + "; "
-	}
-	return policy + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}
-
-func beside(sources string) string {
-	if sources == "" {
-		return ""
-	}
-	return " " + sources
+	headers := maps.Clone(spec.PageHeaders)
+	delete(headers, "Strict-Transport-Security") // not over plain HTTP (RFC 6797, 7.2)
+	headers["Cache-Control"] = "no-cache"        // an edited page shows at the next reload
+	return pages{dir, spec.Parameters, headers}
 }
 
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -35,6 +35,11 @@ func TestSettings(t *testing.T) {
 		{"AllowCredentials", "AllowCredentials: false", "AllowCredentials: true", cors("Access-Control-Allow-Credentials"), "", "true", nil},
 		{"MaxAge", "MaxAge: 3600", "MaxAge: 60", cors("Access-Control-Max-Age"), "3600", "60", nil},
 
+		// The pages.
+		{"ContentSecurityPolicy", "default-src 'none'", "default-src 'self'", pageHeader("Content-Security-Policy"), "default-src 'none'", "default-src 'self'", nil},
+		{"FrameOption", "FrameOption: DENY", "FrameOption: SAMEORIGIN", pageHeader("X-Frame-Options"), "DENY", "SAMEORIGIN", nil},
+		{"ReferrerPolicy", "ReferrerPolicy: no-referrer", "ReferrerPolicy: origin", pageHeader("Referrer-Policy"), "no-referrer", "origin", nil},
+
 		// Functions.
 		{"Environment", "WORD: !Ref Word", "WORD: !Sub x-${Word}", variable("WORD"), "one", "x-one", nil},
 		{"Globals.Environment", "SHARED: global", "SHARED: other", variable("SHARED"), "global", "other", nil},
@@ -143,6 +148,10 @@ func cors(header string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
 		return send(t, "OPTIONS", s.url+"/api/echo", "", "Origin: https://a.example", "Access-Control-Request-Method: POST").header.Get(header)
 	}
+}
+
+func pageHeader(name string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string { return send(t, "GET", s.url+"/", "").header.Get(name) }
 }
 
 func variable(name string) func(*testing.T, *stack) string {

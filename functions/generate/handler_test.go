@@ -122,7 +122,7 @@ func (f *fixture) call(t *testing.T, path string, body any) (int, map[string]str
 
 func (f *fixture) serve(t *testing.T, event events.APIGatewayV2HTTPRequest) (int, map[string]string, map[string]any) {
 	t.Helper()
-	response, err := httpapi.Handler(f.routes())(context.Background(), event)
+	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
 	must(t, err)
 	var body map[string]any
 	must(t, json.Unmarshal([]byte(response.Body), &body))

@@ -44,8 +44,9 @@ func main() {
 		tests:   keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
 		captcha: newCaptcha(&env, cfg, time.Now),
 	}
+	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes()))
+	lambda.Start(httpapi.Handler(h.routes(), gate))
 }

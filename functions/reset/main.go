@@ -32,8 +32,9 @@ func main() {
 		now:     time.Now,
 		appName: env.String("APP_NAME"),
 	}
+	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes()))
+	lambda.Start(httpapi.Handler(h.routes(), gate))
 }

@@ -79,7 +79,7 @@ func (f *fixture) call(t *testing.T, body string) (int, map[string]any) {
 		event.Body = body
 	}
 	event.RequestContext.RequestID = fmt.Sprint("request-", time.Now().UnixNano())
-	response, err := httpapi.Handler(f.routes())(context.Background(), event)
+	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
 	must(t, err)
 	var answer map[string]any
 	must(t, json.Unmarshal([]byte(response.Body), &answer))

@@ -29,8 +29,9 @@ func main() {
 		prefixes: store.Prefixes{DB: db, Table: limits.Table},
 		now:      time.Now,
 	}
+	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes()))
+	lambda.Start(httpapi.Handler(h.routes(), gate))
 }

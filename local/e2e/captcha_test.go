@@ -169,6 +169,7 @@ func TestCaptchaNeedsItsKeys(t *testing.T) {
 	for missing, parameters := range map[string][]string{
 		"CaptchaSiteKey": {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSecret=x"},
 		"CaptchaSecret":  {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSiteKey=x"},
+		"SiteHost":       {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSiteKey=x", "-parameter", "CaptchaSecret=x", "-parameter", "SiteHost="},
 	} {
 		cmd := exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, parameters...)...)
 		cmd.Dir = root
@@ -215,6 +216,11 @@ func TestPagePolicy(t *testing.T) {
 			_, header, page := s.Do(http.MethodGet, "/", nil)
 			if got := header.Get("Content-Security-Policy"); got != want {
 				t.Errorf("the policy is\n%s, want\n%s", got, want)
+			}
+			for name, want := range map[string]string{"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"} {
+				if got := header.Get(name); got != want {
+					t.Errorf("%s: %s", name, got)
+				}
 			}
 			if bytes.Contains(page, []byte(captchaSecret)) {
 				t.Error("the page has the secret")

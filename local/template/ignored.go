@@ -6,11 +6,19 @@ var inert = map[string][]string{
 	"AWS::Logs::LogGroup":        {"Arn"},
 	"AWS::SES::ConfigurationSet": {},                   // but SendEmail refuses a set that the template does not have
 	"AWS::SQS::Queue":            {"Arn", "QueueName"}, // a dead-letter queue: /_local/deadletters shows what arrives
+
+	// The site: pages come from frontend/ and the API from the same server.
+	"AWS::CloudFront::Distribution":        {"DomainName"},
+	"AWS::CloudFront::Function":            {},
+	"AWS::CloudFront::OriginAccessControl": {},
+	"AWS::CloudFront::OriginRequestPolicy": {},
+	"AWS::S3::Bucket":                      {"Arn"},
+	"AWS::S3::BucketPolicy":                {},
 }
 
 // ignored are properties that the development stack knows and knowingly does nothing with.
 var ignored = map[string][]string{
-	"AWS::Serverless::Function":   {"Architectures", "Description", "Policies", "Tags"},
+	"AWS::Serverless::Function":   {"Architectures", "Description", "Policies", "Tags", "AutoPublishAlias", "VersionDeletionPolicy"},
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
 	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
 	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},

@@ -109,7 +109,10 @@ func (v value) ref(name string) *yaml.Node {
 	if s, ok := v.pseudo(name); ok {
 		return scalar(v.node.Line, s)
 	}
-	if r := v.resource(name); r != nil {
+	if r := v.resource(name); r != nil && r.custom() {
+		v.failf("refers to %q, a custom resource, whose function alone knows its physical id", name)
+		return nil
+	} else if r != nil {
 		return scalar(v.node.Line, v.physicalID(r))
 	}
 	v.failf("refers to %q, which is no parameter and no resource of this template", name)

@@ -18,6 +18,8 @@ func init() {
 		"AWS::Serverless::Function":   (*resource).readFunction,
 		"AWS::DynamoDB::Table":        (*resource).readTable,
 		"AWS::SecretsManager::Secret": (*resource).readSecret,
+
+		"AWS::CloudFront::ResponseHeadersPolicy": (*resource).readPageHeaders,
 	}
 }
 
@@ -36,6 +38,11 @@ func (r *reader) readResources() {
 			r.out.MailSets = append(r.out.MailSets, r.physicalName(res.id))
 		}
 	}
+	for _, res := range r.resources { // at last, when all functions are known
+		if res.custom() {
+			res.readCustom()
+		}
+	}
 }
 
 func (v value) readResource(id string) *resource {
@@ -50,7 +57,7 @@ func (v value) readResource(id string) *resource {
 		},
 		"Condition": func(value) {},
 	}, ignoredAttributes...)
-	if _, ok := inert[res.kind]; !ok && readers[res.kind] == nil {
+	if _, ok := inert[res.kind]; !ok && readers[res.kind] == nil && !res.custom() {
 		v.failf("the development stack does not know the resource type %q", res.kind)
 	}
 	return res
@@ -81,6 +88,8 @@ func (r *reader) physicalID(res *resource) string {
 		return APIID
 	case "AWS::SecretsManager::Secret":
 		return r.secretARN(res.id)
+	case "AWS::S3::Bucket":
+		return strings.ToLower(name)
 	case "AWS::SQS::Queue":
 		return "https://sqs." + Region + ".amazonaws.com/" + Account + "/" + name
 	}
@@ -91,14 +100,16 @@ func (r *reader) physicalID(res *resource) string {
 func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
 	name := r.physicalName(res.id)
 	known := map[string]string{
-		"AWS::Serverless::Function.Arn":        arn("lambda", "function:"+name),
-		"AWS::Serverless::HttpApi.ApiEndpoint": "https://" + APIHost,
-		"AWS::DynamoDB::Table.Arn":             arn("dynamodb", "table/"+name),
-		"AWS::DynamoDB::Table.StreamArn":       streamARN(name),
-		"AWS::SecretsManager::Secret.Id":       r.secretARN(res.id),
-		"AWS::SQS::Queue.Arn":                  arn("sqs", name),
-		"AWS::SQS::Queue.QueueName":            name,
-		"AWS::Logs::LogGroup.Arn":              arn("logs", "log-group:"+name+":*"),
+		"AWS::Serverless::Function.Arn":            arn("lambda", "function:"+name),
+		"AWS::Serverless::HttpApi.ApiEndpoint":     "https://" + APIHost,
+		"AWS::DynamoDB::Table.Arn":                 arn("dynamodb", "table/"+name),
+		"AWS::DynamoDB::Table.StreamArn":           streamARN(name),
+		"AWS::SecretsManager::Secret.Id":           r.secretARN(res.id),
+		"AWS::SQS::Queue.Arn":                      arn("sqs", name),
+		"AWS::SQS::Queue.QueueName":                name,
+		"AWS::Logs::LogGroup.Arn":                  arn("logs", "log-group:"+name+":*"),
+		"AWS::S3::Bucket.Arn":                      "arn:aws:s3:::" + strings.ToLower(name),
+		"AWS::CloudFront::Distribution.DomainName": SiteHost,
 	}
 	s, ok := known[res.kind+"."+attribute]
 	if ok {

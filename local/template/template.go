@@ -24,6 +24,8 @@ const (
 	Account = "123456789012"
 	APIID   = "local00000"
 	APIHost = APIID + ".execute-api." + Region + ".amazonaws.com"
+
+	SiteHost = "d111111abcdef8.cloudfront.net" // of the distribution
 )
 
 // Stack is the template with its parameters applied: what is to run.
@@ -37,6 +39,8 @@ type Stack struct {
 	Outputs   []Output
 	MailSets  []string // names of the SES configuration sets
 	Maps      Maps     // the section Mappings
+
+	PageHeaders map[string]string // what the distribution adds to each page
 
 	Parameters map[string]string // by name, defaults and overrides
 	NoEcho     map[string]bool   // the parameters that CloudFormation does not tell
@@ -158,7 +162,7 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 		return nil, fmt.Errorf("%s: is not a template", name)
 	}
 	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0],
-		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}, Maps: Maps{}}}
+		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}, Maps: Maps{}, PageHeaders: map[string]string{}}}
 	r.read(overrides)
 	if r.stopped {
 		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))

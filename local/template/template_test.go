@@ -1,7 +1,9 @@
 package template
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -115,6 +117,11 @@ func TestRefuses(t *testing.T) {
 		{"an API that is none", "ApiId: !Ref Api", "ApiId: x", "ApiId must refer"},
 		{"a partial wildcard", "https://a.example,https://b.example", "https://*.example", "wildcards"},
 		{"a secret with two first values", "      SecretString: '{\"written\":\"here\"}'", "      SecretString: x\n      GenerateSecretString: {}", "either SecretString or"},
+		{"a custom resource without a function", "ServiceToken: !GetAtt DeployFunction.Arn", "ServiceToken: arn:aws:sns:us-east-1:123456789012:topic", "ServiceToken: must be the Arn of a function of this template"},
+		{"a custom resource's function that runs too", "ServiceToken: !GetAtt DeployFunction.Arn", "ServiceToken: !GetAtt EchoFunction.Arn", "EchoFunction has events too"},
+		{"a custom resource's id", "Value: !Ref Things", "Value: !Ref Deployed", `refers to "Deployed", a custom resource`},
+		{"a custom resource's answer", "Value: !Ref Things", "Value: !GetAtt Deployed.Data", "attribute Data of Custom::Deployed"},
+		{"another header of the pages", "FrameOptions: {", "XSSProtection: {", "SecurityHeadersConfig.XSSProtection"},
 		{"a reference to itself", "!Equals [!Ref Word, one]", "!Not [!Condition IsOne]", "refers to itself"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -170,8 +177,55 @@ func TestProjectTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Functions) < 4 || len(s.Tables) != 3 || len(s.Mappings) != 1 || s.API.Stage != "api" {
+	if len(s.Functions) < 4 || slices.ContainsFunc(s.Functions, func(f Function) bool { return f.ID == "PublishFunction" }) || len(s.Tables) != 3 || len(s.Mappings) != 1 || s.API.Stage != "api" {
 		t.Errorf("%+v", s)
+	}
+	if s.PageHeaders["X-Content-Type-Options"] != "nosniff" {
+		t.Errorf("the pages have %v", s.PageHeaders)
+	}
+	if age, _ := strings.CutPrefix(s.PageHeaders["Strict-Transport-Security"], "max-age="); len(age) < len("31536000") || age < "31536000" {
+		t.Errorf("Strict-Transport-Security is for %q seconds, which is under a year", age)
+	}
+}
+
+// TestDomain: a certificate and a name need each other; both and the web ACL are of us-east-1, wherever the stack is.
+func TestDomain(t *testing.T) {
+	const certificate, acl = "arn:aws:acm:us-east-1:123456789012:certificate/6f2a9d0c-3b1e", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c"
+	for name, c := range map[string]struct {
+		parameters map[string]string
+		url, host  string // as they come out
+		want       string // an error
+	}{
+		"neither": {nil, "https://" + SiteHost, SiteHost, ""},
+		"both":    {map[string]string{"DomainName": "login.example.com", "CertificateArn": certificate}, "https://login.example.com", "login.example.com", ""},
+		"both, and the pages elsewhere": {map[string]string{"DomainName": "login.example.com", "CertificateArn": certificate, "SiteHost": "www.example.com"},
+			"https://login.example.com", "www.example.com", ""},
+		"a name alone":                       {map[string]string{"DomainName": "login.example.com"}, "", "", "DomainName needs CertificateArn"},
+		"a certificate alone":                {map[string]string{"CertificateArn": certificate}, "", "", "CertificateArn needs DomainName"},
+		"a certificate of another region":    {map[string]string{"CertificateArn": strings.Replace(certificate, "us-east-1", "eu-west-1", 1)}, "", "", "must be the ARN of a certificate in us-east-1"},
+		"a web ACL":                          {map[string]string{"WebAclArn": acl}, "https://" + SiteHost, SiteHost, ""},
+		"a web ACL of another region":        {map[string]string{"WebAclArn": strings.Replace(acl, "us-east-1", "eu-west-1", 1)}, "", "", "must be the ARN of a web ACL of scope CLOUDFRONT"},
+		"a web ACL of an API, not a website": {map[string]string{"WebAclArn": strings.Replace(acl, "global", "regional", 1)}, "", "", "must be the ARN of a web ACL of scope CLOUDFRONT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			parameters := map[string]string{"SiteHost": ""} // a deployment's default
+			maps.Copy(parameters, c.parameters)
+			s, err := Read("../../template.yaml", "streamotp", "x", parameters)
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v; want %q", err, c.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := s.Outputs[slices.IndexFunc(s.Outputs, func(o Output) bool { return o.Key == "SiteUrl" })].Value
+			sender := s.Functions[slices.IndexFunc(s.Functions, func(f Function) bool { return f.ID == "SendFunction" })]
+			if url != c.url || sender.Environment["SITE_HOST"] != c.host {
+				t.Errorf("SiteUrl %s, SITE_HOST %s", url, sender.Environment["SITE_HOST"])
+			}
+		})
 	}
 }
 

@@ -22,13 +22,19 @@ type Endpoint struct {
 	Counts string                                                  // a success as, unless the handler says otherwise
 }
 
-var errNoRequestID = errors.New("the event has no request id")
+var (
+	errNoRequestID = errors.New("the event has no request id")
+	errForbidden   = errors.New("the gate is closed to this call")
+)
 
 // margin is what stays of a function's time to answer 503 in (H3).
 const margin = time.Second
 
+// Gate says by its headers whether a call may be made at all. A nil one lets every call through.
+type Gate func(ctx context.Context, header map[string]string) (bool, error)
+
 // Handler serves calls by route key: with a named stage the raw path carries the stage, the route key does not.
-func Handler(routes map[string]Endpoint) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+func Handler(routes map[string]Endpoint, gate Gate) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		endpoint, ok := routes[event.RouteKey]
 		if !ok {
@@ -40,7 +46,7 @@ func Handler(routes map[string]Endpoint) func(context.Context, events.APIGateway
 			defer cancel()
 		}
 		begun := time.Now()
-		o := answer(ctx, event, endpoint)
+		o := answer(ctx, event, endpoint, gate)
 		attrs := append([]slog.Attr{
 			slog.String("requestId", event.RequestContext.RequestID), slog.String("route", event.RouteKey),
 			slog.Int("status", o.response.StatusCode), slog.String("code", o.code),
@@ -65,7 +71,7 @@ type outcome struct {
 }
 
 // answer runs a call.
-func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint) (o outcome) {
+func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint, gate Gate) (o outcome) {
 	id := event.RequestContext.RequestID
 	defer func() {
 		if p := recover(); p != nil {
@@ -75,6 +81,9 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 	}()
 	if id == "" { // by which a repeated write knows itself
 		return failure(errNoRequestID, id, telemetry.Event{})
+	}
+	if err := gate.pass(ctx, event.Headers); err != nil {
+		return failure(err, id, telemetry.Event{})
 	}
 	request, err := read(event, endpoint.Fields)
 	if err != nil {
@@ -89,8 +98,23 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 	return o
 }
 
+// pass is nil where a call may be made.
+func (g Gate) pass(ctx context.Context, header map[string]string) error {
+	if g == nil {
+		return nil
+	}
+	if ok, err := g(ctx, header); err != nil || ok {
+		return err
+	}
+	return errForbidden
+}
+
 // failure is the answer to an error. It counts as the table says, for the reason that the handler gave, if it did.
 func failure(err error, id string, event telemetry.Event) outcome {
+	if errors.Is(err, errForbidden) { // in API Gateway's words: the caller is at the wrong door, not at our API
+		event.Name, event.Reason = telemetry.Blocked, "origin"
+		return outcome{response: write(http.StatusForbidden, "application/json", map[string]string{"message": "Forbidden"}), code: "forbidden", event: event}
+	}
 	p := problemOf(err)
 	if p.event != "" {
 		event.Name, event.Reason = p.event, cmp.Or(event.Reason, p.Code)

@@ -28,7 +28,7 @@ func call(t *testing.T, serve func(ctx context.Context, r Request) (any, error))
 	e.RequestContext.RequestID = "request-1"
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	response, err := Handler(map[string]Endpoint{"POST /x": {Fields: []string{"a"}, Serve: serve}})(ctx, e)
+	response, err := Handler(map[string]Endpoint{"POST /x": {Fields: []string{"a"}, Serve: serve}}, nil)(ctx, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,9 +114,43 @@ func TestHandler(t *testing.T) {
 	t.Run("an unknown route answers as API Gateway does", func(t *testing.T) {
 		e := event("{}")
 		e.RouteKey = "POST /y"
-		response, err := Handler(nil)(context.Background(), e)
+		response, err := Handler(nil, nil)(context.Background(), e)
 		if err != nil || response.StatusCode != 404 || response.Body != `{"message":"Not Found"}` {
 			t.Errorf("%+v, %v", response, err)
 		}
 	})
+}
+
+func TestGate(t *testing.T) {
+	served := 0
+	routes := map[string]Endpoint{"POST /x": {Serve: func(context.Context, Request) (any, error) { served++; return "served", nil }}}
+	for name, test := range map[string]struct {
+		open   bool
+		err    error
+		body   string
+		status int
+		want   string
+	}{
+		"an open one serves":                                  {true, nil, "{}", 200, `"served"`},
+		"a closed one refuses as API Gateway does":            {false, nil, "{}", 403, `{"message":"Forbidden"}`},
+		"a closed one does not say what is wrong with a body": {false, nil, "x", 403, `{"message":"Forbidden"}`},
+		"one that cannot tell fails closed":                   {false, &otp.UnavailableError{Reason: "no secret"}, "{}", 503, `"unavailable"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			served = 0
+			e := event(test.body)
+			e.RequestContext.RequestID = "request-1"
+			e.Headers["x-claim"] = "mine"
+			gate := func(_ context.Context, header map[string]string) (bool, error) {
+				if header["x-claim"] != "mine" {
+					t.Errorf("the gate sees %v", header)
+				}
+				return test.open, test.err
+			}
+			response, err := Handler(routes, gate)(context.Background(), e)
+			if err != nil || response.StatusCode != test.status || !strings.Contains(response.Body, test.want) || (served == 1) != test.open {
+				t.Errorf("%+v, %v, served %d", response, err, served)
+			}
+		})
+	}
 }

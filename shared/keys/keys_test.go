@@ -128,3 +128,23 @@ func TestText(t *testing.T) {
 		read("two", 4)
 	})
 }
+
+func TestGate(t *testing.T) {
+	s := &secret{}
+	s.value.Store(`{"SecretString":"0123456789abcdef"}`)
+	server := httptest.NewServer(s)
+	defer server.Close()
+	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")}
+	if keys.Gate(cfg, "", time.Now) != nil {
+		t.Error("a gate, where no secret is required")
+	}
+	gate := keys.Gate(cfg, "secret", time.Now)
+	for claimed, want := range map[string]bool{"": false, "0123456789abcde": false, "0123456789abcdef": true} {
+		if ok, err := gate(context.Background(), map[string]string{"x-origin-secret": claimed}); ok != want || err != nil {
+			t.Errorf("%q: %v, %v", claimed, ok, err)
+		}
+	}
+	if ok, err := gate(context.Background(), nil); ok || err != nil {
+		t.Error(ok, err)
+	}
+}
