@@ -12,6 +12,7 @@ var NotImitated = []string{
 	"the pauses between a mapping's retries, which AWS does not document: here 0.1 s, doubling to 2 s",
 	"a dead-letter queue's own settings (retention, encryption): /_local/deadletters lists what arrived, until the end",
 	"route variables, catch-all routes, authorizers, custom domains, access logs and other stages of the HTTP API",
+	"CloudFront's caches, compression, certificates and WAF, its origin secret and folders by content hash: pages come from frontend/, with the template's headers; what a custom resource calls is not run",
 	"CAPTCHA providers: a stub with their API and answers stands in, which lets through whoever ticks its checkbox",
 	"macros, and intrinsics that template.yaml does not use: each is an error at its place",
 }
