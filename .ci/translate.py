@@ -112,6 +112,12 @@ check("the pages' behaviour", [standard["TargetOriginId"], standard["ViewerProto
       [pages["Id"], "redirect-to-https", True, [{"EventType": "viewer-request", "FunctionARN": {"Fn::GetAtt": ["SiteIndex", "FunctionARN"]}}]])
 check("headers of pages and API", [standard["ResponseHeadersPolicyId"], behaviour["ResponseHeadersPolicyId"]], [{"Ref": "SiteHeaders"}] * 2)
 
+uris = ["/", "/index.html", "/folder/", "/folder", "/api/", "/0123456789abcdef/style.css"]
+index = subprocess.run(["node", "-e", properties("SiteIndex")["FunctionCode"] + "; console.log(JSON.stringify(" + json.dumps(uris) +
+                        ".map((uri) => handler({ request: { uri } }).uri)))"], capture_output=True, text=True, check=True)
+check("what the index function asks the bucket for", json.loads(index.stdout),
+      ["/index.html", "/index.html", "/folder/index.html", "/folder", "/api/index.html", "/0123456789abcdef/style.css"])
+
 # A build is published, since its version is a property; the version itself goes with the next one.
 site = properties("Site")
 version = resources[site["Release"]["Ref"]]

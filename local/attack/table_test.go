@@ -50,6 +50,10 @@ var attacks = []attack{
 			"_, err := h.origin.Sent(ctx, secret)\n\tif err != nil {")},
 		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
 	}, nil},
+	{"20 calls to the API's own URL, around the web ACL", goAround, []control{
+		{"WebAclArn", []string{"WebAclArn="}, nil},
+		{"the gate", nil, edit("shared/httpapi/serve.go", "\treturn errForbidden\n", "\treturn nil\n")},
+	}, []string{"WebAclArn=arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"}},
 	{"a blocked address asks for a victim's codes", burnVictim, []control{
 		{"the order, address before mailbox", nil, edit(sends, "\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn err\n\t}\n\tstanding,",
 			"\tif _, err := h.takeMailbox(ctx, c, to, 0); err != nil {\n\t\treturn err\n\t}\n"+
