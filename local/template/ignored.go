@@ -4,7 +4,10 @@ package template
 // name, GetAtt the attributes named here. To let the template grow by such a type, add a line.
 var inert = map[string][]string{
 	"AWS::Logs::LogGroup":        {"Arn"},
-	"AWS::SES::ConfigurationSet": {},                   // but SendEmail refuses a set that the template does not have
+	"AWS::SES::ConfigurationSet": {}, // but SendEmail refuses a set that the template does not have
+	"AWS::CloudWatch::Alarm":     {},
+	"AWS::CloudWatch::Dashboard": {},
+	"AWS::SNS::Topic":            {},
 	"AWS::SQS::Queue":            {"Arn", "QueueName"}, // a dead-letter queue: /_local/deadletters shows what arrives
 
 	// The site: pages come from frontend/ and the API from the same server.
