@@ -1,5 +1,5 @@
-// Command otpctl is the operator's command line: it manages the accounts, locks, paused number prefixes and test
-// destinations of a deployed stack or of the development stack, whose tables and secrets it finds in the outputs of the
+// Command otpctl is the operator's command line: it manages the accounts, locks, paused number prefixes, test
+// destinations and root key of a deployed stack or of the development stack, whose tables and secrets it finds in the outputs of the
 // CloudFormation stack.
 //
 // Its invariants, which tests name:
@@ -11,6 +11,8 @@
 //	C4: a bad line of an import neither stops nor changes the others.
 //	C5: unlocking touches the counts of what was named, and nothing else.
 //	C6: a test destination has an end, within a year; of two operators' changes at once both are made.
+//	C7: rotating the root secret ends no live code unless that was asked for, changes "index" never, and shows no key; of
+//	    two rotations at once one is made.
 package main
 
 import (

@@ -42,7 +42,7 @@ type stack struct {
 	users  store.Users
 	limits store.Limits
 
-	tests testsShelf
+	tests, root *shelf // secrets
 
 	mu     sync.Mutex
 	before func(call string) (refusal string) // may do something before a call, or name the error that it fails with
@@ -59,7 +59,7 @@ func newStack(t *testing.T) *stack {
 	} {
 		t.Setenv(name, value)
 	}
-	s := &stack{Tables: tables,
+	s := &stack{Tables: tables, tests: newShelf(`{"destinations":{}}`), root: newShelf(fmt.Sprintf(`{"index":%q}`, strings.Repeat("k", 64))),
 		users:  store.Users{DB: tables.DB, Table: tables.Users},
 		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Hour}},
 	}
@@ -97,7 +97,7 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 		case service == "secretsmanager" && strings.Contains(string(body), testsARN):
 			s.tests.answer(w, call, body)
 		case service == "secretsmanager":
-			fmt.Fprintf(w, `{"SecretString":%q}`, fmt.Sprintf(`{"index":%q}`, strings.Repeat("k", 64)))
+			s.root.answer(w, call, body)
 		case service == "":
 			s.describe(w, string(body))
 		default:
@@ -119,7 +119,7 @@ func (s *stack) describe(w http.ResponseWriter, form string) {
 			fmt.Fprintf(w, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
 		fmt.Fprint(w, `</Outputs><Parameters>`)
-		for key, value := range map[string]string{"MaxAttempts": "5", "LockSeconds": "3600", "CodeLength": "6"} {
+		for key, value := range map[string]string{"MaxAttempts": "5", "LockSeconds": "3600", "CodeLength": "6", "CodeTtlSeconds": "300"} {
 			fmt.Fprintf(w, `<member><ParameterKey>%s</ParameterKey><ParameterValue>%s</ParameterValue></member>`, key, value)
 		}
 		fmt.Fprint(w, `</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)

@@ -76,6 +76,9 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 	}, nil
 }
 
+// secret is the one that an output of the stack names.
+func (d *deployment) secret(output string) secret { return secret{d.secrets, d.stack.outputs[output]} }
+
 // config is the SDK's usual one: environment, profiles, SSO, roles.
 func (t target) config(ctx context.Context) (cfg aws.Config, err error) {
 	options := []func(*config.LoadOptions) error{

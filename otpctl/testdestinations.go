@@ -86,7 +86,7 @@ func (c *console) connectTests(ctx context.Context) (secret testSecret, length i
 		return secret, 0, err
 	}
 	digits, err := d.stack.number("CodeLength")
-	return testSecret{d.secrets, d.stack.outputs["TestDestinationsSecretArn"]}, int(digits), err
+	return testSecret{d.secret("TestDestinationsSecretArn")}, int(digits), err
 }
 
 // readUntil reads a day, which it ends before, or a time.

@@ -2,25 +2,18 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 
 	"streamotp/shared/otp"
 )
 
 // testSecret is the secret that holds the test destinations.
-type testSecret struct {
-	client *secretsmanager.Client
-	arn    string
-}
+type testSecret struct{ secret }
 
 // errTestsBusy says that each round was lost.
 var errTestsBusy = errors.New("somebody else keeps changing the test destinations: run it again. If nobody does, the secret was " +
@@ -30,21 +23,18 @@ const testsPause = 200 * time.Millisecond // until what somebody else wrote can 
 
 // read returns the entries, and the version of the secret that they are.
 func (s testSecret) read(ctx context.Context) (all otp.TestDestinations, version string, err error) {
-	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.arn})
+	held, err := s.current(ctx)
 	if err != nil {
 		return all, "", err
 	}
-	if all, err = otp.ParseTestDestinations([]byte(aws.ToString(out.SecretString))); err != nil {
+	if all, err = otp.ParseTestDestinations([]byte(held.text)); err != nil {
 		return all, "", fmt.Errorf(`%w, and none of them works: mend the secret %s, or begin anew: `+
 			`aws secretsmanager put-secret-value --secret-id %s --secret-string '{"destinations":{}}'`, err, s.arn, s.arn)
 	}
-	return all, aws.ToString(out.VersionId), nil
+	return all, held.id, nil
 }
 
 // change writes what edit makes of the entries, if they are still as edit saw them; else edit sees them anew (C6).
-//
-// Secrets Manager has no conditional write. But a new version's id is the caller's to choose, and an id that was used
-// cannot get another value: so each version has one id that its successor written by otpctl may have.
 //
 // Errors: edit's; errTestsBusy.
 func (s testSecret) change(ctx context.Context, edit func(otp.TestDestinations) (otp.TestDestinations, error)) error {
@@ -76,13 +66,6 @@ func (s testSecret) write(ctx context.Context, all otp.TestDestinations, after s
 	if err != nil {
 		return err
 	}
-	_, err = s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.arn,
-		SecretString: aws.String(string(document)), ClientRequestToken: aws.String(successor(after))})
+	_, err = s.replace(ctx, string(document), after)
 	return err
-}
-
-// successor is the id of the version after a version: 64 characters, the most that there may be.
-func successor(version string) string {
-	sum := sha256.Sum256([]byte("otpctl, after " + version))
-	return hex.EncodeToString(sum[:])
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -18,53 +17,10 @@ const (
 	fixedCode = "171939"
 )
 
-// testsShelf is the secret of the test destinations as Secrets Manager keeps it: a version's id never gets another
-// value.
-type testsShelf struct {
-	mu       sync.Mutex
-	current  string
-	versions map[string]string
-}
-
-func (s *testsShelf) answer(w http.ResponseWriter, call string, body []byte) {
-	var in struct{ SecretString, ClientRequestToken string }
-	_ = json.Unmarshal(body, &in)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.versions == nil {
-		s.current, s.versions = "first", map[string]string{"first": `{"destinations":{}}`}
-	}
-	if call == "PutSecretValue" {
-		if held, used := s.versions[in.ClientRequestToken]; used && held != in.SecretString {
-			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprint(w, `{"__type":"ResourceExistsException","message":"exists"}`)
-			return
-		}
-		s.current = in.ClientRequestToken
-		s.versions[s.current] = in.SecretString
-	}
-	answer, _ := json.Marshal(map[string]string{"VersionId": s.current, "SecretString": s.versions[s.current]})
-	_, _ = w.Write(answer)
-}
-
-func (s *testsShelf) put(version, document string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.versions == nil {
-		s.versions = map[string]string{}
-	}
-	s.current, s.versions[version] = version, document
-}
-
-// document is what a function would read.
-func (s *testsShelf) document(t *testing.T) otp.TestDestinations {
+// testDocument is what a function would read.
+func (s *stack) testDocument(t *testing.T) otp.TestDestinations {
 	t.Helper()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.versions == nil {
-		return otp.TestDestinations{}
-	}
-	all, err := otp.ParseTestDestinations([]byte(s.versions[s.current]))
+	all, err := otp.ParseTestDestinations([]byte(s.tests.text()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,12 +41,12 @@ func TestTestDestinationsAdd(t *testing.T) {
 		s.silent(t, r, fixedCode)
 		s.addTest("171 939", "+49 (151) 12345678", "--until", time.Now().Add(time.Hour).Format(time.RFC3339)).want(t, exitOK, "Added "+mobile)
 		for _, destination := range []string{reviewer, mobile} {
-			if code, ok := s.tests.document(t).Code(destination, 6, time.Now()); !ok || code != fixedCode {
+			if code, ok := s.testDocument(t).Code(destination, 6, time.Now()); !ok || code != fixedCode {
 				t.Errorf("%s has %q, %v", destination, code, ok)
 			}
 		}
 		s.addTest("282747", reviewer, "--until", in(60)).want(t, exitOK, "Changed "+reviewer)
-		if got := s.tests.document(t).Get(reviewer); got.Code != "282747" || got.Until != in(60)+"T00:00:00Z" {
+		if got := s.testDocument(t).Get(reviewer); got.Code != "282747" || got.Until != in(60)+"T00:00:00Z" {
 			t.Errorf("changed to %+v", got)
 		}
 	})
@@ -126,7 +82,7 @@ func TestTestDestinationsAdd(t *testing.T) {
 			if c.code != "" {
 				s.silent(t, r, c.code)
 			}
-			if strings.Contains(s.bodies.String(), "PutSecretValue") || s.tests.document(t).Has(c.destination) {
+			if strings.Contains(s.bodies.String(), "PutSecretValue") || s.testDocument(t).Has(c.destination) {
 				t.Error("C6: something was written")
 			}
 		})
@@ -164,7 +120,7 @@ func TestTestDestinationsOfTwoOperators(t *testing.T) {
 		}
 		wait.Wait()
 		for i := range 4 {
-			if !s.tests.document(t).Has(fmt.Sprintf("reviewer%d@example.com", i)) {
+			if !s.testDocument(t).Has(fmt.Sprintf("reviewer%d@example.com", i)) {
 				t.Errorf("C6: the change of operator %d is lost", i)
 			}
 		}
@@ -183,7 +139,7 @@ func TestTestDestinationsOfTwoOperators(t *testing.T) {
 			return ""
 		})
 		s.addTest(fixedCode, "other@example.com", "--until", in(1)).want(t, exitOK)
-		if all := s.tests.document(t); all.Has(reviewer) || !all.Has("other@example.com") {
+		if all := s.testDocument(t); all.Has(reviewer) || !all.Has("other@example.com") {
 			t.Error("C6: what was removed is there again")
 		}
 	})
@@ -199,7 +155,7 @@ func TestTestDestinationsList(t *testing.T) {
 	s := newStack(t)
 	s.run("", "test-destinations", "list").want(t, exitOK, "DESTINATION")
 	s.addTest(fixedCode, reviewer, "--until", in(30)).want(t, exitOK)
-	all := s.tests.document(t)
+	all := s.testDocument(t)
 	for destination, entry := range map[string]otp.TestDestination{
 		"old@example.com":      {Code: "282747", Until: "2020-01-01T00:00:00Z"},
 		"endless@example.com":  {Code: "282747"},
@@ -235,7 +191,7 @@ func TestTestDestinationsList(t *testing.T) {
 	for _, destination := range []string{"Capital@example.com", "OLD@example.com"} {
 		s.run("", "test-destinations", "remove", destination).want(t, exitOK, "Removed ")
 	}
-	if all := s.tests.document(t); all.Has("Capital@example.com") || all.Has("old@example.com") || !all.Has(reviewer) || !all.Has("far@example.com") {
+	if all := s.testDocument(t); all.Has("Capital@example.com") || all.Has("old@example.com") || !all.Has(reviewer) || !all.Has("far@example.com") {
 		t.Error("the wrong ones were removed")
 	}
 }

@@ -62,6 +62,24 @@ type rootKey struct {
 	Secret string `json:"secret"`
 }
 
+// rootDocument is the root secret.
+type rootDocument struct {
+	Index    string   `json:"index"`
+	Current  *rootKey `json:"current"`
+	Previous *rootKey `json:"previous"`
+}
+
+// roots are the rotating roots that are accepted, the one for new sessions first.
+func (d rootDocument) roots() []rootKey {
+	roots := make([]rootKey, 0, 2)
+	for _, root := range []*rootKey{d.Current, d.Previous, {ID: "0", Secret: d.Index}} {
+		if root != nil && len(roots) < 2 {
+			roots = append(roots, *root)
+		}
+	}
+	return roots
+}
+
 // ParseKeyring reads the root secret:
 //
 //	{"index":"…","current":{"kid":"…","secret":"…"},"previous":{"kid":"…","secret":"…"}}
@@ -69,22 +87,12 @@ type rootKey struct {
 // A new deployment has "index" alone; its rotating keys derive from it under the key id "0", which counts as the
 // previous one after the first rotation.
 func ParseKeyring(secret []byte) (*Keyring, error) {
-	var doc struct {
-		Index    string   `json:"index"`
-		Current  *rootKey `json:"current"`
-		Previous *rootKey `json:"previous"`
-	}
+	var doc rootDocument
 	if json.Unmarshal(secret, &doc) != nil || len(doc.Index) < 32 {
 		return nil, errors.New(`the root secret must be JSON with "index" of at least 32 characters`)
 	}
-	roots := make([]rootKey, 0, 2)
-	for _, root := range []*rootKey{doc.Current, doc.Previous, {ID: "0", Secret: doc.Index}} {
-		if root != nil && len(roots) < 2 {
-			roots = append(roots, *root)
-		}
-	}
 	ring := &Keyring{index: derive(doc.Index, "index")}
-	for _, root := range roots {
+	for _, root := range doc.roots() {
 		if root.ID == "" || len(root.Secret) < 32 {
 			return nil, errors.New(`the root secret's keys must have "kid", and "secret" of at least 32 characters`)
 		}
