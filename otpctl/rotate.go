@@ -23,7 +23,8 @@ these keys: they hang on the secret's member "index", which stays as it is and n
 One older key is kept. A second rotation forgets it, and would end the codes that were made with it. So that none is
 ended, a rotation that forgets a key is refused until the secret has stood unchanged for CodeTtlSeconds and two minutes,
 by the clock of Secrets Manager, whoever changed it. --force does it all the same: after a leak, where it is better that
-people ask for new codes. Notices to owners that an outage of the provider has held up for longer than that time are lost.
+people ask for new codes. A notice to an owner that waits for a provider which is out, when the key of its session is
+forgotten, is lost: do not rotate a second time during an outage.
 
 To have a key forgotten that others may know, rotate twice, that far apart. Secrets Manager keeps one value before the
 current one, the version AWSPREVIOUS, for those who may read the secret. Who knows a whole secret knows "index", with
