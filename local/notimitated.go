@@ -2,7 +2,7 @@ package main
 
 // NotImitated are the differences from AWS that one should know of: README quotes them, and -help prints them.
 var NotImitated = []string{
-	"IAM: policies are not checked, nor are signatures; a function may call everything that is answered here",
+	"IAM: no signature is checked and operators may do everything; SES asks for the recipient's identity too, as in its sandbox",
 	"Architectures, MemorySize's share of the CPU and Lambda's memory limit: a function sees MemorySize in its environment only",
 	"cold starts at scale, concurrency over 8 processes a function, and the freezing of idle environments",
 	"time to live, encryption, backups and capacity limits of tables, other than the engine has them",

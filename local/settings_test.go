@@ -52,6 +52,10 @@ func TestSettings(t *testing.T) {
 		{"LogGroup", "LogGroup: !Ref LogGroup", "LogGroup: /mine", logGroup, "false", "true", nil},
 		{"Timeout", "Timeout: 3\n", "Timeout: 1\n", sleeps, "200", "503", nil},
 		{"ReservedConcurrentExecutions", "ReservedConcurrentExecutions: 2", "ReservedConcurrentExecutions: 1", processes, "2", "1", nil},
+		{"Effect", "Effect: Deny\n              Action: secretsmanager:GetSecretValue", "Effect: Allow\n              Action: secretsmanager:GetSecretValue", reads(1), "400", "200", nil},
+		{"Action", "Action: secretsmanager:*", "Action: secretsmanager:Describe*", reads(0), "200", "400", nil},
+		{"Resource", "Resource: [!Ref Key, !Ref Note]", "Resource: [!Ref Note]", reads(0), "200", "400", nil},
+		{"Condition", "ses:FromAddress: login@example.com", "ses:FromAddress: eve@example.com", mails, "200", "403", nil},
 
 		// Tables.
 		{"KeySchema", schema("id"), schema("nr"), putStatus, "204", "400", nil},

@@ -106,11 +106,15 @@ func (s *stack) listenAWS(context.Context) error {
 	s.awsURL = "http://" + l.Addr().String()
 	s.aws = &aws.Endpoint{
 		Tables: map[string]string{}, MailSets: s.spec.MailSets, Stack: s.describe, Who: s.callers.who,
+		Roles: map[string]aws.Role{}, ARN: template.ARN,
 		Message: s.delivered, Recorded: s.log.called, Wrote: s.wrote, Keys: s.keyNames,
 		Skipped: func(action string) { s.log.line("skipped %s: the DynamoDB engine does not have it", action) },
 	}
 	for _, t := range s.spec.Tables {
 		s.aws.Tables[t.Name] = t.ID
+	}
+	for _, f := range s.spec.Functions {
+		s.aws.Roles[f.ID] = aws.Role(f.Role)
 	}
 	s.serveOn(l, guard(s.aws))
 	return nil

@@ -3,7 +3,8 @@
 //
 // It promises: (A1) an action or option that it does not imitate is an error in the service's own shape; (A2) every
 // call of a function is recorded, the failed ones too; (A3) a message is recorded once its call was accepted, and only
-// then; (A4) an injected fault looks to an SDK as the real one does.
+// then; (A4) an injected fault looks to an SDK as the real one does; (A5) a function's call that its role does not allow is
+// refused as AWS does, before anything is done and before a fault is used up.
 package aws
 
 import (
@@ -25,6 +26,8 @@ type Endpoint struct {
 	MailSets []string                               // SES configuration sets that exist
 	Stack    func() Stack                           // for CloudFormation
 	Who      func(key string) (Caller, bool)        // the function's process that has this access key id
+	Roles    map[string]Role                        // of the functions, by logical id
+	ARN      func(service, resource string) string  // of something in the stack's region and account
 	Message  func(Message)                          // a provider accepted a message
 	Recorded func(Call)                             // told of every call of a function; may be nil
 	Wrote    func(caller Caller, w []Write)         // told of every write that went through
@@ -97,8 +100,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	res.write(w)
 }
 
-// answer does the call, with the faults that are set for it; nil stands for a lost answer.
+// answer does the call if its caller may, with the faults that are set for it; nil stands for a lost answer.
 func (e *Endpoint) answer(ctx context.Context, q *request) *reply {
+	if refusal := e.authorize(q); refusal != nil {
+		return refusal
+	}
 	table := ""
 	if protocols[q.service] == jsonProtocol {
 		table, _ = e.tablesOf(q)

@@ -92,7 +92,12 @@ type target struct {
 	TableName      string
 	Item, Key      map[string]json.RawMessage
 	ConsistentRead bool
+
+	operation string // of a transaction's item: Put, Update, Delete, ConditionCheck or Get
 }
+
+// table is the physical name; a table's ARN stands for it.
+func (t target) table() string { return t.TableName[strings.LastIndex(t.TableName, "/")+1:] }
 
 // targets are those of a call: one for most, one an item for transactions, one a table for batches.
 func targets(q *request) []target {
@@ -109,7 +114,8 @@ func targets(q *request) []target {
 		out = append(out, in.target)
 	}
 	for _, item := range in.TransactItems {
-		for _, t := range item {
+		for operation, t := range item {
+			t.operation = operation
 			out = append(out, t)
 		}
 	}
@@ -127,10 +133,7 @@ func (e *Endpoint) tablesOf(q *request) (string, bool) {
 	var ids []string
 	consistent := false
 	for _, t := range targets(q) {
-		name := t.TableName
-		if i := strings.LastIndex(name, "/"); i >= 0 { // a table's ARN stands for its name
-			name = name[i+1:]
-		}
+		name := t.table()
 		if id := e.Tables[name]; id != "" {
 			name = id
 		}

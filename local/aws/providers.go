@@ -11,18 +11,7 @@ import (
 
 // sendEmail is SES v2's SendEmail with Content.Simple.
 func (e *Endpoint) sendEmail(q *request) *reply {
-	var in struct {
-		FromEmailAddress     string
-		ConfigurationSetName string
-		Destination          struct{ ToAddresses, CcAddresses, BccAddresses []string }
-		Content              struct {
-			Simple *struct {
-				Subject part
-				Body    struct{ Text, Html part }
-			}
-			Raw, Template json.RawMessage
-		}
-	}
+	var in outbound
 	if err := json.Unmarshal(q.body, &in); err != nil {
 		return q.fail("BadRequestException", "Could not parse the request: "+err.Error())
 	}
@@ -45,6 +34,20 @@ func (e *Endpoint) sendEmail(q *request) *reply {
 	m := Message{Channel: "email", To: strings.Join(in.Destination.ToAddresses, ", "), From: in.FromEmailAddress,
 		Subject: s.Subject.Data, Text: s.Body.Text.Data, HTML: s.Body.Html.Data}
 	return q.ok(map[string]string{"MessageId": e.deliver(q, m)})
+}
+
+// outbound is what SendEmail takes.
+type outbound struct {
+	FromEmailAddress     string
+	ConfigurationSetName string
+	Destination          struct{ ToAddresses, CcAddresses, BccAddresses []string }
+	Content              struct {
+		Simple *struct {
+			Subject part
+			Body    struct{ Text, Html part }
+		}
+		Raw, Template json.RawMessage
+	}
 }
 
 type part struct{ Data, Charset string }

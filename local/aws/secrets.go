@@ -79,6 +79,16 @@ func (s *Secrets) find(id string) *Secret {
 	return nil
 }
 
+// arn is the ARN that a SecretId stands for; what is no secret's stands for itself.
+func (s *Secrets) arn(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x := s.find(id); x != nil {
+		return x.ARN
+	}
+	return id
+}
+
 func (s *Secrets) save() error {
 	if s.path == "" {
 		return nil

@@ -21,7 +21,7 @@ var inert = map[string][]string{
 
 // ignored are properties that the development stack knows and knowingly does nothing with.
 var ignored = map[string][]string{
-	"AWS::Serverless::Function":   {"Architectures", "Description", "Policies", "Tags", "AutoPublishAlias"},
+	"AWS::Serverless::Function":   {"Architectures", "Description", "Tags", "AutoPublishAlias"},
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
 	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
 	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},

@@ -9,7 +9,7 @@ import (
 func (res *resource) readFunction() {
 	v := res.properties
 	f := Function{ID: res.id, Name: v.physicalName(res.id), Reserved: -1, MemoryMB: 128, Timeout: 3 * time.Second,
-		LogFormat: "Text", Environment: map[string]string{}}
+		LogFormat: "Text", Environment: map[string]string{}, Role: v.roleOf(res.id)}
 	f.LogGroup = "/aws/lambda/" + f.Name
 	if !res.makefile {
 		v.failf("must have Metadata.BuildMethod makefile: the development stack builds functions no other way")
@@ -18,6 +18,7 @@ func (res *resource) readFunction() {
 	if v.globals.node != nil {
 		v.globals.fields(known, ignored[res.kind]...)
 	}
+	known["Policies"] = func(v value) { f.Role.Policy = v.readPolicies() }
 	known["Events"] = func(events value) {
 		events.each(func(name string, e value) { e.readEvent(&f, name) })
 	}
@@ -169,7 +170,7 @@ func (v value) readDestination() bool {
 		},
 	})
 	for _, res := range v.resources {
-		if res.kind == "AWS::SQS::Queue" && queue == arn("sqs", v.physicalName(res.id)) {
+		if res.kind == "AWS::SQS::Queue" && queue == ARN("sqs", v.physicalName(res.id)) {
 			return kind == "SQS"
 		}
 	}

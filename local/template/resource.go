@@ -100,14 +100,14 @@ func (r *reader) physicalID(res *resource) string {
 func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
 	name := r.physicalName(res.id)
 	known := map[string]string{
-		"AWS::Serverless::Function.Arn":            arn("lambda", "function:"+name),
+		"AWS::Serverless::Function.Arn":            ARN("lambda", "function:"+name),
 		"AWS::Serverless::HttpApi.ApiEndpoint":     "https://" + APIHost,
-		"AWS::DynamoDB::Table.Arn":                 arn("dynamodb", "table/"+name),
+		"AWS::DynamoDB::Table.Arn":                 ARN("dynamodb", "table/"+name),
 		"AWS::DynamoDB::Table.StreamArn":           streamARN(name),
 		"AWS::SecretsManager::Secret.Id":           r.secretARN(res.id),
-		"AWS::SQS::Queue.Arn":                      arn("sqs", name),
+		"AWS::SQS::Queue.Arn":                      ARN("sqs", name),
 		"AWS::SQS::Queue.QueueName":                name,
-		"AWS::Logs::LogGroup.Arn":                  arn("logs", "log-group:"+name+":*"),
+		"AWS::Logs::LogGroup.Arn":                  ARN("logs", "log-group:"+name+":*"),
 		"AWS::S3::Bucket.Arn":                      "arn:aws:s3:::" + strings.ToLower(name),
 		"AWS::CloudFront::Distribution.DomainName": SiteHost,
 	}
@@ -118,7 +118,7 @@ func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
 	for _, a := range inert[res.kind] {
 		if a == attribute {
 			service := strings.ToLower(strings.Split(res.kind, "::")[1])
-			return arn(service, name), true
+			return ARN(service, name), true
 		}
 	}
 	return "", false
@@ -126,10 +126,10 @@ func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
 
 func (r *reader) secretARN(id string) string {
 	name := r.physicalName(id)
-	return arn("secretsmanager", "secret:"+name+"-"+strings.ToLower(name[len(name)-6:]))
+	return ARN("secretsmanager", "secret:"+name+"-"+strings.ToLower(name[len(name)-6:]))
 }
 
 // streamARN has a fixed label where AWS has the time at which the stream was made: functions see a stable one.
 func streamARN(table string) string {
-	return arn("dynamodb", "table/"+table+"/stream/2026-01-01T00:00:00.000")
+	return ARN("dynamodb", "table/"+table+"/stream/2026-01-01T00:00:00.000")
 }

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"streamotp/local/iam"
 )
 
 // Where the imitated stack is. CloudFormation's pseudo parameters give these, and every ARN has them.
@@ -74,10 +76,17 @@ type Function struct {
 	LogGroup    string
 	Environment map[string]string
 	Routes      []Route
+	Role        Role
+}
+
+// Role is a function's own role.
+type Role struct {
+	Session string // the ARN that its calls come from
+	Policy  iam.Policy
 }
 
 // ARN is the function's ARN.
-func (f Function) ARN() string { return arn("lambda", "function:"+f.Name) }
+func (f Function) ARN() string { return ARN("lambda", "function:"+f.Name) }
 
 // Route is one route of the API.
 type Route struct{ Method, Path string }
@@ -212,12 +221,13 @@ func (v value) readOutput(key string) {
 func (r *reader) pseudo(name string) (string, bool) {
 	s, ok := map[string]string{
 		"AWS::Region": Region, "AWS::AccountId": Account, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
-		"AWS::StackName": r.stack, "AWS::StackId": arn("cloudformation", "stack/"+r.stack+"/"+r.suffix),
+		"AWS::StackName": r.stack, "AWS::StackId": ARN("cloudformation", "stack/"+r.stack+"/"+r.suffix),
 	}[name]
 	return s, ok
 }
 
-func arn(service, rest string) string {
+// ARN is the ARN of something in the imitated stack's region and account.
+func ARN(service, rest string) string {
 	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + rest
 }
 

@@ -122,6 +122,16 @@ func TestRefuses(t *testing.T) {
 		{"a custom resource's id", "Value: !Ref Things", "Value: !Ref Deployed", `refers to "Deployed", a custom resource`},
 		{"a custom resource's answer", "Value: !Ref Things", "Value: !GetAtt Deployed.Data", "attribute Data of Custom::Deployed"},
 		{"another header of the pages", "FrameOptions: {", "XSSProtection: {", "SecurityHeadersConfig.XSSProtection"},
+		{"a managed policy", "        - Version: \"2012-10-17\"", "        - AmazonSNSFullAccess\n        - Version: \"2012-10-17\"", `Policies.0: must be a policy document: the development stack does not know what "AmazonSNSFullAccess" allows`},
+		{"a policy template of SAM", "        - Version: \"2012-10-17\"", "        - SNSPublishMessagePolicy: {}\n        - Version: \"2012-10-17\"", "Policies.0.SNSPublishMessagePolicy"},
+		{"the older policy language", "Version: \"2012-10-17\"", "Version: \"2008-10-17\"", "Policies.0.Version"},
+		{"a statement about all other actions", "Action: secretsmanager:*", "NotAction: secretsmanager:*", "Statement.1.NotAction"},
+		{"a statement without actions", "              Action: secretsmanager:*\n", "", "Statement.1: must have Effect, Action and Resource"},
+		{"an action of no service", "Action: secretsmanager:*", "Action: GetSecretValue", `Statement.1: Action must be service:Action, not "GetSecretValue"`},
+		{"another effect", "Effect: Deny\n", "Effect: Refuse\n", "Statement.2.Effect"},
+		{"another condition operator", "StringEquals:", "StringLike:", "Statement.3.Condition.StringLike"},
+		{"another condition key", "ses:FromAddress: login", "ses:FromDisplayName: login", "StringEquals.ses:FromDisplayName"},
+		{"a policy variable", "ses:FromAddress: login@example.com", "ses:FromAddress: '${aws:username}'", "policy variables"},
 		{"a reference to itself", "!Equals [!Ref Word, one]", "!Not [!Condition IsOne]", "refers to itself"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

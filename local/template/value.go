@@ -10,7 +10,7 @@ import (
 )
 
 // value is a place in the template: a node, and the path that an error names it by. Intrinsics in it are resolved only
-// when it is read, so that what nobody reads (a policy, say) need not be understood.
+// when it is read, so that what nobody reads (a table's tags, say) need not be understood.
 type value struct {
 	*reader
 	node *yaml.Node

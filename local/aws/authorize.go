@@ -1,0 +1,134 @@
+package aws
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/mail"
+	"strings"
+
+	"streamotp/local/iam"
+)
+
+// Role is what a function may do.
+type Role struct {
+	Session string // the ARN that its calls come from, as a refusal names it
+	Policy  iam.Policy
+}
+
+// permission is one that a call needs.
+type permission struct {
+	action, resource string
+	context          map[string]string // condition keys
+}
+
+// authorize refuses a function's call that needs a permission which its role does not give; nil stands for none. An
+// operator may do everything.
+func (e *Endpoint) authorize(q *request) *reply {
+	if q.caller.Function == "" {
+		return nil
+	}
+	role := e.Roles[q.caller.Function] // the zero one allows nothing
+	for _, p := range e.permissions(q) {
+		if d := role.Policy.Decide(p.action, p.resource, p.context); d != iam.Allowed {
+			code := "AccessDeniedException"
+			if q.service == "sns" {
+				code = "AuthorizationError"
+			}
+			return q.fail(code, q.refusal(role, p, d))
+		}
+	}
+	return nil
+}
+
+// refusal is what AWS says; SES and SNS each have an own way to say it.
+func (q *request) refusal(role Role, p permission, d iam.Decision) string {
+	switch q.service {
+	case "ses":
+		return fmt.Sprintf("User `%s' is not authorized to perform `%s' on resource `%s'", role.Session, p.action, p.resource)
+	case "sns":
+		p.action = strings.Replace(p.action, "sns:", "SNS:", 1)
+	}
+	why := "because no identity-based policy allows the " + p.action + " action"
+	if d == iam.Denied {
+		why = "with an explicit deny in an identity-based policy"
+	}
+	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", role.Session, p.action, p.resource, why)
+}
+
+// permissions are what a call needs, at least one. Of a call whose resource is not known here it is for everything.
+func (e *Endpoint) permissions(q *request) (out []permission) {
+	action := q.name() + ":" + q.action
+	switch action {
+	case "ses:SendEmail":
+		out = e.sendPermissions(q)
+	case "sns:Publish":
+		out = []permission{{action: action, resource: q.published()}}
+	case "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue":
+		var in struct{ SecretId string }
+		_ = json.Unmarshal(q.body, &in) // it will be told what is wrong, if it may call at all
+		out = []permission{{action: action, resource: e.Secrets.arn(in.SecretId)}}
+	default:
+		if q.service == "dynamodb" {
+			out = e.tablePermissions(q)
+		}
+	}
+	if len(out) == 0 {
+		out = []permission{{action: action, resource: "*"}}
+	}
+	return out
+}
+
+// operations are the permissions that a transaction's items need ("Using IAM with DynamoDB transactions"); that for the
+// transaction itself does not exist.
+var operations = map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem",
+	"ConditionCheck": "ConditionCheckItem"}
+
+func (e *Endpoint) tablePermissions(q *request) (out []permission) {
+	for _, t := range targets(q) {
+		action := q.action
+		if t.operation != "" {
+			action = operations[t.operation]
+		}
+		out = append(out, permission{action: "dynamodb:" + action, resource: e.ARN("dynamodb", "table/"+t.table())})
+	}
+	return out
+}
+
+// sendPermissions are for the sender's identity, taken to be the address itself, for the configuration set, and for the
+// recipients' identities: SES asks for those in its sandbox only, where every account begins.
+func (e *Endpoint) sendPermissions(q *request) (out []permission) {
+	var in outbound
+	_ = json.Unmarshal(q.body, &in)
+	from := bare(in.FromEmailAddress)
+	need := func(resource string) {
+		out = append(out, permission{"ses:SendEmail", e.ARN("ses", resource), map[string]string{"ses:FromAddress": from}})
+	}
+	need("identity/" + from)
+	for _, list := range [][]string{in.Destination.ToAddresses, in.Destination.CcAddresses, in.Destination.BccAddresses} {
+		for _, to := range list {
+			need("identity/" + bare(to))
+		}
+	}
+	if in.ConfigurationSetName != "" {
+		need("configuration-set/" + in.ConfigurationSetName)
+	}
+	return out
+}
+
+// bare is an address without its display name.
+func bare(address string) string {
+	if a, err := mail.ParseAddress(address); err == nil {
+		return a.Address
+	}
+	return address
+}
+
+// published is what a Publish goes to; a phone number is no ARN and stands for itself.
+func (q *request) published() string {
+	for _, name := range []string{"TopicArn", "TargetArn"} {
+		if q.form[name] != "" {
+			return q.form[name]
+		}
+	}
+	return q.form["PhoneNumber"]
+}

@@ -1,0 +1,84 @@
+package template
+
+import (
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"streamotp/local/iam"
+)
+
+// roleOf is the role that SAM makes for a function. What SAM itself adds to the
+// role (logs, reading the stream) is for the host's calls, not for the function's.
+func (r *reader) roleOf(id string) Role {
+	return Role{Session: "arn:aws:sts::" + Account + ":assumed-role/" + r.physicalName(id+"Role") + "/" + r.physicalName(id)}
+}
+
+// readPolicies reads a function's Policies: inline documents only.
+func (v value) readPolicies() (out iam.Policy) {
+	for _, document := range v.list() {
+		if document.node.Kind != yaml.MappingNode {
+			document.failf("must be a policy document: the development stack does not know what %q allows", document.node.Value)
+			continue
+		}
+		document.fields(map[string]func(value){
+			"Version": func(v value) { v.oneOf("2012-10-17") }, // the older one has no policy variables
+			"Statement": func(v value) {
+				for _, s := range v.list() {
+					out = append(out, s.readStatement())
+				}
+			},
+		})
+	}
+	return out
+}
+
+func (v value) readStatement() (s iam.Statement) {
+	effect := ""
+	v.fields(map[string]func(value){
+		"Effect":   func(v value) { effect = v.oneOf("Allow", "Deny") },
+		"Action":   func(v value) { s.Actions = v.patterns() },
+		"Resource": func(v value) { s.Resources = v.patterns() },
+		"Condition": func(v value) {
+			v.fields(map[string]func(value){"StringEquals": func(v value) { s.Equals = v.readEquals() }})
+		},
+	}, "Sid")
+	if effect == "" || len(s.Actions) == 0 || len(s.Resources) == 0 {
+		v.failf("must have Effect, Action and Resource")
+	}
+	for _, a := range s.Actions {
+		if a != "*" && !strings.Contains(a, ":") {
+			v.failf("Action must be service:Action, not %q", a)
+		}
+	}
+	s.Deny = effect == "Deny"
+	return s
+}
+
+// readEquals reads a StringEquals on the keys that the AWS endpoint gives its calls.
+func (v value) readEquals() map[string][]string {
+	out := map[string][]string{}
+	read := func(v value) { out["ses:FromAddress"] = v.patterns() }
+	v.fields(map[string]func(value){"ses:FromAddress": read})
+	return out
+}
+
+// patterns is one text or a list of them, as policies have it.
+func (v value) patterns() []string {
+	r, ok := v.resolve()
+	if !ok {
+		return nil
+	}
+	out := []string{}
+	if r.node.Kind == yaml.SequenceNode {
+		out = r.strs()
+	} else {
+		out = append(out, r.str())
+	}
+	for _, s := range out {
+		if strings.Contains(s, "${") {
+			v.failf("the development stack imitates no policy variables, as in %q", s)
+		}
+	}
+	return out
+}
