@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"streamotp/local/iam"
 )
 
 const head = "Transform: AWS::Serverless-2016-10-31\n"
@@ -236,6 +238,32 @@ func TestDomain(t *testing.T) {
 				t.Errorf("SiteUrl %s, SITE_HOST %s", url, sender.Environment["SITE_HOST"])
 			}
 		})
+	}
+}
+
+// TestLeastPrivilege: no function may do an action on everything, but send to a phone number, which has no ARN; and that
+// lets no topic through.
+func TestLeastPrivilege(t *testing.T) {
+	s, err := Read("../../template.yaml", "streamotp", "x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range s.Functions {
+		if len(f.Role.Policy) == 0 {
+			t.Errorf("%s has no policy", f.ID)
+		}
+		for _, statement := range f.Role.Policy {
+			everything := slices.ContainsFunc(statement.Resources, func(r string) bool { return !strings.HasPrefix(r, "arn:aws:") })
+			if everything && (f.ID != "SendFunction" || !slices.Equal(statement.Actions, []string{"sns:Publish"})) {
+				t.Errorf("%s: %+v is for everything", f.ID, statement)
+			}
+			if strings.Contains(strings.Join(statement.Actions, " "), "*") {
+				t.Errorf("%s: %+v is for more than one action", f.ID, statement)
+			}
+		}
+		if got := f.Role.Policy.Decide("sns:Publish", ARN("sns", "topic"), nil); f.ID == "SendFunction" && got != iam.Denied {
+			t.Errorf("%s may publish to a topic", f.ID)
+		}
 	}
 }
 

@@ -1,0 +1,348 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// TestLeastPrivilege takes every permission of template.yaml away, one at a time, and names the flow that breaks: one
+// that nobody misses fails the test. Flows come in an order in which most permissions are missed early.
+func TestLeastPrivilege(t *testing.T) {
+	template := readTemplate(t)
+	all := permissionsIn(t, template)
+	if len(all) < 20 {
+		t.Fatalf("%d permissions are read from the template", len(all))
+	}
+	t.Run("with all of them nothing breaks", func(t *testing.T) {
+		s := startWith(t, template)
+		for _, f := range flows {
+			if broke := f.run(t, s); broke != nil {
+				t.Errorf("%s: %v", f.name, broke)
+			}
+		}
+		for _, line := range s.Logs() {
+			if isDenial(line) {
+				t.Error(line)
+			}
+		}
+	})
+	two := make(chan struct{}, 2) // stacks at a time
+	for _, p := range all {
+		t.Run(p.String(), func(t *testing.T) {
+			t.Parallel()
+			two <- struct{}{}
+			t.Cleanup(func() { <-two })
+			s := startWith(t, without(t, p))
+			for _, f := range flows {
+				broke := f.run(t, s)
+				if broke == nil {
+					continue
+				}
+				until(t, Patience, "the log of "+p.function+" has a denial", func() bool { return denied(s, p.function) })
+				t.Logf("without it breaks %s: %v", f.name, broke)
+				return
+			}
+			t.Error("no flow breaks without it")
+		})
+	}
+}
+
+// TestDenied: a policy that is too narrow shows here as it would in AWS. The sender's own identity is enough only for
+// an account that has left SES's sandbox, so a stack with it would seem to work until the first customer's try.
+func TestDenied(t *testing.T) {
+	s := StartChanged(t, []Edit{{templateFile, ":identity/*\n", ":identity/${SesFromAddress}\n"}})
+	expect(t, s, "/api/generate", fields{"email": "eve@example.com"}, 200, "")
+	until(t, Patience, "a dead letter", func() bool { return len(s.DeadLetters()) == 1 })
+	if n := len(s.Messages()); n != 0 || !denied(s, "SendFunction") {
+		t.Errorf("%d messages; the log:\n%s", n, strings.Join(s.Logs(), "\n"))
+	}
+}
+
+// flow is something that people do; run tells what of it broke.
+type flow struct {
+	name string
+	run  func(t *testing.T, s *Stack) error
+}
+
+var flows = []flow{
+	{"verify by e-mail", func(t *testing.T, s *Stack) error {
+		return confirmed(t, s, "verify", fields{"email": "eve@example.com"}, "eve@example.com")
+	}},
+	{"verify by SMS", func(t *testing.T, s *Stack) error {
+		return confirmed(t, s, "verify", fields{"phone": "+4915123456789"}, "+4915123456789")
+	}},
+	{"login", func(t *testing.T, s *Stack) error {
+		return confirmed(t, s, "login", login("ada@example.com", demoPassword), "ada@example.com")
+	}},
+	{"a message is marked as sent", marked},
+	{"resend", resent},
+	{"reset", wasReset},
+	{"five wrong codes at a login are told the owner", told},
+	{"a call through CloudFront", throughCloudFront},
+}
+
+// ask solves a CAPTCHA and asks for a code.
+func ask(s *Stack, purpose string, body fields) (id string, err error) {
+	status, _, answer := s.Post("/api/generate", solved(body, solve(s, purpose, nil)))
+	if status != 200 {
+		return "", fmt.Errorf("generate answers %d %v", status, answer["code"])
+	}
+	return answer["sessionId"].(string), nil
+}
+
+// coded asks for a code and waits for it, or for it to be given up.
+func coded(t *testing.T, s *Stack, purpose string, body fields, to string) (id, code string, err error) {
+	before, letters := count(s, to), len(s.DeadLetters())
+	if id, err = ask(s, purpose, body); err != nil {
+		return id, "", err
+	}
+	until(t, Patience, "a message to "+to, func() bool { return count(s, to) > before || len(s.DeadLetters()) > letters })
+	if count(s, to) == before {
+		return id, "", fmt.Errorf("no message comes")
+	}
+	return id, s.Code(s.WaitMessage(to, nil)), nil
+}
+
+func accepted(s *Stack, path string, body fields) error {
+	if status, _, answer := s.Post(path, body); status != 200 {
+		return fmt.Errorf("%s answers %d %v", path, status, answer["code"])
+	}
+	return nil
+}
+
+func confirmed(t *testing.T, s *Stack, purpose string, body fields, to string) error {
+	id, code, err := coded(t, s, purpose, body, to)
+	if err != nil {
+		return err
+	}
+	return accepted(s, "/api/verify", try(id, code))
+}
+
+func wasReset(t *testing.T, s *Stack) error {
+	id, code, err := coded(t, s, "reset", fields{"email": "grace@example.com", "purpose": "reset"}, "grace@example.com")
+	if err != nil {
+		return err
+	}
+	return accepted(s, "/api/reset", fields{"sessionId": id, "code": code, "password": "violet meadow 7 kites"})
+}
+
+func resent(t *testing.T, s *Stack) error {
+	id, _, err := coded(t, s, "verify", fields{"email": "omar@example.com"}, "omar@example.com")
+	if err != nil {
+		return err
+	}
+	age(t, s, id, time.Minute)
+	return accepted(s, "/api/resend", fields{"sessionId": id})
+}
+
+// marked looks for the mark that keeps a batch which comes again from sending twice.
+func marked(t *testing.T, s *Stack) error {
+	id, _, err := coded(t, s, "verify", fields{"email": "mei@example.com"}, "mei@example.com")
+	if err != nil {
+		return err
+	}
+	has := func() bool { return written(s, id, func(i Item) bool { return i["sentAt"] != nil }) }
+	until(t, Patience, "the mark", func() bool { return has() || denied(s, "SendFunction") })
+	if !has() {
+		return fmt.Errorf("the row says nothing of it")
+	}
+	return nil
+}
+
+func told(t *testing.T, s *Stack) error {
+	id, code, err := coded(t, s, "login", login("ada@example.com", demoPassword), "ada@example.com")
+	if err != nil {
+		return err
+	}
+	for _, guess := range wrongMany(code, 5) {
+		s.Post("/api/verify", try(id, guess))
+	}
+	notice := func(i Item) bool { return strings.HasPrefix(fmt.Sprint(i["code"]["S"]), "notice#") }
+	if !written(s, id, notice) {
+		return fmt.Errorf("no notice is written")
+	}
+	return nil
+}
+
+// throughCloudFront claims to come from there, which has the function read what only CloudFront knows.
+func throughCloudFront(_ *testing.T, s *Stack) error {
+	_, err := ask(s.From("127.0.0.1", map[string][]string{"X-Origin-Secret": {"guessed"}, "Cloudfront-Viewer-Address": {"192.0.2.1:443"}}),
+		"verify", fields{"email": "ravi@example.com"})
+	return err
+}
+
+// written looks for an item of a session.
+func written(s *Stack, id string, is func(Item) bool) bool {
+	for _, item := range s.Items("CodesTable") {
+		if item["sessionId"]["S"] == id && is(item) {
+			return true
+		}
+	}
+	return false
+}
+
+// denied says whether a function's log has an error of IAM's.
+func denied(s *Stack, function string) bool {
+	return slices.ContainsFunc(s.Logs(), func(line string) bool { return strings.HasPrefix(line, function+"\t") && isDenial(line) })
+}
+
+func isDenial(line string) bool {
+	return strings.Contains(line, "AccessDenied") || strings.Contains(line, "AuthorizationError")
+}
+
+// permission is one action on one resource that a statement of a function allows.
+type permission struct {
+	function         string
+	statement        int // of all of the function
+	action, resource int // in their lists
+	name             string
+}
+
+func (p permission) String() string { return p.name }
+
+// functionsIn gives the statements of each function of the template, as nodes that can be changed.
+func functionsIn(t *testing.T, template *yaml.Node) (names []string, statements map[string]*yaml.Node) {
+	t.Helper()
+	statements = map[string]*yaml.Node{}
+	resources := entry(template.Content[0], "Resources")
+	for i := 0; i < len(resources.Content); i += 2 {
+		resource := resources.Content[i+1]
+		if entry(resource, "Type").Value != "AWS::Serverless::Function" {
+			continue
+		}
+		policies := entry(entry(resource, "Properties"), "Policies")
+		if policies == nil || len(policies.Content) != 1 {
+			t.Fatalf("%s must have one policy document", resources.Content[i].Value)
+		}
+		names = append(names, resources.Content[i].Value)
+		statements[resources.Content[i].Value] = entry(policies.Content[0], "Statement")
+	}
+	return names, statements
+}
+
+func permissionsIn(t *testing.T, template *yaml.Node) (out []permission) {
+	t.Helper()
+	names, statements := functionsIn(t, template)
+	for _, function := range names {
+		for i, s := range statements[function].Content {
+			if entry(s, "Effect").Value != "Allow" {
+				continue
+			}
+			for j, action := range several(entry(s, "Action")) {
+				for k, resource := range several(entry(s, "Resource")) {
+					out = append(out, permission{function, i, j, k, function + " " + action.Value + " on " + text(t, resource)})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// without is the template without this permission: in the place of its statement are one of its other actions, and one
+// of this action on its other resources.
+func without(t *testing.T, p permission) *yaml.Node {
+	t.Helper()
+	template := readTemplate(t)
+	_, statements := functionsIn(t, template)
+	list := statements[p.function]
+	s := list.Content[p.statement]
+	actions, resources := several(entry(s, "Action")), several(entry(s, "Resource"))
+	rest := but(list.Content, p.statement)
+	for _, part := range [][2][]*yaml.Node{
+		{but(actions, p.action), resources},
+		{actions[p.action : p.action+1], but(resources, p.resource)},
+	} {
+		if len(part[0]) > 0 && len(part[1]) > 0 {
+			rest = append(rest, statement(s, part[0], part[1]))
+		}
+	}
+	list.Content = rest
+	return template
+}
+
+func but(list []*yaml.Node, i int) []*yaml.Node {
+	return slices.Delete(slices.Clone(list), i, i+1)
+}
+
+// statement is a copy of s with other actions and resources.
+func statement(s *yaml.Node, actions, resources []*yaml.Node) *yaml.Node {
+	out := &yaml.Node{Kind: yaml.MappingNode}
+	for i := 0; i < len(s.Content); i += 2 {
+		value := s.Content[i+1]
+		switch s.Content[i].Value {
+		case "Action":
+			value = &yaml.Node{Kind: yaml.SequenceNode, Content: actions}
+		case "Resource":
+			value = &yaml.Node{Kind: yaml.SequenceNode, Content: resources}
+		}
+		out.Content = append(out.Content, s.Content[i], value)
+	}
+	return out
+}
+
+// several is a list's entries, or the one that stands for a list. An intrinsic is one.
+func several(n *yaml.Node) []*yaml.Node {
+	if n.Kind == yaml.SequenceNode && n.Tag == "!!seq" {
+		return n.Content
+	}
+	return []*yaml.Node{n}
+}
+
+// entry is the value of a key of a mapping; nil if there is none.
+func entry(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; mapping != nil && i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func text(t *testing.T, n *yaml.Node) string {
+	t.Helper()
+	plain := *n
+	plain.LineComment, plain.HeadComment = "", ""
+	out, err := yaml.Marshal(&plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func readTemplate(t *testing.T) *yaml.Node {
+	t.Helper()
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(root, templateFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out yaml.Node
+	if err := yaml.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	return &out
+}
+
+// startWith starts a stack of this template, with a CAPTCHA so that its secret is read. Its functions are the project's
+// own, which are built already.
+func startWith(t *testing.T, template *yaml.Node) *Stack {
+	t.Helper()
+	root, err := Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry(entry(entry(template.Content[0], "Globals"), "Function"), "CodeUri").Value = filepath.Join(root, "functions")
+	path := filepath.Join(t.TempDir(), templateFile)
+	write(t, path, text(t, template))
+	return Start(t, withCaptcha("turnstile", "-template", path)...).In(t)
+}
