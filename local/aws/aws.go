@@ -3,8 +3,8 @@
 //
 // It promises: (A1) an action or option that it does not imitate is an error in the service's own shape; (A2) every
 // call of a function is recorded, the failed ones too; (A3) a message is recorded once its call was accepted, and only
-// then; (A4) an injected fault looks to an SDK as the real one does; (A5) a function's call that its role does not allow is
-// refused as AWS does, before anything is done and before a fault is used up.
+// then; (A4) an injected fault looks to an SDK as the real one does; (A5) a function's call that its role does not allow
+// is refused as AWS does, before anything is done and before a fault is used up.
 package aws
 
 import (

@@ -8,8 +8,8 @@ import (
 	"streamotp/local/iam"
 )
 
-// roleOf is the role that SAM makes for a function. What SAM itself adds to the
-// role (logs, reading the stream) is for the host's calls, not for the function's.
+// roleOf is the role that SAM makes for a function. What SAM itself adds to it (logs, reading the stream) is for the
+// host's calls, not for the function's.
 func (r *reader) roleOf(id string) Role {
 	return Role{Session: "arn:aws:sts::" + Account + ":assumed-role/" + r.physicalName(id+"Role") + "/" + r.physicalName(id)}
 }
@@ -21,14 +21,18 @@ func (v value) readPolicies() (out iam.Policy) {
 			document.failf("must be a policy document: the development stack does not know what %q allows", document.node.Value)
 			continue
 		}
+		version := ""
 		document.fields(map[string]func(value){
-			"Version": func(v value) { v.oneOf("2012-10-17") }, // the older one has no policy variables
+			"Version": func(v value) { version = v.oneOf("2012-10-17") },
 			"Statement": func(v value) {
 				for _, s := range v.list() {
 					out = append(out, s.readStatement())
 				}
 			},
 		})
+		if version == "" { // IAM would take it for the older language
+			document.failf("must have a Version")
+		}
 	}
 	return out
 }

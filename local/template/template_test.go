@@ -127,6 +127,7 @@ func TestRefuses(t *testing.T) {
 		{"a managed policy", "        - Version: \"2012-10-17\"", "        - AmazonSNSFullAccess\n        - Version: \"2012-10-17\"", `Policies.0: must be a policy document: the development stack does not know what "AmazonSNSFullAccess" allows`},
 		{"a policy template of SAM", "        - Version: \"2012-10-17\"", "        - SNSPublishMessagePolicy: {}\n        - Version: \"2012-10-17\"", "Policies.0.SNSPublishMessagePolicy"},
 		{"the older policy language", "Version: \"2012-10-17\"", "Version: \"2008-10-17\"", "Policies.0.Version"},
+		{"the older policy language, by saying nothing", "        - Version: \"2012-10-17\"\n          Statement:", "        - Statement:", "Policies.0: must have a Version"},
 		{"a statement about all other actions", "Action: secretsmanager:*", "NotAction: secretsmanager:*", "Statement.1.NotAction"},
 		{"a statement without actions", "              Action: secretsmanager:*\n", "", "Statement.1: must have Effect, Action and Resource"},
 		{"an action of no service", "Action: secretsmanager:*", "Action: GetSecretValue", `Statement.1: Action must be service:Action, not "GetSecretValue"`},
