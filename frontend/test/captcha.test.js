@@ -48,7 +48,7 @@ test('who waits hears that the visitor is needed, or that nothing will come', as
 test('the pages\' own policy lets in what the template lists, on each page alike', async () => {
   const read = (path) => readFile(new URL(path, import.meta.url), 'utf8');
   const template = await read('../../template.yaml');
-  const listed = [...template.matchAll(/^ +(Script|Frame|Style)Src: (https.*)$/gm)];
+  const listed = [...template.matchAll(/^ +(Script|Frame|Style)Src: " (https.*)"$/gm)];
   assert.equal(listed.length, 7);
   for (const page of ['index', 'verify', 'forgot']) {
     const policy = (await read(`../${page}.html`)).match(/content="(default-src[^"]*)"/)[1];
