@@ -164,7 +164,7 @@ func (h handler) takeNumber(ctx context.Context, c call, to *otp.Contents, subje
 }
 
 func (c call) known(s store.Standing) bool {
-	return c.now.Sub(s.VerifiedAt) < otp.VerifiedLifetime
+	return otp.Known(s.VerifiedAt, c.now)
 }
 
 // refusePaused answers as for any number that nothing is sent to; only the log knows better.

@@ -15,9 +15,6 @@ type Tries struct {
 	VerifiedAt time.Time // the last success by SMS in 30 days
 }
 
-// Known says whether the subject's number was verified lately.
-func (t Tries) Known(now time.Time) bool { return now.Sub(t.VerifiedAt) < VerifiedLifetime }
-
 // Remaining is how many tries are left before the subject locks.
 func (t Tries) Remaining() int { return t.Ceiling - t.Count }
 

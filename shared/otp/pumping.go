@@ -29,10 +29,12 @@ const (
 	longestPause = 24 * time.Hour
 
 	// PausesLifetime is how long a pause that is over makes the next one longer.
-	PausesLifetime = 7 * 24 * time.Hour
-	// VerifiedLifetime is how long a number that was verified is known.
-	VerifiedLifetime = 30 * 24 * time.Hour
+	PausesLifetime   = 7 * 24 * time.Hour
+	verifiedLifetime = 30 * 24 * time.Hour
 )
+
+// Known says whether a number that was last verified then is known at now.
+func Known(verifiedAt, now time.Time) bool { return now.Sub(verifiedAt) < verifiedLifetime }
 
 // PauseFor is the length of a pause, given how many were before.
 func PauseFor(before int) time.Duration {

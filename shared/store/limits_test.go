@@ -29,6 +29,26 @@ func (f fixture) send(key string, limit int, by string, at time.Time) error {
 
 var guesses int
 
+// atOnce does something n times at once and counts how often it was let through. All others must be refused by an E.
+func atOnce[E error](t *testing.T, n int, do func(i int) error) int {
+	t.Helper()
+	var let atomic.Int32
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() {
+			var refused E
+			switch err := do(i); {
+			case err == nil:
+				let.Add(1)
+			case !errors.As(err, &refused):
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	return int(let.Load())
+}
+
 func lockedFor(t *testing.T, err error) time.Duration {
 	t.Helper()
 	var locked *otp.LockedError
@@ -41,22 +61,12 @@ func lockedFor(t *testing.T, err error) time.Duration {
 func TestReserve(t *testing.T) {
 	t.Run("I4: of 300 guesses at once 5 are let through", func(t *testing.T) {
 		f := newFixture(t)
-		var let atomic.Int32
-		var wait sync.WaitGroup
-		for i := range 300 {
-			wait.Go(func() {
-				var locked *otp.LockedError
-				switch _, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(i), t0); {
-				case err == nil:
-					let.Add(1)
-				case !errors.As(err, &locked):
-					t.Error(err)
-				}
-			})
-		}
-		wait.Wait()
-		if let.Load() != 5 {
-			t.Errorf("%d were let through", let.Load())
+		let := atOnce[*otp.LockedError](t, 300, func(i int) error {
+			_, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(i), t0)
+			return err
+		})
+		if let != 5 {
+			t.Errorf("%d were let through", let)
 		}
 	})
 	t.Run("tries count down to 0, then the lock grows up to an hour", func(t *testing.T) {

@@ -140,13 +140,17 @@ func (l Limits) TakeSend(ctx context.Context, s Send, by string, now time.Time) 
 		after, err := l.apply(ctx, s.Key, s.update(found, by, now))
 		var ok bool
 		if found, ok = refused(err); !ok {
-			return standing(after), err
+			if err != nil {
+				return Standing{}, err
+			}
+			held, err := decodeLimit(after)
+			return held.standing(), err
 		}
 		held, err := decodeLimit(found)
 		if err != nil || held.SentBy == by {
-			return standing(found), err // ours: the answer to our first try was lost
+			return held.standing(), err // ours: the answer to our first try was lost
 		}
-		if err := l.forbids(s, found, now); err != nil {
+		if err := l.forbids(s, held, found, now); err != nil {
 			return Standing{}, err
 		}
 	}
@@ -189,16 +193,16 @@ func (l Limits) look(ctx context.Context, s Send, now time.Time, consistent bool
 	if err != nil {
 		return Standing{}, err
 	}
-	return standing(out.Item), l.forbids(s, out.Item, now)
+	held, err := decodeLimit(out.Item)
+	if err != nil {
+		return Standing{}, err
+	}
+	return held.standing(), l.forbids(s, held, out.Item, now)
 }
 
 // forbids says what in an item stands against a send. Too many wrong passwords come first: no other answer may tell that
 // one was right.
-func (l Limits) forbids(s Send, found item, now time.Time) error {
-	held, err := decodeLimit(found)
-	if err != nil {
-		return err
-	}
+func (l Limits) forbids(s Send, held limit, found item, now time.Time) error {
 	if err := passwordSlots(s.Passwords).full(found, now); err != nil {
 		return err
 	}
@@ -208,12 +212,11 @@ func (l Limits) forbids(s Send, found item, now time.Time) error {
 	return sendSlots(s.Limit).full(found, now)
 }
 
-func standing(found item) Standing {
-	held, err := decodeLimit(found)
-	if err != nil || held.VerifiedAt == 0 {
-		return Standing{LoginOf: held.LoginOf}
+func (l limit) standing() Standing {
+	if l.VerifiedAt == 0 {
+		return Standing{LoginOf: l.LoginOf}
 	}
-	return Standing{VerifiedAt: time.UnixMilli(held.VerifiedAt), LoginOf: held.LoginOf}
+	return Standing{VerifiedAt: time.UnixMilli(l.VerifiedAt), LoginOf: l.LoginOf}
 }
 
 const notOurFailure = "attribute_not_exists(failedBy) OR failedBy <> :by"
@@ -240,5 +243,5 @@ func (l Limits) TakePassword(ctx context.Context, s Send, by string, now time.Ti
 	if err != nil || held.FailedBy == by {
 		return err
 	}
-	return cmp.Or(l.forbids(s, found, now), errKeepsChanging)
+	return cmp.Or(l.forbids(s, held, found, now), errKeepsChanging)
 }

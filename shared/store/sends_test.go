@@ -3,8 +3,6 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,22 +24,9 @@ func limitedFor(t *testing.T, err error) time.Duration {
 func TestTakeSend(t *testing.T) {
 	t.Run("of 50 at once at a limit of 3 exactly 3 are taken", func(t *testing.T) {
 		f := newFixture(t)
-		var taken atomic.Int32
-		var wait sync.WaitGroup
-		for i := range 50 {
-			wait.Go(func() {
-				var limited *otp.TooManyRequestsError
-				switch err := f.send("subject", 3, fmt.Sprint(i), t0); {
-				case err == nil:
-					taken.Add(1)
-				case !errors.As(err, &limited):
-					t.Error(err)
-				}
-			})
-		}
-		wait.Wait()
-		if taken.Load() != 3 {
-			t.Errorf("%d were taken", taken.Load())
+		taken := atOnce[*otp.TooManyRequestsError](t, 50, func(i int) error { return f.send("subject", 3, fmt.Sprint(i), t0) })
+		if taken != 3 {
+			t.Errorf("%d were taken", taken)
 		}
 	})
 	t.Run("the wait is the true time until the oldest is an hour old", func(t *testing.T) {
@@ -120,22 +105,11 @@ func TestNoHourHoldsMore(t *testing.T) {
 func TestTakePassword(t *testing.T) {
 	t.Run("of 50 wrong ones at once at a limit of 3 exactly 3 are told so", func(t *testing.T) {
 		f := newFixture(t)
-		var told atomic.Int32
-		var wait sync.WaitGroup
-		for i := range 50 {
-			wait.Go(func() {
-				var limited *otp.TooManyRequestsError
-				switch err := f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint(i), t0); {
-				case err == nil:
-					told.Add(1)
-				case !errors.As(err, &limited):
-					t.Error(err)
-				}
-			})
-		}
-		wait.Wait()
-		if told.Load() != 3 {
-			t.Errorf("%d were told", told.Load())
+		told := atOnce[*otp.TooManyRequestsError](t, 50, func(i int) error {
+			return f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint(i), t0)
+		})
+		if told != 3 {
+			t.Errorf("%d were told", told)
 		}
 	})
 	for _, limit := range []int{0, 2} {
