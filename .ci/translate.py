@@ -68,7 +68,7 @@ check("CORS", branch[1], {
     "allowMethods": ["POST"], "allowHeaders": ["content-type"], "exposeHeaders": ["retry-after"], "maxAge": 3600,
 })
 check("the condition of CORS", [branch[0], branch[2]], ["HasAllowedOrigins", {"Ref": "AWS::NoValue"}])
-check("the routes", sorted(path for path in body["paths"]), ["/generate", "/resend", "/reset", "/verify"])
+check("the routes", sorted(path for path in body["paths"]), ["/generate", "/resend", "/reset", "/status", "/verify"])
 
 
 # ---- The site -------------------------------------------------------------------------------------------------------

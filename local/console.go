@@ -230,6 +230,15 @@ func (c *console) batch(table string, b streams.Batch) {
 	c.block(head, t)
 }
 
+// heard prints the block of an invocation by a topic.
+func (c *console) heard(topic string, r lambda.Result) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.ended[r.RequestID]
+	delete(c.ended, r.RequestID)
+	c.block(fmt.Sprintf("%s %s %s", c.paint(bold, "  "+topic[strings.LastIndex(topic, ":")+1:]), t.function, milliseconds(r.Ran)), t)
+}
+
 // block prints a headline and what the invocation did, in one write; c.mu is held.
 func (c *console) block(head string, t *trace) {
 	var b strings.Builder

@@ -117,6 +117,10 @@ func mailboxPage() http.Handler {
 
 // delivered is told by SES and SNS of each message they accept.
 func (s *stack) delivered(m aws.Message) {
-	s.mailbox.add(m)
+	fate := fateOf(m)
+	if !fate.lost {
+		s.mailbox.add(m)
+	}
 	s.log.delivered(m)
+	s.tellOf(m, fate)
 }

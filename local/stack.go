@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"streamotp/local/aws"
@@ -37,6 +38,7 @@ type stack struct {
 	closers  []func()   // last first
 	callers  callers
 	captcha  *captcha.Provider // nil: there is no CAPTCHA
+	telling  sync.WaitGroup    // of what became of e-mail
 }
 
 // start brings the stack up; when it returns everything answers and the demo users exist.
@@ -139,6 +141,7 @@ func (s *stack) startFunctions(context.Context) error {
 		for _, m := range s.sources {
 			m.Wait()
 		}
+		s.telling.Wait()
 	})
 	s.onClose(s.host.Close)
 	for _, f := range s.spec.Functions {

@@ -11,21 +11,28 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"streamotp/shared/deliver"
+	"streamotp/shared/feedback"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
 
 type handler struct {
-	codes  codes
-	keys   keyrings
-	sender sender
-	now    func() time.Time
+	codes        codes
+	suppressions suppressions
+	keys         keyrings
+	sender       sender
+	now          func() time.Time
 }
 
 type codes interface {
 	Message(ctx context.Context, sessionID, key string) (store.Message, error)
 	MarkSent(ctx context.Context, m store.Message, now time.Time) error
+	MarkDelivery(ctx context.Context, sessionID string, state otp.State, expires, now time.Time) error
+}
+
+type suppressions interface {
+	Has(ctx context.Context, destination string, now time.Time) (bool, error)
 }
 
 type keyrings interface {
@@ -66,11 +73,12 @@ func (h handler) handle(ctx context.Context, batch events.DynamoDBEvent) (events
 
 // What became of a record, as the log says it.
 const (
-	sent      = "sent"
-	skipped   = "skipped"   // sent before
-	late      = "late"      // expired or gone before it could be sent
-	refused   = "refused"   // the provider will never take it
-	postponed = "postponed" // something failed that may pass
+	sent       = "sent"
+	skipped    = "skipped"    // sent before
+	late       = "late"       // expired or gone before it could be sent
+	suppressed = "suppressed" // nothing is sent there any more
+	refused    = "refused"    // the provider will never take it
+	postponed  = "postponed"  // something failed that may pass
 )
 
 // record sends what one record asks for and says whether it must come again.
@@ -101,6 +109,7 @@ func (h handler) record(ctx context.Context, record events.DynamoDBEventRecord) 
 type message struct {
 	store.Message
 	channel otp.Channel
+	tags    feedback.Tags
 }
 
 // event is what the audit log and the metrics say of a record.
@@ -111,6 +120,8 @@ func (m message) event(outcome string, err error) telemetry.Event {
 		e.Name = telemetry.Sent
 	case outcome == late:
 		e.Name = telemetry.Expired
+	case outcome == suppressed && err == nil:
+		e.Name, e.Purpose = telemetry.Suppressed, "" // by channel alone
 	case err != nil:
 		e.Name, e.Reason = telemetry.ProviderError, outcome
 	}
@@ -133,18 +144,22 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	case !h.now().Before(m.ExpiresAt):
 		return m, late, nil
 	}
-	text, err := h.open(ctx, m.Message)
+	text, err := h.open(ctx, &m)
 	if err != nil {
 		return m, postponed, err
 	}
-	m.channel = text.Channel
+	if is, err := h.suppressed(ctx, m); err != nil {
+		return m, postponed, err
+	} else if is {
+		return m, suppressed, h.undeliverable(ctx, m)
+	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < deliver.Timeout {
 		return m, postponed, &otp.UnavailableError{Reason: "too little time is left for the provider"}
 	}
 	err = h.sender.Send(ctx, text)
 	var permanent *deliver.PermanentError
 	if errors.As(err, &permanent) {
-		return m, refused, err
+		return m, refused, errors.Join(err, h.undeliverable(ctx, m))
 	}
 	if err != nil {
 		return m, postponed, err
@@ -153,6 +168,22 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), marking)
 	defer cancel()
 	return m, sent, h.codes.MarkSent(ctx, m.Message, h.now())
+}
+
+// suppressed says whether an earlier e-mail to there bounced or was called spam.
+func (h handler) suppressed(ctx context.Context, m message) (bool, error) {
+	if m.channel != otp.Email {
+		return false, nil
+	}
+	return h.suppressions.Has(ctx, m.tags.Destination, h.now())
+}
+
+// undeliverable lets the session's owner be told, where that tells nobody of an account.
+func (h handler) undeliverable(ctx context.Context, m message) error {
+	if m.tags.Session == "" {
+		return nil
+	}
+	return h.codes.MarkDelivery(ctx, m.tags.Session, otp.StateBounced, m.ExpiresAt, h.now())
 }
 
 func (h handler) expired(image map[string]events.DynamoDBAttributeValue) bool {
@@ -165,21 +196,26 @@ func (h handler) expired(image map[string]events.DynamoDBAttributeValue) bool {
 }
 
 // open makes the message that an item holds sealed.
-func (h handler) open(ctx context.Context, m store.Message) (message deliver.Message, err error) {
+func (h handler) open(ctx context.Context, m *message) (text deliver.Message, err error) {
 	ring, err := h.keys.For(ctx, m.KeyID)
 	if err != nil {
-		return message, err
+		return text, err
 	}
 	contents, err := ring.Open(m.KeyID, m.SessionID, m.Sealed)
 	if err != nil {
-		return message, err
+		return text, err
 	}
-	message = deliver.Message{
+	text = deliver.Message{
 		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(m.CreatedAt), Locale: contents.Locale, At: m.CreatedAt,
 	}
-	if m.Kind != store.SendCode {
-		message.Notice = otp.Notice(m.Kind)
+	m.channel, m.tags.Destination = text.Channel, ring.Destination(text.To)
+	switch {
+	case m.Kind != store.SendCode:
+		text.Notice = otp.Notice(m.Kind)
+	case m.Purpose != otp.Reset: // what became of a reset's code would tell whether there is an account
+		m.tags.Session, m.tags.ExpiresAt = m.SessionID, m.ExpiresAt
 	}
-	return message, nil
+	text.Tags = m.tags.Map()
+	return text, nil
 }

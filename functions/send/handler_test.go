@@ -23,11 +23,13 @@ import (
 
 type fixture struct {
 	handler
-	store store.Codes
-	ring  *otp.Keyring
+	store        store.Codes
+	suppressions store.Suppressions
+	ring         *otp.Keyring
 
 	mu   sync.Mutex
 	sent []string // codes, in the order of sending
+	tags []map[string]string
 	fail map[string]error
 }
 
@@ -42,7 +44,7 @@ func (f *fixture) Send(_ context.Context, m deliver.Message) error {
 	if err := f.fail[m.Code]; err != nil {
 		return err
 	}
-	f.sent = append(f.sent, m.Code)
+	f.sent, f.tags = append(f.sent, m.Code), append(f.tags, m.Tags)
 	return nil
 }
 
@@ -73,8 +75,9 @@ func newFixture(t *testing.T) *fixture {
 	tables := storetest.New(t)
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
-	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, fail: map[string]error{}}
-	f.handler = handler{codes: f.store, keys: fixedKeys{ring}, sender: f, now: time.Now}
+	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, fail: map[string]error{},
+		suppressions: store.Suppressions{DB: tables.DB, Table: tables.Limits}}
+	f.handler = handler{codes: f.store, suppressions: f.suppressions, keys: fixedKeys{ring}, sender: f, now: time.Now}
 	return f
 }
 
@@ -88,10 +91,16 @@ func must(t *testing.T, err error) {
 // record writes a session and returns its stream record.
 func (f *fixture) record(t *testing.T, n int, life time.Duration) events.DynamoDBEventRecord {
 	t.Helper()
-	id, code := fmt.Sprint("session-", n), fmt.Sprint(100000+n)
-	s := otp.Session{ID: id, Digest: "digest", Purpose: otp.Login, KeyID: "0", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(life)}
+	return f.recordOf(t, n, life, otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"})
+}
+
+func (f *fixture) recordOf(t *testing.T, n int, life time.Duration, to otp.Contents) events.DynamoDBEventRecord {
+	t.Helper()
+	id := fmt.Sprint("session-", n)
+	to.Code = fmt.Sprint(100000 + n)
+	s := otp.Session{ID: id, Digest: "digest", Purpose: to.Purpose, KeyID: "0", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(life)}
 	var err error
-	s.Sealed, err = f.ring.Seal(id, otp.Contents{Code: code, Channel: otp.Email, Email: "ada@example.com"})
+	s.Sealed, err = f.ring.Seal(id, to)
 	must(t, err)
 	must(t, f.store.Put(context.Background(), s, "request"))
 	text := events.NewStringAttribute
@@ -202,6 +211,71 @@ func TestSend(t *testing.T) {
 		must(t, f.store.Put(context.Background(), s, "request"))
 		if failed := f.run(t, record); len(failed) != 1 || len(f.sent) != 0 {
 			t.Errorf("failed %v, sent %v", failed, f.sent)
+		}
+	})
+}
+
+func TestUndeliverable(t *testing.T) {
+	ctx := context.Background()
+	state := func(t *testing.T, f *fixture, n int) otp.State {
+		t.Helper()
+		s, err := f.store.Session(ctx, fmt.Sprint("session-", n))
+		must(t, err)
+		return s.Message
+	}
+	login := otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"}
+	reset := otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: "ada@example.com"}
+	sms := otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: "ada@example.com", Phone: "+4915112345678"}
+
+	t.Run("nothing goes to a suppressed address, and the session says so", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), store.Bounce, time.Now()))
+		if failed := f.run(t, f.recordOf(t, 1, time.Minute, login)); len(failed) != 0 || len(f.sent) != 0 || state(t, f, 1) != otp.StateBounced {
+			t.Errorf("failed %v, sent %v, %s", failed, f.sent, state(t, f, 1))
+		}
+	})
+	t.Run("a reset's session tells nothing of it", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), store.Bounce, time.Now()))
+		if failed := f.run(t, f.recordOf(t, 1, time.Minute, reset)); len(failed) != 0 || len(f.sent) != 0 || state(t, f, 1) != otp.StatePending {
+			t.Errorf("failed %v, sent %v, %s", failed, f.sent, state(t, f, 1))
+		}
+	})
+	t.Run("an account's SMS goes out though its address is suppressed", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), store.Complaint, time.Now()))
+		if failed := f.run(t, f.recordOf(t, 1, time.Minute, sms)); len(failed) != 0 || len(f.sent) != 1 || state(t, f, 1) != otp.StateSent {
+			t.Errorf("failed %v, sent %v, %s", failed, f.sent, state(t, f, 1))
+		}
+	})
+	t.Run("a suppression that is over holds nothing back", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), store.Bounce, time.Now().AddDate(-1, 0, 0)))
+		if f.run(t, f.recordOf(t, 1, time.Minute, login)); len(f.sent) != 1 {
+			t.Errorf("sent %v", f.sent)
+		}
+	})
+	t.Run("where the suppressions cannot be read nothing is sent, and it comes again", func(t *testing.T) {
+		f := newFixture(t)
+		f.handler.suppressions = store.Suppressions{DB: f.suppressions.DB, Table: "none"}
+		if failed := f.run(t, f.recordOf(t, 1, time.Minute, login)); len(failed) != 1 || len(f.sent) != 0 {
+			t.Errorf("failed %v, sent %v", failed, f.sent)
+		}
+	})
+	t.Run("what the provider will never take is told", func(t *testing.T) {
+		f := newFixture(t)
+		f.fail["100001"] = &deliver.PermanentError{Reason: "OptedOut"}
+		if f.run(t, f.recordOf(t, 1, time.Minute, sms)); state(t, f, 1) != otp.StateBounced {
+			t.Error(state(t, f, 1))
+		}
+	})
+	t.Run("an e-mail has its session's and destination's tags; a reset's has the destination's alone", func(t *testing.T) {
+		f := newFixture(t)
+		f.run(t, f.recordOf(t, 1, time.Minute, login))
+		f.run(t, f.recordOf(t, 2, time.Minute, reset))
+		if len(f.tags) != 2 || f.tags[0]["session"] != "session-1" || f.tags[0]["expires"] == "" || len(f.tags[0]) != 3 ||
+			len(f.tags[1]) != 1 || f.tags[1]["destination"] != f.ring.Destination("ada@example.com") {
+			t.Errorf("%v", f.tags)
 		}
 	})
 }

@@ -18,10 +18,12 @@ func main() {
 	var env config.Env
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
+	db := dynamodb.NewFromConfig(cfg)
 	h := handler{
-		codes: store.Codes{DB: dynamodb.NewFromConfig(cfg), Table: env.String("CODES_TABLE")},
-		keys:  keys.New(cfg, env.String("KEY_SECRET"), time.Now),
-		now:   time.Now,
+		codes:        store.Codes{DB: db, Table: env.String("CODES_TABLE")},
+		suppressions: store.Suppressions{DB: db, Table: env.String("LIMITS_TABLE")},
+		keys:         keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		now:          time.Now,
 		sender: deliver.New(cfg, deliver.Sender{
 			AppName:          env.String("APP_NAME"),
 			From:             env.String("SES_FROM_ADDRESS"),

@@ -89,9 +89,24 @@ func (e *Endpoint) tablePermissions(q *request) (out []permission) {
 		if t.operation != "" {
 			action = operations[t.operation]
 		}
-		out = append(out, permission{action: "dynamodb:" + action, resource: e.ARN("dynamodb", "table/"+t.table())})
+		out = append(out, permission{"dynamodb:" + action, e.ARN("dynamodb", "table/"+t.table()), e.leadingKey(t)})
 	}
 	return out
+}
+
+// leadingKey is the condition key of a call on one item: its partition key.
+func (e *Endpoint) leadingKey(t target) map[string]string {
+	names := e.Keys(t.table())
+	if len(names) == 0 {
+		return nil
+	}
+	var key struct{ S *string }
+	for _, item := range []map[string]json.RawMessage{t.Key, t.Item} {
+		if json.Unmarshal(item[names[0]], &key) == nil && key.S != nil {
+			return map[string]string{"dynamodb:LeadingKeys": *key.S}
+		}
+	}
+	return nil
 }
 
 // sendPermissions are for the sender's identity, taken to be the address itself, for the configuration set, and for the

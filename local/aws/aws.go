@@ -55,6 +55,9 @@ type Message struct {
 	HTML    string `json:"html"`
 	SentAt  string `json:"sentAt"` // RFC 3339
 	Caller  Caller `json:"-"`
+
+	MailSet string            `json:"-"` // SES configuration set; empty for none
+	Tags    map[string]string `json:"-"` // EmailTags
 }
 
 // maxRequest is over every limit of the actions imitated here; DynamoDB's, the largest, is 16 MB.

@@ -32,7 +32,13 @@ func (e *Endpoint) sendEmail(q *request) *reply {
 		}
 	}
 	m := Message{Channel: "email", To: strings.Join(in.Destination.ToAddresses, ", "), From: in.FromEmailAddress,
-		Subject: s.Subject.Data, Text: s.Body.Text.Data, HTML: s.Body.Html.Data}
+		Subject: s.Subject.Data, Text: s.Body.Text.Data, HTML: s.Body.Html.Data, MailSet: in.ConfigurationSetName, Tags: map[string]string{}}
+	for _, tag := range in.EmailTags {
+		if !mailTag.MatchString(tag.Name) || !mailTag.MatchString(tag.Value) {
+			return q.fail("BadRequestException", "Tags have letters, digits and _-.@ only, 1 to 256 of them: "+tag.Name+"="+tag.Value)
+		}
+		m.Tags[tag.Name] = tag.Value
+	}
 	return q.ok(map[string]string{"MessageId": e.deliver(q, m)})
 }
 
@@ -40,6 +46,7 @@ func (e *Endpoint) sendEmail(q *request) *reply {
 type outbound struct {
 	FromEmailAddress     string
 	ConfigurationSetName string
+	EmailTags            []struct{ Name, Value string }
 	Destination          struct{ ToAddresses, CcAddresses, BccAddresses []string }
 	Content              struct {
 		Simple *struct {
@@ -49,6 +56,8 @@ type outbound struct {
 		Raw, Template json.RawMessage
 	}
 }
+
+var mailTag = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,256}$`)
 
 type part struct{ Data, Charset string }
 

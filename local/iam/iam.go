@@ -1,8 +1,9 @@
 // Package iam decides, as IAM does, whether identity-based policies let a call through. It knows what template.yaml
-// uses: Allow and Deny, wildcards in actions and resources, and the condition operator StringEquals.
+// uses: Allow and Deny, wildcards in actions and resources, and the condition operators StringEquals and
+// ForAllValues:StringLike.
 //
 // It promises: (P1) a statement that denies a call wins over any number that allow it; (P2) what no statement allows is
-// not allowed; (P3) a condition on a key that the call does not have does not hold.
+// not allowed; (P3) a condition on a key that the call does not have does not hold, but for one on all of its values.
 package iam
 
 import (
@@ -20,6 +21,7 @@ type Statement struct {
 	Actions   []string            // service:Action, with wildcards
 	Resources []string            // ARNs with wildcards, or * for everything
 	Equals    map[string][]string // Condition StringEquals: the values of each key, of which one must be the call's
+	AllLike   map[string][]string // Condition ForAllValues:StringLike: patterns, of which one must fit the call's, if it has any
 }
 
 // Decision is what IAM says to a call.
@@ -60,6 +62,12 @@ func (s Statement) applies(action, resource string, context map[string]string) b
 func (s Statement) holds(context map[string]string) bool {
 	for key, values := range s.Equals {
 		if value, ok := context[key]; !ok || !slices.Contains(values, value) {
+			return false
+		}
+	}
+	for key, patterns := range s.AllLike {
+		value, ok := context[key]
+		if ok && !slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, value) }) {
 			return false
 		}
 	}

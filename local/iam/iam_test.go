@@ -26,6 +26,9 @@ func TestDecide(t *testing.T) {
 	from := func(address string) map[string]string { return map[string]string{"ses:FromAddress": address} }
 	mail := allow(one(sending), one("arn:aws:ses:us-east-1:123456789012:identity/*"))
 	mail.Equals = map[string][]string{"ses:FromAddress": {"login@example.com", "post@example.com"}}
+	limited := allow(one("dynamodb:GetItem"), one(codes))
+	limited.AllLike = map[string][]string{"dynamodb:LeadingKeys": {"suppressed#*", "x"}}
+	leading := func(key string) map[string]string { return map[string]string{"dynamodb:LeadingKeys": key} }
 	noMail := mail
 	noMail.Deny = true
 	phones := Policy{allow(one("sns:Publish"), one("*")), deny(one("sns:Publish"), one("arn:aws:sns:*:*:*"))}
@@ -63,6 +66,10 @@ func TestDecide(t *testing.T) {
 		{"values have case", Policy{mail}, sending, sender, from("Login@example.com"), NotAllowed},
 		{"a key that the call does not have", Policy{mail}, sending, sender, nil, NotAllowed},
 		{"a denial on a condition that holds", Policy{allow(one("*"), one("*")), noMail}, sending, sender, from("login@example.com"), Denied},
+		{"a pattern that fits", Policy{limited}, "dynamodb:GetItem", codes, leading("suppressed#a/b"), Allowed},
+		{"another one that fits", Policy{limited}, "dynamodb:GetItem", codes, leading("x"), Allowed},
+		{"none that fits", Policy{limited}, "dynamodb:GetItem", codes, leading("xsuppressed#a"), NotAllowed},
+		{"all values of a key that the call does not have", Policy{limited}, "dynamodb:GetItem", codes, nil, Allowed},
 		{"a denial on a condition that does not", Policy{allow(one("*"), one("*")), noMail}, sending, sender, nil, Allowed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,7 +7,8 @@ var inert = map[string][]string{
 	"AWS::SES::ConfigurationSet": {}, // but SendEmail refuses a set that the template does not have
 	"AWS::CloudWatch::Alarm":     {},
 	"AWS::CloudWatch::Dashboard": {},
-	"AWS::SNS::Topic":            {},
+	"AWS::SNS::Topic":            {}, // but what SES tells one of comes to the functions that hear it
+	"AWS::SNS::TopicPolicy":      {},
 	"AWS::SQS::Queue":            {"Arn", "QueueName"}, // a dead-letter queue: /_local/deadletters shows what arrives
 
 	// The site: pages come from frontend/ and the API from the same server.
@@ -21,7 +22,7 @@ var inert = map[string][]string{
 
 // ignored are properties that the development stack knows and knowingly does nothing with.
 var ignored = map[string][]string{
-	"AWS::Serverless::Function":   {"Architectures", "Description", "Tags", "AutoPublishAlias"},
+	"AWS::Serverless::Function":   {"Architectures", "Description", "Tags", "AutoPublishAlias", "Tracing"},
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
 	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
 	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},

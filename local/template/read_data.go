@@ -93,6 +93,30 @@ func (v value) readKeys(typeName string, types ...string) []Key {
 	return out
 }
 
+func (res *resource) readMailTell() {
+	var m MailTell
+	res.fields(map[string]func(value){
+		"ConfigurationSetName": func(v value) { m.Set = v.str() },
+		"EventDestination": func(v value) {
+			v.fields(map[string]func(value){
+				"Enabled": func(v value) { v.oneOf("true") },
+				"MatchingEventTypes": func(v value) {
+					for _, e := range v.list() {
+						m.Types = append(m.Types, e.oneOf("delivery", "bounce", "complaint"))
+					}
+				},
+				"SnsDestination": func(v value) {
+					v.fields(map[string]func(value){"TopicARN": func(v value) { m.Topic = v.str() }})
+				},
+			}, "Name")
+		},
+	})
+	if m.Set == "" || m.Topic == "" {
+		res.properties.failf("must have ConfigurationSetName and EventDestination.SnsDestination.TopicARN")
+	}
+	res.properties.out.MailTells = append(res.properties.out.MailTells, m)
+}
+
 // Generate is a secret's GenerateSecretString.
 type Generate struct {
 	Template, Key                   string // SecretStringTemplate and the key it gets; both or neither

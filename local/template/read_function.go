@@ -35,7 +35,10 @@ func (f *Function) properties() map[string]func(value) {
 		"MemorySize": func(v value) { f.MemoryMB = v.integer(128, 10240) },
 		"Timeout":    func(v value) { f.Timeout = time.Duration(v.integer(1, 900)) * time.Second },
 		"ReservedConcurrentExecutions": func(v value) {
-			f.Reserved = v.integer(0, 100000)
+			f.Reserved = -1
+			if r, ok := v.resolve(); ok {
+				f.Reserved = r.integer(0, 100000)
+			}
 		},
 		"LoggingConfig": func(v value) {
 			v.fields(map[string]func(value){
@@ -65,11 +68,13 @@ func (v value) readEvent(f *Function, name string) {
 		return
 	}
 	v.fields(map[string]func(value){"Type": func(value) {}, "Properties": func(value) {}})
-	switch kind.oneOf("HttpApi", "DynamoDB") {
+	switch kind.oneOf("HttpApi", "DynamoDB", "SNS") {
 	case "HttpApi":
 		f.Routes = append(f.Routes, properties.readRoute())
 	case "DynamoDB":
 		v.out.Mappings = append(v.out.Mappings, properties.readMapping(f.ID, name))
+	case "SNS":
+		properties.fields(map[string]func(value){"Topic": func(v value) { f.Topics = append(f.Topics, v.str()) }})
 	}
 }
 

@@ -44,7 +44,10 @@ func (v value) readStatement() (s iam.Statement) {
 		"Action":   func(v value) { s.Actions = v.patterns() },
 		"Resource": func(v value) { s.Resources = v.patterns() },
 		"Condition": func(v value) {
-			v.fields(map[string]func(value){"StringEquals": func(v value) { s.Equals = v.readEquals() }})
+			v.fields(map[string]func(value){
+				"StringEquals":            func(v value) { s.Equals = v.readKeyed("ses:FromAddress") },
+				"ForAllValues:StringLike": func(v value) { s.AllLike = v.readKeyed("dynamodb:LeadingKeys") },
+			})
 		},
 	}, "Sid")
 	if effect == "" || len(s.Actions) == 0 || len(s.Resources) == 0 {
@@ -59,11 +62,10 @@ func (v value) readStatement() (s iam.Statement) {
 	return s
 }
 
-// readEquals reads a StringEquals on the keys that the AWS endpoint gives its calls.
-func (v value) readEquals() map[string][]string {
+// readKeyed reads a condition on the key that the AWS endpoint gives such calls.
+func (v value) readKeyed(key string) map[string][]string {
 	out := map[string][]string{}
-	read := func(v value) { out["ses:FromAddress"] = v.patterns() }
-	v.fields(map[string]func(value){"ses:FromAddress": read})
+	v.fields(map[string]func(value){key: func(v value) { out[key] = v.patterns() }})
 	return out
 }
 

@@ -19,7 +19,8 @@ func init() {
 		"AWS::DynamoDB::Table":        (*resource).readTable,
 		"AWS::SecretsManager::Secret": (*resource).readSecret,
 
-		"AWS::CloudFront::ResponseHeadersPolicy": (*resource).readPageHeaders,
+		"AWS::CloudFront::ResponseHeadersPolicy":     (*resource).readPageHeaders,
+		"AWS::SES::ConfigurationSetEventDestination": (*resource).readMailTell,
 	}
 }
 
@@ -90,6 +91,8 @@ func (r *reader) physicalID(res *resource) string {
 		return r.secretARN(res.id)
 	case "AWS::S3::Bucket":
 		return strings.ToLower(name)
+	case "AWS::SNS::Topic":
+		return ARN("sns", name)
 	case "AWS::SQS::Queue":
 		return "https://sqs." + Region + ".amazonaws.com/" + Account + "/" + name
 	}

@@ -40,7 +40,8 @@ type Stack struct {
 	Secrets   []Secret
 	Outputs   []Output
 	MailSets  []string // names of the SES configuration sets
-	Maps      Maps     // the section Mappings
+	MailTells []MailTell
+	Maps      Maps // the section Mappings
 
 	PageHeaders map[string]string // what the distribution adds to each page
 
@@ -63,6 +64,13 @@ type CORS struct {
 	Credentials                       bool
 }
 
+// MailTell is a configuration set's event destination: what of its e-mail a topic is told.
+type MailTell struct {
+	Set   string   // the configuration set's name
+	Types []string // delivery, bounce, complaint
+	Topic string   // ARN
+}
+
 // Function is a Lambda function.
 type Function struct {
 	ID          string // logical id
@@ -76,6 +84,7 @@ type Function struct {
 	LogGroup    string
 	Environment map[string]string
 	Routes      []Route
+	Topics      []string // ARNs of the topics that it hears
 	Role        Role
 }
 

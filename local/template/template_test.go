@@ -107,7 +107,7 @@ func TestRefuses(t *testing.T) {
 		{"an intrinsic in a mapping", "letter: a", "letter: !Ref Word", "Mappings.Words.one.letter: must be literal, not Ref"},
 		{"a function of rules", "RuleCondition: !Equals [!Ref Level, 4]", "RuleCondition: !Contains [[a], a]", "Rules.Four.RuleCondition: the development stack does not know the condition function"},
 		{"a rule of another form", "RuleCondition: !Equals [!Ref Level, 4]", "Condition: x", "Rules.Four.Condition"},
-		{"an event type", "Type: DynamoDB", "Type: Schedule", `imitates only HttpApi, DynamoDB here, not "Schedule"`},
+		{"an event type", "Type: DynamoDB", "Type: Schedule", `imitates only HttpApi, DynamoDB, SNS here, not "Schedule"`},
 		{"an attribute of a resource", "  Letters:\n    Type", "  Letters:\n    CreationPolicy: {}\n    Type", "CreationPolicy"},
 		{"another build method", "BuildMethod: makefile\n    Properties:\n      Reserved", "BuildMethod: go1.x\n    Properties:\n      Reserved", "BuildMethod"},
 		{"another runtime", "Runtime: provided.al2023", "Runtime: python3.13", "Runtime"},

@@ -48,6 +48,8 @@ type Message struct {
 	Life    time.Duration // how long the code still lives at At
 	Locale  string        // primary language; unknown ones are English
 	At      time.Time     // when this was asked for, or what a notice tells of happened
+
+	Tags map[string]string // come back with what SES tells of an e-mail; an SMS has none
 }
 
 // Sender holds the providers of one deployment.
@@ -127,6 +129,9 @@ func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 	}
 	if s.ConfigurationSet != "" {
 		in.ConfigurationSetName = &s.ConfigurationSet
+	}
+	for name, value := range m.Tags {
+		in.EmailTags = append(in.EmailTags, sestypes.MessageTag{Name: &name, Value: &value})
 	}
 	_, err := s.ses.SendEmail(ctx, in)
 	return err

@@ -100,6 +100,15 @@ func Mailbox(destination string) string {
 	return local + "@" + domain
 }
 
+// Mask is what may be shown of a normalised destination: a•••@example.com, •••78.
+func Mask(destination string) string {
+	local, domain, isEmail := strings.Cut(destination, "@")
+	if !isEmail {
+		return "•••" + destination[max(0, len(destination)-2):]
+	}
+	return local[:1] + "•••@" + domain
+}
+
 // ErrInvalidLocale says that a text is no language tag. The caller corrects it.
 var ErrInvalidLocale = errors.New("must be a language tag, as de or pt-BR")
 

@@ -151,6 +151,9 @@ func (k *Keyring) Client(address string) string {
 // Phone names a number over all purposes: it is the subject of verifying it.
 func (k *Keyring) Phone(e164 string) string { return k.Subject(Verify, e164) }
 
+// Destination names an address that messages go to, over all purposes. It says no more of it than Subject does.
+func (k *Keyring) Destination(address string) string { return mac(k.index, "destination", address) }
+
 // Digest is what a table may know of a code: 43 characters, base64url.
 //
 // Errors: ErrUnknownKey.

@@ -49,6 +49,7 @@ type Session struct {
 	UsedAt    time.Time // zero while unused
 	UsedBy    string    // the request that used it
 	Silent    bool      // nothing is sent: a decoy, or a test destination
+	Message   State     // what became of it: StatePending, StateSent, StateDelivered or StateBounced
 	Resends   []time.Time
 }
 

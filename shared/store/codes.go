@@ -30,6 +30,8 @@ const (
 	resendKey  = "resend#" // and 1 or 2
 	changedKey = "notice"  // that the password was changed
 	noticeKey  = "notice#" // and any other otp.Notice
+
+	deliveryKey = "delivery#" // what became of its messages
 )
 
 // row is an item of the table.
@@ -49,6 +51,9 @@ type row struct {
 	UsedBy    string `dynamodbav:"usedBy,omitempty"`   // request id
 	ResentBy  string `dynamodbav:"resentBy,omitempty"` // request id of the last turn to be sent again; "resends" is its number
 	AskedBy   string `dynamodbav:"askedBy,omitempty"`  // request id
+
+	DeliveredAt int64 `dynamodbav:"deliveredAt,omitempty"` // epoch milliseconds
+	BouncedAt   int64 `dynamodbav:"bouncedAt,omitempty"`   // epoch milliseconds
 }
 
 // isCode tells a session's own row from what else is kept under its id.
@@ -113,11 +118,42 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 			resends = append(resends, time.UnixMilli(r.CreatedAt))
 		}
 	}
-	s.Resends = resends
+	s.Resends, s.Message = resends, messageState(rows)
 	if s.ID == "" {
 		return s, otp.ErrSessionNotFound
 	}
 	return s, nil
+}
+
+// messageState is the furthest that a message of a session came. A bounce is the end: it may come after a delivery.
+func messageState(rows []row) otp.State {
+	state := otp.StatePending
+	for _, r := range rows {
+		switch {
+		case r.BouncedAt != 0:
+			return otp.StateBounced
+		case r.DeliveredAt != 0:
+			state = otp.StateDelivered
+		case r.SentAt != 0 && state == otp.StatePending && (r.isCode() || strings.HasPrefix(r.Code, resendKey)):
+			state = otp.StateSent
+		}
+	}
+	return state
+}
+
+// MarkDelivery records what became of a session's message: otp.StateDelivered or otp.StateBounced. It is a row of its
+// own, since who marks does not know the code's, and is gone with the session.
+func (c Codes) MarkDelivery(ctx context.Context, sessionID string, state otp.State, expires, now time.Time) error {
+	attribute := "deliveredAt"
+	if state == otp.StateBounced {
+		attribute = "bouncedAt"
+	}
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(sessionID, deliveryKey),
+		UpdateExpression:          aws.String("SET expiredAt = :ttl, " + attribute + " = :now"),
+		ExpressionAttributeValues: item{":ttl": seconds(expires), ":now": millis(now)},
+	})
+	return err
 }
 
 // ClaimResend takes a session's next turn to be sent again, before anything is taken for it: of any number at once one

@@ -140,6 +140,17 @@ func conditional(table, key, update string, condition *string, values item) *dyn
 	}
 }
 
+// Tries reads what is counted of the guesses at a subject, and the time before which its sessions are over. The read is
+// eventually consistent: nothing is decided by it.
+func (l Limits) Tries(ctx context.Context, subject string) (tries otp.Tries, notBefore time.Time, err error) {
+	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: item{"key": text(subject)}})
+	if err != nil {
+		return tries, notBefore, err
+	}
+	held, err := decodeLimit(out.Item)
+	return held.tries(), time.UnixMilli(held.NotBefore), err
+}
+
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
 // twice leaves those that came after it. Of a success by SMS it keeps the time.
 func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error {

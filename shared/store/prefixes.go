@@ -164,20 +164,35 @@ type Prefix struct {
 // List reads every prefix that is known. It scans the table, a page at a time.
 func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, error] {
 	return func(yield func(Prefix, error) bool) {
-		pages := dynamodb.NewScanPaginator(p.DB, &dynamodb.ScanInput{
-			TableName: &p.Table, FilterExpression: aws.String("begins_with(#key, :prefix)"),
-			ExpressionAttributeNames:  map[string]string{"#key": "key"},
-			ExpressionAttributeValues: item{":prefix": text(prefixKey)},
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
+		for found, err := range scan(ctx, p.DB, p.Table, prefixKey) {
 			if err != nil {
 				yield(Prefix{}, err)
 				return
 			}
+			t, err := decodeTraffic(found)
+			if !yield(t.prefix(now), err) {
+				return
+			}
+		}
+	}
+}
+
+// scan reads the items whose key begins so, a page at a time.
+func scan(ctx context.Context, db *dynamodb.Client, table, beginning string) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{
+			TableName: &table, FilterExpression: aws.String("begins_with(#key, :beginning)"),
+			ExpressionAttributeNames:  map[string]string{"#key": "key"},
+			ExpressionAttributeValues: item{":beginning": text(beginning)},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
 			for _, found := range page.Items {
-				t, err := decodeTraffic(found)
-				if !yield(t.prefix(now), err) {
+				if !yield(found, nil) {
 					return
 				}
 			}

@@ -24,6 +24,14 @@ const (
 	ProviderError   = "ProviderError"
 	TestDestination = "TestDestination"
 
+	// Of e-mail, by channel alone.
+	Delivered  = "Delivered"
+	Bounced    = "Bounced"
+	Complained = "Complained" // the recipient called it spam
+	Suppressed = "Suppressed" // it was not sent, since an earlier one bounced or was called spam
+
+	DeliveryTime = "DeliveryTime" // milliseconds until the recipient's server had it; beside Delivered
+
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
 
@@ -35,8 +43,9 @@ type Event struct {
 	Session string // the session id; what is written is its hash
 	Subject string // the keyed hash
 	Reason  string
-	Country string // ISO 3166, of a number
-	Prefix  string // of a number: where it is paused
+	Country string        // ISO 3166, of a number
+	Prefix  string        // of a number: where it is paused
+	Took    time.Duration // of a delivery
 }
 
 // namespace of the metrics; set by Start.
@@ -67,6 +76,9 @@ func (e Event) Attrs(now time.Time) []slog.Attr {
 	if e.Name == "" || e.Name == WrongPassword {
 		return attrs
 	}
+	if e.Name == Delivered {
+		attrs = append(attrs, slog.Int64(DeliveryTime, e.Took.Milliseconds()))
+	}
 	return append(attrs, slog.Int(e.Name, 1), slog.Any("_aws", e.metric(now)))
 }
 
@@ -88,10 +100,14 @@ func (e Event) metric(now time.Time) any {
 	if len(dimensions) == 0 {
 		dimensions = append(dimensions, []string{})
 	}
+	metrics := []name{{e.Name, "Count"}}
+	if e.Name == Delivered {
+		metrics = append(metrics, name{DeliveryTime, "Milliseconds"})
+	}
 	return struct {
 		Timestamp         int64 // epoch milliseconds
 		CloudWatchMetrics []directive
-	}{now.UnixMilli(), []directive{{namespace, dimensions, []name{{e.Name, "Count"}}}}}
+	}{now.UnixMilli(), []directive{{namespace, dimensions, metrics}}}
 }
 
 // hash names a session in the log: its id is half of what verifies it.

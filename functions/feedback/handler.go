@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"streamotp/shared/feedback"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+type handler struct {
+	codes        codes
+	suppressions suppressions
+	now          func() time.Time
+}
+
+type codes interface {
+	MarkDelivery(ctx context.Context, sessionID string, state otp.State, expires, now time.Time) error
+}
+
+type suppressions interface {
+	Add(ctx context.Context, destination string, reason store.Reason, now time.Time) error
+}
+
+// handle takes what a topic brings. An error has Lambda bring the event twice more; every write may come again.
+func (h handler) handle(ctx context.Context, brought events.SNSEvent) error {
+	var failed error
+	for _, record := range brought.Records {
+		failed = errors.Join(failed, h.take(ctx, record.SNS))
+	}
+	return failed
+}
+
+// errPassing is what Lambda logs of a failure, whose cause stands in our own line.
+var errPassing = errors.New("the event could not be kept: see its line in the log")
+
+func (h handler) take(ctx context.Context, message events.SNSEntity) error {
+	e, err := feedback.Parse(message.Message)
+	if err != nil {
+		slog.Warn("no event", "messageId", message.MessageID)
+		return nil // nor is it one the next time
+	}
+	now := h.now()
+	err = h.keep(ctx, e, now)
+	event := audit(e)
+	attrs := []slog.Attr{slog.String("messageId", message.MessageID), slog.String("destination", e.Destination)}
+	level := slog.LevelInfo
+	if err != nil {
+		event.Name, event.Reason = telemetry.ProviderError, "feedback"
+		level = slog.LevelError
+		attrs = append(attrs, telemetry.Cause(err))
+		err = errPassing
+	}
+	slog.LogAttrs(ctx, level, "feedback", append(attrs, event.Attrs(now)...)...)
+	return err
+}
+
+// keep writes what is to be remembered.
+func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) error {
+	if reason, ok := e.Kind.Suppresses(); ok && e.Destination != "" {
+		if err := h.suppressions.Add(ctx, e.Destination, reason, now); err != nil {
+			return err
+		}
+	}
+	state, ok := states[e.Kind]
+	if !ok || e.Session == "" || !now.Before(e.ExpiresAt) {
+		return nil
+	}
+	return h.codes.MarkDelivery(ctx, e.Session, state, e.ExpiresAt, now)
+}
+
+// states are what a session's owner is told. A complaint comes after the delivery and says nothing of it.
+var states = map[feedback.Kind]otp.State{
+	feedback.Delivered: otp.StateDelivered, feedback.Failed: otp.StateBounced, feedback.Bounced: otp.StateBounced,
+}
+
+var counts = map[feedback.Kind]string{
+	feedback.Delivered: telemetry.Delivered, feedback.Failed: telemetry.Bounced, feedback.Bounced: telemetry.Bounced,
+	feedback.Complaint: telemetry.Complained,
+}
+
+func audit(e feedback.Event) telemetry.Event {
+	return telemetry.Event{Name: counts[e.Kind], Channel: otp.Email, Session: e.Session, Reason: e.Reason, Took: e.Took}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"streamotp/shared/httpapi"
+	"streamotp/shared/otp"
+)
+
+type handler struct {
+	codes    codes
+	limits   limits
+	keys     keyrings
+	now      func() time.Time
+	rule     otp.TryLimit
+	cooldown time.Duration // before a code is sent again
+}
+
+type codes interface {
+	Session(ctx context.Context, id string) (otp.Session, error)
+}
+
+type limits interface {
+	Tries(ctx context.Context, subject string) (tries otp.Tries, notBefore time.Time, err error)
+}
+
+type keyrings interface {
+	For(ctx context.Context, keyID string) (*otp.Keyring, error)
+}
+
+func (h handler) routes() map[string]httpapi.Endpoint {
+	return map[string]httpapi.Endpoint{"POST /status": {Fields: []string{"sessionId"}, Serve: h.status}}
+}
+
+// answer is where a session stands. It holds nothing that the caller did not type or was not told, but for the last two
+// digits of the account's phone, after the right password.
+type answer struct {
+	State             otp.State   `json:"state"`
+	Channel           otp.Channel `json:"channel"`
+	Destination       string      `json:"destination"` // masked
+	ExpiresAt         time.Time   `json:"expiresAt"`
+	ResendAt          *time.Time  `json:"resendAt"` // null: it is not sent again
+	AttemptsRemaining int         `json:"attemptsRemaining"`
+}
+
+// status answers a decoy as a real session, with the same reads.
+func (h handler) status(ctx context.Context, request httpapi.Request) (any, error) {
+	id, err := httpapi.SessionID(request)
+	if err != nil {
+		return nil, err
+	}
+	s, err := h.codes.Session(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	request.Event.Session, request.Event.Subject, request.Event.Purpose = s.ID, s.Subject, s.Purpose
+	ring, err := h.keys.For(ctx, s.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	contents, err := ring.Open(s.KeyID, s.ID, s.Sealed)
+	if err != nil {
+		return nil, err
+	}
+	tries, notBefore, err := h.limits.Tries(ctx, s.Subject)
+	if err != nil {
+		return nil, err
+	}
+	now := h.now()
+	if s.CreatedAt.Before(notBefore) && s.ExpiresAt.After(now) { // ended by a reset
+		s.ExpiresAt = now
+	}
+	a := answer{
+		State: s.State(h.rule.LockedFor(tries, now) > 0, now), Channel: contents.Channel, Destination: otp.Mask(contents.Destination()),
+		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.Left(tries, now),
+	}
+	if at := s.ResendAt(now, h.cooldown); !at.IsZero() {
+		at = at.UTC().Truncate(time.Millisecond)
+		a.ResendAt = &at
+	}
+	return a, nil
+}

@@ -1,0 +1,36 @@
+// Command status serves POST /status, which says where a session stands.
+package main
+
+import (
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/config"
+	"streamotp/shared/httpapi"
+	"streamotp/shared/keys"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+func main() {
+	var env config.Env
+	telemetry.Start(env.String("METRICS_NAMESPACE"))
+	cfg := env.AWS()
+	db := dynamodb.NewFromConfig(cfg)
+	rule := env.TryLimit()
+	h := handler{
+		codes:    store.Codes{DB: db, Table: env.String("CODES_TABLE")},
+		limits:   store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: rule},
+		keys:     keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		now:      time.Now,
+		rule:     rule,
+		cooldown: env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
+	}
+	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
+	if err := env.Err(); err != nil {
+		telemetry.Fatal(err)
+	}
+	lambda.Start(httpapi.Handler(h.routes(), gate))
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"streamotp/local/aws"
+	"streamotp/local/template"
+)
+
+// fate is what becomes of a message that a provider took.
+type fate struct {
+	lost   bool     // nobody gets it
+	events []string // what SES tells of it, in this order
+	detail any      // of the bounce or complaint
+}
+
+type object = map[string]any
+
+// fates are those of SES's mailbox simulator ("Using the mailbox simulator manually in Amazon SES"), by local part;
+// bounce+label@ is like bounce@. Every other address gets its mail.
+var fates = map[string]fate{
+	"bounce": {lost: true, events: []string{"Bounce"}, detail: object{"bounceType": "Permanent", "bounceSubType": "General"}},
+	"suppressionlist": {lost: true, events: []string{"Bounce"},
+		detail: object{"bounceType": "Permanent", "bounceSubType": "OnAccountSuppressionList"}},
+	"ooto": {events: []string{"Delivery", "Bounce"}, detail: object{"bounceType": "Transient", "bounceSubType": "General"}},
+	"complaint": {events: []string{"Delivery", "Complaint"},
+		detail: object{"complaintFeedbackType": "abuse", "complaintSubType": nil}},
+}
+
+func fateOf(m aws.Message) fate {
+	local, simulated := strings.CutSuffix(m.To, "@simulator.amazonses.com")
+	local, _, _ = strings.Cut(local, "+")
+	if f, ok := fates[local]; ok && simulated {
+		return f
+	}
+	return fate{events: []string{"Delivery"}}
+}
+
+// tellOf has the functions hear what became of an e-mail, as the template says.
+func (s *stack) tellOf(m aws.Message, f fate) {
+	for _, tell := range s.spec.MailTells {
+		if m.MailSet != tell.Set {
+			continue
+		}
+		s.telling.Go(func() {
+			for _, kind := range f.events {
+				if slices.Contains(tell.Types, strings.ToLower(kind)) {
+					s.notify(tell.Topic, mailEvent(m, kind, f.detail))
+				}
+			}
+		})
+	}
+}
+
+// mailEvent is what SES publishes ("Contents of event data that Amazon SES publishes to Amazon SNS").
+func mailEvent(m aws.Message, kind string, detail any) string {
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	tags := object{"ses:configuration-set": []string{m.MailSet}, "ses:outgoing-ip": []string{"192.0.2.1"}}
+	for name, value := range m.Tags {
+		tags[name] = []string{value}
+	}
+	event := object{"eventType": kind, "mail": object{
+		"timestamp": m.SentAt, "messageId": m.ID, "source": m.From, "sendingAccountId": template.Account,
+		"destination": []string{m.To}, "headersTruncated": false, "tags": tags,
+		"headers":       []object{{"name": "From", "value": m.From}, {"name": "To", "value": m.To}, {"name": "Subject", "value": m.Subject}},
+		"commonHeaders": object{"from": []string{m.From}, "to": []string{m.To}, "messageId": m.ID, "subject": m.Subject},
+	}}
+	switch kind {
+	case "Bounce":
+		event["bounce"] = merge(detail, object{"timestamp": now, "feedbackId": m.ID, "bouncedRecipients": []object{
+			{"emailAddress": m.To, "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"}}})
+	case "Complaint":
+		event["complaint"] = merge(detail, object{"timestamp": now, "feedbackId": m.ID, "complainedRecipients": []object{{"emailAddress": m.To}}})
+	default:
+		event["delivery"] = object{"timestamp": now, "processingTimeMillis": 1, "recipients": []string{m.To}, "smtpResponse": "250 OK"}
+	}
+	return string(encoded(event))
+}
+
+func merge(detail any, more object) object {
+	for key, value := range detail.(object) {
+		more[key] = value
+	}
+	return more
+}
+
+func encoded(v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // only text and numbers
+	}
+	return data
+}
+
+// notify invokes the functions that hear a topic, each until it does not fail, three times at most: as Lambda does for
+// asynchronous invocations, but without minutes between.
+func (s *stack) notify(topic, message string) {
+	event := encoded(object{"Records": []object{{
+		"EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": topic + ":6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f",
+		"Sns": object{"Type": "Notification", "MessageId": random(), "TopicArn": topic, "Subject": "Amazon SES Email Event Notification",
+			"Message": message, "Timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "MessageAttributes": object{}},
+	}}})
+	for _, f := range s.spec.Functions {
+		if slices.Contains(f.Topics, topic) {
+			s.invokeLater(topic, f.ID, event)
+		}
+	}
+}
+
+func (s *stack) invokeLater(topic, function string, event []byte) {
+	for try := range 3 {
+		r := s.host.Invoke(context.Background(), function, event, "")
+		s.log.invoked(function, r)
+		s.log.heard(topic, r)
+		if r.Err == nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond << try)
+	}
+	s.log.line("%s: event dropped after three tries", function)
+}

@@ -1,0 +1,127 @@
+// Package feedback is what comes back of an e-mail: the tags that it is sent with, and the events that SES publishes
+// of it.
+//
+// Its invariants:
+//
+//	F1: a tag tells no address: a destination is named by its keyed hash.
+//	F2: what an event says beside its type and our own tags is not read: it has the address in it.
+package feedback
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"streamotp/shared/store"
+)
+
+// Tags go with an e-mail and come back with its events. What is empty is not sent.
+type Tags struct {
+	Destination string    // by otp.Keyring.Destination
+	Session     string    // whose owner may be told what became of it; never of a reset
+	ExpiresAt   time.Time // the session's end; nobody asks later
+}
+
+// The names of tags. SES allows letters, digits, _ - . and @ in their values.
+const (
+	destinationTag = "destination"
+	sessionTag     = "session"
+	expiresTag     = "expires" // epoch seconds
+)
+
+// Map is the tags by name.
+func (t Tags) Map() map[string]string {
+	tags := map[string]string{destinationTag: t.Destination}
+	if t.Session != "" {
+		tags[sessionTag], tags[expiresTag] = t.Session, strconv.FormatInt(t.ExpiresAt.Unix(), 10)
+	}
+	return tags
+}
+
+// Kind is what became of an e-mail.
+type Kind int
+
+const (
+	Other     Kind = iota // nothing that changes anything, as an out-of-office reply
+	Delivered             // the recipient's server took it
+	Failed                // it was not delivered, which may be otherwise another time
+	Bounced               // it was not delivered, and none will be
+	Complaint             // the recipient called it spam
+)
+
+// Suppresses says why nothing is sent to the destination any more, if that is so.
+func (k Kind) Suppresses() (store.Reason, bool) {
+	switch k {
+	case Bounced:
+		return store.Bounce, true
+	case Complaint:
+		return store.Complaint, true
+	}
+	return "", false
+}
+
+// Event is one event of one e-mail.
+type Event struct {
+	Tags
+	Kind   Kind
+	Reason string        // SES's own words, as Permanent/NoEmail; empty for a delivery
+	Took   time.Duration // of a delivery: from SES's acceptance to the recipient's server's
+}
+
+// ErrNoEvent says that a text is no event of SES: it writes one in words to a topic that is new to it.
+var ErrNoEvent = errors.New("not an event of SES")
+
+// published is an event as SES publishes it ("Contents of event data that Amazon SES publishes to Amazon SNS"), as far
+// as it is read (F2).
+type published struct {
+	EventType string
+	Mail      struct{ Tags map[string][]string }
+	Bounce    struct{ BounceType, BounceSubType string }
+	Complaint struct{ ComplaintFeedbackType, ComplaintSubType string }
+	Delivery  struct{ ProcessingTimeMillis int64 }
+}
+
+// Parse reads an event.
+//
+// Errors: ErrNoEvent.
+func Parse(text string) (Event, error) {
+	var p published
+	if json.Unmarshal([]byte(text), &p) != nil || p.EventType == "" {
+		return Event{}, ErrNoEvent
+	}
+	e := Event{Tags: Tags{Destination: first(p.Mail.Tags[destinationTag]), Session: first(p.Mail.Tags[sessionTag])}}
+	if seconds, err := strconv.ParseInt(first(p.Mail.Tags[expiresTag]), 10, 64); err == nil {
+		e.ExpiresAt = time.Unix(seconds, 0)
+	}
+	switch p.EventType {
+	case "Delivery":
+		e.Kind, e.Took = Delivered, time.Duration(p.Delivery.ProcessingTimeMillis)*time.Millisecond
+	case "Bounce":
+		e.Kind, e.Reason = bounce(p.Bounce.BounceType, p.Bounce.BounceSubType), p.Bounce.BounceType+"/"+p.Bounce.BounceSubType
+	case "Complaint":
+		e.Reason = p.Complaint.ComplaintFeedbackType
+		if e.Reason != "not-spam" { // RFC 5965: taken out of the spam folder, say
+			e.Kind = Complaint
+		}
+	}
+	return e, nil
+}
+
+// bounce tells what is over from what may pass. Transient/General is what an out-of-office reply looks like.
+func bounce(kind, sub string) Kind {
+	switch {
+	case kind == "Permanent":
+		return Bounced
+	case kind == "Transient" && sub == "General":
+		return Other
+	}
+	return Failed
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}

@@ -1,0 +1,113 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Suppressions keeps, in the limits table, the addresses that nothing is sent to, one item each. They are named by
+// otp.Keyring.Destination: nobody can read from the table who it is.
+type Suppressions struct {
+	DB    *dynamodb.Client
+	Table string
+}
+
+// Reason is why nothing is sent to an address.
+type Reason string
+
+const (
+	Bounce    Reason = "bounce"    // the address does not exist, or its server refuses for good
+	Complaint Reason = "complaint" // its owner called a message spam
+)
+
+// Suppression is an address that nothing is sent to.
+type Suppression struct {
+	Destination string // by otp.Keyring.Destination
+	Reason      Reason
+	Since       time.Time // of the last bounce or complaint
+	Until       time.Time // mailboxes come and people change their mind
+}
+
+const (
+	suppressionKey      = "suppressed#" // then the destination
+	suppressionLifetime = 90 * 24 * time.Hour
+)
+
+// suppression is an item.
+type suppression struct {
+	Key       string `dynamodbav:"key"`
+	Reason    Reason `dynamodbav:"reason"`
+	Since     int64  `dynamodbav:"since"`     // epoch milliseconds
+	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
+}
+
+func (s Suppressions) key(destination string) item {
+	return item{"key": text(suppressionKey + destination)}
+}
+
+// Add suppresses a destination from now on, or for longer. A complaint stays one when a bounce follows.
+func (s Suppressions) Add(ctx context.Context, destination string, reason Reason, now time.Time) error {
+	set := "reason = :reason"
+	if reason == Bounce {
+		set = "reason = if_not_exists(reason, :reason)"
+	}
+	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.Table, Key: s.key(destination),
+		UpdateExpression:          aws.String("SET since = :now, expiredAt = :ttl, " + set),
+		ExpressionAttributeValues: item{":reason": text(string(reason)), ":now": millis(now), ":ttl": seconds(now.Add(suppressionLifetime))},
+	})
+	return err
+}
+
+// Has says whether a destination is suppressed. The read is eventually consistent: feedback itself takes seconds.
+func (s Suppressions) Has(ctx context.Context, destination string, now time.Time) (bool, error) {
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: s.key(destination)})
+	if err != nil {
+		return false, err
+	}
+	var held suppression
+	err = decode(out.Item, &held)
+	return now.Unix() < held.ExpiredAt, err
+}
+
+// Remove ends a destination's suppression. It returns what there was; its Destination is empty where there was none.
+func (s Suppressions) Remove(ctx context.Context, destination string) (before Suppression, err error) {
+	out, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName: &s.Table, Key: s.key(destination), ReturnValues: types.ReturnValueAllOld,
+	})
+	if err != nil || len(out.Attributes) == 0 {
+		return before, err
+	}
+	return decodeSuppression(out.Attributes)
+}
+
+// List reads every suppression. It scans the table, a page at a time.
+func (s Suppressions) List(ctx context.Context, now time.Time) iter.Seq2[Suppression, error] {
+	return func(yield func(Suppression, error) bool) {
+		for found, err := range scan(ctx, s.DB, s.Table, suppressionKey) {
+			if err != nil {
+				yield(Suppression{}, err)
+				return
+			}
+			held, err := decodeSuppression(found)
+			if (err != nil || held.Until.After(now)) && !yield(held, err) {
+				return
+			}
+		}
+	}
+}
+
+func decodeSuppression(i item) (Suppression, error) {
+	var held suppression
+	err := decode(i, &held)
+	return Suppression{
+		Destination: strings.TrimPrefix(held.Key, suppressionKey), Reason: held.Reason,
+		Since: time.UnixMilli(held.Since), Until: time.Unix(held.ExpiredAt, 0),
+	}, err
+}
