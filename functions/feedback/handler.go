@@ -21,7 +21,7 @@ type handler struct {
 }
 
 type codes interface {
-	MarkDelivery(ctx context.Context, sessionID string, state otp.State, expires, now time.Time) error
+	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, now time.Time) error
 }
 
 type suppressions interface {
@@ -69,10 +69,10 @@ func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) erro
 		}
 	}
 	state, ok := states[e.Kind]
-	if !ok || e.Session == "" || !now.Before(e.ExpiresAt) {
+	if !ok || e.Session == "" || e.Digest == "" {
 		return nil
 	}
-	return h.codes.MarkDelivery(ctx, e.Session, state, e.ExpiresAt, now)
+	return h.codes.MarkDelivery(ctx, e.Session, e.Digest, state, now)
 }
 
 // states are what a session's owner is told. A complaint comes after the delivery and says nothing of it.

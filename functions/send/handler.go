@@ -28,7 +28,7 @@ type handler struct {
 type codes interface {
 	Message(ctx context.Context, sessionID, key string) (store.Message, error)
 	MarkSent(ctx context.Context, m store.Message, now time.Time) error
-	MarkDelivery(ctx context.Context, sessionID string, state otp.State, expires, now time.Time) error
+	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, now time.Time) error
 }
 
 type suppressions interface {
@@ -183,7 +183,7 @@ func (h handler) undeliverable(ctx context.Context, m message) error {
 	if m.tags.Session == "" {
 		return nil
 	}
-	return h.codes.MarkDelivery(ctx, m.tags.Session, otp.StateBounced, m.ExpiresAt, h.now())
+	return h.codes.MarkDelivery(ctx, m.tags.Session, m.tags.Digest, otp.StateBounced, h.now())
 }
 
 func (h handler) expired(image map[string]events.DynamoDBAttributeValue) bool {
@@ -214,8 +214,9 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	case m.Kind != store.SendCode:
 		text.Notice = otp.Notice(m.Kind)
 	case m.Purpose != otp.Reset: // what became of a reset's code would tell whether there is an account
-		m.tags.Session, m.tags.ExpiresAt = m.SessionID, m.ExpiresAt
+		m.tags.Session = m.SessionID
+		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // a resend's own key is another one
 	}
 	text.Tags = m.tags.Map()
-	return text, nil
+	return text, err
 }

@@ -98,15 +98,17 @@ func (f *fixture) recordOf(t *testing.T, n int, life time.Duration, to otp.Conte
 	t.Helper()
 	id := fmt.Sprint("session-", n)
 	to.Code = fmt.Sprint(100000 + n)
-	s := otp.Session{ID: id, Digest: "digest", Purpose: to.Purpose, KeyID: "0", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(life)}
+	s := otp.Session{ID: id, Purpose: to.Purpose, KeyID: "0", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(life)}
 	var err error
+	s.Digest, err = f.ring.Digest("0", id, to.Code)
+	must(t, err)
 	s.Sealed, err = f.ring.Seal(id, to)
 	must(t, err)
 	must(t, f.store.Put(context.Background(), s, "request"))
 	text := events.NewStringAttribute
 	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
 		SequenceNumber: fmt.Sprint(1000 + n), NewImage: map[string]events.DynamoDBAttributeValue{
-			"sessionId": text(id), "code": text("digest"), "send": text("code"),
+			"sessionId": text(id), "code": text(s.Digest), "send": text("code"),
 			"expiredAt": events.NewNumberAttribute(fmt.Sprint(s.ExpiresAt.Unix()))}}}
 }
 
@@ -179,9 +181,10 @@ func TestSend(t *testing.T) {
 		f := newFixture(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		f.sender = senderFunc(func(context.Context, deliver.Message) error { cancel(); return nil })
-		response, err := f.handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{f.record(t, 1, time.Minute)}})
+		record := f.record(t, 1, time.Minute)
+		response, err := f.handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{record}})
 		must(t, err)
-		m, err := f.store.Message(context.Background(), "session-1", "digest")
+		m, err := f.store.Message(context.Background(), "session-1", record.Change.NewImage["code"].String())
 		must(t, err)
 		if !m.Sent || len(response.BatchItemFailures) != 0 {
 			t.Errorf("%+v, %+v", m, response)
@@ -207,7 +210,7 @@ func TestSend(t *testing.T) {
 	t.Run("a box of another session is not sent and comes again", func(t *testing.T) {
 		f := newFixture(t)
 		record := f.record(t, 1, time.Minute)
-		s := otp.Session{ID: "session-1", Digest: "digest", KeyID: "0", ExpiresAt: time.Now().Add(time.Minute), Sealed: []byte("forged")}
+		s := otp.Session{ID: "session-1", Digest: record.Change.NewImage["code"].String(), KeyID: "0", ExpiresAt: time.Now().Add(time.Minute), Sealed: []byte("forged")}
 		must(t, f.store.Put(context.Background(), s, "request"))
 		if failed := f.run(t, record); len(failed) != 1 || len(f.sent) != 0 {
 			t.Errorf("failed %v, sent %v", failed, f.sent)
@@ -273,7 +276,7 @@ func TestUndeliverable(t *testing.T) {
 		f := newFixture(t)
 		f.run(t, f.recordOf(t, 1, time.Minute, login))
 		f.run(t, f.recordOf(t, 2, time.Minute, reset))
-		if len(f.tags) != 2 || f.tags[0]["session"] != "session-1" || f.tags[0]["expires"] == "" || len(f.tags[0]) != 3 ||
+		if len(f.tags) != 2 || f.tags[0]["session"] != "session-1" || f.tags[0]["digest"] == "" || len(f.tags[0]) != 3 ||
 			len(f.tags[1]) != 1 || f.tags[1]["destination"] != f.ring.Destination("ada@example.com") {
 			t.Errorf("%v", f.tags)
 		}

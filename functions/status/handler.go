@@ -76,7 +76,7 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.Left(tries, now),
 	}
 	if at := s.ResendAt(now, h.cooldown); !at.IsZero() {
-		at = at.UTC().Truncate(time.Millisecond)
+		at = at.Add(time.Second - time.Nanosecond).UTC().Truncate(time.Second) // never too early
 		a.ResendAt = &at
 	}
 	return a, nil

@@ -88,6 +88,8 @@ var flows = []flow{
 	{"a message is marked as sent", marked},
 	{"resend", resent},
 	{"reset", wasReset},
+	{"where a session stands", stands},
+	{"nothing goes to an address that bounced", suppressed},
 	{"five wrong codes at a login are told the owner", told},
 	{"a call through CloudFront", throughCloudFront},
 }
@@ -144,6 +146,61 @@ func resent(t *testing.T, s *Stack) error {
 	}
 	age(t, s, id, time.Minute)
 	return accepted(s, "/api/resend", fields{"sessionId": id})
+}
+
+// stands asks until a delivery is told.
+func stands(t *testing.T, s *Stack) error {
+	id, _, err := coded(t, s, "verify", fields{"email": "lena@example.com"}, "lena@example.com")
+	if err != nil {
+		return err
+	}
+	return awaitState(t, s, id, "delivered")
+}
+
+// suppressed asks twice for a code to an address that does not exist: the second one is not sent.
+func suppressed(t *testing.T, s *Stack) error {
+	s.ClearCalls()
+	for range 2 {
+		id, err := ask(s, "verify", fields{"email": "bounce@simulator.amazonses.com"})
+		if err != nil {
+			return err
+		}
+		if err := awaitState(t, s, id, "bounced"); err != nil {
+			return err
+		}
+	}
+	if n := mailed(s); n != 1 {
+		return fmt.Errorf("%d were sent", n)
+	}
+	return nil
+}
+
+// mailed counts the e-mails that SES was given.
+func mailed(s *Stack) (n int) {
+	for _, c := range s.Calls() {
+		if c.Service == "ses" {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitState waits for a session to stand so.
+func awaitState(t *testing.T, s *Stack, id, want string) (err error) {
+	t.Helper()
+	reached := false
+	until(t, Patience, "the state "+want, func() bool {
+		status, _, answer := s.Post("/api/status", fields{"sessionId": id})
+		if status != 200 {
+			err = fmt.Errorf("status answers %d %v", status, answer["code"])
+		}
+		reached = answer["state"] == want
+		return reached || err != nil || denied(s, "FeedbackFunction") || denied(s, "SendFunction")
+	})
+	if err == nil && !reached {
+		err = fmt.Errorf("the state is never %s", want)
+	}
+	return err
 }
 
 // marked looks for the mark that keeps a batch which comes again from sending twice.

@@ -54,6 +54,9 @@ func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 	if account, stranger := shapes(s, a.id), shapes(s, b.id); !slices.Equal(account, stranger) {
 		found = append(found, fmt.Sprintf("reset, items:\n  account  %v\n  stranger %v", account, stranger))
 	}
+	a, b = parties(t, s, "bounce@simulator.amazonses.com", "nobody@simulator.amazonses.com")
+	account(t, s, a.email)
+	compare("reset of an account whose mail bounces", resetSteps(t, s, a, b), a, b)
 	a, b = parties(t, s, "ada@example.com", "eve@example.com")
 	compare("login", loginSteps(t, s), a, b)
 	a, b = parties(t, s, "grace@example.com", "hedda@example.com")
@@ -64,6 +67,17 @@ func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 		}
 	}
 	return found
+}
+
+// account makes one for an address.
+func account(t *testing.T, s *Stack, email string) {
+	t.Helper()
+	for _, user := range s.Items("UsersTable") {
+		if user["email"]["S"] == "ada@example.com" {
+			user["email"]["S"] = email
+			s.PutItem("UsersTable", user)
+		}
+	}
 }
 
 // Under so low a ceiling each message pays its own place in the day. Under a higher one an instance leases some at
@@ -95,6 +109,8 @@ func TestNoOracle(t *testing.T) {
 		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
+		"a bounce of a reset that is told": {{"functions/send/handler.go", "case m.Purpose != otp.Reset:", "default:"},
+			{"shared/otp/state.go", "known := s.Purpose != Reset", "known := true"}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",
 			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, asked.email)\n\t}\n\tok, err := password.Matches("}},
 	} {

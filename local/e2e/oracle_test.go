@@ -18,8 +18,8 @@ import (
 // and length, Retry-After, and the calls that the function made for the answer (service, action, table, units and
 // bytes), in their order, with the runs of Argon2 among them. Time is not measured: these are what takes it.
 //
-// The sender's calls are left out. A decoy has none, but they come behind the answer, in another function, from the
-// stream: nothing of them goes back to the caller.
+// The sender's calls are left out, and those of the function that hears what became of e-mail. A decoy has none, but they
+// come behind the answer, in other functions: nothing of them goes back to the caller.
 
 // party is one of the two.
 type party struct {
@@ -58,6 +58,15 @@ func look(t *testing.T, s *Stack, p *party, path string, body fields) (v impress
 	}
 	delete(answer, "sessionId")
 	delete(answer, "requestId")
+	if answer["destination"] != nil { // of what each typed
+		if want := p.email[:1] + "•••" + p.email[strings.IndexByte(p.email, '@'):]; answer["destination"] != want {
+			t.Errorf("%s is shown as %v", p.email, answer["destination"])
+		}
+		answer["destination"], answer["expiresAt"] = "some", "some"
+		if answer["resendAt"] != nil {
+			answer["resendAt"] = "some"
+		}
+	}
 	v.retryAfter, _ = strconv.Atoi(header.Get("Retry-After"))
 	request := header.Get("Apigw-Requestid")
 	for _, name := range []string{"Date", "Apigw-Requestid", "Retry-After"} {
@@ -67,7 +76,7 @@ func look(t *testing.T, s *Stack, p *party, path string, body fields) (v impress
 	}
 	v.answer = fmt.Sprintf("%d, %d bytes: %v %v", status, len(data), answer, header)
 	for _, c := range s.Calls() {
-		if c.Function != "SendFunction" {
+		if c.Function != "SendFunction" && c.Function != "FeedbackFunction" {
 			v.work = append(v.work, fmt.Sprintf("%s: %s %s %s, consistent %v, %v units, %d bytes", c.Function, c.Service, c.Action, c.Table,
 				c.Consistent, c.Units, c.Bytes))
 		}
@@ -140,6 +149,7 @@ func parties(t *testing.T, s *Stack, account, stranger string) (a, b *party) {
 	look(t, s, warm, "/api/generate", fields{"email": warm.email, "purpose": "reset"})
 	look(t, s, warm, "/api/reset", fields{"sessionId": warm.id, "code": "000000", "password": "violet meadow 7 kites"})
 	look(t, s, warm, "/api/verify", try(warm.id, "000000"))
+	look(t, s, warm, "/api/status", fields{"sessionId": warm.id})
 	return &party{email: account, caller: nobody(s)}, &party{email: stranger, caller: nobody(s)}
 }
 
@@ -184,8 +194,10 @@ func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
 	older := both(func(id string) { age(t, s, id, time.Minute) })
 	steps := []step{
 		{"/api/generate", ask, "200", nil},
+		{"/api/status", again, "200", nil},
 		{"/api/resend", again, "429 too_many_requests", nil},
 		{"/api/resend", again, "200", older},
+		{"/api/status", again, "200", nil},
 		{"/api/resend", again, "200", older},
 		{"/api/resend", again, "429 too_many_requests", older},
 		{"/api/reset", weak(func(*party) string { return "password1" }), "422 weak_password", nil},
@@ -198,12 +210,14 @@ func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
 		steps = append(steps, step{"/api/reset", guess(fmt.Sprintf("00000%d", i)), "401 wrong_code", nil})
 	}
 	return append(steps,
+		step{"/api/status", again, "200", nil},
 		step{"/api/reset", guess("000005"), "403 locked", nil},
 		step{"/api/resend", again, "429 too_many_requests", older},
 		step{"/api/generate", ask, "403 locked", nil},
 		step{"/api/reset", guess("000006"), "401 wrong_code", func() { unlock(t, s) }},
 		step{"/api/reset", guess("000007"), "410 code_expired", both(func(id string) { expire(t, s, id) })},
 		step{"/api/resend", again, "410 code_expired", nil},
+		step{"/api/status", again, "200", nil},
 		step{"/api/generate", ask, "200", nil},
 		step{"/api/generate", ask, "200", nil},
 		step{"/api/generate", ask, "429 too_many_requests", nil},

@@ -3,14 +3,13 @@
 //
 // Its invariants:
 //
-//	F1: a tag tells no address: a destination is named by its keyed hash.
+//	F1: a tag tells no address and no code: both are named by their keyed hashes.
 //	F2: what an event says beside its type and our own tags is not read: it has the address in it.
 package feedback
 
 import (
 	"encoding/json"
 	"errors"
-	"strconv"
 	"time"
 
 	"streamotp/shared/store"
@@ -18,23 +17,23 @@ import (
 
 // Tags go with an e-mail and come back with its events. What is empty is not sent.
 type Tags struct {
-	Destination string    // by otp.Keyring.Destination
-	Session     string    // whose owner may be told what became of it; never of a reset
-	ExpiresAt   time.Time // the session's end; nobody asks later
+	Destination string // by otp.Keyring.Destination
+	Session     string // whose owner may be told what became of it; never of a reset
+	Digest      string // the range key of the session's row
 }
 
 // The names of tags. SES allows letters, digits, _ - . and @ in their values.
 const (
 	destinationTag = "destination"
 	sessionTag     = "session"
-	expiresTag     = "expires" // epoch seconds
+	digestTag      = "digest"
 )
 
 // Map is the tags by name.
 func (t Tags) Map() map[string]string {
 	tags := map[string]string{destinationTag: t.Destination}
 	if t.Session != "" {
-		tags[sessionTag], tags[expiresTag] = t.Session, strconv.FormatInt(t.ExpiresAt.Unix(), 10)
+		tags[sessionTag], tags[digestTag] = t.Session, t.Digest
 	}
 	return tags
 }
@@ -90,10 +89,9 @@ func Parse(text string) (Event, error) {
 	if json.Unmarshal([]byte(text), &p) != nil || p.EventType == "" {
 		return Event{}, ErrNoEvent
 	}
-	e := Event{Tags: Tags{Destination: first(p.Mail.Tags[destinationTag]), Session: first(p.Mail.Tags[sessionTag])}}
-	if seconds, err := strconv.ParseInt(first(p.Mail.Tags[expiresTag]), 10, 64); err == nil {
-		e.ExpiresAt = time.Unix(seconds, 0)
-	}
+	e := Event{Tags: Tags{
+		Destination: first(p.Mail.Tags[destinationTag]), Session: first(p.Mail.Tags[sessionTag]), Digest: first(p.Mail.Tags[digestTag]),
+	}}
 	switch p.EventType {
 	case "Delivery":
 		e.Kind, e.Took = Delivered, time.Duration(p.Delivery.ProcessingTimeMillis)*time.Millisecond

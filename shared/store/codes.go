@@ -30,8 +30,6 @@ const (
 	resendKey  = "resend#" // and 1 or 2
 	changedKey = "notice"  // that the password was changed
 	noticeKey  = "notice#" // and any other otp.Notice
-
-	deliveryKey = "delivery#" // what became of its messages
 )
 
 // row is an item of the table.
@@ -141,19 +139,19 @@ func messageState(rows []row) otp.State {
 	return state
 }
 
-// MarkDelivery records what became of a session's message: otp.StateDelivered or otp.StateBounced. It is a row of its
-// own, since who marks does not know the code's, and is gone with the session.
-func (c Codes) MarkDelivery(ctx context.Context, sessionID string, state otp.State, expires, now time.Time) error {
+// MarkDelivery records in a session's row what became of its message: otp.StateDelivered or otp.StateBounced.
+func (c Codes) MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, now time.Time) error {
 	attribute := "deliveredAt"
 	if state == otp.StateBounced {
 		attribute = "bouncedAt"
 	}
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(sessionID, deliveryKey),
-		UpdateExpression:          aws.String("SET expiredAt = :ttl, " + attribute + " = :now"),
-		ExpressionAttributeValues: item{":ttl": seconds(expires), ":now": millis(now)},
+		TableName: &c.Table, Key: key(sessionID, digest),
+		UpdateExpression:          aws.String("SET " + attribute + " = :now"),
+		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
+		ExpressionAttributeValues: item{":now": millis(now)},
 	})
-	return err
+	return doneIfRefused(err)
 }
 
 // ClaimResend takes a session's next turn to be sent again, before anything is taken for it: of any number at once one

@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// stateOf waits for a session to stand so and gives the whole answer.
+func stateOf(t *testing.T, s *Stack, id, want string) fields {
+	t.Helper()
+	if err := awaitState(t, s, id, want); err != nil {
+		t.Fatal(err)
+	}
+	return expect(t, s, "/api/status", fields{"sessionId": id}, 200, "")
+}
+
+// suppressions are the destinations that nothing is sent to, with the reason of each.
+func suppressions(s *Stack) (all []string) {
+	for _, item := range s.Items("LimitsTable") {
+		if strings.HasPrefix(fmt.Sprint(item["key"]["S"]), "suppressed#") {
+			all = append(all, fmt.Sprint(item["reason"]["S"]))
+		}
+	}
+	return all
+}
+
+func begun(t *testing.T, s *Stack, body fields) string {
+	t.Helper()
+	return expect(t, s, "/api/generate", body, 200, "")["sessionId"].(string)
+}
+
+func TestFeedback(t *testing.T) {
+	s := Start(t)
+	t.Run("a session is followed from its request to its end", func(t *testing.T) {
+		s := s.In(t)
+		asked := time.Now()
+		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+		answer := stateOf(t, s, id, "delivered")
+		if len(answer) != 6 || answer["channel"] != "email" || answer["destination"] != "e•••@example.com" || answer["attemptsRemaining"] != 5.0 {
+			t.Errorf("%v", answer)
+		}
+		within := func(name string, after time.Duration) {
+			at, err := time.Parse(time.RFC3339, fmt.Sprint(answer[name]))
+			if off := at.Sub(asked.Add(after)); err != nil || off < -time.Second || off > 3*time.Second {
+				t.Errorf("%s is %v, %v off: %v", name, answer[name], off, err)
+			}
+		}
+		within("expiresAt", 300*time.Second)
+		within("resendAt", 30*time.Second)
+		expect(t, s, "/api/verify", try(id, wrong(code)), 401, "wrong_code")
+		if left := stateOf(t, s, id, "delivered")["attemptsRemaining"]; left != 4.0 {
+			t.Errorf("%v attempts are left", left)
+		}
+		expect(t, s, "/api/verify", try(id, code), 200, "")
+		if answer := stateOf(t, s, id, "used"); answer["resendAt"] != nil {
+			t.Errorf("%v", answer)
+		}
+	})
+	t.Run("an SMS is sent, and its login names the phone by two digits", func(t *testing.T) {
+		s := s.In(t)
+		id, _ := session(t, s, login("grace@example.com", demoPassword), "+4915112345678")
+		if answer := stateOf(t, s, id, "sent"); answer["channel"] != "sms" || answer["destination"] != "•••78" {
+			t.Errorf("%v", answer)
+		}
+	})
+	t.Run("a bounce is told, its mailbox stays empty, and no second mail goes there", func(t *testing.T) {
+		s := s.In(t)
+		s.ClearCalls()
+		for range 2 {
+			stateOf(t, s, begun(t, s, fields{"email": "bounce@simulator.amazonses.com"}), "bounced")
+		}
+		if arrived := count(s, "bounce@simulator.amazonses.com"); arrived != 0 || mailed(s) != 1 {
+			t.Errorf("%d messages arrived of %d", arrived, mailed(s))
+		}
+	})
+	t.Run("a complaint comes after the delivery; the next code is not sent", func(t *testing.T) {
+		s := s.In(t)
+		before := len(suppressions(s))
+		s.ClearCalls()
+		stateOf(t, s, begun(t, s, fields{"email": "complaint@simulator.amazonses.com"}), "delivered")
+		until(t, Patience, "the complaint", func() bool { return len(suppressions(s)) > before })
+		stateOf(t, s, begun(t, s, fields{"email": "complaint@simulator.amazonses.com"}), "bounced")
+		if n := mailed(s); n != 1 {
+			t.Errorf("%d mails went out", n)
+		}
+	})
+	t.Run("an out-of-office reply is no bounce", func(t *testing.T) {
+		s := s.In(t)
+		before := len(suppressions(s))
+		id := begun(t, s, fields{"email": "ooto+1@simulator.amazonses.com"})
+		stateOf(t, s, id, "delivered")
+		s.ClearCalls()
+		session(t, s, fields{"email": "ooto+1@simulator.amazonses.com"}, "ooto+1@simulator.amazonses.com")
+		if n := mailed(s); n != 1 || len(suppressions(s)) != before {
+			t.Errorf("%d mails went out; suppressed %v", n, suppressions(s))
+		}
+	})
+	t.Run("an SMS that the provider refuses is told", func(t *testing.T) {
+		s := s.In(t)
+		s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOut", "count": 1})
+		stateOf(t, s, begun(t, s, fields{"phone": "+4915123456789"}), "bounced")
+	})
+	t.Run("feedback that cannot be kept at once is kept the next time", func(t *testing.T) {
+		s := s.In(t)
+		before := len(suppressions(s))
+		s.Fault(fields{"service": "dynamodb", "action": "UpdateItem", "table": "LimitsTable", "function": "FeedbackFunction",
+			"error": "ValidationException", "count": 1}) // which the SDK does not try again by itself
+		stateOf(t, s, begun(t, s, fields{"email": "bounce+2@simulator.amazonses.com"}), "bounced")
+		if len(suppressions(s)) != before+1 {
+			t.Errorf("%v", suppressions(s))
+		}
+	})
+	t.Run("a lock is told", func(t *testing.T) {
+		s := s.In(t)
+		id, code := session(t, s, fields{"email": "mallory@example.com"}, "mallory@example.com")
+		for _, guess := range wrongMany(code, 5) {
+			s.Post("/api/verify", try(id, guess))
+		}
+		if answer := stateOf(t, s, id, "locked"); answer["attemptsRemaining"] != 0.0 {
+			t.Errorf("%v", answer)
+		}
+	})
+	t.Run("an unknown session, a GET and a session in the address are refused", func(t *testing.T) {
+		s := s.In(t)
+		expect(t, s, "/api/status", fields{"sessionId": "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"}, 404, "session_not_found")
+		for _, path := range []string{"/api/status", "/api/status?sessionId=6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"} {
+			if status, _, _ := s.Do("GET", path, nil); status != 404 {
+				t.Errorf("GET %s: %d", path, status)
+			}
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package feedback_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"streamotp/shared/feedback"
+	"streamotp/shared/store"
+)
+
+func captured(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestParse(t *testing.T) {
+	bounce := func(kind, sub string) string {
+		return strings.Replace(captured(t, "bounce"), `"bounceType":"Permanent","bounceSubType":"General"`,
+			fmt.Sprintf(`"bounceType":%q,"bounceSubType":%q`, kind, sub), 1)
+	}
+	for _, c := range []struct {
+		rule, text string
+		want       feedback.Kind
+		reason     string
+	}{
+		{"a permanent bounce", captured(t, "bounce"), feedback.Bounced, "Permanent/General"},
+		{"one that SES's own list made", bounce("Permanent", "OnAccountSuppressionList"), feedback.Bounced, "Permanent/OnAccountSuppressionList"},
+		{"a full mailbox may be emptied", bounce("Transient", "MailboxFull"), feedback.Failed, "Transient/MailboxFull"},
+		{"what nobody understands may pass", bounce("Undetermined", "Undetermined"), feedback.Failed, "Undetermined/Undetermined"},
+		{"an out-of-office reply is no bounce", bounce("Transient", "General"), feedback.Other, "Transient/General"},
+		{"a complaint", captured(t, "complaint"), feedback.Complaint, "abuse"},
+		{"the contrary of a complaint", strings.Replace(captured(t, "complaint"), `"abuse"`, `"not-spam"`, 1), feedback.Other, "not-spam"},
+		{"a delivery", captured(t, "delivery"), feedback.Delivered, ""},
+		{"an event that was not asked for", `{"eventType":"Open","mail":{}}`, feedback.Other, ""},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			e, err := feedback.Parse(c.text)
+			if err != nil || e.Kind != c.want || e.Reason != c.reason {
+				t.Errorf("%+v, %v", e, err)
+			}
+		})
+	}
+	t.Run("tags come back as they went", func(t *testing.T) {
+		e, err := feedback.Parse(captured(t, "delivery"))
+		want := feedback.Tags{Destination: "A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE",
+			Session: "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f", Digest: "eVQ1xFAzc0a4zYQXAMjN0m8mJk0Wm9dY3Hn2rS6uTqk"}
+		if err != nil || e.Tags != want || e.Took != 1123*time.Millisecond {
+			t.Errorf("%+v, %v", e, err)
+		}
+		for name, value := range want.Map() {
+			if !strings.Contains(captured(t, "delivery"), fmt.Sprintf("%q:[%q]", name, value)) {
+				t.Errorf("%s=%s is not what came back", name, value)
+			}
+		}
+	})
+	for _, text := range []string{"", "Successfully validated SNS topic for Amazon SES event publishing.", "{}", "[]", `{"notificationType":"Bounce"}`} {
+		t.Run("no event: "+text, func(t *testing.T) {
+			if e, err := feedback.Parse(text); !errors.Is(err, feedback.ErrNoEvent) {
+				t.Errorf("%+v, %v", e, err)
+			}
+		})
+	}
+}
+
+func TestSuppresses(t *testing.T) {
+	for kind, want := range map[feedback.Kind]store.Reason{
+		feedback.Bounced: store.Bounce, feedback.Complaint: store.Complaint, feedback.Failed: "", feedback.Delivered: "", feedback.Other: "",
+	} {
+		if got, is := kind.Suppresses(); got != want || is != (want != "") {
+			t.Errorf("%d: %q, %t", kind, got, is)
+		}
+	}
+}
+
+// FuzzParse: nothing that comes by the topic stops the function, and what is read of a tag is what stands there.
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"bounce", "complaint", "delivery"} {
+		data, err := os.ReadFile("testdata/" + name + ".json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(data))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := feedback.Parse(text)
+		if err != nil && e != (feedback.Event{}) {
+			t.Errorf("%+v beside %v", e, err)
+		}
+	})
+}

@@ -1,0 +1,128 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/store/storetest"
+)
+
+func TestSuppressions(t *testing.T) {
+	ctx, now := context.Background(), time.Now().Truncate(time.Millisecond)
+	fresh := func(t *testing.T) store.Suppressions {
+		tables := storetest.New(t)
+		return store.Suppressions{DB: tables.DB, Table: tables.Limits}
+	}
+	list := func(t *testing.T, s store.Suppressions) (all []store.Suppression) {
+		t.Helper()
+		for held, err := range s.List(ctx, now) {
+			must(t, err)
+			all = append(all, held)
+		}
+		return all
+	}
+	has := func(t *testing.T, s store.Suppressions, at time.Time) bool {
+		t.Helper()
+		is, err := s.Has(ctx, "hash", at)
+		must(t, err)
+		return is
+	}
+	t.Run("a destination is suppressed for 90 days from the last time", func(t *testing.T) {
+		s := fresh(t)
+		if has(t, s, now) {
+			t.Error("before anything came")
+		}
+		must(t, s.Add(ctx, "hash", store.Bounce, now.AddDate(0, 0, -80)))
+		must(t, s.Add(ctx, "hash", store.Bounce, now))
+		if !has(t, s, now.AddDate(0, 0, 89)) || has(t, s, now.AddDate(0, 0, 91)) {
+			t.Error("not from the last time")
+		}
+	})
+	t.Run("a complaint stays one when a bounce follows", func(t *testing.T) {
+		s := fresh(t)
+		must(t, s.Add(ctx, "hash", store.Bounce, now))
+		must(t, s.Add(ctx, "hash", store.Complaint, now))
+		must(t, s.Add(ctx, "hash", store.Bounce, now))
+		if all := list(t, s); len(all) != 1 || all[0].Reason != store.Complaint || all[0].Destination != "hash" || !all[0].Since.Equal(now) {
+			t.Errorf("%+v", all)
+		}
+	})
+	t.Run("the list has what holds, and nothing else of the table", func(t *testing.T) {
+		s := fresh(t)
+		must(t, s.Add(ctx, "hash", store.Bounce, now))
+		must(t, s.Add(ctx, "old", store.Bounce, now.AddDate(-1, 0, 0)))
+		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}}
+		_, err := limits.Reserve(ctx, otp.Session{Subject: "subject"}, "request", now)
+		must(t, err)
+		if all := list(t, s); len(all) != 1 || all[0].Destination != "hash" {
+			t.Errorf("%+v", all)
+		}
+	})
+	t.Run("what is removed is gone, and was told", func(t *testing.T) {
+		s := fresh(t)
+		must(t, s.Add(ctx, "hash", store.Complaint, now))
+		before, err := s.Remove(ctx, "hash")
+		must(t, err)
+		none, err := s.Remove(ctx, "hash")
+		must(t, err)
+		if before.Reason != store.Complaint || none.Destination != "" || has(t, s, now) {
+			t.Errorf("%+v, %+v", before, none)
+		}
+	})
+}
+
+func TestMessageState(t *testing.T) {
+	ctx, now := context.Background(), time.Now()
+	type step func(c store.Codes, s otp.Session) error
+	sent := func(key string) step {
+		return func(c store.Codes, s otp.Session) error {
+			return c.MarkSent(ctx, store.Message{SessionID: s.ID, Key: key}, now)
+		}
+	}
+	delivery := func(state otp.State) step {
+		return func(c store.Codes, s otp.Session) error { return c.MarkDelivery(ctx, s.ID, s.Digest, state, now) }
+	}
+	resend := func(c store.Codes, s otp.Session) error { return c.PutResend(ctx, s, "request", now) }
+	notice := func(c store.Codes, s otp.Session) error {
+		return c.PutNotice(ctx, s, otp.NoticeGuessed, "request", now)
+	}
+	for _, c := range []struct {
+		rule  string
+		steps []step
+		want  otp.State
+	}{
+		{"pending until it is sent", nil, otp.StatePending},
+		{"sent", []step{sent("digest")}, otp.StateSent},
+		{"a resend that is sent counts", []step{resend, sent("resend#1")}, otp.StateSent},
+		{"a notice does not", []step{notice, sent("notice#guessed")}, otp.StatePending},
+		{"delivered, though the mark came late", []step{delivery(otp.StateDelivered)}, otp.StateDelivered},
+		{"bounced after the delivery", []step{sent("digest"), delivery(otp.StateDelivered), delivery(otp.StateBounced)}, otp.StateBounced},
+		{"bounced, though another was delivered", []step{delivery(otp.StateBounced), delivery(otp.StateDelivered)}, otp.StateBounced},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			tables := storetest.New(t)
+			codes := store.Codes{DB: tables.DB, Table: tables.Codes}
+			s := otp.Session{ID: "session", Digest: "digest", Purpose: otp.Login, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
+			must(t, codes.Put(ctx, s, "request"))
+			for _, step := range c.steps {
+				must(t, step(codes, s))
+			}
+			got, err := codes.Session(ctx, "session")
+			must(t, err)
+			if got.Message != c.want || got.Digest != "digest" {
+				t.Errorf("%s of %s, want %s", got.Message, got.Digest, c.want)
+			}
+		})
+	}
+	t.Run("a session that is gone does not come back", func(t *testing.T) {
+		tables := storetest.New(t)
+		codes := store.Codes{DB: tables.DB, Table: tables.Codes}
+		must(t, codes.MarkDelivery(ctx, "session", "digest", otp.StateDelivered, now))
+		if _, err := codes.Session(ctx, "session"); err != otp.ErrSessionNotFound {
+			t.Error(err)
+		}
+	})
+}
