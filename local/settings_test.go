@@ -3,9 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +74,9 @@ func TestSettings(t *testing.T) {
 		{"MaximumRetryAttempts", "MaximumRetryAttempts: 1", "MaximumRetryAttempts: 0", tries("fail"), "2", "1", nil},
 		{"MaximumRecordAgeInSeconds", "MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 60", tries("fail"), "2", "0", later},
 		{"FunctionResponseTypes", "FunctionResponseTypes: [ReportBatchItemFailures]", "FunctionResponseTypes: []", partial, "2", "1", nil},
+		{"MatchingEventTypes", "[delivery, complaint]", "[bounce]", heard, "Complaint Delivery", "Bounce", nil},
+		{"Topic", "Topic: !Ref MailTopic", "Topic: !Ref OtherTopic", heard, "Complaint Delivery", "", nil},
+		{"LeadingKeys", "dynamodb:LeadingKeys: mine#*", "dynamodb:LeadingKeys: x", deletes, "200 400", "400 200", nil},
 		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
 
 		// Secrets, mail, outputs.
@@ -85,7 +90,7 @@ func TestSettings(t *testing.T) {
 		{"ExcludeUppercase", "ExcludeUppercase: false", "ExcludeUppercase: true", secretHas("[A-Z]"), "true", "false", nil},
 		{"IncludeSpace", "IncludeSpace: false", "IncludeSpace: true", secretHas(" "), "false", "true", nil},
 		{"SecretString", `'{"written":"here"}'`, `'{"written":"there"}'`, secret(1, func(m map[string]string) any { return m["written"] }), "here", "there", nil},
-		{"ConfigurationSet", "Type: AWS::SES::ConfigurationSet", "Type: AWS::SQS::Queue", mailSet, "200", "404", nil},
+		{"ConfigurationSet", "Type: AWS::SES::ConfigurationSet\n", "Type: AWS::SQS::Queue\n", mailSet, "200", "404", nil},
 		{"NoEcho", "Default: one\n", "Default: one\n    NoEcho: true\n", told("Word"), "one", "****", nil},
 		{"Outputs", "Value: !Ref Things", "Value: !GetAtt Things.Arn", output, "false", "true", nil},
 	} {
@@ -316,6 +321,32 @@ func letterCount(t *testing.T, s *stack) string {
 	s.put(t, "b") // the lane goes on once a is given up
 	await(t, "b is handled", func() bool { return len(s.logged("END b")) == 1 })
 	return fmt.Sprint(len(s.letters.list()))
+}
+
+// heard is what the function hears of three e-mails: one that arrives, one that is called spam, one that bounces.
+func heard(t *testing.T, s *stack) string {
+	for _, to := range []string{"ada@example.com", "complaint@simulator.amazonses.com", "bounce+x@simulator.amazonses.com"} {
+		s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"ConfigurationSetName": s.spec.MailSets[0],
+			"Destination": map[string]any{"ToAddresses": []string{to}}}))
+	}
+	s.telling.Wait()
+	invocations := strings.Count(s.Out.(*lockedBuffer).String(), "MailTopic-")
+	await(t, "each has written what it heard", func() bool { return len(s.logged("HEARD")) == invocations })
+	kinds := map[string]bool{}
+	for _, line := range s.logged("HEARD") {
+		kinds[strings.Fields(line)[1]] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(kinds)), " ")
+}
+
+// deletes is what the echo function is answered that deletes an item of its own, and another one.
+func deletes(t *testing.T, s *stack) string {
+	var all []string
+	for _, id := range []string{"mine#1", "x"} {
+		all = append(all, fmt.Sprint(s.as(t, "dynamodb", "DynamoDB_20120810.DeleteItem", "/", fmt.Sprintf(`{"TableName":%q,"Key":{"id":{"S":%q}}}`,
+			s.spec.Tables[0].Name, id)).status))
+	}
+	return strings.Join(all, " ")
 }
 
 func secret(i int, see func(map[string]string) any) func(*testing.T, *stack) string {

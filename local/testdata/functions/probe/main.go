@@ -90,6 +90,7 @@ func environment() map[string]string {
 
 type record struct {
 	EventName string
+	Sns       struct{ Message, TopicArn string }
 	Dynamodb  struct {
 		SequenceNumber string
 		Keys           map[string]map[string]string
@@ -97,9 +98,28 @@ type record struct {
 	}
 }
 
+// heard writes what became of an e-mail; one whose tag do is fail it does not take.
+func heard(message string) (any, error) {
+	var e struct {
+		EventType string
+		Mail      struct{ Tags map[string][]string }
+	}
+	if err := json.Unmarshal([]byte(message), &e); err != nil {
+		return nil, err
+	}
+	fmt.Printf("HEARD %s %v\n", e.EventType, e.Mail.Tags["do"])
+	if fmt.Sprint(e.Mail.Tags["do"]) == "[fail]" {
+		return nil, fmt.Errorf("as asked")
+	}
+	return nil, nil
+}
+
 // batch handles records as their attribute do says: fail fails the batch, partial and empty report the record as
 // failed; one with a gate waits until that file is there.
 func batch(records []record) (any, error) {
+	if records[0].Sns.TopicArn != "" {
+		return heard(records[0].Sns.Message)
+	}
 	var keys []string
 	for _, r := range records {
 		keys = append(keys, r.Dynamodb.Keys["id"]["S"])
