@@ -49,6 +49,13 @@ export function errorFrom(status, body, retryAfter) {
   });
 }
 
+// Times of the API by this browser's clock, which may be wrong: never later than they are. Without a Date that the page
+// may read, as on another origin, there is none.
+export function byOwnClock(time, date, now = Date.now()) {
+  const serverNow = Date.parse(date ?? '') + 1000; // Date has whole seconds
+  return Number.isNaN(serverNow) ? undefined : Date.parse(time) + now - serverNow;
+}
+
 export class Client {
   #base;
   #locale;
@@ -83,8 +90,18 @@ export class Client {
     return this.#post('reset', { sessionId, code, password }, (a) => a.reset === true);
   }
 
-  async #post(call, body, isExpected) {
+  // → {state, channel, destination, expiresAt, resendAt, attemptsRemaining}: the times in milliseconds since 1970 by this
+  // browser's clock, undefined where that cannot be told; resendAt is null where the code is not sent again
+  async status(sessionId) {
+    let date;
+    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string', (headers) => { date = headers.get('date'); });
+    const resendAt = answer.resendAt && byOwnClock(answer.resendAt, date);
+    return { ...answer, expiresAt: byOwnClock(answer.expiresAt, date), resendAt };
+  }
+
+  async #post(call, body, isExpected, seen = () => {}) {
     const response = await this.#send(call, body);
+    seen(response.headers);
     const answer = await readJson(response);
     if (!response.ok) throw errorFrom(response.status, answer, retryAfterSeconds(response.headers.get('retry-after')));
     // A page answered by a proxy or by a static host's fallback is a 200 too.

@@ -2,19 +2,23 @@
 
 import { ApiError } from './api.js';
 import { fillCode, fitCodeField, listenForSms } from './code-field.js';
-import { bindForm, clearErrors, present } from './form.js';
-import { clock } from './words.js';
+import { bindForm, clearErrors, present, showAlert } from './form.js';
+import { clock, maskedBy } from './words.js';
 
 const MAX_RESENDS = 2; // the API's own limit for one session
 const TICK_MS = 250; // shorter than a second, so that no second is skipped
 
-export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
+// When the API is asked how the message fares: most arrive within the first of these, most bounces within the last.
+const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
+
+export function codeStep(page, { usesSms, follows, check = () => ({}), submit, done }) {
   const { settings, client, steps, store } = page;
   const section = steps.section('code');
   const form = section.querySelector('form');
   const input = form.elements.code;
   const length = settings.codeLength;
   let stopSms = () => {};
+  let stopLooking = () => {};
 
   const bound = bindForm(form, {
     check: (values) => ({ ...(values.code.length === length ? {} : { code: `Enter all ${length} digits of the code.` }), ...check(values) }),
@@ -38,6 +42,7 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
   // The code is of no more use: say why, and what to do.
   function end([title, text]) {
     stopSms();
+    stopLooking();
     store.clear();
     form.elements.code.value = '';
     const ended = steps.section('ended');
@@ -47,7 +52,10 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
   }
 
   function tick() {
-    if (steps.current !== 'code') return stopSms();
+    if (steps.current !== 'code') {
+      stopLooking();
+      return stopSms();
+    }
     const session = store.load();
     const left = (session.expiresAt - Date.now()) / 1000;
     showTimeLeft(section, left);
@@ -62,14 +70,57 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
     if (usesSms(store.load(), settings)) stopSms = listenForSms((text) => fillCode(input, text, length));
   }
 
+  // Asks the API where the session stands. What it cannot tell now it tells the next time.
+  async function look(session) {
+    let answer;
+    try {
+      answer = await client.status(session.sessionId);
+    } catch (error) {
+      if (error.code === 'session_not_found' && isCurrent(session)) present(form, error, end);
+      return;
+    }
+    if (!isCurrent(session) || bound.isBusy()) return; // what was typed meanwhile has its own answer
+    const over = { used: 'code_used', expired: 'code_expired', locked: 'locked' }[answer.state];
+    if (over) present(form, new ApiError(over), end);
+    else learn(answer);
+    if (isSettled(answer)) stopLooking();
+  }
+
+  const isCurrent = ({ sessionId }) => steps.current === 'code' && store.load()?.sessionId === sessionId;
+
+  function learn(answer) {
+    const held = store.load();
+    store.save({
+      ...held,
+      channel: answer.channel,
+      destination: follows ? maskedBy(answer) : held.destination,
+      expiresAt: answer.expiresAt ?? held.expiresAt,
+      resendAt: answer.resendAt ?? held.resendAt,
+      resends: answer.resendAt === null ? MAX_RESENDS : held.resends,
+      message: follows ? answer.state : '',
+    });
+    showDestination(section, store.load());
+    if (answer.state === 'bounced') showAlert(form, `We could not deliver to ${store.load().destination}. Check it, or use another one.`);
+    else if (answer.state === 'delivered') resend.say('It was delivered. Not there? Look in the spam folder.');
+  }
+
+  // A message's end is looked for a few times; of a reset nothing is told of it.
+  function follow(looks) {
+    stopLooking();
+    const session = store.load();
+    const timers = looks.map((ms) => setTimeout(look, ms, session));
+    stopLooking = () => timers.forEach(clearTimeout);
+  }
+
   // Shows the step for the session in the store.
-  function open({ entry = 'replace' } = {}) {
+  function open({ entry = 'replace', looks = [0, ...LOOKS_MS] } = {}) {
     clearErrors(form);
-    section.querySelector('[data-destination]').textContent = store.load().destination;
     section.querySelector('[data-sent-again]').textContent = '';
+    showDestination(section, store.load());
     steps.show('code', { entry });
     waitForSms();
     tick();
+    follow(follows ? looks : looks.filter((ms) => ms === 0));
   }
 
   // Begins with a session that was just made. `asked` is when: the code is a little younger than
@@ -84,7 +135,7 @@ export function codeStep(page, { usesSms, check = () => ({}), submit, done }) {
       resends: 0,
     });
     form.reset();
-    open({ entry: 'push' });
+    open({ entry: 'push', looks: channel ? LOOKS_MS : [0, ...LOOKS_MS] }); // a login learns at once which way its code takes
   }
   return { open, begin, form };
 }
@@ -103,7 +154,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     starting();
     try {
       const { sessionId } = await client.resend(session.sessionId);
-      if (store.load() !== session) return; // somebody chose another address meanwhile
+      if (store.load()?.sessionId !== session.sessionId) return; // somebody chose another address meanwhile
       store.save({ ...session, sessionId, resends: session.resends + 1, resendAt: Date.now() + settings.resendCooldownSeconds * 1000 });
       sentAgain.textContent = 'The same code was sent again.';
       sent();
@@ -122,13 +173,25 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     if (!session) return;
     const left = (session.resendAt - Date.now()) / 1000;
     const over = session.resends >= MAX_RESENDS;
-    button.hidden = over;
-    exhausted.hidden = !over;
+    const lost = session.message === 'bounced';
+    button.hidden = over || lost;
+    exhausted.hidden = !over || lost;
     if (busy || left > 0) button.setAttribute('aria-disabled', 'true');
     else button.removeAttribute('aria-disabled');
     wait.textContent = left > 0 ? ` in ${clock(left)}` : '';
   }
-  return { tick };
+  const say = (text) => { sentAgain.textContent = text; };
+  return { tick, say };
+}
+
+// Nothing more will be known of the message; of an SMS nothing after it was sent.
+const isSettled = ({ state, channel }) => state === 'delivered' || state === 'bounced' || (state === 'sent' && channel === 'sms');
+
+// Where the code went. Until the API says so a login does not know which way its code takes.
+function showDestination(section, { destination, message }) {
+  section.querySelector('[data-destination]').textContent = destination;
+  const guess = section.querySelector('[data-until-known]');
+  if (guess) guess.hidden = Boolean(message);
 }
 
 // The clock itself is not read out each second; the last minute is, once.

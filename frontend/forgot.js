@@ -10,6 +10,7 @@ const LEAST = 8; // NIST SP 800-63B-4 3.1.1.2, where a code is asked for as well
 
 const page = await openPage({
   purpose: 'reset',
+  follows: false, // or it would tell whether there is an account
   usesSms: () => false,
   // Typed twice (OWASP, Forgot Password): a slip would lock its owner out of the account again.
   check: ({ password, again }) => {

@@ -26,6 +26,11 @@ export function maskPhone(phone) {
   return `the phone ending in ${phone.replace(/\D/g, '').slice(-2)}`;
 }
 
+// What the API masked, as these pages say it: "•••78" → "the phone ending in 78"
+export function maskedBy({ channel, destination }) {
+  return channel === 'sms' ? maskPhone(destination) : destination;
+}
+
 // Enough to catch a slip; the server is the judge.
 export const isEmail = (text) => /^[^\s@]+@[^\s@]+$/.test(text.trim());
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError, Client, retryAfterSeconds } from '../api.js';
+import { ApiError, Client, byOwnClock, retryAfterSeconds } from '../api.js';
 
 // A client whose every request is answered so; `sent` collects the requests.
 function clientFor(status, body, headers = {}) {
@@ -86,4 +86,28 @@ test('Retry-After is seconds or a date', () => {
   for (const [header, seconds] of [['30', 30], ['0', 0], ['Thu, 01 Jan 2026 00:00:30 GMT', 30], ['Wed, 31 Dec 2025 00:00:00 GMT', 0], ['soon', undefined], ['', undefined], [null, undefined]]) {
     assert.equal(retryAfterSeconds(header, now), seconds, String(header));
   }
+});
+
+test('where a session stands is asked by a POST, and its times are told by this browser\'s clock', async () => {
+  const answer = { state: 'sent', channel: 'email', destination: 'a•••@b', expiresAt: '2026-11-21T12:05:00Z', resendAt: '2026-11-21T12:00:30Z', attemptsRemaining: 5 };
+  const { client, sent } = clientFor(200, answer, { date: 'Sat, 21 Nov 2026 12:00:00 GMT' });
+  const told = await client.status('s');
+  assert.deepEqual([sent[0].url, sent[0].body, sent[0].init.method], ['/api/status', { sessionId: 's' }, 'POST']);
+  const left = (told.expiresAt - Date.now()) / 1000;
+  assert.ok(left <= 299 && left > 290, `${left} s are left`); // Date may be up to a second old
+  assert.deepEqual([told.state, told.destination, told.attemptsRemaining], ['sent', 'a•••@b', 5]);
+});
+
+test('times that cannot be told are not made up, and null stays null', async () => {
+  const { client } = clientFor(200, { state: 'sent', expiresAt: '2026-11-21T12:05:00Z', resendAt: null });
+  const told = await client.status('s');
+  assert.deepEqual([told.expiresAt, told.resendAt], [undefined, null]);
+});
+
+test('a wrong clock here changes nothing of what is left', () => {
+  const date = 'Sat, 21 Nov 2026 12:00:00 GMT';
+  for (const now of [Date.parse(date), 0, Date.parse('2031-01-01')]) {
+    assert.equal(byOwnClock('2026-11-21T12:05:00Z', date, now) - now, 299_000);
+  }
+  for (const none of [null, '', 'x']) assert.equal(byOwnClock('2026-11-21T12:05:00Z', none), undefined);
 });

@@ -92,3 +92,8 @@ test('a code that is of no more use ends the step', () => {
   }
   assert.match(words.explain(new ApiError('locked', 403, { retryAfter: 900 }), CODE).ended[1], /15 minutes/);
 });
+
+test('what the API masked is said as these pages say it', () => {
+  assert.equal(words.maskedBy({ channel: 'sms', destination: '•••78' }), 'the phone ending in 78');
+  assert.equal(words.maskedBy({ channel: 'email', destination: 'a•••@example.com' }), 'a•••@example.com');
+});

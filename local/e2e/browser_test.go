@@ -33,6 +33,11 @@ func TestPages(t *testing.T) {
 		{"the server's word ends a code", expiredByServer},
 		{"the page's clock ends a code", expiredByClock},
 		{"a code that was used elsewhere is told so", usedElsewhere},
+		{"after a reload the clocks are the server's", clocksOfTheServer},
+		{"after a reload a code that was used elsewhere has ended", usedMeanwhile},
+		{"a bounce is told, and not sent again", bounced},
+		{"a login by SMS names the phone", namesThePhone},
+		{"forgot password tells of no bounce", silentBounce},
 		{"resend waits, the server's wait wins, and it ends after two", resend},
 		{"reload, back and a double click send nothing", sendsOnce},
 		{"forgot password: the new one works, the old one does not", forgotPassword},
@@ -62,7 +67,7 @@ func logInByEmail(v *visit) {
 	v.logIn(user, demoPassword)
 	v.title("Enter your code – StreamOTP")
 	v.focus("code")
-	v.waitText("[data-step=code] .lead", "the e-mail address or phone on the account of "+user[:1]+"•••@example.com")
+	v.waitText("[data-step=code] .lead", "We sent a code to "+user[:1]+"•••@example.com.")
 	v.wait("/^[45]:\\d\\d$/.test(document.querySelector('[data-time-left]').textContent)")
 	v.keepsNoSecret(user, demoPassword)
 	code := v.code(user, 1)
@@ -184,6 +189,7 @@ func expiredByClock(v *visit) {
 	v.open("/verify.html")
 	v.ask(address)
 	v.code(address, 1)
+	v.block("/api/status") // which would know better
 	v.editSession("verify", "s.expiresAt = Date.now() + 30_000")
 	v.reload()
 	v.waitText("[data-last-minute]", "one more minute")
@@ -219,6 +225,7 @@ func resend(v *visit) {
 	v.click("[data-resend]")
 	v.same("messages after a click that was too early", len(v.messages(address, 1)), 1)
 
+	v.block("/api/status") // which would know better
 	v.editSession("verify", "s.resendAt = 0") // the page would; the server does not yet
 	v.reload()
 	v.click("[data-resend]")

@@ -1,0 +1,69 @@
+package e2e
+
+func clocksOfTheServer(v *visit) {
+	address := v.address()
+	v.open("/verify.html")
+	v.ask(address)
+	v.code(address, 1)
+	v.editSession("verify", "s.expiresAt = Date.now() + 9e6; s.resendAt = 0")
+	v.reload()
+	v.waitStep("code")
+	v.waitText("[data-resend]", "Send the code again in 0:")
+	v.wait("/^[0-4]:\\d\\d$/.test(document.querySelector('[data-time-left]').textContent)")
+	v.waitText("[data-sent-again]", "It was delivered")
+	v.inspect("verify-delivered")
+}
+
+func usedMeanwhile(v *visit) {
+	address := v.address()
+	v.open("/verify.html")
+	v.ask(address)
+	v.stack.Post("/api/verify", map[string]string{"sessionId": v.sessionID("verify"), "code": v.code(address, 1)})
+	v.reload()
+	v.waitText("[data-step=ended]", "This code was already used")
+}
+
+const bounces = "bounce@simulator.amazonses.com"
+
+func bounced(v *visit) {
+	v.open("/verify.html")
+	v.ask(bounces)
+	told := func() {
+		v.t.Helper()
+		v.waitText("#code-form [data-alert]", "We could not deliver to b•••@simulator.amazonses.com.")
+		v.wait("document.querySelector('[data-resend]').hidden && document.querySelector('[data-exhausted]').hidden")
+	}
+	told()
+	v.inspect("verify-bounced")
+	v.reload()
+	told()
+	v.keepsNoSecret(bounces)
+	v.click("[data-step=code] [data-restart=other]")
+	v.waitStep("start")
+	v.focus("email")
+}
+
+func namesThePhone(v *visit) {
+	phone := v.phone()
+	user := v.addUser("sms", phone)
+	v.open("/")
+	v.logIn(user, demoPassword)
+	v.waitText("[data-step=code] .lead", "We sent a code to the phone ending in "+phone[len(phone)-2:]+".")
+	v.inspect("login-step2-sms")
+	v.press(v.code(phone, 1))
+	v.waitStep("done")
+}
+
+// silentBounce asks for a reset of an account whose mail bounces; the page must have asked, and say nothing.
+func silentBounce(v *visit) {
+	user := v.item("UsersTable", "email", "ada@example.com")
+	user["email"] = map[string]any{"S": bounces}
+	v.stack.PutItem("UsersTable", user)
+	v.open("/forgot.html")
+	v.ask(bounces)
+	v.reload()
+	v.waitStep("code")
+	v.wait("performance.getEntriesByType('resource').some(e => e.name.endsWith('/api/status') && e.responseEnd > 0)")
+	v.wait("document.querySelector('#code-form [data-alert]').textContent + document.querySelector('[data-sent-again]').textContent === ''")
+	v.wait("!document.querySelector('[data-resend]').hidden")
+}
