@@ -138,6 +138,31 @@ check("who refers to the distribution", sorted(name for name, resource in resour
       '"Distribution"' in json.dumps(resource) or "${Distribution" in json.dumps(resource))),
       ["PublishFunctionRole", "SendFunction", "Site", "SiteBucketPolicy"])
 
+# ---- Roles ----------------------------------------------------------------------------------------------------------
+
+# What a role allows is what template.yaml says there, which the development stack enforces, and beside that what Lambda
+# needs itself: to log, to trace and, for the sender, to read the stream.
+with open("template.yaml") as file:
+    written = yaml_parse(file.read())["Resources"]
+for name, function in written.items():
+    if function["Type"] != "AWS::Serverless::Function":
+        continue
+    role = properties(f"{name}Role")
+    check(f"what {name} may do", [p["PolicyDocument"] for p in role["Policies"]], function["Properties"]["Policies"])
+    own = ["AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"] + ["AWSLambdaDynamoDBExecutionRole"] * (name == "SendFunction")
+    check(f"what Lambda may do for {name}", sorted(arn.split("/")[-1] for arn in role["ManagedPolicyArns"]), sorted(own))
+    check(f"who {name} is", properties(name)["Role"], {"Fn::GetAtt": [f"{name}Role", "Arn"]})
+    for statement in [s for document in function["Properties"]["Policies"] for s in document["Statement"]]:
+        everything = statement["Resource"] == "*" and statement["Effect"] == "Allow"
+        check(f"that {name} may do nothing everywhere but send to phones", everything, statement["Action"] == "sns:Publish" and everything)
+
+# SES alone writes to the topic of its events, for this stack's configuration set; what is sent there is not kept.
+[statement] = properties("FeedbackTopicPolicy")["PolicyDocument"]["Statement"]
+check("who may tell of e-mail", [statement["Principal"], sorted(statement["Condition"]["StringEquals"])],
+      [{"Service": "ses.amazonaws.com"}, ["AWS:SourceAccount", "AWS:SourceArn"]])
+check("what is told", properties("MailEvents")["EventDestination"]["MatchingEventTypes"], ["delivery", "bounce", "complaint"])
+check("where what cannot be taken is kept", [name for name, r in resources.items() if r["Type"] == "AWS::Lambda::EventInvokeConfig"], [])
+
 # ---- Alarms ---------------------------------------------------------------------------------------------------------
 
 with open("shared/telemetry/event.go") as file:

@@ -6,7 +6,7 @@ var NotImitated = []string{
 	"Architectures, MemorySize's share of the CPU and Lambda's memory limit: a function sees MemorySize in its environment only",
 	"cold starts at scale, concurrency over 8 processes a function, and the freezing of idle environments",
 	"time to live, encryption, backups and capacity limits of tables, other than the engine has them",
-	"SES and SNS reputation, sandbox, quotas, suppression and spend; SES templates and raw mail; SNS topics",
+	"SES and SNS reputation, sandbox, quotas, suppression lists and spend; SES templates and raw mail; of SNS topics all but what SES tells them, at once and without minutes between tries",
 	"log groups and their retention, alarms, tags, metrics",
 	"stream checkpoints across a restart with -data: a mapping begins at its StartingPosition again",
 	"the pauses between a mapping's retries, which AWS does not document: here 0.1 s, doubling to 2 s",
