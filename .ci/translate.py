@@ -141,14 +141,16 @@ check("who refers to the distribution", sorted(name for name, resource in resour
 # ---- Roles ----------------------------------------------------------------------------------------------------------
 
 # What a role allows is what template.yaml says there, which the development stack enforces, and beside that what Lambda
-# needs itself: to log, to trace and, for the sender, to read the stream.
+# needs itself: to log, to trace and, for the sender, to read the stream and to write dead letters.
 with open("template.yaml") as file:
     written = yaml_parse(file.read())["Resources"]
 for name, function in written.items():
     if function["Type"] != "AWS::Serverless::Function":
         continue
     role = properties(f"{name}Role")
-    check(f"what {name} may do", [p["PolicyDocument"] for p in role["Policies"]], function["Properties"]["Policies"])
+    check(f"what {name} may do", [p["PolicyDocument"] for p in role["Policies"]], function["Properties"]["Policies"] + (
+        [{"Statement": [{"Action": "sqs:SendMessage", "Effect": "Allow", "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}]}]
+        if name == "SendFunction" else []))
     own = ["AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"] + ["AWSLambdaDynamoDBExecutionRole"] * (name == "SendFunction")
     check(f"what Lambda may do for {name}", sorted(arn.split("/")[-1] for arn in role["ManagedPolicyArns"]), sorted(own))
     check(f"who {name} is", properties(name)["Role"], {"Fn::GetAtt": [f"{name}Role", "Arn"]})
