@@ -40,6 +40,9 @@ func fateOf(m aws.Message) fate {
 	return fate{events: []string{"Delivery"}}
 }
 
+// tellDelay is how long SES takes to tell. In AWS it is a second or two, or as long as the recipient's server takes.
+const tellDelay = 500 * time.Millisecond
+
 // tellOf has the functions hear what became of an e-mail, as the template says.
 func (s *stack) tellOf(m aws.Message, f fate) {
 	for _, tell := range s.spec.MailTells {
@@ -47,6 +50,9 @@ func (s *stack) tellOf(m aws.Message, f fate) {
 			continue
 		}
 		s.telling.Go(func() {
+			if !wait(s.ending, tellDelay) {
+				return
+			}
 			for _, kind := range f.events {
 				if slices.Contains(tell.Types, strings.ToLower(kind)) {
 					s.notify(tell.Topic, mailEvent(m, kind, f.detail))
@@ -111,6 +117,16 @@ func (s *stack) notify(topic, message string) {
 	}
 }
 
+// wait is false if the stack ended first.
+func wait(ending <-chan struct{}, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ending:
+		return false
+	}
+}
+
 func (s *stack) invokeLater(topic, function string, event []byte) {
 	for try := range 3 {
 		r := s.host.Invoke(context.Background(), function, event, "")
@@ -119,7 +135,9 @@ func (s *stack) invokeLater(topic, function string, event []byte) {
 		if r.Err == nil {
 			return
 		}
-		time.Sleep(100 * time.Millisecond << try)
+		if !wait(s.ending, 100*time.Millisecond<<try) {
+			return
+		}
 	}
 	s.log.line("%s: event dropped after three tries", function)
 }

@@ -39,6 +39,7 @@ type stack struct {
 	callers  callers
 	captcha  *captcha.Provider // nil: there is no CAPTCHA
 	telling  sync.WaitGroup    // of what became of e-mail
+	ending   chan struct{}     // closed when the stack ends
 }
 
 // start brings the stack up; when it returns everything answers and the demo users exist.
@@ -46,7 +47,7 @@ func start(ctx context.Context, c config) (*stack, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &stack{config: c, mailbox: newMailbox(), log: newConsole(c.Out), failed: make(chan error, 4)}
+	s := &stack{config: c, mailbox: newMailbox(), log: newConsole(c.Out), failed: make(chan error, 4), ending: make(chan struct{})}
 	s.log.line("StreamOTP's development stack: for development, not for production.")
 	for _, step := range []func(context.Context) error{
 		s.listen, s.read, s.listenAWS, s.buildAndStartEngine, s.createTables, s.createSecrets, s.putDemoUsers, s.startFunctions, s.startMappings, s.serve,
@@ -144,6 +145,7 @@ func (s *stack) startFunctions(context.Context) error {
 		s.telling.Wait()
 	})
 	s.onClose(s.host.Close)
+	s.onClose(func() { close(s.ending) })
 	for _, f := range s.spec.Functions {
 		processes := f.Reserved
 		if processes < 0 || processes > maxProcesses {

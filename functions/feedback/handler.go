@@ -25,7 +25,7 @@ type codes interface {
 }
 
 type suppressions interface {
-	Add(ctx context.Context, destination string, reason store.Reason, now time.Time) error
+	Add(ctx context.Context, destination string, subjects []string, reason store.Reason, now time.Time) error
 }
 
 // handle takes what a topic brings. An error has Lambda bring the event twice more; every write may come again.
@@ -63,8 +63,8 @@ func (h handler) take(ctx context.Context, message events.SNSEntity) error {
 
 // keep writes what is to be remembered.
 func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) error {
-	if reason, ok := e.Kind.Suppresses(); ok && e.Destination != "" {
-		if err := h.suppressions.Add(ctx, e.Destination, reason, now); err != nil {
+	if reason, ok := e.Kind.Suppresses(); ok && e.Destination != "" && e.Verify != "" && e.Login != "" {
+		if err := h.suppressions.Add(ctx, e.Destination, []string{e.Verify, e.Login}, reason, now); err != nil {
 			return err
 		}
 	}

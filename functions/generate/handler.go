@@ -253,8 +253,12 @@ func (h handler) put(ctx context.Context, c call, id string, to recipient) (err 
 	if to.Code, s.Silent, err = h.tests.Code(ctx, to.Destination(), h.codeLength, c.now); err != nil {
 		return err
 	}
-	if err := h.take(ctx, c, &to.Contents, s.Silent); err != nil {
+	standing, err := h.take(ctx, c, &to.Contents, s.Silent)
+	if err != nil {
 		return err
+	}
+	if c.suppressed(&to.Contents, standing) {
+		s.Silent, s.Message = true, otp.StateBounced
 	}
 	if to.Code == "" {
 		if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
+	"streamotp/shared/store"
 )
 
 // resend has the stream send the same code again: the one that is still on its way must not stop working.
@@ -41,22 +42,24 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err := h.codes.ClaimResend(ctx, s, c.ID, h.cooldown); err != nil {
 		return nil, c.because("cooldown", err)
 	}
-	if err := h.takeAgain(ctx, c, s, &contents); err != nil {
+	standing, err := h.takeAgain(ctx, c, s, &contents)
+	if err != nil {
 		return nil, errors.Join(err, h.codes.ReturnResend(ctx, s, c.ID))
 	}
+	s.Silent = s.Silent || c.suppressed(&contents, standing)
 	request.Event.Reason = "resend"
 	return answer{id}, h.codes.PutResend(ctx, s, request.ID, c.now)
 }
 
 // takeAgain takes a message for a session that has its code already. A decoy pays like a real session; that of a test
 // destination, which is as silent, does not.
-func (h handler) takeAgain(ctx context.Context, c call, s otp.Session, to *otp.Contents) error {
+func (h handler) takeAgain(ctx context.Context, c call, s otp.Session, to *otp.Contents) (store.Standing, error) {
 	_, test, err := h.tests.Code(ctx, to.Destination(), len(to.Code), c.now)
 	if err != nil {
-		return err
+		return store.Standing{}, err
 	}
 	if test && s.Silent {
-		return h.takeTest(ctx, c, to, 0)
+		return store.Standing{}, h.takeTest(ctx, c, to, 0)
 	}
 	return h.takeSend(ctx, c, to)
 }

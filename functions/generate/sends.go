@@ -16,66 +16,75 @@ import (
 // destination: no message goes out and none is counted, but locks and the limits of passwords hold.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError.
-func (h handler) take(ctx context.Context, c call, to *otp.Contents, silent bool) error {
+func (h handler) take(ctx context.Context, c call, to *otp.Contents, silent bool) (store.Standing, error) {
 	switch {
 	case to.Purpose == otp.Login:
 		return h.takeLogin(ctx, c, to, silent)
 	case silent:
-		return h.takeTest(ctx, c, to, 0)
+		return store.Standing{}, h.takeTest(ctx, c, to, 0)
 	}
 	return h.takeSend(ctx, c, to)
 }
 
 // takeSend takes a message first from the client address, so that a blocked one cannot use up a victim's; then from the
 // mailbox, which also refuses where it is locked; for SMS from the number and its prefix; at last from the day.
-func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents) error {
+func (h handler) takeSend(ctx context.Context, c call, to *otp.Contents) (store.Standing, error) {
 	if err := h.takeClient(ctx, c); err != nil {
-		return err
+		return store.Standing{}, err
 	}
 	standing, err := h.takeMailbox(ctx, c, to, 0)
 	if err != nil {
-		return err
+		return standing, err
 	}
-	return h.takeRest(ctx, c, to, standing)
+	return standing, h.takeRest(ctx, c, to, standing)
 }
 
 // takeLogin is for a login whose password was right. Where the account has too many wrong ones, everything is as if this
 // was one more: the answer, the writes, what is used up of the client address. Otherwise the address gives a message.
-func (h handler) takeLogin(ctx context.Context, c call, to *otp.Contents, silent bool) error {
+func (h handler) takeLogin(ctx context.Context, c call, to *otp.Contents, silent bool) (store.Standing, error) {
 	if h.passwords == 0 && !silent {
 		if err := h.takeClient(ctx, c); err != nil {
-			return err
+			return store.Standing{}, err
 		}
 	}
-	err := h.takeAccount(ctx, c, to, silent)
+	standing, err := h.takeAccount(ctx, c, to, silent)
 	if h.passwords == 0 {
-		return err
+		return standing, err
 	}
 	client := h.clientOf(c)
 	var limited *otp.TooManyRequestsError
 	if errors.As(err, &limited) && limited.Passwords {
-		return cmp.Or(c.because("client", h.limits.TakePassword(ctx, client, c.ID, c.now)), err)
+		return standing, cmp.Or(c.because("client", h.limits.TakePassword(ctx, client, c.ID, c.now)), err)
 	}
 	if err != nil || silent {
 		client.Limit = 0 // no message is sent: the address is only asked whether it may know
 	}
 	_, refused := h.limits.TakeSend(ctx, client, c.ID, c.now)
-	return cmp.Or(c.because("client", refused), err)
+	return standing, cmp.Or(c.because("client", refused), err)
 }
 
 // takeAccount asks the account before its number is looked at, which takes time after right passwords only.
-func (h handler) takeAccount(ctx context.Context, c call, to *otp.Contents, silent bool) error {
+func (h handler) takeAccount(ctx context.Context, c call, to *otp.Contents, silent bool) (store.Standing, error) {
 	if silent {
-		return h.takeTest(ctx, c, to, h.passwords)
+		return store.Standing{}, h.takeTest(ctx, c, to, h.passwords)
 	}
 	standing, err := h.takeMailbox(ctx, c, to, h.passwords)
 	if err == nil && to.Channel == otp.SMS {
 		err = h.number(ctx, c, to)
 	}
 	if err != nil {
-		return err
+		return standing, err
 	}
-	return h.takeRest(ctx, c, to, standing)
+	return standing, h.takeRest(ctx, c, to, standing)
+}
+
+// suppressed says whether nothing is to be sent to where a code goes, and counts it. Of a reset its sender finds that out.
+func (c call) suppressed(to *otp.Contents, subject store.Standing) bool {
+	if to.Channel != otp.Email || !c.now.Before(subject.SuppressedUntil) {
+		return false
+	}
+	telemetry.Event{Name: telemetry.Suppressed, Channel: to.Channel, Session: c.Event.Session, Subject: c.Event.Subject}.Write(c.ID, c.now)
+	return true
 }
 
 // clientOf is the limit of a call's client address.

@@ -120,7 +120,7 @@ func (m message) event(outcome string, err error) telemetry.Event {
 		e.Name = telemetry.Sent
 	case outcome == late:
 		e.Name = telemetry.Expired
-	case outcome == suppressed && err == nil:
+	case outcome == suppressed:
 		e.Name, e.Purpose = telemetry.Suppressed, "" // by channel alone
 	case err != nil:
 		e.Name, e.Reason = telemetry.ProviderError, outcome
@@ -151,7 +151,7 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	if is, err := h.suppressed(ctx, m); err != nil {
 		return m, postponed, err
 	} else if is {
-		return m, suppressed, h.undeliverable(ctx, m)
+		return m, suppressed, nil
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < deliver.Timeout {
 		return m, postponed, &otp.UnavailableError{Reason: "too little time is left for the provider"}
@@ -170,9 +170,10 @@ func (h handler) send(ctx context.Context, image map[string]events.DynamoDBAttri
 	return m, sent, h.codes.MarkSent(ctx, m.Message, h.now())
 }
 
-// suppressed says whether an earlier e-mail to there bounced or was called spam.
+// suppressed says whether an earlier e-mail to there bounced or was called spam. Of a session whose owner may be told it
+// was found out before its code was made.
 func (h handler) suppressed(ctx context.Context, m message) (bool, error) {
-	if m.channel != otp.Email {
+	if m.channel != otp.Email || m.tags.Session != "" {
 		return false, nil
 	}
 	return h.suppressions.Has(ctx, m.tags.Destination, h.now())
@@ -209,7 +210,8 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(m.CreatedAt), Locale: contents.Locale, At: m.CreatedAt,
 	}
-	m.channel, m.tags.Destination = text.Channel, ring.Destination(text.To)
+	m.channel = text.Channel
+	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Verify: ring.Subject(otp.Verify, text.To), Login: ring.Subject(otp.Login, text.To)}
 	switch {
 	case m.Kind != store.SendCode:
 		text.Notice = otp.Notice(m.Kind)

@@ -225,7 +225,7 @@ func resend(v *visit) {
 	v.click("[data-resend]")
 	v.same("messages after a click that was too early", len(v.messages(address, 1)), 1)
 
-	v.block("/api/status") // which would know better
+	v.block("/api/status")                    // which would know better
 	v.editSession("verify", "s.resendAt = 0") // the page would; the server does not yet
 	v.reload()
 	v.click("[data-resend]")

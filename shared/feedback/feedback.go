@@ -18,6 +18,8 @@ import (
 // Tags go with an e-mail and come back with its events. What is empty is not sent.
 type Tags struct {
 	Destination string // by otp.Keyring.Destination
+	Verify      string // by otp.Keyring.Subject: whose codes go there
+	Login       string
 	Session     string // whose owner may be told what became of it; never of a reset
 	Digest      string // the range key of the session's row
 }
@@ -25,13 +27,15 @@ type Tags struct {
 // The names of tags. SES allows letters, digits, _ - . and @ in their values.
 const (
 	destinationTag = "destination"
+	verifyTag      = "verify"
+	loginTag       = "login"
 	sessionTag     = "session"
 	digestTag      = "digest"
 )
 
 // Map is the tags by name.
 func (t Tags) Map() map[string]string {
-	tags := map[string]string{destinationTag: t.Destination}
+	tags := map[string]string{destinationTag: t.Destination, verifyTag: t.Verify, loginTag: t.Login}
 	if t.Session != "" {
 		tags[sessionTag], tags[digestTag] = t.Session, t.Digest
 	}
@@ -89,8 +93,9 @@ func Parse(text string) (Event, error) {
 	if json.Unmarshal([]byte(text), &p) != nil || p.EventType == "" {
 		return Event{}, ErrNoEvent
 	}
+	tag := func(name string) string { return first(p.Mail.Tags[name]) }
 	e := Event{Tags: Tags{
-		Destination: first(p.Mail.Tags[destinationTag]), Session: first(p.Mail.Tags[sessionTag]), Digest: first(p.Mail.Tags[digestTag]),
+		Destination: tag(destinationTag), Verify: tag(verifyTag), Login: tag(loginTag), Session: tag(sessionTag), Digest: tag(digestTag),
 	}}
 	switch p.EventType {
 	case "Delivery":

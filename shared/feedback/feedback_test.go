@@ -51,6 +51,7 @@ func TestParse(t *testing.T) {
 	t.Run("tags come back as they went", func(t *testing.T) {
 		e, err := feedback.Parse(captured(t, "delivery"))
 		want := feedback.Tags{Destination: "A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE",
+			Verify: "2nMq7Jc0uKX1r5s0Yb2m8d9nVq4mJY3cQh1pVtE6b8A", Login: "f0Jt2wq8N3sYc5v7Lk1pZr4xQe6uHb9mTg2aWdD3oVE",
 			Session: "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f", Digest: "eVQ1xFAzc0a4zYQXAMjN0m8mJk0Wm9dY3Hn2rS6uTqk"}
 		if err != nil || e.Tags != want || e.Took != 1123*time.Millisecond {
 			t.Errorf("%+v, %v", e, err)

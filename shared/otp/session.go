@@ -48,7 +48,7 @@ type Session struct {
 	ExpiresAt time.Time // to the second
 	UsedAt    time.Time // zero while unused
 	UsedBy    string    // the request that used it
-	Silent    bool      // nothing is sent: a decoy, or a test destination
+	Silent    bool      // nothing is sent: a decoy, a test destination, or a suppressed address
 	Message   State     // what became of it: StatePending, StateSent, StateDelivered or StateBounced
 	Resends   []time.Time
 }

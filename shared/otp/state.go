@@ -26,7 +26,7 @@ func (s Session) State(locked bool, now time.Time) State {
 		return StateExpired
 	case locked:
 		return StateLocked
-	case known && !s.Silent: // a test destination's code is known without a message
+	case known && (!s.Silent || s.Message == StateBounced): // a test destination's code is known without a message
 		return s.Message
 	}
 	return StateSent

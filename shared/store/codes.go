@@ -65,6 +65,9 @@ func newRow(s otp.Session, code, send, by string) row {
 	if s.Silent {
 		r.Send, r.Skip = "", send
 	}
+	if s.Message == otp.StateBounced {
+		r.BouncedAt = r.CreatedAt
+	}
 	return r
 }
 

@@ -31,6 +31,8 @@ type limit struct {
 	SentBy    string `dynamodbav:"sentBy"`    // request id of the last send
 	FailedBy  string `dynamodbav:"failedBy"`  // request id of the last wrong password
 
+	SuppressedUntil int64 `dynamodbav:"suppressedUntil"` // epoch seconds: until then nothing is e-mailed to the subject
+
 	VerifiedAt int64  `dynamodbav:"verifiedAt"` // epoch milliseconds: the last success by SMS
 	LoginOf    string `dynamodbav:"loginOf"`    // of a number: the login subject whose code went there last
 }

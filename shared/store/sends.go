@@ -119,6 +119,8 @@ type Send struct {
 type Standing struct {
 	VerifiedAt time.Time // the last success by SMS; zero for none in 30 days
 	LoginOf    string    // the last login subject whose code went to this number
+
+	SuppressedUntil time.Time // nothing is e-mailed to the subject before
 }
 
 // The clauses of a send beside free slots.
@@ -213,10 +215,11 @@ func (l Limits) forbids(s Send, held limit, found item, now time.Time) error {
 }
 
 func (l limit) standing() Standing {
-	if l.VerifiedAt == 0 {
-		return Standing{LoginOf: l.LoginOf}
+	s := Standing{LoginOf: l.LoginOf, SuppressedUntil: time.Unix(l.SuppressedUntil, 0)}
+	if l.VerifiedAt != 0 {
+		s.VerifiedAt = time.UnixMilli(l.VerifiedAt)
 	}
-	return Standing{VerifiedAt: time.UnixMilli(l.VerifiedAt), LoginOf: l.LoginOf}
+	return s
 }
 
 const notOurFailure = "attribute_not_exists(failedBy) OR failedBy <> :by"

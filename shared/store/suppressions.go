@@ -9,10 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/shared/otp"
 )
 
-// Suppressions keeps, in the limits table, the addresses that nothing is sent to, one item each. They are named by
-// otp.Keyring.Destination: nobody can read from the table who it is.
+// Suppressions keeps, in the limits table, the addresses that nothing is sent to: one item each, named by
+// otp.Keyring.Destination, and a mark in the items of the subjects whose codes go there. Those are read in any case
+// before a code is made, so that verify and login pay nothing for this; reset reads the item when it is sent, where
+// nobody sees whether there was one.
 type Suppressions struct {
 	DB    *dynamodb.Client
 	Table string
@@ -34,10 +38,7 @@ type Suppression struct {
 	Until       time.Time // mailboxes come and people change their mind
 }
 
-const (
-	suppressionKey      = "suppressed#" // then the destination
-	suppressionLifetime = 90 * 24 * time.Hour
-)
+const suppressionKey = "suppressed#" // then the destination
 
 // suppression is an item.
 type suppression struct {
@@ -51,16 +52,27 @@ func (s Suppressions) key(destination string) item {
 	return item{"key": text(suppressionKey + destination)}
 }
 
-// Add suppresses a destination from now on, or for longer. A complaint stays one when a bounce follows.
-func (s Suppressions) Add(ctx context.Context, destination string, reason Reason, now time.Time) error {
+// Add suppresses a destination, and its subjects, for 30 days: as long as items of the table live. A complaint stays one
+// when a bounce follows.
+func (s Suppressions) Add(ctx context.Context, destination string, subjects []string, reason Reason, now time.Time) error {
 	set := "reason = :reason"
 	if reason == Bounce {
 		set = "reason = if_not_exists(reason, :reason)"
 	}
+	until := seconds(now.Add(otp.TriesLifetime))
+	err := s.set(ctx, s.key(destination), "since = :now, expiredAt = :until, "+set, item{
+		":reason": text(string(reason)), ":now": millis(now), ":until": until})
+	for _, subject := range subjects {
+		if err == nil {
+			err = s.set(ctx, item{"key": text(subject)}, "suppressedUntil = :until, expiredAt = :until", item{":until": until})
+		}
+	}
+	return err
+}
+
+func (s Suppressions) set(ctx context.Context, key item, what string, values item) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: s.key(destination),
-		UpdateExpression:          aws.String("SET since = :now, expiredAt = :ttl, " + set),
-		ExpressionAttributeValues: item{":reason": text(string(reason)), ":now": millis(now), ":ttl": seconds(now.Add(suppressionLifetime))},
+		TableName: &s.Table, Key: key, UpdateExpression: aws.String("SET " + what), ExpressionAttributeValues: values,
 	})
 	return err
 }
@@ -76,8 +88,18 @@ func (s Suppressions) Has(ctx context.Context, destination string, now time.Time
 	return now.Unix() < held.ExpiredAt, err
 }
 
-// Remove ends a destination's suppression. It returns what there was; its Destination is empty where there was none.
-func (s Suppressions) Remove(ctx context.Context, destination string) (before Suppression, err error) {
+// Remove ends the suppression of a destination and its subjects. It returns what there was; its Destination is empty where
+// there was none.
+func (s Suppressions) Remove(ctx context.Context, destination string, subjects []string) (before Suppression, err error) {
+	for _, subject := range subjects {
+		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.Table, Key: item{"key": text(subject)}, UpdateExpression: aws.String("REMOVE suppressedUntil"),
+			ConditionExpression: aws.String("attribute_exists(suppressedUntil)"), // or an item without a TTL would be left behind
+		})
+		if err := doneIfRefused(err); err != nil {
+			return before, err
+		}
+	}
 	out, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &s.Table, Key: s.key(destination), ReturnValues: types.ReturnValueAllOld,
 	})
