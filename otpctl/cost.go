@@ -81,13 +81,16 @@ func amount(n float64) string {
 	return english.Sprint(number.Decimal(n, number.MaxFractionDigits(decimals)))
 }
 
-// dollars writes cents, and three digits of what is less than ten cents.
+// dollars writes cents, and of less than a dollar three digits.
 func dollars(usd float64) string {
-	decimals := 2
-	if usd > 0 && usd < 0.1 {
-		decimals = 2 - int(math.Floor(math.Log10(usd)))
+	if usd >= 1 || usd == 0 {
+		return "$" + english.Sprint(number.Decimal(usd, number.Scale(2)))
 	}
-	return "$" + english.Sprint(number.Decimal(usd, number.Scale(decimals)))
+	text := strconv.FormatFloat(usd, 'f', 2-int(math.Floor(math.Log10(usd))), 64)
+	for strings.HasSuffix(text, "0") && len(text) > len("0.00") {
+		text = strings.TrimSuffix(text, "0")
+	}
+	return "$" + text
 }
 
 // exact writes a price with all of its digits, and cents at least.
