@@ -1,17 +1,27 @@
 package main
 
-// What a code takes, each code a login that succeeds at the first try. Measured by `make bench ARGS="-only costs"`, which
-// bench/README.md and README's Costs quote, with the default limits.
+import "slices"
+
+// use is what a code takes, each code a login that succeeds at the first try, with the default limits. Measured by
+// `make bench ARGS="-only costs"`, which bench/README.md and README's Costs quote.
+type use struct {
+	writes, reads float64 // request units
+	calls         float64 // to DynamoDB, a lease of the day's messages among them
+	invocations   float64 // generate, send, verify; of e-mail feedback too
+	logBytes      float64 // of the functions' lines
+}
+
+var (
+	byEmail = use{writes: 9, reads: 4, calls: 14, invocations: 4, logBytes: 1957}
+	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1490}
+)
+
+// Measured as well, and the same by both channels.
 const (
-	emailWrites, emailReads = 8, 3.5 // request units
-	smsWrites, smsReads     = 11, 3.5
-	emailCalls, smsCalls    = 12, 15 // calls to DynamoDB, a lease of the day's messages among them
-	apiCalls                = 2      // generate, verify
-	invocations             = 3      // and send
-	cpuSeconds              = 0.0406 // of a code's functions, 0.038 of it Argon2id, on one x86-64 core
-	logBytes                = 1490   // of the functions' lines
-	codeBytes, limitBytes   = 849, 294
-	pageFiles, pageBytes    = 17, 23195 // of a first visit to the login page, compressed
+	apiCalls              = 2      // generate, verify
+	cpuSeconds            = 0.0406 // of a code's functions, 0.038 of it Argon2id, on one x86-64 core
+	codeBytes, limitBytes = 849, 294
+	pageFiles, pageBytes  = 17, 23195 // of a first visit to the login page, compressed
 )
 
 // What is not measured but assumed.
@@ -24,9 +34,10 @@ const (
 	answerBytes     = 1000  // an HTTP answer's headers and body
 	accounts        = 10000
 	accountBytes    = 160 // measured, of the demo accounts
-	minutes         = 43200
-	hours           = 720
-	visits          = 10 // logins of a person in a month, in the second of Cognito's lines
+	minutes, hours  = 43200, 720
+	tracedSeconds   = 2592000 // of a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
+	secretReads     = 4       // a minute, by one busy instance of each function
+	visits          = 10      // logins of a person in a month, in the second of Cognito's lines
 )
 
 // What the template makes, which a test compares.
@@ -35,9 +46,9 @@ const (
 	cpuMiB       = 1769 // of memory for one vCPU
 	secrets      = 3
 	moreSecrets  = 1  // with CaptchaProvider
-	alarmMetrics = 21 // in the alarms, which are billed by metric, with AlarmEmail
+	alarmMetrics = 22 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1  // with AlarmEmail
-	metricNames  = 11 // of ours, each by channel (2) and purpose (3)
+	metrics      = 60 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone
 )
 
 // wish is what an estimate is asked for.
@@ -49,6 +60,9 @@ type wish struct {
 
 func (w wish) sms() float64   { return w.Codes * w.SMSShare }
 func (w wish) email() float64 { return w.Codes - w.sms() }
+
+// all adds up what the codes of both channels take.
+func (w wish) all(of func(use) float64) float64 { return w.email()*of(byEmail) + w.sms()*of(bySMS) }
 
 // estimate is what a month costs, in US dollars.
 type estimate struct {
@@ -106,23 +120,33 @@ func (l priceList) estimate(w wish) estimate {
 }
 
 func (l priceList) parts(w wish) []part {
-	p, codes, email, sms := l.Prices, w.Codes, w.email(), w.sms()
-	logged := codes * (logBytes + invocations*platformBytes) / 1e9
-	return append(l.messages(w),
+	p, codes := l.Prices, w.Codes
+	invocations := w.all(func(u use) float64 { return u.invocations })
+	logged := w.all(func(u use) float64 { return u.logBytes + u.invocations*platformBytes }) / 1e9
+	all := append(l.messages(w),
+		measured(p["events"], w.email()),
 		measured(p["httpApi"], codes*apiCalls),
-		measured(p["lambdaRequests"], codes*invocations),
-		assumed(p["lambdaTime"], lambdaSeconds(email, sms)*memoryMiB/1024),
-		measured(p["writes"], email*emailWrites+sms*smsWrites),
-		measured(p["reads"], email*emailReads+sms*smsReads),
+		measured(p["lambdaRequests"], invocations),
+		assumed(p["lambdaTime"], lambdaSeconds(w)*memoryMiB/1024),
+		measured(p["writes"], w.all(func(u use) float64 { return u.writes })),
+		measured(p["reads"], w.all(func(u use) float64 { return u.reads })),
 		assumed(p["tableStorage"], codes*((codeBytes+itemOverhead)*codeDays/30.0+limitBytes+itemOverhead)/1e9),
 		assumed(p["cdnRequests"], codes*(apiCalls+pageFiles)),
 		assumed(p["cdnFunctions"], codes*pageFiles),
 		assumed(p["dataOut"], codes*(pageBytes+(apiCalls+pageFiles)*answerBytes)/1e9),
-		assumed(p["secretCalls"], 2*min(codes, minutes)),
+		assumed(p["secretCalls"], secretReads*min(codes, minutes)),
 		assumed(p["logs"], logged),
 		assumed(p["logStorage"], logged),
-		assumed(p["metrics"], min(metricNames*(2+3), codes*invocations*2/hours)), // a metric costs in the hours that have it
+		assumed(p["metrics"], min(metrics, invocations*2/hours)), // a metric costs in the hours that have it
+		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)),
 	)
+	return slices.DeleteFunc(all, func(p part) bool { return p.Quantity == 0 })
+}
+
+// traced is how many of a function's invocations in a month X-Ray records.
+func traced(invocations float64) float64 {
+	first := min(invocations, tracedSeconds)
+	return first + (invocations-first)/20
 }
 
 // messages are what SES and SNS take.
@@ -137,9 +161,9 @@ func (l priceList) messages(w wish) (all []part) {
 }
 
 // lambdaSeconds is the billed time of all functions: their processor time at this memory's share of a core, and waiting.
-func lambdaSeconds(email, sms float64) float64 {
+func lambdaSeconds(w wish) float64 {
 	const each = cpuSeconds*cpuMiB/memoryMiB + providerSeconds
-	return (email+sms)*each + (email*emailCalls+sms*smsCalls)*callSeconds
+	return w.Codes*each + w.all(func(u use) float64 { return u.calls })*callSeconds
 }
 
 // idle is a month without any code, with a CAPTCHA and AlarmEmail.
