@@ -9,11 +9,12 @@ type use struct {
 	calls         float64 // to DynamoDB, a lease of the day's messages among them
 	invocations   float64 // generate, send, verify; of e-mail feedback too
 	logBytes      float64 // of the functions' lines
+	looks         float64 // assumed: calls of /status by the page, until the message is known to have arrived
 }
 
 var (
-	byEmail = use{writes: 9, reads: 4, calls: 14, invocations: 4, logBytes: 1957}
-	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1490}
+	byEmail = use{writes: 9, reads: 4, calls: 14, invocations: 4, logBytes: 1957, looks: 3}
+	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1490, looks: 2}
 )
 
 // Measured as well, and the same by both channels.
@@ -21,7 +22,10 @@ const (
 	apiCalls              = 2      // generate, verify
 	cpuSeconds            = 0.0406 // of a code's functions, 0.038 of it Argon2id, on one x86-64 core
 	codeBytes, limitBytes = 849, 294
-	pageFiles, pageBytes  = 17, 23195 // of a first visit to the login page, compressed
+	pageFiles, pageBytes  = 17, 24660 // of a first visit to the login page, compressed
+	lookReads, lookCalls  = 1.5, 2    // of a call of /status
+	lookBytes             = 261       // of its line in the log
+	lookCPUSeconds        = 0.0016    // as verify's, which does more
 )
 
 // What is not measured but assumed.
@@ -36,7 +40,7 @@ const (
 	accountBytes    = 160 // measured, of the demo accounts
 	minutes, hours  = 43200, 720
 	tracedSeconds   = 2592000 // of a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
-	secretReads     = 4       // a minute, by one busy instance of each function
+	secretReads     = 5       // a minute, by one busy instance of each function
 	visits          = 10      // logins of a person in a month, in the second of Cognito's lines
 )
 
@@ -122,23 +126,27 @@ func (l priceList) estimate(w wish) estimate {
 func (l priceList) parts(w wish) []part {
 	p, codes := l.Prices, w.Codes
 	invocations := w.all(func(u use) float64 { return u.invocations })
-	logged := w.all(func(u use) float64 { return u.logBytes + u.invocations*platformBytes }) / 1e9
+	looks := w.all(func(u use) float64 { return u.looks })
+	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes }) / 1e9
+	looked := assumed(p["reads"], looks*lookReads)
+	looked.Name += ", of /status"
 	all := append(l.messages(w),
 		measured(p["events"], w.email()),
-		measured(p["httpApi"], codes*apiCalls),
-		measured(p["lambdaRequests"], invocations),
+		assumed(p["httpApi"], codes*apiCalls+looks),
+		assumed(p["lambdaRequests"], invocations+looks),
 		assumed(p["lambdaTime"], lambdaSeconds(w)*memoryMiB/1024),
 		measured(p["writes"], w.all(func(u use) float64 { return u.writes })),
 		measured(p["reads"], w.all(func(u use) float64 { return u.reads })),
+		looked,
 		assumed(p["tableStorage"], codes*((codeBytes+itemOverhead)*codeDays/30.0+limitBytes+itemOverhead)/1e9),
-		assumed(p["cdnRequests"], codes*(apiCalls+pageFiles)),
+		assumed(p["cdnRequests"], codes*(apiCalls+pageFiles)+looks),
 		assumed(p["cdnFunctions"], codes*pageFiles),
-		assumed(p["dataOut"], codes*(pageBytes+(apiCalls+pageFiles)*answerBytes)/1e9),
+		assumed(p["dataOut"], (codes*(pageBytes+(apiCalls+pageFiles)*answerBytes)+looks*answerBytes)/1e9),
 		assumed(p["secretCalls"], secretReads*min(codes, minutes)),
 		assumed(p["logs"], logged),
 		assumed(p["logStorage"], logged),
 		assumed(p["metrics"], min(metrics, invocations*2/hours)), // a metric costs in the hours that have it
-		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)),
+		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)+traced(looks)),
 	)
 	return slices.DeleteFunc(all, func(p part) bool { return p.Quantity == 0 })
 }
@@ -163,7 +171,8 @@ func (l priceList) messages(w wish) (all []part) {
 // lambdaSeconds is the billed time of all functions: their processor time at this memory's share of a core, and waiting.
 func lambdaSeconds(w wish) float64 {
 	const each = cpuSeconds*cpuMiB/memoryMiB + providerSeconds
-	return w.Codes*each + w.all(func(u use) float64 { return u.calls })*callSeconds
+	const look = lookCPUSeconds*cpuMiB/memoryMiB + lookCalls*callSeconds
+	return w.Codes*each + w.all(func(u use) float64 { return u.calls*callSeconds + u.looks*look })
 }
 
 // idle is a month without any code, with a CAPTCHA and AlarmEmail.
