@@ -2,14 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // costs prints what limits cost: request units of whole trips with them and without, and what a refused call costs.
 func costs() error {
-	fmt.Print("\n| request units of a whole trip | write | read |\n|---|---|---|\n")
+	fmt.Print("\n| request units of a whole trip, and bytes that its functions log | write | read | log |\n|---|---|---|---|\n")
 	if err := tripCosts("no limits", "SendsPerHour=0", "SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "MessagesPerDay=0", "SmsPerDay=0",
 		"SmsPrefixSends=0"); err != nil {
 		return err
@@ -47,24 +50,33 @@ func tripCosts(limits string, parameters ...string) error {
 	defer d.stop()
 	for _, trip := range []struct {
 		name, to string
+		lines    int // of the log: generate, send, verify, and of e-mail feedback
 		body     map[string]string
 	}{
-		{"verify by e-mail", "units@example.com", map[string]string{"email": "units@example.com"}},
-		{"login by e-mail", "ada@example.com", map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}},
-		{"verify by SMS", "+4915123456789", map[string]string{"phone": "+4915123456789"}},
-		{"login by SMS", "+4915112345678", map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}},
+		{"verify by e-mail", "units@example.com", 4, map[string]string{"email": "units@example.com"}},
+		{"login by e-mail", "ada@example.com", 4, map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}},
+		{"verify by SMS", "+4915123456789", 3, map[string]string{"phone": "+4915123456789"}},
+		{"login by SMS", "+4915112345678", 3, map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}},
 	} {
 		if err := d.forget(); err != nil {
 			return err
 		}
+		before, err := d.logged(0)
+		if err != nil {
+			return err
+		}
 		if err := d.trip(trip.body, trip.to); err != nil {
+			return err
+		}
+		after, err := d.logged(before.lines + trip.lines)
+		if err != nil {
 			return err
 		}
 		read, write, err := d.spent(func(c awsCall) float64 { return c.Units })
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s, %s | %g | %g |\n", trip.name, limits, write, read)
+		fmt.Printf("| %s, %s | %g | %g | %d |\n", trip.name, limits, write, read, after.bytes-before.bytes)
 	}
 	return nil
 }
@@ -110,6 +122,31 @@ func (d *development) forget() error {
 		}
 	}
 	return nil
+}
+
+type logSize struct{ lines, bytes int }
+
+// logged measures what the functions have written to their logs, once it has so many lines.
+func (d *development) logged(lines int) (size logSize, err error) {
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		response, err := d.http.Get(d.url + "/_local/logs")
+		if err != nil {
+			return size, err
+		}
+		text, err := io.ReadAll(response.Body)
+		if err = errors.Join(err, response.Body.Close()); err != nil {
+			return size, err
+		}
+		size = logSize{}
+		for line := range strings.Lines(string(text)) {
+			_, written, _ := strings.Cut(line, "\t") // after the function's name
+			size.lines, size.bytes = size.lines+1, size.bytes+len(written)
+		}
+		if size.lines >= lines {
+			return size, nil
+		}
+	}
+	return size, fmt.Errorf("the log has %d lines, not %d", size.lines, lines)
 }
 
 type awsCall struct {

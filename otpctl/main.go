@@ -1,6 +1,6 @@
 // Command otpctl is the operator's command line: it manages the accounts, locks, paused number prefixes, test
 // destinations and root key of a deployed stack or of the development stack, whose tables and secrets it finds in the outputs of the
-// CloudFormation stack.
+// CloudFormation stack. It also estimates what a stack costs, and asks nobody for that.
 //
 // Its invariants, which tests name:
 //

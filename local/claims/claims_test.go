@@ -28,6 +28,13 @@ func TestSecurityDoc(t *testing.T) {
 	}
 }
 
+// TestArchitectureDoc: what docs/architecture.md names of the template is there.
+func TestArchitectureDoc(t *testing.T) {
+	for _, err := range claims.Check(root, read(t, "docs", "architecture.md")) {
+		t.Error(err)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	for claim, want := range map[string]string{ // an empty one means that the claim is true
 		"`local/claims TestCheck`":                                                       "",

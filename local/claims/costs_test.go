@@ -1,0 +1,223 @@
+package claims_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+var (
+	figure      = regexp.MustCompile(`\$[0-9][0-9,]*(?:\.[0-9]+)?`)
+	costCommand = regexp.MustCompile("`(otpctl cost[^`]*)`")
+	paragraph   = regexp.MustCompile(`\n\n|\n- |\n\|`)
+)
+
+// otpctl runs the command line as a document writes it.
+type otpctl struct {
+	t      *testing.T
+	binary string
+}
+
+func newOtpctl(t *testing.T) *otpctl {
+	t.Helper()
+	o := &otpctl{t, filepath.Join(t.TempDir(), "otpctl")}
+	if out, err := exec.Command("go", "build", "-o", o.binary, "streamotp/otpctl").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return o
+}
+
+func (o *otpctl) run(line string) string {
+	o.t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.Command(o.binary, strings.Fields(line)[1:]...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		o.t.Fatalf("%s: %v: %s", line, err, stderr.String())
+	}
+	return string(out)
+}
+
+func read(t *testing.T, path ...string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{root}, path...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestCostsDoc: what docs/costs.md shows of a command is what the command prints, and each figure beside is printed by
+// a command of the same paragraph, row or point, or is one of the prices. README's line on costs holds to the same.
+func TestCostsDoc(t *testing.T) {
+	o := newOtpctl(t)
+	doc := read(t, "docs", "costs.md")
+	blocks := 0
+	for command, shown := range shownOutputs(doc) {
+		blocks++
+		if got := trimmed(o.run(command)); got != shown {
+			t.Errorf("%s prints\n%s\nnot\n%s", command, got, shown)
+		}
+	}
+	_, costs, _ := strings.Cut(read(t, "README.md"), "\n## Costs\n")
+	costs, _, _ = strings.Cut(costs, "\n## ")
+	if known := checkFigures(o, doc); blocks == 0 || known < 20 {
+		t.Errorf("%d blocks and %d figures: nothing was compared", blocks, known)
+	}
+	if checkFigures(o, costs) == 0 {
+		t.Error("README's Costs have no figure")
+	}
+}
+
+// checkFigures fails the test for each amount in the prose that no command prints, and counts the others.
+func checkFigures(o *otpctl, text string) (known int) {
+	prices := o.run("otpctl cost --prices")
+	for _, part := range paragraph.Split(text, -1) {
+		printed := prices
+		for _, command := range costCommand.FindAllStringSubmatch(part, -1) {
+			printed += o.run(command[1])
+		}
+		amounts := map[string]bool{}
+		for _, amount := range figure.FindAllString(printed, -1) {
+			amounts[amount] = true
+		}
+		if strings.HasPrefix(part, "    ") {
+			continue // what a command printed
+		}
+		for _, amount := range figure.FindAllString(part, -1) {
+			if !amounts[amount] {
+				o.t.Errorf("%s is printed by no command of: %s", amount, part)
+			}
+			known++
+		}
+	}
+	return known
+}
+
+// shownOutputs are the indented blocks that begin with a command after a $.
+func shownOutputs(doc string) map[string]string {
+	all := map[string]string{}
+	command := ""
+	for _, line := range strings.Split(doc, "\n") {
+		text, indented := strings.CutPrefix(line, "    ")
+		if next, ok := strings.CutPrefix(text, "$ "); ok && indented {
+			command = next
+		} else if command != "" && (indented || line == "") {
+			all[command] += text + "\n"
+		} else {
+			command = ""
+		}
+	}
+	for command, text := range all {
+		all[command] = trimmed(text)
+	}
+	return all
+}
+
+// trimmed leaves out what a document does not keep: blanks at the ends of lines.
+func trimmed(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Trim(strings.Join(lines, "\n"), "\n")
+}
+
+// TestCostsCountTheTemplate: what a stack costs without any code is what the template makes.
+func TestCostsCountTheTemplate(t *testing.T) {
+	var template struct {
+		Globals struct {
+			Function struct {
+				MemorySize int `yaml:"MemorySize"`
+			} `yaml:"Function"`
+		} `yaml:"Globals"`
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Condition  string `yaml:"Condition"`
+			Properties struct {
+				Metrics []struct {
+					MetricStat any `yaml:"MetricStat"`
+				} `yaml:"Metrics"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "template.yaml")), &template); err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, r := range template.Resources {
+		switch {
+		case r.Type == "AWS::CloudWatch::Alarm" && len(r.Properties.Metrics) == 0:
+			count["metrics in alarms"]++
+		case r.Type == "AWS::CloudWatch::Alarm":
+			for _, m := range r.Properties.Metrics {
+				if m.MetricStat != nil { // the others are expressions
+					count["metrics in alarms"]++
+				}
+			}
+		case r.Type == "AWS::CloudWatch::Dashboard":
+			count["dashboards"]++
+		case r.Type == "AWS::SecretsManager::Secret" && r.Condition == "HasCaptcha":
+			count["secrets, with a CAPTCHA"]++
+		case r.Type == "AWS::SecretsManager::Secret":
+			count["secrets"]++
+		}
+	}
+	idle := newOtpctl(t).run("otpctl cost --idle")
+	for what, n := range count {
+		line := regexp.MustCompile(`(?m), ` + what + ` +([0-9,]+) a month`).FindStringSubmatch(idle)
+		if line == nil || line[1] != strconv.Itoa(n) {
+			t.Errorf("template.yaml has %d %s; otpctl/estimate.go counts %v", n, what, line)
+		}
+	}
+	if len(count) != 4 {
+		t.Errorf("counted %v", count)
+	}
+	if template.Globals.Function.MemorySize != 512 {
+		t.Errorf("functions have %d MiB; otpctl/estimate.go counts with 512", template.Globals.Function.MemorySize)
+	}
+}
+
+// TestCostsCountWhatIsMeasured: request units are those of README's table, which `make bench` measures, and metrics are all
+// that functions can write.
+func TestCostsCountWhatIsMeasured(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^\| default limits \| [^|]+ \| ([0-9]+), ([0-9.]+) \| [^|]+ \| ([0-9]+), ([0-9.]+) \|$`).FindStringSubmatch(read(t, "README.md"))
+	if row == nil {
+		t.Fatal("README has no row of request units")
+	}
+	byBoth, byEmail, found := strings.Cut(read(t, "shared", "telemetry", "event.go"), "// Of e-mail, by channel alone.")
+	name := regexp.MustCompile(`(?m)^\t[A-Z]\w+\s+= "[A-Z]\w+"`)
+	metrics := len(name.FindAllString(byBoth, -1))*(2+3) + len(name.FindAllString(byEmail, -1)) - 1 // one is an event without a metric
+	if !found {
+		t.Fatal("shared/telemetry does not say which metrics are of e-mail alone")
+	}
+	o := newOtpctl(t)
+	for command, units := range map[string][]string{
+		"otpctl cost --codes 1000000":                            {row[1], row[2]},
+		"otpctl cost --codes 1000000 --sms-share 1 --country DE": {row[3], row[4]},
+	} {
+		out := o.run(command)
+		for i, what := range []string{"writes", "reads"} {
+			if !regexp.MustCompile(`(?m)^DynamoDB, on-demand ` + what + ` +` + millions(units[i]) + ` units`).MatchString(out) {
+				t.Errorf("%s: README has %s units of %s for a code:\n%s", command, units[i], what, out)
+			}
+		}
+		if !strings.Contains(out, strconv.Itoa(metrics)+" a month *") {
+			t.Errorf("%s: there are %d metrics at most", command, metrics)
+		}
+	}
+}
+
+// millions writes a million times a number, as 3,500,000 for 3.5.
+func millions(n string) string {
+	whole, fraction, _ := strings.Cut(n, ".")
+	return whole + "," + (fraction + "000")[:3] + ",000"
+}

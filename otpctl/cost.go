@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/number"
+)
+
+var cost = command{
+	name: "cost", args: "",
+	short: "Estimates what a month costs, beside what others take.",
+	long: `It multiplies what a code takes, as this project measures it, with the prices in otpctl/prices.json, which --prices shows with
+where and when each was written. It asks nobody: no network, no credentials. Each code is a login that succeeds at the first try,
+with the default limits. Prices are those of one region, for a month, before taxes and without free allowances; a * marks
+quantities that are assumed in part, as docs/costs.md says. The idle part is what a stack costs in a month without any code.`,
+	declare: func(flags *flag.FlagSet) action {
+		w := wish{}
+		flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")
+		flags.Float64Var(&w.SMSShare, "sms-share", 0, "the `SHARE` of them that goes by SMS, 0 to 1")
+		flags.StringVar(&w.Country, "country", "", "where SMS go to, an ISO `CODE` as DE")
+		smsPrice := flags.Float64("sms-price", 0, "what an SMS there costs you, in `USD`, in place of the list's")
+		idle := flags.Bool("idle", false, "only the idle part")
+		prices := flags.Bool("prices", false, "only the prices, with their sources")
+		return func(_ context.Context, c *console, _ []string) error {
+			list, err := readPrices()
+			if err != nil {
+				return err
+			}
+			if *prices {
+				return list.print(c.stdout)
+			}
+			w.Country = strings.ToUpper(w.Country)
+			if *smsPrice > 0 {
+				list.set(w.Country, *smsPrice)
+			}
+			if err := list.check(w); err != nil {
+				return err
+			}
+			return list.estimate(w).print(c.stdout, *idle)
+		}
+	},
+}
+
+// set takes the operator's own price for the list's.
+func (l priceList) set(country string, usd float64) {
+	own := l.SMS[country]
+	own.AWS = &price{Name: strings.TrimSpace("SMS to "+country) + ", your price", Per: 1, Unit: "messages", USD: usd}
+	l.SMS[country] = own
+}
+
+func (l priceList) check(w wish) error {
+	switch {
+	case !(w.Codes >= 1 && w.Codes <= 1e9) || w.Codes != math.Trunc(w.Codes): // NaN neither
+		return misuse("--codes must be a whole number from 1 to 1000000000")
+	case !(w.SMSShare >= 0 && w.SMSShare <= 1):
+		return misuse("--sms-share must be from 0 to 1, as 0.1 for a tenth")
+	case w.SMSShare > 0 && l.SMS[w.Country].AWS == nil:
+		return misuse("--country must be one of %s, for which the list has a price; for another give yours with --sms-price",
+			strings.Join(l.countries(), ", "))
+	}
+	return nil
+}
+
+var english = message.NewPrinter(language.English)
+
+// amount writes a number with separators, and decimals of a small one.
+func amount(n float64) string {
+	decimals := 0
+	if n < 100 {
+		decimals = 4
+	}
+	return english.Sprint(number.Decimal(n, number.MaxFractionDigits(decimals)))
+}
+
+// dollars writes cents, and of less than a dollar three digits.
+func dollars(usd float64) string {
+	if usd >= 1 || usd == 0 {
+		return "$" + english.Sprint(number.Decimal(usd, number.Scale(2)))
+	}
+	text := strconv.FormatFloat(usd, 'f', 2-int(math.Floor(math.Log10(usd))), 64)
+	for strings.HasSuffix(text, "0") && len(text) > len("0.00") {
+		text = strings.TrimSuffix(text, "0")
+	}
+	return "$" + text
+}
+
+// exact writes a price with all of its digits, and cents at least.
+func exact(usd float64) string {
+	text := strconv.FormatFloat(usd, 'f', -1, 64)
+	if _, decimals, _ := strings.Cut(text, "."); len(decimals) < 2 || len(decimals) > 10 { // 10: an average of tiers
+		return dollars(usd)
+	}
+	return "$" + text
+}
+
+func (e estimate) print(w io.Writer, onlyIdle bool) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if !onlyIdle {
+		fmt.Fprintf(table, "%s codes in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes),
+			amount(e.sms()), where(e.Country), e.Region, e.Read)
+		printParts(table, "PART", e.Parts)
+		fmt.Fprintf(table, "all\t\t\t%s\nfor a code\t\t\t%s\n\n", dollars(e.USD), dollars(e.PerCode))
+	}
+	printParts(table, "A MONTH WITHOUT ANY CODE", e.Idle)
+	fmt.Fprintf(table, "all\t\t\t%s\n", dollars(e.IdleUSD))
+	if !onlyIdle {
+		e.printOthers(table)
+	}
+	return table.Flush()
+}
+
+func where(country string) string {
+	if country == "" {
+		return ""
+	}
+	return " to " + country
+}
+
+func printParts(w io.Writer, title string, parts []part) {
+	fmt.Fprintf(w, "%s\tQUANTITY\tUNIT PRICE\tTOGETHER\n", title)
+	for _, p := range parts {
+		star := ""
+		if p.Assumed {
+			star = " *"
+		}
+		fmt.Fprintf(w, "%s\t%s %s%s\t%s%s\t%s\n", p.Name, amount(p.Quantity), p.Unit, star, exact(p.Price), each(p.Per), dollars(p.USD))
+	}
+}
+
+func each(per float64) string {
+	if per == 1 {
+		return ""
+	}
+	return " for " + amount(per)
+}
+
+func (e estimate) printOthers(w io.Writer) {
+	fmt.Fprintf(w, "\nTHE SAME BY OTHERS\tCODES\tFOR A CODE\tTOGETHER\n")
+	fmt.Fprintf(w, "StreamOTP, with the idle part\t%s\t%s\t%s\n", amount(e.Codes), dollars((e.USD+e.IdleUSD)/e.Codes), dollars(e.USD+e.IdleUSD))
+	for _, o := range e.Others {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Name, amount(o.Codes), dollars(o.PerCode), dollars(o.USD))
+	}
+	fmt.Fprintln(w)
+	said := map[string]bool{}
+	for _, o := range e.Others {
+		if name, _, _ := strings.Cut(o.Name, ","); !said[name] {
+			said[name] = true
+			fmt.Fprintf(w, "%s: %s.\n", name, o.Note)
+		}
+	}
+}
+
+// print lists the prices, each with where and when it was written.
+func (l priceList) print(w io.Writer) error {
+	fmt.Fprintf(w, "US dollars, %s, looked up %s. The date is that of the text.\n\n", l.Region, l.Read)
+	for _, p := range l.all() {
+		fmt.Fprintf(w, "%s: %s (%s)\n  %s%s\n", p.Name, p.sayPrice(), p.Dated, p.Source, note(p.Note))
+	}
+	return nil
+}
+
+func note(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "\n  " + text
+}
+
+func (p price) sayPrice() string {
+	said := ""
+	for _, t := range p.Tiers {
+		said += exact(t.USD) + " up to " + amount(t.UpTo) + ", then "
+	}
+	return said + exact(p.USD) + each(p.Per) + " " + p.Unit
+}
