@@ -21,12 +21,14 @@ class Policies(ManagedPolicyLoader):
             "AWSLambdaBasicExecutionRole", "AWSLambdaDynamoDBExecutionRole")}
 
 
-def translate(**parameters):
+def translate(alias=False, **parameters):
     with open("template.yaml") as file:
         template = yaml_parse(file.read())
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://bucket/{name}.zip"
+            if alias:
+                resource["Properties"] |= {"AutoPublishAlias": "live", "AutoPublishAliasAllProperties": True}
     return transform(template, {"SesFromAddress": "login@example.com", **parameters}, Policies())
 
 
@@ -164,6 +166,13 @@ check("who may tell of e-mail", [statement["Principal"], sorted(statement["Condi
       [{"Service": "ses.amazonaws.com"}, ["AWS:SourceAccount", "AWS:SourceArn"]])
 check("what is told", properties("MailEvents")["EventDestination"]["MatchingEventTypes"], ["delivery", "bounce", "complaint"])
 check("where what cannot be taken is kept", [name for name, r in resources.items() if r["Type"] == "AWS::Lambda::EventInvokeConfig"], [])
+
+# Why there is no gradual deployment: behind an alias a changed parameter would make no version, and have no effect.
+def versions(**parameters):
+    return [name for name in translate(alias=True, **parameters)["Resources"] if name.startswith("GenerateFunctionVersion")]
+
+
+check("that SAM makes no version for a changed parameter: with one, gradual deployment can be a parameter", versions(), versions(MaxAttempts="4"))
 
 # ---- Alarms ---------------------------------------------------------------------------------------------------------
 
