@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -82,14 +84,17 @@ func (s *stack) findEngine() (string, error) {
 	return "", fmt.Errorf("the DynamoDB engine is missing: `make run` installs it, or run `npm ci` in local/engine, or give another by -dynamodb")
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePort is one below those that the kernel gives to whoever asks for any: such a one could be given away again before
+// the engine has it.
+func freePort() (port string, err error) {
+	for range 20 {
+		port = strconv.Itoa(20_000 + rand.IntN(12_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
+	return "", err
 }
 
 // awaitEngine waits for a first answer.

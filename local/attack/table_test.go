@@ -55,13 +55,13 @@ var attacks = []attack{
 		{"the gate", nil, edit("shared/httpapi/serve.go", "\treturn errForbidden\n", "\treturn nil\n")},
 	}, []string{"WebAclArn=arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"}},
 	{"a blocked address asks for a victim's codes", burnVictim, []control{
-		{"the order, address before mailbox", nil, edit(sends, "\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn err\n\t}\n\tstanding,",
-			"\tif _, err := h.takeMailbox(ctx, c, to, 0); err != nil {\n\t\treturn err\n\t}\n"+
-				"\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn err\n\t}\n\tstanding,")},
+		{"the order, address before mailbox", nil, edit(sends, "\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn store.Standing{}, err\n\t}\n\tstanding,",
+			"\tif _, err := h.takeMailbox(ctx, c, to, 0); err != nil {\n\t\treturn store.Standing{}, err\n\t}\n"+
+				"\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn store.Standing{}, err\n\t}\n\tstanding,")},
 	}, nil},
 	{"wrong passwords, to use up the owner's messages", burnOwner, []control{
 		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, c, asked)",
-			"\tif err := h.takeSend(ctx, c, &otp.Contents{Purpose: asked.purpose, Email: asked.email}); asked.purpose == otp.Login && err != nil {\n"+
+			"\tif _, err := h.takeSend(ctx, c, &otp.Contents{Purpose: asked.purpose, Email: asked.email}); asked.purpose == otp.Login && err != nil {\n"+
 				"\t\treturn nil, err\n\t}\n\tto, err := h.recipient(ctx, c, asked)")},
 	}, nil},
 	{"60 wrong passwords for one account, from 60 addresses", guessPasswords, []control{

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -120,12 +121,16 @@ var engine = sync.OnceValues(func() (string, error) {
 	return "http://" + address, await(address)
 })
 
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freeAddress has a port below those that the kernel gives to whoever asks for any: such a one could be given away again
+// before the engine has it.
+func freeAddress() (address string, err error) {
+	for range 20 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(12_000))); err == nil {
+			return l.Addr().String(), l.Close()
+		}
 	}
-	return l.Addr().String(), l.Close()
+	return "", err
 }
 
 func await(address string) error {
