@@ -102,6 +102,13 @@ func (c *console) function(id, line string) {
 	_, _ = fmt.Fprintln(c.out, c.paint(dim, "         "+id+"  "+line))
 }
 
+// functionText gives the lines that the functions wrote.
+func (c *console) functionText() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.lines)
+}
+
 func (c *console) functionLines() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()

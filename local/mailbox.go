@@ -38,6 +38,16 @@ func (m *mailbox) add(x aws.Message) {
 	}
 }
 
+// mails counts those that went by e-mail.
+func (m *mailbox) mails() (n int) {
+	for _, x := range m.list() {
+		if x.Channel == "email" {
+			n++
+		}
+	}
+	return n
+}
+
 func (m *mailbox) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

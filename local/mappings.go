@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 
 	"streamotp/local/aws"
+	"streamotp/local/gateway"
 	"streamotp/local/lambda"
 	"streamotp/local/pattern"
 	"streamotp/local/streams"
@@ -25,7 +25,7 @@ func (s *stack) startMappings(ctx context.Context) error {
 		if err := m.Start(ctx); err != nil {
 			return err
 		}
-		s.sources = append(s.sources, m)
+		s.sources, s.aws.Streams[spec.StreamARN] = append(s.sources, m), m.EngineARN
 	}
 	return nil
 }
@@ -49,8 +49,8 @@ func (s *stack) mapping(spec template.Mapping) (*streams.Mapping, error) {
 		}
 		m.Filters = append(m.Filters, p)
 	}
-	if spec.DeadLetters {
-		m.DeadLetter = s.letters.add
+	if spec.DeadLetters != "" {
+		s.aws.Letters.URL, m.DeadLetter = spec.DeadLetters, s.aws.Letters.Add
 	}
 	m.Invoke = func(ctx context.Context, event []byte) streams.Outcome {
 		r := s.host.Invoke(ctx, spec.FunctionID, event, "")
@@ -70,22 +70,20 @@ func (s *stack) wrote(c aws.Caller, writes []aws.Write) {
 	}
 }
 
-// letters is the dead-letter queue.
-type letters struct {
-	mu  sync.Mutex
-	all []json.RawMessage
-}
-
-func (l *letters) add(letter []byte) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.all = append(l.all, letter)
-}
-
-func (l *letters) list() []json.RawMessage {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]json.RawMessage{}, l.all...)
+// invoke runs a function for a caller of Lambda's API.
+func (s *stack) invoke(ctx context.Context, name string, event []byte) (payload []byte, failure string, ok bool) {
+	for _, f := range s.spec.Functions {
+		if f.Name == name {
+			r := s.host.Invoke(ctx, f.ID, event, "")
+			s.log.invoked(f.ID, r)
+			s.log.exchange(gateway.Exchange{Method: "Lambda", Path: "Invoke", Status: 200, Function: f.ID, Invocation: r.RequestID, Took: r.Ran})
+			if r.Err != nil {
+				failure = "Unhandled"
+			}
+			return r.Payload, failure, true
+		}
+	}
+	return nil, "", false
 }
 
 // callers knows which process has which access key.

@@ -284,7 +284,7 @@ func bisected(t *testing.T, s *stack) string {
 	}
 	s.settle(t, 5)
 	open()
-	await(t, "the bad one is given up", func() bool { return len(s.letters.list()) == 1 })
+	await(t, "the bad one is given up", func() bool { return len(s.aws.Letters.List()) == 1 })
 	s.put(t, "last") // the lane goes on once they are done with
 	await(t, "the last is handled", func() bool { return len(s.logged("END last")) == 1 })
 	good := func() int { return strings.Count(strings.Join(s.logged("END "), " "), "good") }
@@ -295,7 +295,7 @@ func bisected(t *testing.T, s *stack) string {
 func tries(do string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
 		s.put(t, "a", "do="+do)
-		await(t, "a is given up", func() bool { return len(s.letters.list()) == 1 })
+		await(t, "a is given up", func() bool { return len(s.aws.Letters.List()) == 1 })
 		return s.lines("BEGIN a", 2)
 	}
 }
@@ -320,7 +320,7 @@ func letterCount(t *testing.T, s *stack) string {
 	await(t, "a was tried twice", func() bool { return len(s.logged("BEGIN a")) == 2 })
 	s.put(t, "b") // the lane goes on once a is given up
 	await(t, "b is handled", func() bool { return len(s.logged("END b")) == 1 })
-	return fmt.Sprint(len(s.letters.list()))
+	return fmt.Sprint(len(s.aws.Letters.List()))
 }
 
 // heard is what the function hears of three e-mails: one that arrives, one that is called spam, one that bounces.

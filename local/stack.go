@@ -32,7 +32,6 @@ type stack struct {
 	host     *lambda.Host
 	sources  []*streams.Mapping
 	mailbox  *mailbox
-	letters  letters
 	log      *console
 	failed   chan error // the engine or a server has ended by itself
 	closers  []func()   // last first
@@ -111,6 +110,8 @@ func (s *stack) listenAWS(context.Context) error {
 		Tables: map[string]string{}, MailSets: s.spec.MailSets, Stack: s.describe, Who: s.callers.who,
 		Roles: map[string]aws.Role{}, ARN: template.ARN,
 		Message: s.delivered, Recorded: s.log.called, Wrote: s.wrote, Keys: s.keyNames,
+		Letters: &aws.Queue{}, Streams: map[string]string{}, Invoke: s.invoke, Lines: s.log.functionText,
+		From: s.spec.Parameters["SesFromAddress"], Sent: s.mailbox.mails, Concurrency: maxProcesses * len(s.spec.Functions),
 		Skipped: func(action string) { s.log.line("skipped %s: the DynamoDB engine does not have it", action) },
 	}
 	for _, t := range s.spec.Tables {

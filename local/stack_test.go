@@ -239,7 +239,7 @@ func TestMappingFailures(t *testing.T) {
 	s.put(t, "after")
 	s.settle(t, 4)
 	open()
-	await(t, "the bad record is given up", func() bool { return len(s.letters.list()) == 1 })
+	await(t, "the bad record is given up", func() bool { return len(s.aws.Letters.List()) == 1 })
 	if got := fmt.Sprint(s.logged("END ")); got != "[END gate END good,bad,after END bad,after END bad,after]" {
 		t.Errorf("retried from elsewhere than the lowest failed record: %s", got)
 	}
@@ -250,7 +250,7 @@ func TestMappingFailures(t *testing.T) {
 		}
 		RequestContext struct{ Condition string }
 	}
-	raw := s.letters.list()[0]
+	raw := s.aws.Letters.List()[0]
 	if err := json.Unmarshal(raw, &letter); err != nil || letter.DDBStreamBatchInfo.ShardID == "" ||
 		letter.DDBStreamBatchInfo.BatchSize != 2 || letter.RequestContext.Condition != "RetryAttemptsExhausted" || strings.Contains(string(raw), "bad") {
 		t.Errorf("%s", raw)

@@ -1,5 +1,6 @@
 // Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS: DynamoDB and its streams
-// forwarded to an engine; SES v2, SNS, Secrets Manager and CloudFormation as far as StreamOTP uses them.
+// forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, CloudWatch and CloudFormation as far as StreamOTP
+// uses them.
 //
 // It promises: (A1) an action or option that it does not imitate is an error in the service's own shape; (A2) every
 // call of a function is recorded, the failed ones too; (A3) a message is recorded once its call was accepted, and only
@@ -20,23 +21,33 @@ import (
 
 // Endpoint answers AWS calls. Its fields may not change once it serves.
 type Endpoint struct {
-	Engine   *dynamo.Client
-	Tables   map[string]string                      // physical name to logical id
-	Secrets  *Secrets                               //
-	MailSets []string                               // SES configuration sets that exist
-	Stack    func() Stack                           // for CloudFormation
-	Who      func(key string) (Caller, bool)        // the function's process that has this access key id
-	Roles    map[string]Role                        // of the functions, by logical id
-	ARN      func(service, resource string) string  // of something in the stack's region and account
-	Message  func(Message)                          // a provider accepted a message
-	Recorded func(Call)                             // told of every call of a function; may be nil
-	Wrote    func(caller Caller, w []Write)         // told of every write that went through
-	Skipped  func(action string)                    // told of a setting the engine lacks
-	Keys     func(table string) (keyNames []string) // key attributes of a table, by physical name
+	Engine      *dynamo.Client
+	Tables      map[string]string                      // physical name to logical id
+	Streams     map[string]string                      // ARN of a stream in the template to the engine's
+	Secrets     *Secrets                               //
+	Letters     *Queue                                 // the dead-letter queue
+	From        string                                 // the one SES identity
+	Sent        func() int                             // messages that SES took
+	Lines       func() []string                        // that functions wrote to their log
+	MailSets    []string                               // SES configuration sets that exist
+	Stack       func() Stack                           // for CloudFormation
+	Invoke      Invoker                                // of a function by its physical name
+	Concurrency int                                    // invocations at once that the account allows
+	Who         func(key string) (Caller, bool)        // the function's process that has this access key id
+	Roles       map[string]Role                        // of the functions, by logical id
+	ARN         func(service, resource string) string  // of something in the stack's region and account
+	Message     func(Message)                          // a provider accepted a message
+	Recorded    func(Call)                             // told of every call of a function; may be nil
+	Wrote       func(caller Caller, w []Write)         // told of every write that went through
+	Skipped     func(action string)                    // told of a setting the engine lacks
+	Keys        func(table string) (keyNames []string) // key attributes of a table, by physical name
 
 	calls  calls
 	faults faults
 }
+
+// Invoker runs a function; false if there is none of this name. failure is Lambda's word for an error of the function.
+type Invoker func(ctx context.Context, name string, event []byte) (payload []byte, failure string, ok bool)
 
 // Caller is a function's process; the zero value stands for anybody else.
 type Caller struct {
@@ -67,6 +78,7 @@ const maxRequest = 17 << 20
 type request struct {
 	service, action string
 	caller          Caller
+	path            string // of a REST call
 	header          http.Header
 	body            []byte
 	form            map[string]string // of a query protocol's call
@@ -135,11 +147,17 @@ func (e *Endpoint) do(ctx context.Context, q *request) *reply {
 	case "dynamodb", "streams":
 		return e.forward(ctx, q)
 	case "ses":
-		return e.sendEmail(q)
+		return e.ses(q)
 	case "sns":
-		return e.publish(q)
+		return e.sns(q)
 	case "secretsmanager":
 		return e.Secrets.do(q)
+	case "sqs":
+		return e.Letters.do(q)
+	case "lambda":
+		return e.lambda(ctx, q)
+	case "monitoring":
+		return e.metricData(q)
 	case "cloudformation":
 		return e.describeStacks(q)
 	}

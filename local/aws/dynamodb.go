@@ -21,7 +21,7 @@ var skippable = []string{"UpdateContinuousBackups", "UpdateTimeToLive", "TagReso
 func (e *Endpoint) forward(ctx context.Context, q *request) *reply {
 	prefix := dynamo.Tables
 	if q.service == "streams" {
-		prefix = dynamo.Streams
+		prefix, q.body = dynamo.Streams, e.ofEngine(q)
 	}
 	body, asked := q.body, true
 	if slices.Contains(metered, q.action) {

@@ -70,6 +70,19 @@ var errorNames = map[string]map[string]int{
 		"ResourceExistsException":   400,
 		"ResourceNotFoundException": 400,
 	},
+	"sqs": {
+		"QueueDoesNotExist":      400,
+		"ReceiptHandleIsInvalid": 400,
+	},
+	"lambda": {
+		"InvalidParameterValueException": 400,
+		"ResourceNotFoundException":      404,
+		"ServiceException":               500,
+		"TooManyRequestsException":       429,
+	},
+	"monitoring": {
+		"InvalidParameterValue": 400,
+	},
 	"cloudformation": {},
 	"captcha": { // not of AWS; codes of siteverify come with 200, as its verdicts do
 		"bad-request":             200,

@@ -26,7 +26,7 @@ type Fault struct {
 // check says what is wrong with a fault, in words for the test that posted it.
 func (f *Fault) check() error {
 	if _, ok := errorNames[f.Service]; !ok {
-		return fmt.Errorf("service must be dynamodb, ses, sns, secretsmanager, cloudformation or captcha, not %q", f.Service)
+		return fmt.Errorf("service must be dynamodb, ses, sns, sqs, lambda, monitoring, secretsmanager, cloudformation or captcha, not %q", f.Service)
 	}
 	if known := actions[f.Service]; !slices.Contains(known, f.Action) {
 		return fmt.Errorf("action must be one of %v, not %q", known, f.Action)
@@ -77,8 +77,11 @@ var actions = map[string][]string{
 	"dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
 		"TransactGetItems", "TransactWriteItems", "DescribeTable", "ListTables", "CreateTable", "DeleteTable",
 		"UpdateTimeToLive", "DescribeTimeToLive", "ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"},
-	"ses":            {"SendEmail"},
-	"sns":            {"Publish"},
+	"ses":            {"SendEmail", "GetAccount", "GetEmailIdentity"},
+	"sns":            {"Publish", "GetSMSSandboxAccountStatus"},
+	"sqs":            {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibilityBatch", "GetQueueAttributes"},
+	"lambda":         {"Invoke", "GetAccountSettings"},
+	"monitoring":     {"GetMetricData"},
 	"secretsmanager": {"GetSecretValue", "PutSecretValue", "DescribeSecret"},
 	"cloudformation": {"DescribeStacks"},
 	"captcha":        {"siteverify"},

@@ -14,15 +14,19 @@ import (
 
 // The protocols of the services: how a call names its action, and what an error looks like.
 const (
-	jsonProtocol  = "json"  // X-Amz-Target; DynamoDB, Secrets Manager
-	restProtocol  = "rest"  // method and path; SES v2
+	jsonProtocol  = "json"  // X-Amz-Target; DynamoDB, Secrets Manager, SQS, CloudWatch
+	restProtocol  = "rest"  // method and path; SES v2, Lambda
 	queryProtocol = "query" // form in, XML out; SNS, CloudFormation
 )
 
 var protocols = map[string]string{
 	"dynamodb": jsonProtocol, "streams": jsonProtocol, "secretsmanager": jsonProtocol,
-	"ses": restProtocol, "sns": queryProtocol, "cloudformation": queryProtocol,
+	"sqs": jsonProtocol, "monitoring": jsonProtocol, "ses": restProtocol, "lambda": restProtocol, "sns": queryProtocol, "cloudformation": queryProtocol,
 }
+
+// targetPrefixes are what X-Amz-Target begins with, by service.
+var targetPrefixes = map[string]string{"dynamodb": dynamo.Tables, "secretsmanager": "secretsmanager.", "sqs": "AmazonSQS.",
+	"monitoring": "GraniteServiceVersion20100801."}
 
 // protocolOf guesses the service of an unsigned request, so that its refusal has the right shape.
 func protocolOf(r *http.Request) string {
@@ -40,18 +44,14 @@ func (q *request) locate(r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	switch protocols[q.service] {
 	case jsonProtocol:
-		switch {
-		case strings.HasPrefix(target, dynamo.Tables), strings.HasPrefix(target, "secretsmanager."):
-		case strings.HasPrefix(target, dynamo.Streams):
+		if q.service == "dynamodb" && strings.HasPrefix(target, dynamo.Streams) {
 			q.service = "streams"
-		default:
+		} else if !strings.HasPrefix(target, targetPrefixes[q.service]) {
 			return
 		}
 		_, q.action, _ = strings.Cut(target, ".")
 	case restProtocol:
-		if r.Method == http.MethodPost && r.URL.Path == "/v2/email/outbound-emails" {
-			q.action = "SendEmail"
-		}
+		q.match(r.Method, r.URL.Path)
 	case queryProtocol:
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
@@ -131,8 +131,11 @@ func cancellation(reasons []string) []map[string]string {
 }
 
 func namespace(service string) string {
-	if service == "dynamodb" || service == "streams" {
+	switch service {
+	case "dynamodb", "streams":
 		return "com.amazonaws.dynamodb.v20120810#"
+	case "sqs":
+		return "com.amazonaws.sqs#"
 	}
 	return ""
 }

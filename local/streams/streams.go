@@ -23,7 +23,8 @@ type Mapping struct {
 	FunctionARN string
 	Region      string
 	TableName   string
-	StreamARN   string // as functions see it; the engine has its own
+	StreamARN   string // as functions see it
+	EngineARN   string // the engine's own; known once it was started
 	HashKey     string // the table's partition key
 
 	Latest        bool // StartingPosition
@@ -82,6 +83,7 @@ func (m *Mapping) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.EngineARN = arn
 	position := "TRIM_HORIZON"
 	if m.Latest {
 		position = "LATEST"

@@ -164,23 +164,23 @@ func (v value) readPatterns() []string {
 	return out
 }
 
-func (v value) readDestination() bool {
-	kind, queue := "SQS", ""
+func (v value) readDestination() string {
+	queue := ""
 	v.fields(map[string]func(value){
 		"OnFailure": func(v value) {
 			v.fields(map[string]func(value){
-				"Type":        func(v value) { kind = v.oneOf("SQS") },
+				"Type":        func(v value) { v.oneOf("SQS") },
 				"Destination": func(v value) { queue = v.str() },
 			})
 		},
 	})
 	for _, res := range v.resources {
 		if res.kind == "AWS::SQS::Queue" && queue == ARN("sqs", v.physicalName(res.id)) {
-			return kind == "SQS"
+			return v.physicalID(res)
 		}
 	}
 	v.failf("OnFailure.Destination must be the Arn of a queue of this template")
-	return false
+	return ""
 }
 
 // readPattern checks a filter pattern, so that a bad one is an error at its place.

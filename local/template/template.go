@@ -115,7 +115,7 @@ type Mapping struct {
 	MaxAge        time.Duration // 0: no limit but the stream's own
 	PartialFailed bool          // FunctionResponseTypes has ReportBatchItemFailures
 	Patterns      []string
-	DeadLetters   bool // an on-failure destination is set
+	DeadLetters   string // URL of the queue that is the on-failure destination; empty where there is none
 }
 
 // Table is a DynamoDB table.
