@@ -57,7 +57,7 @@ func (cmd command) help(w io.Writer) {
 
 func globalFlags() *flag.FlagSet {
 	flags := newFlags("otpctl")
-	(&target{stack: "streamotp"}).declare(flags)
+	(&console{target: target{stack: "streamotp"}}).declare(flags)
 	return flags
 }
 

@@ -1,6 +1,6 @@
 // Command otpctl is the operator's command line: it manages the accounts, locks, paused number prefixes, test
-// destinations and root key of a deployed stack or of the development stack, whose tables and secrets it finds in the outputs of the
-// CloudFormation stack. It also estimates what a stack costs, and asks nobody for that.
+// destinations, dead letters and root key of a deployed stack or of the development stack, whose tables, queue and secrets
+// it finds in the outputs of the CloudFormation stack. It also estimates what a stack costs, and asks nobody for that.
 //
 // Its invariants, which tests name:
 //
@@ -13,6 +13,7 @@
 //	C6: a test destination has an end, within a year; of two operators' changes at once both are made.
 //	C7: rotating the root secret ends no live code unless that was asked for, changes "index" never, and shows no key; of
 //	    two rotations at once one is made.
+//	C8: a redrive sends nothing that has expired or was sent before, and deletes a letter once all of its records are done.
 package main
 
 import (

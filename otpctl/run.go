@@ -25,6 +25,11 @@ type command struct {
 	short   string                     // one line for the overview
 	long    string                     // for its own --help
 	declare func(*flag.FlagSet) action // declares its flags
+
+	examples    []string // command lines, without "otpctl"
+	document    string   // what --json prints, by an example; empty: nothing
+	permissions []string // of IAM, beside cloudformation:DescribeStacks; nil: it calls nobody
+	failure     string   // what exit code 1 means beside a failure
 }
 
 // action is what a command does once its flags and the number of its arguments are right.
@@ -33,7 +38,7 @@ type action func(ctx context.Context, c *console, args []string) error
 // commands is the table of commands. A function, since help reads it.
 func commands() []command {
 	return []command{userAdd, userImport, userList, userRemove, userSetPhone, unlock, prefixesList, prefixesRelease,
-		testAdd, testList, testRemove, rotateSecret, cost}
+		testAdd, testList, testRemove, rotateSecret, cost, deadLettersList, deadLettersRedrive}
 }
 
 // console is what a command sees of the world.
@@ -42,6 +47,13 @@ type console struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 	target         target
+	asJSON         bool
+}
+
+// declare adds the flags of every command.
+func (c *console) declare(flags *flag.FlagSet) {
+	c.target.declare(flags)
+	flags.BoolVar(&c.asJSON, "json", c.asJSON, "print one JSON document; what went wrong is told on stderr in words")
 }
 
 // usageError says that otpctl was called in a wrong way; what was typed must be corrected.
@@ -74,7 +86,7 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 func (c *console) run(ctx context.Context, args []string) error {
 	global := newFlags("otpctl")
-	c.target.declare(global)
+	c.declare(global)
 	words, err := parse(global, args, false)
 	if errors.Is(err, flag.ErrHelp) {
 		return help(c.stdout, nil)
@@ -91,7 +103,7 @@ func (c *console) run(ctx context.Context, args []string) error {
 	}
 	flags := newFlags(cmd.name)
 	do := cmd.declare(flags)
-	c.target.declare(flags)
+	c.declare(flags)
 	operands, err := parse(flags, rest, true)
 	if errors.Is(err, flag.ErrHelp) {
 		return help(c.stdout, strings.Fields(cmd.name))
@@ -105,6 +117,9 @@ func (c *console) run(ctx context.Context, args []string) error {
 			takes = "none"
 		}
 		return misuse("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, takes, len(operands), cmd.name)
+	}
+	if c.asJSON && cmd.document == "" {
+		return misuse("%s prints no JSON: leave --json out", cmd.name)
 	}
 	return do(ctx, c, operands)
 }

@@ -50,6 +50,7 @@ type deployment struct {
 	prefixes store.Prefixes
 	keys     *keys.Source
 	secrets  *secretsmanager.Client
+	cfg      aws.Config // for clients that few commands need
 	stack    description
 	now      func() time.Time
 }
@@ -71,6 +72,7 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 		prefixes: store.Prefixes{DB: db, Table: stack.outputs["LimitsTableName"]},
 		keys:     keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
 		secrets:  secretsmanager.NewFromConfig(cfg),
+		cfg:      cfg,
 		stack:    stack,
 		now:      c.now,
 	}, nil

@@ -16,11 +16,11 @@ import (
 var userList = command{
 	name: "user list", args: "",
 	short: "Lists the accounts.",
-	long: `Lists them in no order, with most of each telephone number hidden. With --json: an array of
-{"email","name","phone","channel","passwordChangedAt"}, the last in RFC 3339 or null where it was never changed.`,
-	declare: func(flags *flag.FlagSet) action {
-		asJSON := flags.Bool("json", false, "print JSON")
-		return func(ctx context.Context, c *console, _ []string) error { return c.listUsers(ctx, *asJSON) }
+	long: `Lists them in no order, with most of each telephone number hidden. passwordChangedAt is null where it
+was never changed.`,
+	document: `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
+	declare: func(*flag.FlagSet) action {
+		return func(ctx context.Context, c *console, _ []string) error { return c.listUsers(ctx) }
 	},
 }
 
@@ -57,13 +57,13 @@ type lister interface {
 	end() error
 }
 
-func (c *console) listUsers(ctx context.Context, asJSON bool) error {
+func (c *console) listUsers(ctx context.Context) error {
 	d, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	var out lister = newTable(c.stdout)
-	if asJSON {
+	if c.asJSON {
 		out = &jsonList{w: c.stdout}
 	}
 	for user, err := range d.users.List(ctx) {
