@@ -17,6 +17,9 @@ func (c *console) answer(document any, words func(w io.Writer) error) error {
 	return out.Encode(document)
 }
 
+// object is a document of a few members.
+type object map[string]any
+
 // say is words that fit a line or two.
 func say(format string, args ...any) func(io.Writer) error {
 	return func(w io.Writer) error {

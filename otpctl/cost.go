@@ -22,6 +22,7 @@ var cost = command{
 where and when each was written. It asks nobody: no network, no credentials. Each code is a login that succeeds at the first try,
 with the default limits. Prices are those of one region, for a month, before taxes and without free allowances; a * marks
 quantities that are assumed in part, as docs/costs.md says. The idle part is what a stack costs in a month without any code.`,
+	examples: []string{"cost", "cost --codes 50000 --sms-share 0.1 --country DE", "cost --prices"},
 	declare: func(flags *flag.FlagSet) action {
 		w := wish{}
 		flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")

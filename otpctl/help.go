@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -17,7 +18,8 @@ Usage:
 const footer = `
 Tables and keys are found in the outputs of the CloudFormation stack, with your usual AWS credentials; for the
 development stack give the AWS endpoint that it prints as --endpoint.
-Exit codes: 0 done, 1 failed, 2 called in a wrong way. "otpctl COMMAND --help" tells more of each.
+Exit codes: 0 done, 1 failed, 2 called in a wrong way. "otpctl COMMAND --help" tells more of each: examples, the document
+that --json prints, and the IAM permissions it takes. "otpctl man" is all of that.
 `
 
 // help prints the help of a command, of a group of commands ("user") or, without words, of everything.
@@ -51,8 +53,20 @@ func (cmd command) help(w io.Writer) {
 	cmd.declare(own)
 	call := strings.TrimSpace(cmd.name + " " + cmd.args)
 	fmt.Fprintf(w, "%s\n\nUsage:\n  otpctl %s [flags]\n\n%s\n", cmd.short, call, cmd.long)
+	fmt.Fprintf(w, "\nExamples:\n  otpctl %s\n", strings.Join(cmd.examples, "\n  otpctl "))
+	if cmd.document != "" {
+		fmt.Fprintf(w, "\nWith --json it prints a document as this one:\n%s\n", cmd.document)
+	}
+	if cmd.permissions != nil {
+		fmt.Fprintf(w, "\nIAM permissions:\n  %s\n", strings.Join(append([]string{"cloudformation:DescribeStacks"}, cmd.permissions...), "\n  "))
+	}
+	fmt.Fprintf(w, "\nExit codes:\n  0 done, 1 %s, 2 called in a wrong way\n", strings.Join(append([]string{"failed"}, nonEmpty(cmd.failure)...), " or "))
 	printFlags(w, "Flags:", own, nil)
 	printFlags(w, "Flags of every command:", globalFlags(), own)
+}
+
+func nonEmpty(texts ...string) []string {
+	return slices.DeleteFunc(texts, func(text string) bool { return text == "" })
 }
 
 func globalFlags() *flag.FlagSet {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,7 +21,11 @@ var prefixesList = command{
 	long: `The guard against SMS pumping counts messages to new numbers by prefix, the country code and leading digits, and how many
 of them were answered with their code, over a rolling day. A prefix where too few were is paused: until then no code goes
 to a number of it that was not verified before. Paused ones come first, then those with the most messages. PAUSES is how
-often it was paused lately; each pause is longer than the one before. This reads the whole table of limits.`,
+often it was paused lately; each pause is longer than the one before. This reads the whole table of limits. pausedUntil is
+null where a prefix is not paused.`,
+	examples:    []string{"prefixes list --paused"},
+	permissions: []string{"dynamodb:Scan"},
+	document:    `[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`,
 	declare: func(flags *flag.FlagSet) action {
 		paused := flags.Bool("paused", false, "only those that are paused")
 		return func(ctx context.Context, c *console, _ []string) error { return c.listPrefixes(ctx, *paused) }
@@ -48,7 +53,19 @@ func (c *console) listPrefixes(ctx context.Context, onlyPaused bool) error {
 	slices.SortFunc(all, func(a, b store.Prefix) int {
 		return cmp.Or(b.PausedUntil.Compare(a.PausedUntil), b.Sends-a.Sends, cmp.Compare(a.Name, b.Name))
 	})
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	document := []object{}
+	for _, p := range all {
+		shown := object{"prefix": p.Name, "messages": p.Sends, "verified": p.Verified, "pauses": p.Pauses, "pausedUntil": nil}
+		if !p.PausedUntil.IsZero() {
+			shown["pausedUntil"] = pausedUntil(p)
+		}
+		document = append(document, shown)
+	}
+	return c.answer(document, func(w io.Writer) error { return writePrefixes(w, all) })
+}
+
+func writePrefixes(w io.Writer, all []store.Prefix) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "PREFIX\tMESSAGES\tVERIFIED\tSHARE\tPAUSES\tPAUSED UNTIL")
 	for _, p := range all {
 		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\t%s\n", printable(p.Name), p.Sends, p.Verified, share(p), p.Pauses, pausedUntil(p))
@@ -76,6 +93,9 @@ var prefixesRelease = command{
 	long: `PREFIX is as prefixes list shows it, as +4915112. Its pause ends at once, and its counts and earlier pauses are
 forgotten: a new pause is as short as the first one. Release it once you know that people are waiting there; if it was
 fraud, the guard lets as many messages through again as it did the first time.`,
+	examples:    []string{"prefixes release +4915112"},
+	permissions: []string{"dynamodb:DeleteItem"},
+	document:    `{"prefix":"+4915112"}`,
 	declare: func(*flag.FlagSet) action {
 		return func(ctx context.Context, c *console, args []string) error { return c.releasePrefix(ctx, args[0]) }
 	},
@@ -102,6 +122,5 @@ func (c *console) releasePrefix(ctx context.Context, typed string) error {
 	if !known {
 		return fmt.Errorf("nothing is known of the prefix %s: see otpctl prefixes list", prefix)
 	}
-	fmt.Fprintf(c.stdout, "Released %s: codes go there again, and nothing of it is remembered.\n", prefix)
-	return nil
+	return c.answer(object{"prefix": prefix}, say("Released %s: codes go there again, and nothing of it is remembered.\n", prefix))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
@@ -31,8 +32,11 @@ current one, the version AWSPREVIOUS, for those who may read the secret. Who kno
 which an address can be compared with what tables and log have of it: no rotation changes that.
 
 Of two operators who rotate at once one does it, and the other is told. A change by other means between otpctl's read
-and its write, some tenths of a second, is lost, but stays as AWSPREVIOUS. No key is ever shown. It takes the
-permissions secretsmanager:GetSecretValue and secretsmanager:PutSecretValue.`,
+and its write, some tenths of a second, is lost, but stays as AWSPREVIOUS. No key is ever shown: what is printed are
+their names. forgottenKey is empty where none is forgotten.`,
+	examples:    []string{"rotate-secret", "rotate-secret --yes --json"},
+	permissions: []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
+	document:    `{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`,
 	declare: func(flags *flag.FlagSet) action {
 		yes := flags.Bool("yes", false, "do not ask")
 		force := flags.Bool("force", false, "rotate even where that ends codes")
@@ -132,19 +136,25 @@ func (c *console) rotate(ctx context.Context, root rootSecret, next rotation) er
 	if at.IsZero() {
 		at = c.now()
 	}
+	safe := written(at.Add(root.life + time.Second)) // an answer's clock has whole seconds, a version's has more
+	return c.answer(object{"newKey": next.New, "oldKey": next.Old, "forgottenKey": next.Forgets, "codesEnded": next.ends, "oldKeyNeededUntil": safe},
+		func(w io.Writer) error { return next.write(w, safe) })
+}
+
+// write tells what a rotation means; safe is when the replaced key may be forgotten.
+func (next rotation) write(w io.Writer, safe string) error {
 	old, forgotten := printable(next.Old), printable(next.Forgets)
-	fmt.Fprintf(c.stdout, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, old)
+	fmt.Fprintf(w, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, old)
 	switch {
 	case next.ends:
-		fmt.Fprintf(c.stdout, "The key %s is forgotten, and its codes are ended; no other live code breaks, no lock is forgotten.\n", forgotten)
+		fmt.Fprintf(w, "The key %s is forgotten, and its codes are ended; no other live code breaks, no lock is forgotten.\n", forgotten)
 	case next.Forgets != "":
-		fmt.Fprintf(c.stdout, "The key %s is forgotten, and its codes had expired: no live code breaks, no lock is forgotten.\n", forgotten)
+		fmt.Fprintf(w, "The key %s is forgotten, and its codes had expired: no live code breaks, no lock is forgotten.\n", forgotten)
 	default:
-		fmt.Fprintln(c.stdout, "No live code breaks, no lock is forgotten.")
+		fmt.Fprintln(w, "No live code breaks, no lock is forgotten.")
 	}
-	safe := at.Add(root.life + time.Second) // an answer's clock has whole seconds, a version's has more
-	fmt.Fprintf(c.stdout, "The key %s may be forgotten from %s on, by another rotation.\n", old, written(safe))
-	return nil
+	_, err := fmt.Fprintf(w, "The key %s may be forgotten from %s on, by another rotation.\n", old, safe)
+	return err
 }
 
 // written puts a time in words, rounded up: what is said to be safe from then on is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"text/tabwriter"
 	"time"
 
@@ -29,6 +30,9 @@ It is never an argument: the list of processes and the shell's history would sho
 The entries are in one secret of Secrets Manager. Changes by otpctl at the same time are all made, one after the other.
 A change by other means between otpctl's read and its write, some tenths of a second, is lost, but stays as the version
 AWSPREVIOUS. Secrets Manager takes about a hundred changes a day: add an entry once, not for each run of a test.`,
+	examples:    []string{"test-destinations add reviewer@example.com --until 2026-12-31"},
+	permissions: []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
+	document:    `{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`,
 	declare: func(flags *flag.FlagSet) action {
 		until := flags.String("until", "", "`DATE` or time at which the code ends; required")
 		stdin := flags.Bool("code-stdin", false, "read the code from stdin, one line")
@@ -70,10 +74,11 @@ func (c *console) addTest(ctx context.Context, typed, typedUntil string, fromStd
 		}
 		return all.With(to.String(), entry)
 	})
-	if err == nil {
-		fmt.Fprintf(c.stdout, "%s %s: within a minute its code is the fixed one, until %s.\n", done, to, entry.Until)
+	if err != nil {
+		return err
 	}
-	return err
+	return c.answer(object{"destination": to.String(), "until": entry.Until, "existed": done == "Changed"},
+		say("%s %s: within a minute its code is the fixed one, until %s.\n", done, to, entry.Until))
 }
 
 // connectTests finds the secret and the length that codes have.
@@ -139,7 +144,11 @@ func isRun(code string) bool {
 var testList = command{
 	name: "test-destinations list", args: "",
 	short: "Lists the addresses and numbers whose code is fixed.",
-	long:  `Tells of each until when its code works, or why it does not. The codes are shown only with --codes.`,
+	long: `Tells of each until when its code works, or why it does not. The codes are shown only with --codes, in the document as
+the member code.`,
+	examples:    []string{"test-destinations list"},
+	permissions: []string{"secretsmanager:GetSecretValue"},
+	document:    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
 	declare: func(flags *flag.FlagSet) action {
 		codes := flags.Bool("codes", false, "show the codes")
 		return func(ctx context.Context, c *console, _ []string) error { return c.listTests(ctx, *codes) }
@@ -155,16 +164,32 @@ func (c *console) listTests(ctx context.Context, codes bool) error {
 	if err != nil {
 		return err
 	}
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	row := func(destination, until, state, code string) {
-		if codes {
-			state += "\t" + code
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(destination), printable(until), state)
-	}
-	row("DESTINATION", "UNTIL", "STATE", "CODE")
+	list := []listedTest{}
 	for destination, entry := range all.All() {
-		row(destination, entry.Until, testState(destination, entry, length, c.now()), printable(entry.Code))
+		shown := listedTest{destination, entry.Until, testState(destination, entry, length, c.now()), ""}
+		if codes {
+			shown.Code = entry.Code
+		}
+		list = append(list, shown)
+	}
+	return c.answer(list, func(w io.Writer) error { return writeTests(w, list, codes) })
+}
+
+// listedTest is an entry as it is shown.
+type listedTest struct {
+	Destination string `json:"destination"`
+	Until       string `json:"until"`
+	State       string `json:"state"`
+	Code        string `json:"code,omitempty"`
+}
+
+func writeTests(w io.Writer, list []listedTest, codes bool) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range append([]listedTest{{"DESTINATION", "UNTIL", "STATE", "CODE"}}, list...) {
+		if codes {
+			row.State += "\t" + printable(row.Code)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(row.Destination), printable(row.Until), row.State)
 	}
 	return table.Flush()
 }
@@ -193,6 +218,9 @@ var testRemove = command{
 	short: "Has an address or number get codes of its own again.",
 	long: `Within a minute its codes are random and sent, as everybody's. A session that was made before keeps its code until that
 expires.`,
+	examples:    []string{"test-destinations remove reviewer@example.com"},
+	permissions: []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
+	document:    `{"destination":"reviewer@example.com"}`,
 	declare: func(*flag.FlagSet) action {
 		return func(ctx context.Context, c *console, args []string) error { return c.removeTest(ctx, args[0]) }
 	},
@@ -217,8 +245,8 @@ func (c *console) removeTest(ctx context.Context, typed string) error {
 		}
 		return all.Without(name), nil
 	})
-	if err == nil {
-		fmt.Fprintf(c.stdout, "Removed %s.\n", printable(name))
+	if err != nil {
+		return err
 	}
-	return err
+	return c.answer(object{"destination": name}, say("Removed %s.\n", printable(name)))
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -28,6 +30,11 @@ for the mailbox, ada@example.com: they are forgotten too, the lock of ada@exampl
 Sessions and codes stay what they are: one that was ended, used or has expired does not work again. Limits of a client
 address are not touched, nor is a pause of a number's prefix (see otpctl prefixes). First find out who was guessing:
 unlocking gives them their guesses back.`,
+	examples:    []string{"unlock ada@example.com", "unlock +4915112345678", "unlock ada@example.com --purpose login"},
+	permissions: []string{"dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+	document: `{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
+"before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1},
+"after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0}}]}`,
 	declare: func(flags *flag.FlagSet) action {
 		purpose := flags.String("purpose", "", "only this one: `verify|login|reset`")
 		return func(ctx context.Context, c *console, args []string) error { return c.unlock(ctx, args[0], *purpose) }
@@ -98,40 +105,79 @@ func (d *deployment) counters(ring *otp.Keyring, to destination, purposes []otp.
 
 // forget empties the counters and tells of each. Where one fails, those before it are done and told.
 func (c *console) forget(ctx context.Context, counters []counter, to destination, now time.Time) error {
-	table := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	defer flush(table)
-	fmt.Fprintln(table, "COUNTED FOR\tWAS\tIS")
-	locked, counted := false, false
+	report := forgotten{To: to.String(), Counters: []forgottenCounter{}}
+	counted := false
 	for _, counter := range counters {
 		before, err := counter.forget(ctx, counter.key, now)
 		if err != nil {
-			return err
+			return errors.Join(err, c.answer(report, report.write))
 		}
 		after := store.Counted{}
 		if counter.sendOnly {
 			after, after.Sends = before, 0
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", counter.name, state(before, now), state(after, now))
-		locked = locked || before.LockedFor > after.LockedFor
+		report.Counters = append(report.Counters, forgottenCounter{counter.name, showCounted(before, now), showCounted(after, now)})
+		report.WasLocked = report.WasLocked || before.LockedFor > after.LockedFor
 		counted = counted || before != after
 	}
-	flush(table)
 	switch {
-	case locked:
-		fmt.Fprintf(c.stdout, "Unlocked %s.\n", to)
+	case report.WasLocked:
+		report.words = fmt.Sprintf("Unlocked %s.\n", to)
 	case counted:
-		fmt.Fprintf(c.stdout, "%s was not locked; what was counted is forgotten.\n", to)
+		report.words = fmt.Sprintf("%s was not locked; what was counted is forgotten.\n", to)
 	default:
-		fmt.Fprintf(c.stdout, "%s was not locked, and nothing was counted.\n", to)
+		report.words = fmt.Sprintf("%s was not locked, and nothing was counted.\n", to)
 	}
-	return nil
+	return c.answer(report, report.write)
 }
 
-// state puts in words what is counted.
-func state(counted store.Counted, now time.Time) string {
-	var parts []string
+// forgotten is what an unlock has done, so far where it failed.
+type forgotten struct {
+	To        string             `json:"destination"`
+	WasLocked bool               `json:"wasLocked"`
+	Counters  []forgottenCounter `json:"counters"`
+	words     string
+}
+
+type forgottenCounter struct {
+	Name   string       `json:"name"`
+	Before shownCounted `json:"before"`
+	After  shownCounted `json:"after"`
+}
+
+// shownCounted is store.Counted as it is shown.
+type shownCounted struct {
+	LockedUntil *time.Time `json:"lockedUntil"`
+	Tries       int        `json:"wrongCodes"`
+	Passwords   int        `json:"wrongPasswords"`
+	Sends       int        `json:"messages"`
+}
+
+func showCounted(counted store.Counted, now time.Time) shownCounted {
+	shown := shownCounted{Tries: counted.Tries, Passwords: counted.Passwords, Sends: counted.Sends}
 	if counted.LockedFor > 0 {
-		parts = append(parts, "locked until "+now.Add(counted.LockedFor).UTC().Format(time.RFC3339))
+		until := now.Add(counted.LockedFor).UTC().Truncate(time.Second)
+		shown.LockedUntil = &until
+	}
+	return shown
+}
+
+func (f forgotten) write(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "COUNTED FOR\tWAS\tIS")
+	for _, c := range f.Counters {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", c.Name, c.Before.words(), c.After.words())
+	}
+	flush(table)
+	_, err := io.WriteString(w, f.words)
+	return err
+}
+
+// words is what is counted, as people read it.
+func (counted shownCounted) words() string {
+	var parts []string
+	if counted.LockedUntil != nil {
+		parts = append(parts, "locked until "+counted.LockedUntil.Format(time.RFC3339))
 	}
 	for _, count := range []struct {
 		n    int

@@ -17,6 +17,9 @@ var userAdd = command{
 	long: `The password is asked for twice without showing it, or read from stdin with --password-stdin. It is never an
 argument. An account that exists is left alone, unless --replace gives it the new password: then its name, phone
 and channel change where you name them, and login sessions that were opened before are over.`,
+	examples:    []string{"user add ada@example.com --name Ada", "user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt"},
+	permissions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+	document:    `{"email":"ada@example.com","existed":false}`,
 	declare: func(flags *flag.FlagSet) action {
 		var t typed
 		flags.StringVar(&t.name, "name", "", "`NAME` of the person")
@@ -53,15 +56,14 @@ func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin bool)
 	}
 	hash := sync.OnceValues(func() (string, error) { return password.Hash(secret) })
 	existed, err := d.put(ctx, a, putting{replace: replace, hash: hash})
-	switch {
-	case err != nil:
+	if err != nil {
 		return putError(a.email, err)
-	case existed:
-		fmt.Fprintf(c.stdout, "%s has a new password; login sessions opened before are over.\n", a.email)
-	default:
-		fmt.Fprintf(c.stdout, "Added %s.\n", a.email)
 	}
-	return nil
+	words := say("Added %s.\n", a.email)
+	if existed {
+		words = say("%s has a new password; login sessions opened before are over.\n", a.email)
+	}
+	return c.answer(object{"email": a.email, "existed": existed}, words)
 }
 
 func putError(email string, err error) error {
@@ -76,6 +78,9 @@ var userRemove = command{
 	short: "Removes an account.",
 	long: `Asks first; without a terminal it needs --yes. Login sessions of the account are over. Only the table's
 point-in-time recovery brings an account back.`,
+	examples:    []string{"user remove ada@example.com"},
+	permissions: []string{"dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+	document:    `{"email":"ada@example.com"}`,
 	declare: func(flags *flag.FlagSet) action {
 		yes := flags.Bool("yes", false, "do not ask")
 		return func(ctx context.Context, c *console, args []string) error { return c.removeUser(ctx, args[0], *yes) }
@@ -110,8 +115,7 @@ func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) e
 	if err := d.users.Remove(ctx, held); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "Removed %s.\n", email)
-	return nil
+	return c.answer(object{"email": email}, say("Removed %s.\n", email))
 }
 
 var userSetPhone = command{
@@ -120,6 +124,9 @@ var userSetPhone = command{
 	long: `PHONE has its country code, as +4915112345678; --none removes the number. --channel says where login codes go from
 now on; without it that stays as it is. Codes go by SMS to mobile numbers only. Login sessions that were opened before
 a change are over, since their codes may have gone to the old number.`,
+	examples:    []string{"user set-phone grace@example.com +4915112345678 --channel sms", "user set-phone grace@example.com --none --channel email"},
+	permissions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+	document:    `{"email":"grace@example.com"}`,
 	declare: func(flags *flag.FlagSet) action {
 		var t typed
 		none := flags.Bool("none", false, "remove the number")
@@ -152,8 +159,7 @@ func (c *console) setPhone(ctx context.Context, t typed) error {
 	if err := d.setPhone(ctx, a); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "Changed %s.\n", a.email)
-	return nil
+	return c.answer(object{"email": a.email}, say("Changed %s.\n", a.email))
 }
 
 // setPhone gives an account a number, or none, and perhaps another channel.

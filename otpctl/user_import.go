@@ -24,8 +24,11 @@ a login who has an account.
 
 A line that cannot be imported is reported with its number and skipped; the report quotes no address, number or
 password. Accounts that exist are reported and left alone, unless --replace gives them the line's password and whatever
-else the line names (an empty field changes nothing). Exit code 1 if any line was skipped. An import that was stopped
-can be run again.`,
+else the line names (an empty field changes nothing). An import that was stopped can be run again.`,
+	examples:    []string{"user import accounts.csv --dry-run", "user import - --replace < accounts.csv"},
+	permissions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+	failure:     "a line was skipped",
+	document:    `{"imported":2,"skipped":0,"total":2,"dryRun":false}`,
 	declare: func(flags *flag.FlagSet) action {
 		replace := flags.Bool("replace", false, "give accounts that exist the password of their line")
 		dryRun := flags.Bool("dry-run", false, "check everything and write nothing")
@@ -64,7 +67,11 @@ func (c *console) importUsers(ctx context.Context, path string, replace, dryRun 
 			stop() // what is begun ends by itself; nothing more is begun
 		}
 	}
-	return t.finish(ctx)
+	err = t.finish(ctx)
+	if e := c.answer(t.document(), say("")); err == nil {
+		err = e
+	}
+	return err
 }
 
 // tally counts what became of the lines and tells it on stderr.
@@ -93,6 +100,11 @@ func (t *tally) count(o *outcome) {
 		}
 	}
 	t.step()
+}
+
+// document is the tally for --json; its words are on stderr, as the lines are.
+func (t *tally) document() object {
+	return object{"imported": t.imported, "skipped": t.skipped, "total": t.imported + t.skipped + t.notTried, "dryRun": t.dryRun}
 }
 
 func (t *tally) finish(ctx context.Context) error {

@@ -18,7 +18,9 @@ var userList = command{
 	short: "Lists the accounts.",
 	long: `Lists them in no order, with most of each telephone number hidden. passwordChangedAt is null where it
 was never changed.`,
-	document: `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
+	examples:    []string{"user list", "user list --json | jq -r '.[].email'"},
+	permissions: []string{"dynamodb:Scan"},
+	document:    `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
 	declare: func(*flag.FlagSet) action {
 		return func(ctx context.Context, c *console, _ []string) error { return c.listUsers(ctx) }
 	},
