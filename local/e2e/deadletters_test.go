@@ -3,7 +3,10 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"os/exec"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -47,7 +50,7 @@ func wantLetters(t *testing.T, s *Stack, n int) {
 
 func TestDeadLetters(t *testing.T) {
 	s := Start(t, unlimited...)
-	t.Run("a letter is listed and stays, is redriven once, and a second redrive sends nothing", func(t *testing.T) {
+	t.Run("C8: a letter is listed and stays, is redriven once, and a second redrive sends nothing", func(t *testing.T) {
 		s := s.In(t)
 		id := letter(t, s, "paused@example.com")
 		for range 2 {
@@ -70,7 +73,7 @@ func TestDeadLetters(t *testing.T) {
 		wantLetters(t, s, 0)
 		expect(t, s, "/api/verify", try(id, code), 200, "")
 	})
-	t.Run("a letter whose records fail again stays", func(t *testing.T) {
+	t.Run("C8: a letter whose records fail again stays", func(t *testing.T) {
 		s := s.In(t)
 		letter(t, s, "again@example.com")
 		got, ok := redrive(t, s)
@@ -89,7 +92,7 @@ func TestDeadLetters(t *testing.T) {
 		}
 		s.WaitMessage("again@example.com", nil)
 	})
-	t.Run("what was sent meanwhile is not sent again", func(t *testing.T) {
+	t.Run("C8: what was sent meanwhile is not sent again", func(t *testing.T) {
 		s := s.In(t)
 		letter(t, s, "lost@example.com")
 		s.ClearFaults()
@@ -105,7 +108,7 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("%d messages", n)
 		}
 	})
-	t.Run("an expired code is never sent", func(t *testing.T) {
+	t.Run("C8: an expired code is never sent", func(t *testing.T) {
 		s := s.In(t)
 		id := letter(t, s, "late@example.com")
 		s.ClearFaults()
@@ -159,6 +162,69 @@ func TestDeadLetters(t *testing.T) {
 		}
 		if n := count(s, "partly@example.com"); n != 1 {
 			t.Errorf("%d messages", n)
+		}
+	})
+	t.Run("two redrives at once send each message once", func(t *testing.T) {
+		s := s.In(t)
+		const letters = 6
+		to := func(n int) string { return fmt.Sprintf("shared%d@example.com", n) }
+		for n := range letters {
+			letter(t, s, to(n))
+		}
+		s.ClearFaults()
+		var wait sync.WaitGroup
+		var done [2][]redriven
+		for i := range done {
+			wait.Go(func() { done[i], _ = redrive(t, s) })
+		}
+		wait.Wait()
+		if n := len(done[0]) + len(done[1]); n != letters {
+			t.Errorf("%d letters were redriven: %+v", n, done)
+		}
+		for n := range letters {
+			if count := count(s, to(n)); count != 1 {
+				t.Errorf("%s got %d messages", to(n), count)
+			}
+		}
+		wantLetters(t, s, 0)
+	})
+	t.Run("a redrive that is interrupted ends the letter in hand, and leaves the others for the next one", func(t *testing.T) {
+		s := s.In(t)
+		const letters = 4
+		to := func(n int) string { return fmt.Sprintf("stopped%d@example.com", n) }
+		for n := range letters {
+			letter(t, s, to(n))
+		}
+		s.ClearFaults()
+		sent := func() (n int) {
+			for i := range letters {
+				n += count(s, to(i))
+			}
+			return n
+		}
+		s.Fault(fields{"service": "ses", "action": "SendEmail", "latencyMs": 1000})
+		binary, err := buildOtpctl()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(binary, "--endpoint", s.AWSURL, "deadletters", "redrive")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		until(t, Patience, "the first message", func() bool { return sent() > 0 })
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		if err := cmd.Wait(); err == nil {
+			t.Error("it says that all is done")
+		}
+		s.ClearFaults()
+		if n := sent(); n == letters {
+			t.Error("it was not interrupted")
+		} else {
+			wantLetters(t, s, letters-n)
+		}
+		redrive(t, s)
+		if n := sent(); n != letters {
+			t.Errorf("%d messages to %d addresses", n, letters)
 		}
 	})
 }
