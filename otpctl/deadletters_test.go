@@ -119,6 +119,10 @@ func TestDeadLettersOnAWS(t *testing.T) {
 		"one record failed":     {fmt.Sprintf(`{"batchItemFailures":[{"itemIdentifier":%q}]}`, one), "failed again"},
 		"no answer of its kind": {`"unknown"`, "gave no answer of its kind"},
 		"nothing":               {``, "gave no answer of its kind"},
+		"another function's":    {`{"statusCode":200}`, "gave no answer of its kind"},
+		"{}":                    {`{}`, "gave no answer of its kind"},
+		"null":                  {`null`, "gave no answer of its kind"},
+		"another record failed": {`{"batchItemFailures":[{"itemIdentifier":"7"}]}`, "gave no answer of its kind"},
 		"refused":               {"400 AccessDeniedException", "may not call Lambda Invoke"},
 	} {
 		t.Run("the letter stays where the sender says: "+name, func(t *testing.T) {

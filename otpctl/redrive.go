@@ -76,6 +76,7 @@ type redriver struct {
 	sender   sender
 	dropGone bool
 	now      func() time.Time
+	done     map[string]bool // records of this run, by shard and sequence number: letters overlap
 }
 
 func (c *console) redriveLetters(ctx context.Context, dropGone bool) error {
@@ -90,7 +91,7 @@ func (c *console) redriveLetters(ctx context.Context, dropGone bool) error {
 	if err != nil {
 		return err
 	}
-	r := redriver{queue: q, source: source{dynamodbstreams.NewFromConfig(d.cfg)}, dropGone: dropGone, now: c.now,
+	r := redriver{queue: q, source: source{dynamodbstreams.NewFromConfig(d.cfg)}, dropGone: dropGone, now: c.now, done: map[string]bool{},
 		sender: newSender(d.cfg, d.stack.outputs["SendFunctionName"])}
 	report, err := r.run(ctx)
 	if e := c.answer(report, report.write); err == nil {
@@ -149,7 +150,7 @@ func (r redriver) redrive(ctx context.Context, l letter) redriven {
 	if err == nil {
 		alive := live(records, r.now())
 		out.Expired = len(records) - len(alive)
-		err = r.hand(ctx, alive, l.Batch.Stream, &out)
+		err = r.hand(ctx, alive, l, &out)
 	}
 	switch {
 	case err != nil:
@@ -169,11 +170,18 @@ func (r redriver) redrive(ctx context.Context, l letter) redriven {
 }
 
 // hand gives records to the sender, as many at once as the mapping does, and counts those that failed.
-func (r redriver) hand(ctx context.Context, records []streamtypes.Record, stream string, out *redriven) error {
+func (r redriver) hand(ctx context.Context, records []streamtypes.Record, l letter, out *redriven) error {
+	name := func(record streamtypes.Record) string { return l.Batch.Shard + " " + sequenceOf(record) }
+	records = slices.DeleteFunc(records, func(record streamtypes.Record) bool { return r.done[name(record)] })
 	for group := range slices.Chunk(records, batch) {
-		out.Handed += len(group)
-		failed, err := r.sender.send(ctx, group, stream)
-		out.Failed += failed
+		failed, err := r.sender.send(ctx, group, l.Batch.Stream)
+		if err != nil {
+			failed = group
+		}
+		out.Handed, out.Failed = out.Handed+len(group), out.Failed+len(failed)
+		for _, record := range group {
+			r.done[name(record)] = !slices.ContainsFunc(failed, func(f streamtypes.Record) bool { return sequenceOf(f) == sequenceOf(record) })
+		}
 		if err != nil {
 			return err
 		}
@@ -213,24 +221,36 @@ func newSender(cfg aws.Config, name string) sender {
 	}), name}
 }
 
-// send hands records over and says how many of them failed, all if the function did.
-func (s sender) send(ctx context.Context, records []streamtypes.Record, stream string) (failed int, err error) {
+// send hands records over and returns those that failed. Where it returns an error, all may have.
+func (s sender) send(ctx context.Context, records []streamtypes.Record, stream string) (failed []streamtypes.Record, err error) {
 	event, err := eventOf(records, stream)
 	if err != nil {
-		return len(records), err
+		return nil, err
 	}
 	out, err := s.client.Invoke(ctx, &lambda.InvokeInput{FunctionName: &s.name, Payload: event})
 	if err != nil {
-		return len(records), err
+		return nil, err
 	}
 	if out.FunctionError != nil {
-		return len(records), fmt.Errorf("the sender failed (%s): see its log", *out.FunctionError)
+		return nil, fmt.Errorf("the sender failed (%s): see its log", *out.FunctionError)
 	}
-	var answer struct {
-		Failures []struct{ ItemIdentifier string } `json:"batchItemFailures"`
+	var answer map[string][]struct{ ItemIdentifier string }
+	err = json.Unmarshal(out.Payload, &answer)
+	failures, ok := answer["batchItemFailures"] // null where none failed
+	if err != nil || !ok {
+		return nil, errNoAnswer
 	}
-	if json.Unmarshal(out.Payload, &answer) != nil {
-		return len(records), errors.New("the sender gave no answer of its kind: is the output SendFunctionName right?")
+	for _, f := range failures {
+		at := slices.IndexFunc(records, func(r streamtypes.Record) bool { return sequenceOf(r) == f.ItemIdentifier })
+		if at < 0 {
+			return nil, errNoAnswer
+		}
+		failed = append(failed, records[at])
 	}
-	return len(answer.Failures), nil
+	return failed, nil
 }
+
+var errNoAnswer = errors.New("the sender gave no answer of its kind: is the output SendFunctionName right?")
+
+// sequenceOf is a record's sequence number.
+func sequenceOf(r streamtypes.Record) string { return aws.ToString(r.Dynamodb.SequenceNumber) }
