@@ -110,7 +110,7 @@ type cloud struct {
 
 	mu      sync.Mutex
 	called  []string          // as "ses:GetAccount"
-	answers map[string]string // bodies by call; "403 …" is a refusal
+	answers map[string]string // bodies by call, with a space and the path's last part where that matters; "400 Code" is an error
 }
 
 func newCloud(t *testing.T, parameters map[string]string) *cloud {
@@ -158,10 +158,14 @@ func (a *cloud) handler(engine http.Handler) http.Handler {
 		call := callOf(r, string(body))
 		a.mu.Lock()
 		a.called = append(a.called, call)
-		answer, ok := a.answers[call]
+		answer, ok := a.answers[call+" "+path.Base(r.URL.Path)]
+		if !ok {
+			answer, ok = a.answers[call]
+		}
 		a.mu.Unlock()
-		if code, refused := strings.CutPrefix(answer, "400 "); refused {
-			w.WriteHeader(http.StatusBadRequest)
+		if status, code, refused := strings.Cut(answer, " "); refused && (status == "400" || status == "404") {
+			w.Header().Set("X-Amzn-Errortype", code)
+			w.WriteHeader(map[string]int{"400": 400, "404": 404}[status])
 			answer = fmt.Sprintf(`{"__type":%q,"message":"User is not authorized"}`, code)
 			if r.Header.Get("X-Amz-Target") == "" && strings.Contains(string(body), "Action=") {
 				answer = "<ErrorResponse><Error><Code>" + code + "</Code><Message>User is not authorized</Message></Error></ErrorResponse>"

@@ -74,7 +74,7 @@ var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 func (e *Endpoint) publish(q *request) *reply {
 	switch {
 	case q.action != "Publish":
-		return q.fail("InvalidAction", "The development stack imitates Publish only, not "+q.action+".")
+		return q.fail("InvalidAction", "The development stack does not imitate "+q.action+".")
 	case q.form["TopicArn"] != "" || q.form["TargetArn"] != "":
 		return q.fail("InvalidParameter", "The development stack imitates PhoneNumber only.")
 	case !e164.MatchString(q.form["PhoneNumber"]):
