@@ -38,7 +38,7 @@ func flagError(err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return err
 	}
-	return misuse("%s", strings.Replace(err.Error(), ": -", ": --", 1))
+	return misuse("%s", strings.NewReplacer(": -", ": --", "flag -", "flag --").Replace(err.Error()))
 }
 
 // refuseSecrets stops whoever tries to pass a password or code as a flag, before package flag quotes its value in an

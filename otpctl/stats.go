@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/telemetry"
+)
+
+// maxDays is how far back one may look: CloudWatch keeps sums of an hour for longer.
+const maxDays = 30
+
+var stats = command{
+	name: "stats", args: "",
+	short: "Counts what was sent and verified, and tells the month's SMS spend.",
+	long: `From CloudWatch's metrics of the stack, over the last day or the last --days days. SENT are messages that SES or SNS took,
+resends and notices to owners among them; VERIFIED are right codes, those of test destinations among them, which are never
+sent. CONVERSION is the one by the other. Metrics come a minute or two late.
+
+The SMS spend is the whole account's in this region, since the month began in UTC, as SNS tells it; null in the document
+where it tells none, as before the first SMS of a month.`,
+	examples:    []string{"stats", "stats --days 7 --json | jq .byChannel"},
+	permissions: []string{"cloudwatch:GetMetricData"},
+	document: `{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
+"byChannel":[{"name":"email","sent":1200,"verified":1100,"conversion":0.917}],
+"byPurpose":[{"name":"login","sent":900,"verified":840,"conversion":0.933}],"smsSpendUsd":3.21}`,
+	declare: func(flags *flag.FlagSet) action {
+		days := flags.Int("days", 1, fmt.Sprintf("how many `DAYS` to look back, 1 to %d", maxDays))
+		return func(ctx context.Context, c *console, _ []string) error { return c.stats(ctx, *days) }
+	},
+}
+
+// counted is a row: what was sent and verified of a channel or for a purpose.
+type counted struct {
+	Name       string   `json:"name"`
+	Sent       float64  `json:"sent"`
+	Verified   float64  `json:"verified"`
+	Conversion *float64 `json:"conversion"` // of 1; nil where nothing was sent
+}
+
+type statistics struct {
+	Days      int       `json:"days"`
+	Since     time.Time `json:"since"`
+	Until     time.Time `json:"until"`
+	ByChannel []counted `json:"byChannel"`
+	ByPurpose []counted `json:"byPurpose"`
+	SMSSpend  *float64  `json:"smsSpendUsd"`
+}
+
+func (c *console) stats(ctx context.Context, days int) error {
+	if days < 1 || days > maxDays {
+		return misuse("--days must be 1 to %d", maxDays)
+	}
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	until := c.now().UTC().Truncate(time.Second)
+	s := statistics{Days: days, Since: until.AddDate(0, 0, -days), Until: until}
+	m := cloudWatch{newCloudWatch(d.cfg), "StreamOTP/" + d.stack.name}
+	if s.ByChannel, err = m.rows(ctx, "Channel", []string{string(otp.Email), string(otp.SMS)}, s.Since, until); err != nil {
+		return err
+	}
+	purposes := []string{string(otp.Verify), string(otp.Login), string(otp.Reset)}
+	if s.ByPurpose, err = m.rows(ctx, "Purpose", purposes, s.Since, until); err != nil {
+		return err
+	}
+	if s.SMSSpend, err = m.spend(ctx, until); err != nil {
+		return err
+	}
+	return c.answer(s, s.write)
+}
+
+// cloudWatch is CloudWatch with the namespace of the stack's own.
+type cloudWatch struct {
+	client    *cloudwatch.Client
+	namespace string
+}
+
+// newCloudWatch makes a client that speaks AWS JSON, one of the service's protocols, and not CBOR: what stands in for AWS
+// in development knows no CBOR.
+func newCloudWatch(cfg aws.Config) *cloudwatch.Client {
+	return cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) })
+}
+
+// metric asks for one metric by the hour.
+func metric(id int, namespace, name, stat string, dimensions ...types.Dimension) types.MetricDataQuery {
+	return types.MetricDataQuery{Id: aws.String("m" + strconv.Itoa(id)), MetricStat: &types.MetricStat{Period: aws.Int32(3600), Stat: &stat,
+		Metric: &types.Metric{Namespace: &namespace, MetricName: &name, Dimensions: dimensions}}}
+}
+
+// rows counts by a dimension's values.
+func (m cloudWatch) rows(ctx context.Context, dimension string, names []string, since, until time.Time) ([]counted, error) {
+	var queries []types.MetricDataQuery
+	for _, name := range names {
+		of := types.Dimension{Name: &dimension, Value: &name}
+		for _, what := range []string{telemetry.Sent, telemetry.Verified} {
+			queries = append(queries, metric(len(queries), m.namespace, what, "Sum", of))
+		}
+	}
+	points, err := m.points(ctx, queries, since, until)
+	if err != nil {
+		return nil, err
+	}
+	var rows []counted
+	for i, name := range names {
+		row := counted{Name: name, Sent: sum(points["m"+strconv.Itoa(2*i)]), Verified: sum(points["m"+strconv.Itoa(2*i+1)])}
+		if row.Sent > 0 {
+			row.Conversion = aws.Float64(row.Verified / row.Sent)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// spend is the account's since the month began, nil where SNS tells none.
+func (m cloudWatch) spend(ctx context.Context, now time.Time) (*float64, error) {
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	points, err := m.points(ctx, []types.MetricDataQuery{metric(0, "AWS/SNS", "SMSMonthToDateSpentUSD", "Maximum")}, month, now)
+	if err != nil || len(points["m0"]) == 0 {
+		return nil, err
+	}
+	most := 0.0
+	for _, p := range points["m0"] {
+		most = max(most, p)
+	}
+	return &most, nil
+}
+
+// points are the values of each query, by its id.
+func (m cloudWatch) points(ctx context.Context, queries []types.MetricDataQuery, since, until time.Time) (map[string][]float64, error) {
+	points := map[string][]float64{}
+	pages := cloudwatch.NewGetMetricDataPaginator(m.client, &cloudwatch.GetMetricDataInput{StartTime: &since, EndTime: &until, MetricDataQueries: queries})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.MetricDataResults {
+			points[aws.ToString(r.Id)] = append(points[aws.ToString(r.Id)], r.Values...)
+		}
+	}
+	return points, nil
+}
+
+func sum(values []float64) (total float64) {
+	for _, v := range values {
+		total += v
+	}
+	return total
+}
+
+func (s statistics) write(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "LAST %s\tSENT\tVERIFIED\tCONVERSION\n", map[bool]string{true: "DAY", false: strconv.Itoa(s.Days) + " DAYS"}[s.Days == 1])
+	for _, row := range append(s.ByChannel, s.ByPurpose...) {
+		share := "-"
+		if row.Conversion != nil {
+			share = fmt.Sprintf("%.0f %%", *row.Conversion*100)
+		}
+		fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%s\n", row.Name, row.Sent, row.Verified, share)
+	}
+	flush(table)
+	if s.SMSSpend == nil {
+		_, err := fmt.Fprintln(w, "\nSNS tells no SMS spend of this month.")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nSMS of the account this month: %.2f USD.\n", *s.SMSSpend)
+	return err
+}
