@@ -22,6 +22,9 @@ type redriven struct {
 func redrive(t *testing.T, s *Stack, args ...string) (letters []redriven, ok bool) {
 	t.Helper()
 	said, err := tryOtpctl(t, s, "", append([]string{"deadletters", "redrive", "--json"}, args...)...)
+	if strings.Contains(said, "@") {
+		t.Errorf("redrive tells an address: %s", said)
+	}
 	var report struct{ Letters []redriven }
 	if e := json.Unmarshal([]byte(said), &report); e != nil {
 		t.Fatalf("%v: %s", e, said)
