@@ -163,6 +163,16 @@ func TestDoctorOfAVerifiedDomain(t *testing.T) {
 	}
 }
 
+func TestDoctorOfTheOriginationNumber(t *testing.T) {
+	for set, state := range map[string]string{"+18005550100": "", "18005550100": "", "+18005550199": problem} {
+		a := newCloud(t, map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "US", "AlarmEmail": "x", "SmsOriginationNumber": set})
+		a.ready()
+		if states, x, _ := a.examine(t); states["sms.number"] != state || states["sms.country.US"] != fine {
+			t.Errorf("%s: %+v", set, x)
+		}
+	}
+}
+
 func TestCountry(t *testing.T) {
 	for _, c := range []struct {
 		country

@@ -69,7 +69,7 @@ func explainAPI(err error, api smithy.APIError) string {
 		code == "SignatureDoesNotMatch" || code == "IncompleteSignature" || code == "MissingAuthenticationToken":
 		return fmt.Sprintf("AWS does not know these credentials (%s): log in again or name a profile with --profile", code)
 	case code == "ResourceNotFoundException":
-		return fmt.Sprintf("%s: a table or secret that the stack names is not there: was it deleted? Deploy the stack again, "+
+		return fmt.Sprintf("%s: a table, function or secret that the stack names is not there: was it deleted? Deploy the stack again, "+
 			"or check --stack and --region", call)
 	case code == "TransactionConflictException":
 		return fmt.Sprintf("%s met another change of the same account each time: run it again", call)

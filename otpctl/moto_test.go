@@ -77,6 +77,7 @@ Parameters:
   MonthlySmsBudgetUsd: { Type: Number, Default: 10 }
   MessagesPerDay: { Type: Number, Default: 50000 }
   AlarmEmail: { Type: String }
+  SmsOriginationNumber: { Type: String, Default: "" }
 Resources:
   Codes:
     Type: AWS::DynamoDB::Table

@@ -84,7 +84,7 @@ func TestFailuresAreExplained(t *testing.T) {
 	if _, err := s.DB.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &s.Users}); err != nil {
 		t.Fatal(err)
 	}
-	s.run("", "user", "list").want(t, exitFailed, "a table or secret that the stack names is not there")
+	s.run("", "user", "list").want(t, exitFailed, "a table, function or secret that the stack names is not there")
 }
 
 func TestExplain(t *testing.T) {

@@ -67,7 +67,7 @@ func TestStats(t *testing.T) {
 
 	first := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	a.measure(t, "AWS/SNS", "SMSMonthToDateSpentUSD", first.Add(-time.Hour), 90) // last month's
-	a.measure(t, "AWS/SNS", "SMSMonthToDateSpentUSD", now.Add(-time.Minute), 3.21)
+	a.measure(t, "AWS/SNS", "SMSMonthToDateSpentUSD", first, 3.21)
 	if s := a.statistics(t); s.SMSSpend == nil || *s.SMSSpend != 3.21 {
 		t.Errorf("spend %v", aws.ToFloat64(s.SMSSpend))
 	}

@@ -155,7 +155,12 @@ func TestDeadLetters(t *testing.T) {
 		s.ClearFaults()
 		letter(t, s, "partly@example.com")
 		s.ClearFaults()
-		s.Fault(fields{"service": "dynamodb", "action": "GetShardIterator", "error": "TrimmedDataAccessException", "count": 1})
+		trimmed := fields{"service": "dynamodb", "action": "GetShardIterator", "error": "TrimmedDataAccessException", "count": 1}
+		s.Fault(trimmed)
+		if said := otpctl(t, s, "", "deadletters", "list"); !strings.Contains(said, "  partly  ") {
+			t.Errorf("listed:\n%s", said)
+		}
+		s.Fault(trimmed)
 		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Handed != 1 || !got[0].Gone || got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
