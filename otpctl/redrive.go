@@ -23,8 +23,9 @@ var deadLettersRedrive = command{
 	short: "Has sent what could not be sent, where it still can be.",
 	long: `For each letter it reads the records again and hands those that have not expired to the sender, the function SendFunction,
 which sends only what was not sent before. A letter is deleted once all of its records are done: sent, sent before,
-expired, to a suppressed address or refused by the provider for good; the log's "message" lines say which. One whose records fail again stays,
-and so does one that is not this stack's. First see to the cause, as docs/operations.md says of DeadLetterAlarm.
+expired, to a suppressed address or refused by the provider for good; the log's "message" lines say which. One whose
+records fail again stays, and so does one that is not this stack's. First see to the cause, as docs/operations.md says of
+DeadLetterAlarm.
 
 Records are gone from the stream after 24 hours, and none of them could be sent by then: a code lives for minutes, a
 notice to an owner for a day. A letter with such records is reported and stays, until --drop-gone deletes it. Tell by
