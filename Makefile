@@ -37,6 +37,7 @@ template: $(VENV)
 	$(TOOLS)/venv/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
 	$(TOOLS)/venv/bin/python .ci/translate.py
+	$(TOOLS)/venv/bin/python .ci/settings.py
 	.ci/sam-build
 
 unit: $(ENGINE) $(AXE) $(VENV)
