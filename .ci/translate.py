@@ -1,52 +1,9 @@
 """Translates template.yaml to plain CloudFormation, as a deployment does, and checks what only then can be seen."""
 import json
-import os
 import re
 import subprocess
-import sys
-import tempfile
 
-os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader  # noqa: E402
-from samtranslator.translator.transform import transform  # noqa: E402
-from samtranslator.yaml_helper import yaml_parse  # noqa: E402
-
-
-class Policies(ManagedPolicyLoader):
-    def __init__(self):
-        super().__init__(None)
-
-    def load(self):
-        return {name: f"arn:aws:iam::aws:policy/service-role/{name}" for name in (
-            "AWSLambdaBasicExecutionRole", "AWSLambdaDynamoDBExecutionRole")}
-
-
-def translate(alias=False, **parameters):
-    with open("template.yaml") as file:
-        template = yaml_parse(file.read())
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = f"s3://bucket/{name}.zip"
-            if alias:
-                resource["Properties"] |= {"AutoPublishAlias": "live", "AutoPublishAliasAllProperties": True}
-    return transform(template, {"SesFromAddress": "login@example.com", **parameters}, Policies())
-
-
-def check(what, got, want):
-    if got != want:
-        sys.exit(f"translated template: {what} is\n{json.dumps(got, indent=1)}\nnot\n{json.dumps(want, indent=1)}")
-
-
-def lint(name, template):
-    """Judges the plain CloudFormation: a circle between resources shows only there."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        json.dump(template, file)
-        file.flush()
-        linter = os.path.join(os.path.dirname(sys.executable), "cfn-lint")
-        judged = subprocess.run([linter, "--ignore-checks", "W", "--", file.name], capture_output=True, text=True)
-    if judged.returncode:
-        sys.exit(f"translated template, {name}:\n{judged.stdout}{judged.stderr}")
-
+from sam import check, lint, read, translate
 
 template = translate(CaptchaProvider="turnstile", CaptchaSiteKey="site-key", CaptchaSecret="secret-key")
 lint("with a CAPTCHA", template)
@@ -144,9 +101,7 @@ check("who refers to the distribution", sorted(name for name, resource in resour
 
 # What a role allows is what template.yaml says there, which the development stack enforces, and beside that what Lambda
 # needs itself: to log, to trace and, for the sender, to read the stream and to write dead letters.
-with open("template.yaml") as file:
-    written = yaml_parse(file.read())["Resources"]
-for name, function in written.items():
+for name, function in read()["Resources"].items():
     if function["Type"] != "AWS::Serverless::Function":
         continue
     role = properties(f"{name}Role")
