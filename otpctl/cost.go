@@ -22,7 +22,13 @@ var cost = command{
 where and when each was written. It asks nobody: no network, no credentials. Each code is a login that succeeds at the first try,
 with the default limits. Prices are those of one region, for a month, before taxes and without free allowances; a * marks
 quantities that are assumed in part, as docs/costs.md says. The idle part is what a stack costs in a month without any code.`,
-	examples: []string{"cost", "cost --codes 50000 --sms-share 0.1 --country DE", "cost --prices"},
+	examples:    []string{"cost", "cost --codes 50000 --sms-share 0.1 --country DE", "cost --prices"},
+	permissions: []string{},
+	document: `{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,"perCode":0.00965,
+"parts":[{"name":"SMS to DE, AWS","quantity":100000,"unit":"messages","per":1,"price":0.0941,"usd":9410}],
+"idleUsd":6.8,"idle":[{"name":"CloudWatch, dashboards","quantity":1,"unit":"a month","per":1,"price":3,"usd":3}],
+"others":[{"name":"Twilio Verify","codes":1000000,"usd":61200,"perCode":0.0612,"note":"…","parts":[{"name":"Twilio Verify",
+"quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`,
 	declare: func(flags *flag.FlagSet) action {
 		w := wish{}
 		flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")
@@ -37,7 +43,7 @@ quantities that are assumed in part, as docs/costs.md says. The idle part is wha
 				return err
 			}
 			if *prices {
-				return list.print(c.stdout)
+				return c.answer(list.all(), list.print)
 			}
 			w.Country = strings.ToUpper(w.Country)
 			if *smsPrice > 0 {
@@ -46,7 +52,8 @@ quantities that are assumed in part, as docs/costs.md says. The idle part is wha
 			if err := list.check(w); err != nil {
 				return err
 			}
-			return list.estimate(w).print(c.stdout, *idle)
+			e := list.estimate(w)
+			return c.answer(e, func(w io.Writer) error { return e.print(w, *idle) })
 		}
 	},
 }

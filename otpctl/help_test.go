@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"streamotp/shared/otp"
+	"streamotp/shared/store"
 )
 
 // shape is a document with its texts and numbers left out: the names of members, and of lists the first entry.
@@ -44,6 +45,7 @@ func TestDocuments(t *testing.T) {
 	s := newStack(t)
 	s.message(t, "+4915112", 6, false)
 	s.guess(t, otp.Login, adasEmail, 6)
+	s.suppress(t, "bounced@example.com", store.Bounce)
 	until := time.Now().AddDate(0, 1, 0).UTC().Format(time.DateOnly)
 	needed := map[string][]string{} // calls by command
 	for _, use := range []struct{ stdin, line string }{
@@ -60,6 +62,10 @@ func TestDocuments(t *testing.T) {
 		{"274916", "test-destinations add reviewer@example.com --until " + until + " --code-stdin"},
 		{"", "test-destinations list"},
 		{"", "test-destinations remove reviewer@example.com"},
+		{"", "suppressions list"},
+		{"", "suppressions list bounced@example.com"},
+		{"", "suppressions remove bounced@example.com"},
+		{"", "cost --sms-share 0.1 --country DE"},
 		{"", "rotate-secret --yes"},
 	} {
 		t.Run(use.line, func(t *testing.T) {

@@ -45,14 +45,15 @@ func (t *target) declare(flags *flag.FlagSet) {
 
 // deployment is a stack's tables and keys.
 type deployment struct {
-	users    store.Users
-	limits   store.Limits
-	prefixes store.Prefixes
-	keys     *keys.Source
-	secrets  *secretsmanager.Client
-	cfg      aws.Config // for clients that few commands need
-	stack    description
-	now      func() time.Time
+	users        store.Users
+	limits       store.Limits
+	prefixes     store.Prefixes
+	suppressions store.Suppressions
+	keys         *keys.Source
+	secrets      *secretsmanager.Client
+	cfg          aws.Config // for clients that few commands need
+	stack        description
+	now          func() time.Time
 }
 
 // connect finds the deployment.
@@ -67,14 +68,15 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 	}
 	db := dynamodb.NewFromConfig(cfg)
 	return &deployment{
-		users:    store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
-		limits:   store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
-		prefixes: store.Prefixes{DB: db, Table: stack.outputs["LimitsTableName"]},
-		keys:     keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
-		secrets:  secretsmanager.NewFromConfig(cfg),
-		cfg:      cfg,
-		stack:    stack,
-		now:      c.now,
+		users:        store.Users{DB: db, Table: stack.outputs["UsersTableName"]},
+		limits:       store.Limits{DB: db, Table: stack.outputs["LimitsTableName"]},
+		prefixes:     store.Prefixes{DB: db, Table: stack.outputs["LimitsTableName"]},
+		suppressions: store.Suppressions{DB: db, Table: stack.outputs["LimitsTableName"]},
+		keys:         keys.New(cfg, stack.outputs["KeySecretArn"], c.now),
+		secrets:      secretsmanager.NewFromConfig(cfg),
+		cfg:          cfg,
+		stack:        stack,
+		now:          c.now,
 	}, nil
 }
 

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+var suppressionsList = command{
+	name: "suppressions list", args: "[EMAIL]",
+	short: "Lists the e-mail addresses that nothing is sent to, or tells of one.",
+	long: `What bounces for good, or is called spam by its reader, gets no more e-mail for 30 days from the last time. The addresses
+are kept as keyed hashes: the list shows these, the latest first, and only who names an address learns whether it is one.
+This reads the whole table of limits.`,
+	examples:    []string{"suppressions list", "suppressions list ada@example.com"},
+	permissions: []string{"dynamodb:Scan", "secretsmanager:GetSecretValue"},
+	document: `[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
+"since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`,
+	declare: func(*flag.FlagSet) action {
+		return func(ctx context.Context, c *console, args []string) error { return c.listSuppressions(ctx, args) }
+	},
+}
+
+var suppressionsRemove = command{
+	name: "suppressions remove", args: "EMAIL",
+	short: "Sends to an e-mail address again that bounced or complained.",
+	long: `The next code goes there again; if it bounces, or is called spam, the address is suppressed again. SES keeps a list of
+its own for the whole account, on which the address most likely is as well:
+  aws sesv2 delete-suppressed-destination --email-address EMAIL`,
+	examples:    []string{"suppressions remove ada@example.com"},
+	permissions: []string{"dynamodb:DeleteItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
+	document:    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
+	declare: func(*flag.FlagSet) action {
+		return func(ctx context.Context, c *console, args []string) error { return c.removeSuppression(ctx, args[0]) }
+	},
+}
+
+// suppressedEmail is how an address is named in the table, and the subjects that are marked with it.
+func (d *deployment) suppressedEmail(ctx context.Context, typed string) (email, destination string, subjects []string, err error) {
+	to, err := readDestination(typed)
+	if err != nil {
+		return "", "", nil, err
+	}
+	if to.number != "" {
+		return "", "", nil, misuse("only e-mail addresses are suppressed")
+	}
+	ring, err := d.keys.Current(ctx)
+	if err != nil {
+		return "", "", nil, err
+	}
+	email = to.String()
+	return email, ring.Destination(email), []string{ring.Subject(otp.Verify, email), ring.Subject(otp.Login, email)}, nil
+}
+
+func (c *console) listSuppressions(ctx context.Context, args []string) error {
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	only := ""
+	if len(args) > 0 {
+		if _, only, _, err = d.suppressedEmail(ctx, args[0]); err != nil {
+			return err
+		}
+	}
+	all := []store.Suppression{}
+	for held, err := range d.suppressions.List(ctx, d.now()) {
+		if err != nil {
+			return err
+		}
+		if only == "" || held.Destination == only {
+			all = append(all, held)
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Suppression) int {
+		return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Destination, b.Destination))
+	})
+	document := []object{}
+	for _, held := range all {
+		document = append(document, object{"destination": held.Destination, "reason": held.Reason, "since": utc(held.Since), "until": utc(held.Until)})
+	}
+	return c.answer(document, func(w io.Writer) error { return writeSuppressions(w, all) })
+}
+
+func writeSuppressions(w io.Writer, all []store.Suppression) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "DESTINATION\tREASON\tSINCE\tUNTIL")
+	for _, held := range all {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", printable(held.Destination), printable(string(held.Reason)), utc(held.Since), utc(held.Until))
+	}
+	return table.Flush()
+}
+
+func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func (c *console) removeSuppression(ctx context.Context, typed string) error {
+	d, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	email, destination, subjects, err := d.suppressedEmail(ctx, typed)
+	if err != nil {
+		return err
+	}
+	before, err := d.suppressions.Remove(ctx, destination, subjects)
+	if err != nil {
+		return err
+	}
+	if before.Destination == "" {
+		return fmt.Errorf("%s is not suppressed here; SES may have it on the account's list: see otpctl suppressions remove --help", email)
+	}
+	return c.answer(object{"email": email, "reason": before.Reason, "since": utc(before.Since)},
+		say("Codes go to %s again. SES may still have it on the account's list: see otpctl suppressions remove --help.\n", email))
+}
