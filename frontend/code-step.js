@@ -11,7 +11,7 @@ const TICK_MS = 250; // shorter than a second, so that no second is skipped
 // When the API is asked how the message fares: most arrive within the first of these, most bounces within the last.
 const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
 
-export function codeStep(page, { usesSms, follows, check = () => ({}), submit, done }) {
+export function codeStep(page, { usesSms, follows, lost, check = () => ({}), submit, done }) {
   const { settings, client, steps, store } = page;
   const section = steps.section('code');
   const form = section.querySelector('form');
@@ -35,6 +35,7 @@ export function codeStep(page, { usesSms, follows, check = () => ({}), submit, d
     starting: () => clearErrors(form),
     sent: () => {
       waitForSms();
+      follow(follows ? LOOKS_MS : []);
       input.focus(); // the code is what comes next, and the button may be gone
     },
   });
@@ -100,7 +101,7 @@ export function codeStep(page, { usesSms, follows, check = () => ({}), submit, d
       message: follows ? answer.state : '',
     });
     showDestination(section, store.load());
-    if (answer.state === 'bounced') showAlert(form, `We could not deliver to ${store.load().destination}. Check it, or use another one.`);
+    if (answer.state === 'bounced') showAlert(form, `We could not deliver to ${store.load().destination}. ${lost}`);
     else if (answer.state === 'delivered') resend.say('It was delivered. Not there? Look in the spam folder.');
   }
 
@@ -173,9 +174,8 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     if (!session) return;
     const left = (session.resendAt - Date.now()) / 1000;
     const over = session.resends >= MAX_RESENDS;
-    const lost = session.message === 'bounced';
-    button.hidden = over || lost;
-    exhausted.hidden = !over || lost;
+    button.hidden = over;
+    exhausted.hidden = !over;
     if (busy || left > 0) button.setAttribute('aria-disabled', 'true');
     else button.removeAttribute('aria-disabled');
     wait.textContent = left > 0 ? ` in ${clock(left)}` : '';

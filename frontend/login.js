@@ -6,6 +6,7 @@ import { isEmail, maskEmail } from './words.js';
 
 const page = await openPage({
   purpose: 'login',
+  lost: 'Whoever runs this site can change where your codes go.',
   // The account decides where its code goes, and does not tell.
   usesSms: (session, settings) => settings.channels.includes('sms'),
   submit: (client, sessionId, { code }) => client.verify(sessionId, code),

@@ -8,6 +8,7 @@ const form = document.getElementById('start-form');
 
 const page = await openPage({
   purpose: 'verify',
+  lost: 'Check it, or use another one.',
   usesSms: (session) => session.channel === 'sms',
   submit: (client, sessionId, { code }) => client.verify(sessionId, code),
   done: (answer) => {

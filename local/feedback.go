@@ -25,7 +25,7 @@ type object = map[string]any
 var fates = map[string]fate{
 	"bounce": {lost: true, events: []string{"Bounce"}, detail: object{"bounceType": "Permanent", "bounceSubType": "General"}},
 	"suppressionlist": {lost: true, events: []string{"Bounce"},
-		detail: object{"bounceType": "Permanent", "bounceSubType": "OnAccountSuppressionList"}},
+		detail: object{"bounceType": "Permanent", "bounceSubType": "Suppressed"}},
 	"ooto": {events: []string{"Delivery", "Bounce"}, detail: object{"bounceType": "Transient", "bounceSubType": "General"}},
 	"complaint": {events: []string{"Delivery", "Complaint"},
 		detail: object{"complaintFeedbackType": "abuse", "complaintSubType": nil}},

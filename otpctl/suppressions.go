@@ -32,9 +32,8 @@ This reads the whole table of limits.`,
 var suppressionsRemove = command{
 	name: "suppressions remove", args: "EMAIL",
 	short: "Sends to an e-mail address again that bounced or complained.",
-	long: `The next code goes there again; if it bounces, or is called spam, the address is suppressed again. SES keeps a list of
-its own for the whole account, on which the address most likely is as well:
-  aws sesv2 delete-suppressed-destination --email-address EMAIL`,
+	long: `The next code goes there again; if it bounces, or is called spam, the address is suppressed again. The list that SES
+keeps for the whole account is not asked for these messages.`,
 	examples:    []string{"suppressions remove ada@example.com"},
 	permissions: []string{"dynamodb:DeleteItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
 	document:    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
@@ -115,8 +114,8 @@ func (c *console) removeSuppression(ctx context.Context, typed string) error {
 		return err
 	}
 	if before.Destination == "" {
-		return fmt.Errorf("%s is not suppressed here; SES may have it on the account's list: see otpctl suppressions remove --help", email)
+		return fmt.Errorf("%s is not suppressed: see otpctl suppressions list", email)
 	}
 	return c.answer(object{"email": email, "reason": before.Reason, "since": utc(before.Since)},
-		say("Codes go to %s again. SES may still have it on the account's list: see otpctl suppressions remove --help.\n", email))
+		say("Codes go to %s again.\n", email))
 }

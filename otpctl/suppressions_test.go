@@ -39,13 +39,13 @@ func TestSuppressions(t *testing.T) {
 	if r := s.run("", "suppressions", "list", "nobody@example.com"); strings.Count(r.stdout, "\n") != 1 {
 		t.Errorf("listed\n%s%s", r.stdout, r.stderr)
 	}
-	s.run("", "suppressions", "remove", "Ada@Example.com").want(t, exitOK, "Codes go to ada@example.com again", "SES may still have it")
+	s.run("", "suppressions", "remove", "Ada@Example.com").want(t, exitOK, "Codes go to ada@example.com again")
 	for key, item := range s.limitItems(t) {
 		if ring := s.ring(t); key == "suppressed#"+ring.Destination(adasEmail) || key == ring.Subject(otp.Login, adasEmail) && item["suppressedUntil"] != nil {
 			t.Errorf("left %s %v", key, item)
 		}
 	}
-	s.run("", "suppressions", "remove", adasEmail).want(t, exitFailed, "ada@example.com is not suppressed here", "SES")
+	s.run("", "suppressions", "remove", adasEmail).want(t, exitFailed, "ada@example.com is not suppressed")
 	s.run("", "suppressions", "remove", "+4915112345678").want(t, exitUsage, "only e-mail addresses")
 	s.run("", "suppressions", "remove", "nobody").want(t, exitUsage, "must be an e-mail address")
 	if r := s.run("", "suppressions", "list"); strings.Count(r.stdout, "\n") != 2 {

@@ -21,7 +21,7 @@ type handler struct {
 }
 
 type codes interface {
-	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, now time.Time) error
+	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, final bool, now time.Time) error
 }
 
 type suppressions interface {
@@ -63,8 +63,8 @@ func (h handler) take(ctx context.Context, message events.SNSEntity) error {
 
 // keep writes what is to be remembered.
 func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) error {
-	if reason, ok := e.Kind.Suppresses(); ok && e.Destination != "" && e.Verify != "" && e.Login != "" {
-		if err := h.suppressions.Add(ctx, e.Destination, []string{e.Verify, e.Login}, reason, now); err != nil {
+	if reason, ok := e.Kind.Suppresses(); ok && e.Destination != "" {
+		if err := h.suppressions.Add(ctx, e.Destination, e.Subjects(), reason, now); err != nil {
 			return err
 		}
 	}
@@ -72,7 +72,7 @@ func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) erro
 	if !ok || e.Session == "" || e.Digest == "" {
 		return nil
 	}
-	return h.codes.MarkDelivery(ctx, e.Session, e.Digest, state, now)
+	return h.codes.MarkDelivery(ctx, e.Session, e.Digest, state, e.Kind != feedback.Failed, now)
 }
 
 // states are what a session's owner is told. A complaint comes after the delivery and says nothing of it.

@@ -89,7 +89,7 @@ func TestFeedback(t *testing.T) {
 		{"a complaint suppresses", captured(t, "complaint"), "pending complaint true", telemetry.Complained},
 		{"of a session that is purged only the suppression is kept", strings.Replace(captured(t, "bounce"), session, "0b7c1d2e-1111-4222-8333-444455556666", 1),
 			"pending bounce true", telemetry.Bounced},
-		{"nothing is kept of an out-of-office reply", strings.Replace(captured(t, "bounce"), "Permanent", "Transient", 1), "pending", ""},
+		{"nothing is kept of the contrary of a complaint", strings.Replace(captured(t, "complaint"), "abuse", "not-spam", 1), "pending", ""},
 		{"nor of e-mail that has no tags of ours", strings.NewReplacer(`"session"`, `"x"`, `"destination":["A6`, `"y":["A6`).Replace(captured(t, "bounce")),
 			"pending", telemetry.Bounced},
 	} {

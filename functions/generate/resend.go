@@ -46,7 +46,12 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, errors.Join(err, h.codes.ReturnResend(ctx, s, c.ID))
 	}
-	s.Silent = s.Silent || c.suppressed(&contents, standing)
+	if standing.NotBefore.After(s.CreatedAt) { // a reset has ended it
+		return nil, errors.Join(otp.ErrCodeExpired, h.codes.ReturnResend(ctx, s, c.ID))
+	}
+	if s.Message = ""; c.suppressed(&contents, standing) {
+		s.Silent, s.Message = true, otp.StateBounced
+	}
 	request.Event.Reason = "resend"
 	return answer{id}, h.codes.PutResend(ctx, s, request.ID, c.now)
 }

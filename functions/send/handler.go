@@ -28,7 +28,7 @@ type handler struct {
 type codes interface {
 	Message(ctx context.Context, sessionID, key string) (store.Message, error)
 	MarkSent(ctx context.Context, m store.Message, now time.Time) error
-	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, now time.Time) error
+	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, final bool, now time.Time) error
 }
 
 type suppressions interface {
@@ -184,7 +184,7 @@ func (h handler) undeliverable(ctx context.Context, m message) error {
 	if m.tags.Session == "" {
 		return nil
 	}
-	return h.codes.MarkDelivery(ctx, m.tags.Session, m.tags.Digest, otp.StateBounced, h.now())
+	return h.codes.MarkDelivery(ctx, m.tags.Session, m.tags.Digest, otp.StateBounced, true, h.now())
 }
 
 func (h handler) expired(image map[string]events.DynamoDBAttributeValue) bool {
@@ -211,7 +211,10 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 		Code: contents.Code, Life: m.ExpiresAt.Sub(m.CreatedAt), Locale: contents.Locale, At: m.CreatedAt,
 	}
 	m.channel = text.Channel
-	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Verify: ring.Subject(otp.Verify, text.To), Login: ring.Subject(otp.Login, text.To)}
+	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
+	if m.Purpose == otp.Verify { // others go to accounts alone: anybody could find out by a code to verify that one did
+		m.tags.Verify = ring.Subject(otp.Verify, text.To)
+	}
 	switch {
 	case m.Kind != store.SendCode:
 		text.Notice = otp.Notice(m.Kind)

@@ -69,13 +69,13 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 	}
 	now := h.now()
 	if s.CreatedAt.Before(notBefore) && s.ExpiresAt.After(now) { // ended by a reset
-		s.ExpiresAt = now
+		s.ExpiresAt = notBefore
 	}
 	a := answer{
 		State: s.State(h.rule.LockedFor(tries, now) > 0, now), Channel: contents.Channel, Destination: otp.Mask(contents.Destination()),
 		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.Left(tries, now),
 	}
-	if at := s.ResendAt(now, h.cooldown); !at.IsZero() {
+	if at := s.ResendAt(now, h.cooldown); !at.IsZero() && a.State != otp.StateLocked { // nor is it then
 		at = at.Add(time.Second - time.Nanosecond).UTC().Truncate(time.Second) // never too early
 		a.ResendAt = &at
 	}

@@ -125,17 +125,18 @@ func TestRequestUnits(t *testing.T) {
 	if read, write := trip(free, fields{"email": "units@example.com"}, "units@example.com"); read == 0 || read > 3 || write > 5 {
 		t.Errorf("without send limits %v read, %v write", read, write)
 	}
-	for name, test := range map[string]struct {
+	for _, test := range []struct { // in this order: the first message of an instance reads half a unit and writes one less
+		name        string
 		ask         fields
 		to          string
 		write, read float64
 	}{
-		"verify":       {fields{"email": "units@example.com"}, "units@example.com", 8, 3},
-		"login":        {login("ada@example.com", demoPassword), "ada@example.com", 8, 3.5},   // half a unit asks whether the client address may try a password
-		"login by SMS": {login("grace@example.com", demoPassword), "+4915112345678", 11, 3.5}, // 5 limits at generate, the prefix at verify
+		{"verify", fields{"email": "units@example.com"}, "units@example.com", 8, 3},
+		{"login", login("ada@example.com", demoPassword), "ada@example.com", 8, 3.5},          // half a unit asks whether the client address may try a password
+		{"login by SMS", login("grace@example.com", demoPassword), "+4915112345678", 11, 3.5}, // 5 limits at generate, the prefix at verify
 	} {
 		if read, write := trip(limited, test.ask, test.to); read == 0 || read > test.read || write > test.write {
-			t.Errorf("%s with send limits: %v read, %v write", name, read, write)
+			t.Errorf("%s with send limits: %v read, %v write", test.name, read, write)
 		}
 	}
 }

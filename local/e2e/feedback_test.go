@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,49 @@ func TestFeedback(t *testing.T) {
 		}
 		if answer := stateOf(t, s, id, "locked"); answer["attemptsRemaining"] != 0.0 {
 			t.Errorf("%v", answer)
+		}
+	})
+	t.Run("a reset's bounce tells nobody of the account", func(t *testing.T) {
+		s := s.In(t)
+		account(t, s, "bounce+account@simulator.amazonses.com")
+		before := len(suppressions(s))
+		for _, to := range []string{"bounce+account@simulator.amazonses.com", "bounce+nobody@simulator.amazonses.com"} {
+			begun(t, nobody(s), fields{"email": to, "purpose": "reset"})
+		}
+		until(t, Patience, "the bounce", func() bool { return len(suppressions(s)) > before })
+		s.ClearCalls()
+		for _, to := range []string{"bounce+account@simulator.amazonses.com", "bounce+nobody@simulator.amazonses.com"} {
+			caller := nobody(s)
+			id := begun(t, caller, fields{"email": to})
+			if state := expect(t, caller, "/api/status", fields{"sessionId": id}, 200, "")["state"]; state == "bounced" {
+				t.Errorf("to %s: %v at once", to, state)
+			}
+			stateOf(t, caller, id, "bounced")
+		}
+		if n := mailed(s); n != 2 {
+			t.Errorf("%d mails went out", n)
+		}
+		begun(t, nobody(s), fields{"email": "bounce+account@simulator.amazonses.com", "purpose": "reset"})
+		until(t, Patience, "the second reset is held back", func() bool {
+			return strings.Contains(strings.Join(s.Logs(), "\n"), `"outcome":"suppressed"`)
+		})
+		if n := mailed(s); n != 2 {
+			t.Errorf("%d mails went out", n)
+		}
+	})
+	t.Run("a login that a reset ended is not sent again", func(t *testing.T) {
+		s := s.In(t)
+		id, _ := session(t, s, login("ada@example.com", demoPassword), "ada@example.com")
+		age(t, s, id, time.Minute)
+		reset, code := session(t, s, fields{"email": "ada@example.com", "purpose": "reset"}, "ada@example.com")
+		expect(t, s, "/api/reset", fields{"sessionId": reset, "code": code, "password": "violet meadow 7 kites"}, 200, "")
+		if answer := stateOf(t, s, id, "expired"); answer["resendAt"] != nil {
+			t.Errorf("%v", answer)
+		}
+		s.ClearCalls()
+		expect(t, s, "/api/resend", fields{"sessionId": id}, 410, "code_expired")
+		if !slices.ContainsFunc(s.Calls(), func(c Call) bool { return c.Service == "dynamodb" }) || mailed(s) != 0 {
+			t.Errorf("%d mails went out", mailed(s))
 		}
 	})
 	t.Run("an unknown session, a GET and a session in the address are refused", func(t *testing.T) {

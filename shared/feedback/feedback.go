@@ -10,6 +10,8 @@ package feedback
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"streamotp/shared/store"
@@ -18,13 +20,13 @@ import (
 // Tags go with an e-mail and come back with its events. What is empty is not sent.
 type Tags struct {
 	Destination string // by otp.Keyring.Destination
-	Verify      string // by otp.Keyring.Subject: whose codes go there
+	Verify      string // by otp.Keyring.Subject: whose codes go there. Only of verify: of others it would tell strangers of them
 	Login       string
 	Session     string // whose owner may be told what became of it; never of a reset
 	Digest      string // the range key of the session's row
 }
 
-// The names of tags. SES allows letters, digits, _ - . and @ in their values.
+// The names of tags. SES allows letters, digits, _ and - in names and values.
 const (
 	destinationTag = "destination"
 	verifyTag      = "verify"
@@ -35,20 +37,23 @@ const (
 
 // Map is the tags by name.
 func (t Tags) Map() map[string]string {
-	tags := map[string]string{destinationTag: t.Destination, verifyTag: t.Verify, loginTag: t.Login}
-	if t.Session != "" {
-		tags[sessionTag], tags[digestTag] = t.Session, t.Digest
-	}
+	tags := map[string]string{destinationTag: t.Destination, verifyTag: t.Verify, loginTag: t.Login, sessionTag: t.Session, digestTag: t.Digest}
+	maps.DeleteFunc(tags, func(_, value string) bool { return value == "" })
 	return tags
+}
+
+// Subjects are those that a suppression is marked in.
+func (t Tags) Subjects() []string {
+	return slices.DeleteFunc([]string{t.Verify, t.Login}, func(subject string) bool { return subject == "" })
 }
 
 // Kind is what became of an e-mail.
 type Kind int
 
 const (
-	Other     Kind = iota // nothing that changes anything, as an out-of-office reply
+	Other     Kind = iota // nothing that changes anything
 	Delivered             // the recipient's server took it
-	Failed                // it was not delivered, which may be otherwise another time
+	Failed                // it was not delivered, which may be otherwise another time; or an out-of-office reply came
 	Bounced               // it was not delivered, and none will be
 	Complaint             // the recipient called it spam
 )
@@ -101,25 +106,29 @@ func Parse(text string) (Event, error) {
 	case "Delivery":
 		e.Kind, e.Took = Delivered, time.Duration(p.Delivery.ProcessingTimeMillis)*time.Millisecond
 	case "Bounce":
-		e.Kind, e.Reason = bounce(p.Bounce.BounceType, p.Bounce.BounceSubType), p.Bounce.BounceType+"/"+p.Bounce.BounceSubType
+		e.Kind, e.Reason = bounce(p.Bounce.BounceType), p.Bounce.BounceType+"/"+p.Bounce.BounceSubType
 	case "Complaint":
-		e.Reason = p.Complaint.ComplaintFeedbackType
-		if e.Reason != "not-spam" { // RFC 5965: taken out of the spam folder, say
-			e.Kind = Complaint
-		}
+		e.Kind, e.Reason = complaint(p.Complaint.ComplaintFeedbackType, p.Complaint.ComplaintSubType)
 	}
 	return e, nil
 }
 
-// bounce tells what is over from what may pass. Transient/General is what an out-of-office reply looks like.
-func bounce(kind, sub string) Kind {
-	switch {
-	case kind == "Permanent":
+// bounce tells what is over from what may pass.
+func bounce(kind string) Kind {
+	if kind == "Permanent" {
 		return Bounced
-	case kind == "Transient" && sub == "General":
-		return Other
 	}
 	return Failed
+}
+
+func complaint(feedback, sub string) (Kind, string) {
+	switch {
+	case sub == "OnAccountSuppressionList": // SES did not send it, for an earlier one
+		return Bounced, sub
+	case feedback == "not-spam": // RFC 5965: taken out of the spam folder, say
+		return Other, feedback
+	}
+	return Complaint, feedback
 }
 
 func first(values []string) string {

@@ -126,32 +126,40 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 	return s, nil
 }
 
-// messageState is the furthest that a message of a session came. A bounce is the end: it may come after a delivery.
+// messageState is how far the messages of a session came: a bounce may come after a delivery, and another message after a
+// bounce.
 func messageState(rows []row) otp.State {
-	state := otp.StatePending
+	var sent, delivered, bounced int64
 	for _, r := range rows {
-		switch {
-		case r.BouncedAt != 0:
-			return otp.StateBounced
-		case r.DeliveredAt != 0:
-			state = otp.StateDelivered
-		case r.SentAt != 0 && state == otp.StatePending && (r.isCode() || strings.HasPrefix(r.Code, resendKey)):
-			state = otp.StateSent
+		if r.isCode() || strings.HasPrefix(r.Code, resendKey) {
+			sent, delivered, bounced = max(sent, r.SentAt), max(delivered, r.DeliveredAt), max(bounced, r.BouncedAt)
 		}
 	}
-	return state
+	switch {
+	case bounced != 0 && bounced >= max(sent, delivered):
+		return otp.StateBounced
+	case delivered != 0:
+		return otp.StateDelivered
+	case sent != 0:
+		return otp.StateSent
+	}
+	return otp.StatePending
 }
 
-// MarkDelivery records in a session's row what became of its message: otp.StateDelivered or otp.StateBounced.
-func (c Codes) MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, now time.Time) error {
-	attribute := "deliveredAt"
+// MarkDelivery records in a session's row what became of its message: otp.StateDelivered or otp.StateBounced. A bounce that
+// is not final does not say of one that was delivered that it was not.
+func (c Codes) MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, final bool, now time.Time) error {
+	attribute, clauses := "deliveredAt", []string{sessionExists} // or a row that TTL purged would come back
 	if state == otp.StateBounced {
 		attribute = "bouncedAt"
+	}
+	if !final {
+		clauses = append(clauses, "attribute_not_exists(deliveredAt)")
 	}
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: key(sessionID, digest),
 		UpdateExpression:          aws.String("SET " + attribute + " = :now"),
-		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
+		ConditionExpression:       all(clauses...),
 		ExpressionAttributeValues: item{":now": millis(now)},
 	})
 	return doneIfRefused(err)
@@ -260,7 +268,7 @@ func whyNotConsumed(found item, by string) error {
 const noticeLifetime = 24 * time.Hour
 
 func noticeRow(s otp.Session, notice otp.Notice, by string, now time.Time) row {
-	s.CreatedAt, s.ExpiresAt = now, now.Add(noticeLifetime)
+	s.CreatedAt, s.ExpiresAt, s.Message = now, now.Add(noticeLifetime), ""
 	if notice == otp.NoticeChanged {
 		return newRow(s, changedKey, string(notice), by)
 	}

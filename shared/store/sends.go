@@ -121,6 +121,7 @@ type Standing struct {
 	LoginOf    string    // the last login subject whose code went to this number
 
 	SuppressedUntil time.Time // nothing is e-mailed to the subject before
+	NotBefore       time.Time // sessions of the subject that are older are over
 }
 
 // The clauses of a send beside free slots.
@@ -215,7 +216,7 @@ func (l Limits) forbids(s Send, held limit, found item, now time.Time) error {
 }
 
 func (l limit) standing() Standing {
-	s := Standing{LoginOf: l.LoginOf, SuppressedUntil: time.Unix(l.SuppressedUntil, 0)}
+	s := Standing{LoginOf: l.LoginOf, SuppressedUntil: time.Unix(l.SuppressedUntil, 0), NotBefore: time.UnixMilli(l.NotBefore)}
 	if l.VerifiedAt != 0 {
 		s.VerifiedAt = time.UnixMilli(l.VerifiedAt)
 	}

@@ -103,14 +103,27 @@ func TestSuppressions(t *testing.T) {
 
 func TestMessageState(t *testing.T) {
 	ctx, now := context.Background(), time.Now()
+	at := now
 	type step func(c store.Codes, s otp.Session) error
 	sent := func(key string) step {
 		return func(c store.Codes, s otp.Session) error {
-			return c.MarkSent(ctx, store.Message{SessionID: s.ID, Key: key}, now)
+			at = at.Add(time.Second)
+			return c.MarkSent(ctx, store.Message{SessionID: s.ID, Key: key}, at)
 		}
 	}
 	delivery := func(state otp.State) step {
-		return func(c store.Codes, s otp.Session) error { return c.MarkDelivery(ctx, s.ID, s.Digest, state, now) }
+		return func(c store.Codes, s otp.Session) error {
+			at = at.Add(time.Second)
+			return c.MarkDelivery(ctx, s.ID, s.Digest, state, true, at)
+		}
+	}
+	passing := func(c store.Codes, s otp.Session) error {
+		at = at.Add(time.Second)
+		return c.MarkDelivery(ctx, s.ID, s.Digest, otp.StateBounced, false, at)
+	}
+	suppressed := func(c store.Codes, s otp.Session) error {
+		s.Silent, s.Message = true, otp.StateBounced
+		return c.PutResend(ctx, s, "request", at.Add(time.Second))
 	}
 	resend := func(c store.Codes, s otp.Session) error { return c.PutResend(ctx, s, "request", now) }
 	notice := func(c store.Codes, s otp.Session) error {
@@ -127,7 +140,11 @@ func TestMessageState(t *testing.T) {
 		{"a notice does not", []step{notice, sent("notice#guessed")}, otp.StatePending},
 		{"delivered, though the mark came late", []step{delivery(otp.StateDelivered)}, otp.StateDelivered},
 		{"bounced after the delivery", []step{sent("digest"), delivery(otp.StateDelivered), delivery(otp.StateBounced)}, otp.StateBounced},
-		{"bounced, though another was delivered", []step{delivery(otp.StateBounced), delivery(otp.StateDelivered)}, otp.StateBounced},
+		{"another one under way after a bounce", []step{delivery(otp.StateBounced), resend, sent("resend#1")}, otp.StateSent},
+		{"another one delivered after a bounce", []step{delivery(otp.StateBounced), resend, sent("resend#1"), delivery(otp.StateDelivered)}, otp.StateDelivered},
+		{"delivered, and a reply came that looks like a bounce", []step{delivery(otp.StateDelivered), passing}, otp.StateDelivered},
+		{"not delivered for now", []step{sent("digest"), passing}, otp.StateBounced},
+		{"a resend that was not sent, as nothing is any more", []step{sent("digest"), delivery(otp.StateDelivered), suppressed}, otp.StateBounced},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			tables := storetest.New(t)
@@ -147,7 +164,7 @@ func TestMessageState(t *testing.T) {
 	t.Run("a session that is gone does not come back", func(t *testing.T) {
 		tables := storetest.New(t)
 		codes := store.Codes{DB: tables.DB, Table: tables.Codes}
-		must(t, codes.MarkDelivery(ctx, "session", "digest", otp.StateDelivered, now))
+		must(t, codes.MarkDelivery(ctx, "session", "digest", otp.StateDelivered, true, now))
 		if _, err := codes.Session(ctx, "session"); err != otp.ErrSessionNotFound {
 			t.Error(err)
 		}
