@@ -50,7 +50,7 @@ const (
 	cpuMiB       = 1769 // of memory for one vCPU
 	secrets      = 3
 	moreSecrets  = 1  // with CaptchaProvider
-	alarmMetrics = 22 // in the alarms, which are billed by metric, with AlarmEmail
+	alarmMetrics = 23 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1  // with AlarmEmail
 	metrics      = 60 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone
 )
