@@ -238,6 +238,8 @@ def operate(folder, url, table):
     check("that otpctl lists the test destination", "review@example.com" in otpctl("test-destinations", "list"), True)
     otpctl("test-destinations", "remove", "review@example.com")
     otpctl("prefixes", "list")
+    otpctl("suppressions", "list")
+    otpctl("deadletters", "list")
     otpctl("rotate-secret", "--yes")
 
 
