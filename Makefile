@@ -43,13 +43,13 @@ template: $(VENV)
 unit: $(ENGINE) $(AXE) $(VENV)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
-	go test -race $$(go list work | grep -vE '^streamotp/local/(attack|claims)$$')
+	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims)$$')
 	go test -count=1 streamotp/local/claims # what it reads lies outside its module, where the cache does not look
 
 # What attackers would try, a line for each; in its folder, where go test shows what a test prints. Alone, as it needs
 # both of a small machine's CPUs and measures a time.
 attack: $(ENGINE)
-	@cd local/attack && go test -race -count=1
+	@cd local/attack && go test -race -count=1 -timeout 40m # go test's own ten minutes are little for a machine that is busy
 
 # Of the HTTP suite what another engine cannot change: pages, the API's edge, what the development stack does by itself,
 # and wrong passwords, which hash for long and are counted as messages are.
@@ -65,7 +65,7 @@ second-engine: $(DDB) $(VENV)
 	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:$$port/ && break; sleep 0.2; done
 	export STREAMOTP_DYNAMODB=http://127.0.0.1:$$port
 	go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
-	go test -count=1 -skip '$(NO_ENGINE)' streamotp/local/e2e
+	go test -count=1 -timeout 40m -skip '$(NO_ENGINE)' streamotp/local/e2e
 	$(TOOLS)/venv/bin/python .ci/moto_suite.py '$(NO_ENGINE)'
 
 # A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.

@@ -63,7 +63,7 @@ def main(skip):
     for test, still in CANNOT.items():
         if not still(url):
             sys.exit(f"moto can by now what {test} needs: take it out of CANNOT")
-    suite = subprocess.run(["go", "test", "-count=1", "-skip", "|".join([skip, *CANNOT]), "streamotp/local/e2e"],
+    suite = subprocess.run(["go", "test", "-count=1", "-timeout", "40m", "-skip", "|".join([skip, *CANNOT]), "streamotp/local/e2e"],
                            env={**os.environ, "STREAMOTP_DYNAMODB": url})
     sys.exit(suite.returncode)
 
