@@ -98,7 +98,6 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
       expiresAt: answer.expiresAt ?? held.expiresAt,
       resendAt: answer.resendAt ?? held.resendAt,
       resends: answer.resendAt === null ? MAX_RESENDS : held.resends,
-      message: follows ? answer.state : '',
     });
     showDestination(section, store.load());
     if (answer.state === 'bounced') showAlert(form, `We could not deliver to ${store.load().destination}. ${lost}`);
@@ -188,10 +187,10 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
 const isSettled = ({ state, channel }) => state === 'delivered' || state === 'bounced' || (state === 'sent' && channel === 'sms');
 
 // Where the code went. Until the API says so a login does not know which way its code takes.
-function showDestination(section, { destination, message }) {
+function showDestination(section, { destination, channel }) {
   section.querySelector('[data-destination]').textContent = destination;
   const guess = section.querySelector('[data-until-known]');
-  if (guess) guess.hidden = Boolean(message);
+  if (guess) guess.hidden = channel !== '';
 }
 
 // The clock itself is not read out each second; the last minute is, once.

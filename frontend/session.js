@@ -6,7 +6,6 @@
 //   channel      'email', 'sms', or '' where only the server knows
 //   expiresAt, resendAt   milliseconds since 1970, by this browser's clock
 //   resends      how often the code was sent again
-//   message      what became of it, as the API says: '' or undefined where nothing is known
 
 const isSession = (s) =>
   s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.destination === 'string' &&

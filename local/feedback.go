@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 type fate struct {
 	lost   bool     // nobody gets it
 	events []string // what SES tells of it, in this order
-	detail any      // of the bounce or complaint
+	detail object   // of the bounce or complaint
 }
 
 type object = map[string]any
@@ -63,7 +64,7 @@ func (s *stack) tellOf(m aws.Message, f fate) {
 }
 
 // mailEvent is what SES publishes ("Contents of event data that Amazon SES publishes to Amazon SNS").
-func mailEvent(m aws.Message, kind string, detail any) string {
+func mailEvent(m aws.Message, kind string, detail object) string {
 	now := time.Now().UTC().Format(time.RFC3339Nano)
 	tags := object{"ses:configuration-set": []string{m.MailSet}, "ses:outgoing-ip": []string{"192.0.2.1"}}
 	for name, value := range m.Tags {
@@ -87,10 +88,8 @@ func mailEvent(m aws.Message, kind string, detail any) string {
 	return string(encoded(event))
 }
 
-func merge(detail any, more object) object {
-	for key, value := range detail.(object) {
-		more[key] = value
-	}
+func merge(detail, more object) object {
+	maps.Copy(more, detail)
 	return more
 }
 

@@ -19,13 +19,12 @@ func main() {
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
-	rule := env.TryLimit()
 	h := handler{
 		codes:    store.Codes{DB: db, Table: env.String("CODES_TABLE")},
-		limits:   store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: rule},
+		limits:   store.Limits{DB: db, Table: env.String("LIMITS_TABLE")},
 		keys:     keys.New(cfg, env.String("KEY_SECRET"), time.Now),
 		now:      time.Now,
-		rule:     rule,
+		rule:     env.TryLimit(),
 		cooldown: env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
 	}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)

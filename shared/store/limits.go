@@ -145,12 +145,20 @@ func conditional(table, key, update string, condition *string, values item) *dyn
 // Tries reads what is counted of the guesses at a subject, and the time before which its sessions are over. The read is
 // eventually consistent: nothing is decided by it.
 func (l Limits) Tries(ctx context.Context, subject string) (tries otp.Tries, notBefore time.Time, err error) {
-	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: item{"key": text(subject)}})
-	if err != nil {
-		return tries, notBefore, err
-	}
-	held, err := decodeLimit(out.Item)
+	held, _, err := l.read(ctx, subject, false)
 	return held.tries(), time.UnixMilli(held.NotBefore), err
+}
+
+// read gives an item, also as it was found; where there is none it is empty.
+func (l Limits) read(ctx context.Context, key string, consistent bool) (held limit, found item, err error) {
+	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &l.Table, Key: item{"key": text(key)}, ConsistentRead: &consistent,
+	})
+	if err != nil {
+		return held, nil, err
+	}
+	held, err = decodeLimit(out.Item)
+	return held, out.Item, err
 }
 
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or

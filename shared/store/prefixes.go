@@ -163,23 +163,15 @@ type Prefix struct {
 
 // List reads every prefix that is known. It scans the table, a page at a time.
 func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, error] {
-	return func(yield func(Prefix, error) bool) {
-		for found, err := range scan(ctx, p.DB, p.Table, prefixKey) {
-			if err != nil {
-				yield(Prefix{}, err)
-				return
-			}
-			t, err := decodeTraffic(found)
-			if !yield(t.prefix(now), err) {
-				return
-			}
-		}
-	}
+	return scan(ctx, p.DB, p.Table, prefixKey, func(found item) (Prefix, bool, error) {
+		t, err := decodeTraffic(found)
+		return t.prefix(now), true, err
+	})
 }
 
-// scan reads the items whose key begins so, a page at a time.
-func scan(ctx context.Context, db *dynamodb.Client, table, beginning string) iter.Seq2[item, error] {
-	return func(yield func(item, error) bool) {
+// scan reads the items whose key begins so, a page at a time, but for those that read leaves out.
+func scan[T any](ctx context.Context, db *dynamodb.Client, table, beginning string, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{
 			TableName: &table, FilterExpression: aws.String("begins_with(#key, :beginning)"),
 			ExpressionAttributeNames:  map[string]string{"#key": "key"},
@@ -188,11 +180,12 @@ func scan(ctx context.Context, db *dynamodb.Client, table, beginning string) ite
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(nil, err)
+				yield(*new(T), err)
 				return
 			}
 			for _, found := range page.Items {
-				if !yield(found, nil) {
+				value, keep, err := read(found)
+				if (keep || err != nil) && !yield(value, err) {
 					return
 				}
 			}

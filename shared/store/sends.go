@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/otp"
@@ -190,17 +189,11 @@ func (l Limits) Glance(ctx context.Context, s Send, now time.Time) (Standing, er
 // look judges a key that has no limit of its own. Where wrong passwords count, what is read must be what is. Otherwise
 // it spares a message, and Reserve is what stops a guess.
 func (l Limits) look(ctx context.Context, s Send, now time.Time, consistent bool) (Standing, error) {
-	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &l.Table, Key: item{"key": text(s.Key)}, ConsistentRead: &consistent,
-	})
+	held, found, err := l.read(ctx, s.Key, consistent)
 	if err != nil {
 		return Standing{}, err
 	}
-	held, err := decodeLimit(out.Item)
-	if err != nil {
-		return Standing{}, err
-	}
-	return held.standing(), l.forbids(s, held, out.Item, now)
+	return held.standing(), l.forbids(s, held, found, now)
 }
 
 // forbids says what in an item stands against a send. Too many wrong passwords come first: no other answer may tell that

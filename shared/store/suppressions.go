@@ -111,18 +111,10 @@ func (s Suppressions) Remove(ctx context.Context, destination string, subjects [
 
 // List reads every suppression. It scans the table, a page at a time.
 func (s Suppressions) List(ctx context.Context, now time.Time) iter.Seq2[Suppression, error] {
-	return func(yield func(Suppression, error) bool) {
-		for found, err := range scan(ctx, s.DB, s.Table, suppressionKey) {
-			if err != nil {
-				yield(Suppression{}, err)
-				return
-			}
-			held, err := decodeSuppression(found)
-			if (err != nil || held.Until.After(now)) && !yield(held, err) {
-				return
-			}
-		}
-	}
+	return scan(ctx, s.DB, s.Table, suppressionKey, func(found item) (Suppression, bool, error) {
+		held, err := decodeSuppression(found)
+		return held, held.Until.After(now), err
+	})
 }
 
 func decodeSuppression(i item) (Suppression, error) {
