@@ -5,13 +5,10 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -24,50 +21,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"streamotp/shared/store/storetest"
 )
-
-// moto is AWS here: its server in .tools/venv, which the Makefile sets up. Without it the tests fail, they do not skip.
-var moto struct {
-	start sync.Once
-	url   string
-	err   error
-	cmd   *exec.Cmd
-	log   bytes.Buffer
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if moto.cmd != nil && moto.cmd.Process != nil {
-		_ = moto.cmd.Process.Kill()
-		_ = moto.cmd.Wait()
-	}
-	os.Exit(code)
-}
-
-func startMoto() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	_ = listener.Close()
-	moto.url = "http://127.0.0.1:" + port
-	server, err := filepath.Abs("../.tools/venv/bin/moto_server")
-	if err != nil {
-		return err
-	}
-	moto.cmd = exec.Command(server, "-H", "127.0.0.1", "-p", port)
-	moto.cmd.Stdout, moto.cmd.Stderr = &moto.log, &moto.log
-	if err := moto.cmd.Start(); err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if r, err := http.Get(moto.url + "/moto-api/"); err == nil {
-			return r.Body.Close()
-		}
-	}
-	return fmt.Errorf("moto does not answer at %s", moto.url)
-}
 
 // motoTemplate is of this stack what operators' commands look at.
 const motoTemplate = `
@@ -116,15 +72,12 @@ type cloud struct {
 
 func newCloud(t *testing.T, parameters map[string]string) *cloud {
 	t.Helper()
-	moto.start.Do(func() { moto.err = startMoto() })
-	if moto.err != nil {
-		t.Fatalf("%v: `make .tools/venv/.done` installs moto\n%s", moto.err, moto.log.String())
-	}
+	moto := storetest.Moto(t)
 	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "config"))
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "credentials"))
 	a := &cloud{stack: fmt.Sprintf("stack-%d", time.Now().UnixNano()), outputs: map[string]string{}, answers: map[string]string{},
-		cfg: aws.Config{Region: "us-east-1", BaseEndpoint: &moto.url, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}}
-	engine, err := url.Parse(moto.url)
+		cfg: aws.Config{Region: "us-east-1", BaseEndpoint: &moto, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}}
+	engine, err := url.Parse(moto)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,8 +107,37 @@ var engine = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	cmd := exec.Command(programs[0], "--host", "127.0.0.1", "--port", port)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // it ends with the tests, however they end
+	return "http://" + address, run(address, programs[0], "--host", "127.0.0.1", "--port", port)
+})
+
+// Moto returns the URL of AWS's imitation: its server in .tools/venv, which the Makefile sets up, started once for the test
+// process. Where it is missing the test fails.
+func Moto(t testing.TB) string {
+	t.Helper()
+	url, err := moto()
+	if err != nil {
+		t.Fatalf("%v: `make .tools/venv/.done` installs moto", err)
+	}
+	return url
+}
+
+var moto = sync.OnceValues(func() (string, error) {
+	root, err := repository()
+	if err != nil {
+		return "", err
+	}
+	address, err := freeAddress()
+	if err != nil {
+		return "", err
+	}
+	_, port, _ := net.SplitHostPort(address)
+	return "http://" + address, run(address, filepath.Join(root, ".tools/venv/bin/moto_server"), "-H", "127.0.0.1", "-p", port)
+})
+
+// run starts a server and waits until it listens. It ends with the tests, however they end.
+func run(address, program string, args ...string) error {
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // Pdeathsig comes when the thread that started the process ends
@@ -116,10 +145,10 @@ var engine = sync.OnceValues(func() (string, error) {
 		select {}
 	}()
 	if err := <-started; err != nil {
-		return "", err
+		return err
 	}
-	return "http://" + address, await(address)
-})
+	return await(address)
+}
 
 // freeAddress has a port below those that the kernel gives to whoever asks for any: such a one could be given away again
 // before the engine has it.
@@ -135,13 +164,13 @@ func freeAddress() (address string, err error) {
 
 func await(address string) error {
 	var err error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		var conn net.Conn
 		if conn, err = net.Dial("tcp", address); err == nil {
 			return conn.Close()
 		}
 	}
-	return fmt.Errorf("the engine does not answer: %w", err)
+	return fmt.Errorf("the server at %s does not answer: %w", address, err)
 }
 
 // repository is the folder of go.work.
