@@ -1,5 +1,6 @@
 """template.yaml as plain CloudFormation, as a deployment makes it, and how what is seen of that is checked."""
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader  # noqa: E402
 from samtranslator.translator.transform import transform  # noqa: E402
 from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+
+logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of features of its own that are off
 
 
 class Policies(ManagedPolicyLoader):
@@ -30,14 +33,12 @@ def plain(template, **parameters):
     return transform(template, {"SesFromAddress": "login@example.com", **parameters}, Policies())
 
 
-def translate(alias=False, **parameters):
-    """template.yaml as plain CloudFormation, its code at places that do not exist; with `alias` each function behind one."""
+def translate(**parameters):
+    """template.yaml as plain CloudFormation, its code at places that do not exist."""
     template = read()
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://bucket/{name}.zip"
-            if alias:
-                resource["Properties"] |= {"AutoPublishAlias": "live", "AutoPublishAliasAllProperties": True}
     return plain(template, **parameters)
 
 

@@ -26,7 +26,7 @@ NUMBERS = {
     "ResendCooldownSeconds": (30, 1, 600), "MonthlySmsBudgetUsd": (10, 1, 1000000), "LogRetentionDays": (30, 1, 3653),
     "ReservedConcurrency": (0, 0, 10000),
 }
-TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", **dict.fromkeys((
+TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", "GradualDeployment": "none", **dict.fromkeys((
     "AllowedCountries", "SmsSenderId", "SmsOriginationNumber", "SmsEntityId", "SmsTemplateId", "DomainName", "CertificateArn",
     "WebAclArn", "AllowedOrigins", "SiteHost", "CaptchaSiteKey", "CaptchaSecret", "AlarmEmail"), "")}
 
@@ -89,7 +89,7 @@ for policy in "DeletionPolicy", "UpdateReplacePolicy":
 # ---- From the stream to the sender, and where that fails -------------------------------------------------------------
 
 check("the event source mappings", of("AWS::Lambda::EventSourceMapping"), {"SendFunctionCodes": {
-    "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunction"},
+    "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"},
     "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "ParallelizationFactor": 10,
     "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 4, "MaximumRecordAgeInSeconds": 3600,
     "FunctionResponseTypes": ["ReportBatchItemFailures"],

@@ -1,7 +1,11 @@
 """Translates template.yaml to plain CloudFormation, as a deployment does, and checks what only then can be seen."""
 import json
+import os
 import re
 import subprocess
+
+import cfnlint
+from samtranslator.model.preferences.deployment_preference_collection import CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST
 
 from sam import check, lint, read, translate
 
@@ -85,8 +89,8 @@ check("what a new build changes", [version["Type"], version.get("DeletionPolicy"
 check("seconds that CloudFormation waits", site["ServiceTimeout"] > resources["PublishFunction"]["Properties"]["Timeout"], True)
 
 # The functions that calls come to know whether a web ACL is there; each may read the secret that it then asks for.
-by_http = sorted({route["post"]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("${")[-1].split(".")[0]
-                  for route in body["paths"].values()})
+uris = [route["post"]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"] for route in body["paths"].values()]
+by_http = sorted({re.search(r"\$\{(\w+)Aliaslive\}/invocations$", uri)[1] for uri in uris})
 for name in by_http:
     check(f"what {name} asks for with a web ACL", properties(name)["Environment"]["Variables"].get("REQUIRED_ORIGIN_SECRET"),
           {"Fn::If": ["HasWebAcl", {"Ref": "OriginSecret"}, {"Ref": "AWS::NoValue"}]})
@@ -122,12 +126,97 @@ check("who may tell of e-mail", [statement["Principal"], sorted(statement["Condi
 check("what is told", properties("MailEvents")["EventDestination"]["MatchingEventTypes"], ["delivery", "bounce", "complaint"])
 check("where what cannot be taken is kept", [name for name, r in resources.items() if r["Type"] == "AWS::Lambda::EventInvokeConfig"], [])
 
-# Why there is no gradual deployment: behind an alias a changed parameter would make no version, and have no effect.
+# ---- Versions -------------------------------------------------------------------------------------------------------
+
+# All that calls a function calls its version, but CloudFormation, which calls PublishFunction.
+functions = [name for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function" and name != "PublishFunction"]
+for name, resource in resources.items():
+    if resource["Type"] in ("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"):
+        called = resource["Properties"].get("FunctionName", resource["Properties"].get("Endpoint"))
+        check(f"what {name} calls", [called], [{"Ref": f"{f}Aliaslive"} for f in functions if name.startswith(f)])
+
+
 def versions(**parameters):
-    return [name for name in translate(alias=True, **parameters)["Resources"] if name.startswith("GenerateFunctionVersion")]
+    translated = translate(**parameters)["Resources"]
+    return {f: name for f in functions for name in translated if name.startswith(f"{f}Version")}
 
 
-check("that SAM makes no version for a changed parameter: with one, gradual deployment can be a parameter", versions(), versions(MaxAttempts="4"))
+def refers(value):
+    """What a value is made of: parameters and resources."""
+    if isinstance(value, list):
+        return set().union(*map(refers, value))
+    match value:
+        case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
+            return {name} - {n for n in (name,) if n.startswith("AWS::")}
+        case {"Fn::Sub": text}:
+            return {name.split(".")[0] for name in re.findall(r"\$\{(\w[\w.]*)\}", text)}
+        case {"Fn::If": [condition, *values]}:
+            return refers(values) | refers(template["Conditions"][condition])
+        case dict():
+            return refers(list(value.values()))
+    return set()
+
+
+# A changed parameter gives the settings another number and so every function another version; SAM alone would not see it.
+with open(os.path.join(os.path.dirname(cfnlint.__file__), "data/schemas/providers/us-east-1.json")) as file:
+    schemas = json.load(file)
+
+
+def replaced(kind):
+    """Properties of a type that cannot change: CloudFormation makes a new resource in the place of the old one."""
+    with open(os.path.join(os.path.dirname(cfnlint.__file__), f"data/schemas/resources/{schemas[kind]}.json")) as file:
+        return json.load(file)["createOnlyProperties"]
+
+
+check("that other settings get another number", "/properties/Content" in replaced("AWS::AppConfig::HostedConfigurationVersion"), True)
+check("that another number makes another version", "/properties/Description" in replaced("AWS::Lambda::Version"), True)
+check("that SAM makes no version for a changed parameter: if it does, Settings can go", versions(), versions(MaxAttempts="4"))
+for name, version in versions().items():
+    check(f"the number in {version}", properties(version)["Description"], {"Fn::Sub": "Settings ${Settings.VersionNumber}"})
+    check(f"the number in {name}, without which there would be nothing new to publish",
+          properties(name)["Environment"]["Variables"]["SETTINGS"], {"Fn::GetAtt": ["Settings", "VersionNumber"]})
+    # The role's changes hold for every version; the site's host changes with a parameter only; the CAPTCHA's secret too.
+    check(f"what {name} is made of and Settings lacks", sorted(refers(properties(name)) - refers(properties("Settings"))
+          - {f"{name}Role", "Settings", "Distribution", "CaptchaProviderSecret"}), [])
+
+# ---- Gradual deployment ---------------------------------------------------------------------------------------------
+
+
+def taken(value, condition):
+    """A value where the condition holds."""
+    match value:
+        case list():
+            return [taken(v, condition) for v in value]
+        case {"Fn::If": [name, then, _]} if name == condition:
+            return taken(then, condition)
+        case dict():
+            return {k: taken(v, condition) for k, v in value.items()}
+    return value
+
+
+DEPLOYS = "AWS::CodeDeploy::"
+check("what CodeDeploy does by default", [name for name, r in resources.items() if r["Type"].startswith(DEPLOYS) or "UpdatePolicy" in r], [])
+choices = template["Parameters"]["GradualDeployment"]["AllowedValues"]
+check("the ways that have a row", list(template["Mappings"]["GradualDeployments"]), choices)
+check("the ways that CodeDeploy has", choices[1:], [c for c in CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST if c != "AllAtOnce"])
+for choice in choices[1:]:
+    gradual = taken(translate(GradualDeployment=choice), "HasGradualDeployment")
+    if choice == choices[1]:
+        lint(choice, gradual)
+    groups = {name: r["Properties"] for name, r in gradual["Resources"].items() if r["Type"] == DEPLOYS + "DeploymentGroup"}
+    check("what is deployed gradually", sorted(groups), sorted(f"{f}DeploymentGroup" for f in functions))
+    for name in functions:
+        group = groups[f"{name}DeploymentGroup"]
+        check(f"how {name} is deployed", [group["DeploymentConfigName"], group["ServiceRoleArn"], group["AutoRollbackConfiguration"]["Enabled"]], [
+              {"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": choice}]}, {"Fn::GetAtt": ["DeploymentRole", "Arn"]}, True])
+        check(f"what stops {name}'s deployment", group["AlarmConfiguration"], {"Enabled": True, "Alarms": [
+              {"Name": {"Ref": alarm}} for alarm in ["DeploymentAlarm"] + ["SenderDeploymentAlarm"] * (name == "SendFunction")]})
+        check(f"who moves {name}'s alias", gradual["Resources"][f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"][
+              "DeploymentGroupName"], {"Ref": f"{name}DeploymentGroup"})
+watched = [metric.get("MetricStat", {}).get("Metric", metric) for alarm in ("DeploymentAlarm", "SenderDeploymentAlarm")
+           for metric in properties(alarm).get("Metrics", [properties(alarm)])]
+check("whose crashes stop a deployment", sorted(m["Dimensions"][0]["Value"]["Ref"] for m in watched if m.get("MetricName") == "Errors"),
+      sorted(functions))
 
 # ---- Alarms ---------------------------------------------------------------------------------------------------------
 
@@ -136,7 +225,7 @@ with open("shared/telemetry/event.go") as file:
 values = {"Channel": ["email", "sms"], "Purpose": ["verify", "login", "reset"]}
 alarms = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
 for name, alarm in alarms.items():
-    check(f"who hears of {name}", alarm["AlarmActions"], [{"Ref": "AlarmTopic"}])
+    check(f"who hears of {name}", alarm.get("AlarmActions", []), [] if name.endswith("DeploymentAlarm") else [{"Ref": "AlarmTopic"}])
     metrics = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
     for metric in [m for m in metrics if "StreamOTP" in json.dumps(m["Namespace"])]:
         check(f"that {name} watches a metric of ours", metric["MetricName"] in counted, True)

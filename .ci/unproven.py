@@ -9,13 +9,18 @@ from sam import translate
 TYPES = {
     "AWS::ApiGatewayV2::Api": {"Ref": "a1b2c3d4e5"},
     "AWS::ApiGatewayV2::Stage": {"Ref": "api"},
+    "AWS::AppConfig::Application": {"Ref": "a1b2c3d"},
+    "AWS::AppConfig::ConfigurationProfile": {"Ref": "b1b2c3d"},
+    "AWS::AppConfig::HostedConfigurationVersion": {"VersionNumber": "1"},
     "AWS::CloudFront::Distribution": {"Ref": "E1A2B3C4D5E6F7", "DomainName": "d111111abcdef8.cloudfront.net"},
     "AWS::CloudFront::Function": {"FunctionARN": "arn:aws:cloudfront::123456789012:function/{name}"},
     "AWS::CloudFront::OriginAccessControl": {"Id": "E2A2B3C4D5E6F7"},
     "AWS::CloudFront::OriginRequestPolicy": {"Ref": "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"},
     "AWS::CloudFront::ResponseHeadersPolicy": {"Ref": "7f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"},
     "AWS::CloudWatch::Alarm": {"Ref": "streamotp-{name}"},
-    "AWS::Lambda::Alias": {"Ref": "arn:aws:lambda:us-east-1:123456789012:function:streamotp-{name}:live"},
+    "AWS::CodeDeploy::Application": {"Ref": "streamotp-{name}"},
+    "AWS::CodeDeploy::DeploymentGroup": {"Ref": "streamotp-{name}"},
+    "AWS::Lambda::Alias": {"Ref": "its function"},
     "AWS::S3::BucketPolicy": {},
     "AWS::SES::ConfigurationSet": {"Ref": "streamotp-{name}"},
     "AWS::SES::ConfigurationSetEventDestination": {},
@@ -49,8 +54,10 @@ def after_update():
 
 def stand_ins(template):
     """What each resource of a type in TYPES gives, by its logical id."""
-    return {name: {attribute: value.format(name=name) for attribute, value in TYPES[resource["Type"]].items()}
+    made = {name: {attribute: value.format(name=name) for attribute, value in TYPES[resource["Type"]].items()}
             for name, resource in template["Resources"].items() if resource["Type"] in TYPES}
+    aliases = {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == "AWS::Lambda::Alias"}
+    return made | {name: {"Ref": alias["FunctionName"]} for name, alias in aliases.items()}
 
 
 def actions(template):

@@ -73,6 +73,7 @@ func TestIntrinsicsRefuse(t *testing.T) {
 	for value, want := range map[string]string{
 		`!Ref X`:                 `Outputs.O.Value: refers to "X"`,
 		`!Ref Gone`:              `refers to "Gone"`,
+		`!Ref Q.Alias`:           `refers to "Q.Alias"`,
 		`!GetAtt Q.Color`:        "attribute Color of AWS::SQS::Queue",
 		`!ImportValue x`:         "intrinsic Fn::ImportValue",
 		`!FindInMap [a, b, c]`:   "no mapping a.b.c",
@@ -239,6 +240,18 @@ func TestDomain(t *testing.T) {
 				t.Errorf("SiteUrl %s, SITE_HOST %s", url, sender.Environment["SITE_HOST"])
 			}
 		})
+	}
+}
+
+// TestGradualDeployment: of a way that calls move to a new version by, the development stack knows that it has nothing of it.
+func TestGradualDeployment(t *testing.T) {
+	s, err := Read("../../template.yaml", "streamotp", "x", map[string]string{"GradualDeployment": "Linear10PercentEvery1Minute"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := s.Outputs[slices.IndexFunc(s.Outputs, func(o Output) bool { return o.Key == "SendFunctionName" })].Value
+	if !slices.ContainsFunc(s.Functions, func(f Function) bool { return f.Name == sender }) {
+		t.Errorf("SendFunctionName is %s, no function's name", sender)
 	}
 }
 
