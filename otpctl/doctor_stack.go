@@ -13,7 +13,7 @@ import (
 // alarms looks whether somebody hears of them: SNS sends nothing to an address that has not confirmed.
 func (x *examination) alarms(ctx context.Context) error {
 	if x.stack.parameters["AlarmEmail"] == "" {
-		x.add("alarms", remark, "set AlarmEmail, and confirm its first mail", "there are no alarms and no dashboard")
+		x.add("alarms", remark, "set AlarmEmail, and confirm its first mail", "there are no alarms")
 		return nil
 	}
 	topic := x.stack.outputs["AlarmTopicArn"]

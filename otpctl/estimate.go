@@ -51,7 +51,7 @@ const (
 	secrets      = 3
 	moreSecrets  = 1  // with CaptchaProvider
 	alarmMetrics = 23 // in the alarms, which are billed by metric, with AlarmEmail
-	dashboards   = 1  // with AlarmEmail
+	dashboards   = 1
 	metrics      = 60 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone
 )
 
