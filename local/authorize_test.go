@@ -57,6 +57,8 @@ func TestIAM(t *testing.T) {
 		return s.as(t, "secretsmanager", "secretsmanager."+action, "/", `{"SecretId":"`+id+`"}`)
 	}
 	const item = `{"TableName":"THINGS","Item":{"id":{"S":"x"}}}`
+	const withoutReturn = `{"TableName":"THINGS","Key":{"id":{"S":"x"}},"UpdateExpression":"SET seen = :v","ConditionExpression":"attribute_exists(id)","ExpressionAttributeValues":{":v":{"S":"v"}}}`
+	update := strings.TrimSuffix(withoutReturn, "}") + `,"ReturnValues":"NONE"}`
 	transaction := func(write string) string {
 		return `{"TransactItems":[{"ConditionCheck":{"TableName":"THINGS","Key":{"id":{"S":"none"}},"ConditionExpression":"attribute_not_exists(id)"}},` + write + `]}`
 	}
@@ -74,6 +76,12 @@ func TestIAM(t *testing.T) {
 		{"a call that cannot be read", dynamo("PutItem", "["), 400, none("dynamodb:PutItem", "*")},
 		{"a batch, though its items may be written", dynamo("BatchWriteItem", `{"RequestItems":{"THINGS":[]}}`), 400, none("dynamodb:BatchWriteItem", things)},
 		{"a transaction of what is allowed", dynamo("TransactWriteItems", transaction(`{"Put":`+item+`}`)), 200, ""},
+		{"an update of its attributes", dynamo("UpdateItem", update), 200, ""},
+		{"an update of another one", dynamo("UpdateItem", strings.Replace(update, "SET seen", "SET late", 1)), 400, none("dynamodb:UpdateItem", things)},
+		{"an update on another one's condition", dynamo("UpdateItem", strings.Replace(update, "attribute_exists(id)", "attribute_exists(late)", 1)), 400, none("dynamodb:UpdateItem", things)},
+		{"an update that gives the item back", dynamo("UpdateItem", strings.Replace(update, "NONE", "ALL_OLD", 1)), 400, none("dynamodb:UpdateItem", things)},
+		{"an update in a transaction", dynamo("TransactWriteItems", transaction(`{"Update":`+withoutReturn+`}`)), 200, ""},
+		{"an update of another one in a transaction", dynamo("TransactWriteItems", transaction(`{"Update":`+strings.Replace(withoutReturn, "SET seen", "SET late", 1)+`}`)), 400, none("dynamodb:UpdateItem", things)},
 		{"a transaction with an item that is not", dynamo("TransactWriteItems", transaction(`{"Delete":{"TableName":"THINGS","Key":{"id":{"S":"x"}}}}`)), 400, none("dynamodb:DeleteItem", things)},
 		{"a transaction of an operation that is none", dynamo("TransactWriteItems", `{"TransactItems":[{"Drop":{"TableName":"THINGS"}}]}`), 400, none("dynamodb:", things)},
 		{"a secret", secrets("GetSecretValue", key), 200, "SecretString"},

@@ -77,6 +77,8 @@ func TestSettings(t *testing.T) {
 		{"MatchingEventTypes", "[delivery, complaint]", "[bounce]", heard, "Complaint Delivery", "Bounce", nil},
 		{"Topic", "Topic: !Ref MailTopic", "Topic: !Ref OtherTopic", heard, "Complaint Delivery", "", nil},
 		{"LeadingKeys", "dynamodb:LeadingKeys: mine#*", "dynamodb:LeadingKeys: x", deletes, "200 400", "400 200", nil},
+		{"Attributes", "dynamodb:Attributes: [id, seen]", "dynamodb:Attributes: [id, late]", updates, "200 400 400", "400 200 400", nil},
+		{"ReturnValues", "dynamodb:ReturnValues: NONE", "dynamodb:ReturnValues: [NONE, ALL_NEW]", updates, "200 400 400", "200 400 200", nil},
 		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
 
 		// Secrets, mail, outputs.
@@ -337,6 +339,16 @@ func heard(t *testing.T, s *stack) string {
 		kinds[strings.Fields(line)[1]] = true
 	}
 	return strings.Join(slices.Sorted(maps.Keys(kinds)), " ")
+}
+
+// updates is what the echo function is answered that sets an attribute, another one, and one to get the item back.
+func updates(t *testing.T, s *stack) string {
+	var all []string
+	for _, rest := range []string{`"SET seen = :v"`, `"SET late = :v"`, `"SET seen = :v","ReturnValues":"ALL_NEW"`} {
+		all = append(all, fmt.Sprint(s.as(t, "dynamodb", "DynamoDB_20120810.UpdateItem", "/", fmt.Sprintf(
+			`{"TableName":%q,"Key":{"id":{"S":"x"}},"ExpressionAttributeValues":{":v":{"S":"v"}},"UpdateExpression":%s}`, s.spec.Tables[0].Name, rest)).status))
+	}
+	return strings.Join(all, " ")
 }
 
 // deletes is what the echo function is answered that deletes an item of its own, and another one.

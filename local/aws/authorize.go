@@ -1,9 +1,13 @@
 package aws
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/mail"
+	"regexp"
+	"slices"
 	"strings"
 
 	"streamotp/local/iam"
@@ -18,7 +22,7 @@ type Role struct {
 // permission is one that a call needs.
 type permission struct {
 	action, resource string
-	context          map[string]string // condition keys
+	context          map[string][]string // condition keys
 }
 
 // authorize refuses a function's call that needs a permission which its role does not give; nil stands for none. An
@@ -89,24 +93,53 @@ func (e *Endpoint) tablePermissions(q *request) (out []permission) {
 		if t.operation != "" {
 			action = operations[t.operation]
 		}
-		out = append(out, permission{"dynamodb:" + action, e.ARN("dynamodb", "table/"+t.table()), e.leadingKey(t)})
+		out = append(out, permission{"dynamodb:" + action, e.ARN("dynamodb", "table/"+t.table()), e.conditionKeys(t)})
 	}
 	return out
 }
 
-// leadingKey is the condition key of a call on one item: its partition key.
-func (e *Endpoint) leadingKey(t target) map[string]string {
+// conditionKeys are those of a call on one item ("Specifying conditions: Using condition keys"). AWS has none for
+// ReturnValuesOnConditionCheckFailure.
+func (e *Endpoint) conditionKeys(t target) map[string][]string {
+	out := map[string][]string{"dynamodb:Attributes": t.attributes()}
+	if t.ReturnValues != "" {
+		out["dynamodb:ReturnValues"] = []string{t.ReturnValues}
+	}
 	names := e.Keys(t.table())
 	if len(names) == 0 {
-		return nil
+		return out
 	}
 	var key struct{ S *string }
 	for _, item := range []map[string]json.RawMessage{t.Key, t.Item} {
 		if json.Unmarshal(item[names[0]], &key) == nil && key.S != nil {
-			return map[string]string{"dynamodb:LeadingKeys": *key.S}
+			out["dynamodb:LeadingKeys"] = []string{*key.S}
 		}
 	}
-	return nil
+	return out
+}
+
+var (
+	// operand is a name in an expression, with what tells that it is no attribute of the item itself: a dot or bracket
+	// before it, or the parenthesis of a function.
+	operand = regexp.MustCompile(`([.[]\s*)?([#:]?\w+)(\s*\()?`)
+	keyword = regexp.MustCompile(`(?i)^(SET|REMOVE|ADD|DELETE|AND|OR|NOT|BETWEEN|IN)$`)
+)
+
+// attributes are the top-level attributes that an update names: those of the key, and what it writes, reads or has in its
+// condition.
+func (t target) attributes() []string {
+	var out []string
+	for _, named := range []map[string]json.RawMessage{t.Key, t.AttributeUpdates, t.Expected} {
+		out = slices.AppendSeq(out, maps.Keys(named))
+	}
+	for _, expression := range []string{t.UpdateExpression, t.ConditionExpression} {
+		for _, m := range operand.FindAllStringSubmatch(expression, -1) {
+			if name := m[2]; m[1]+m[3] == "" && name[0] != ':' && !keyword.MatchString(name) {
+				out = append(out, cmp.Or(t.ExpressionAttributeNames[name], name))
+			}
+		}
+	}
+	return out
 }
 
 // sendPermissions are for the sender's identity, taken to be the address itself, for the configuration set, and for the
@@ -116,7 +149,7 @@ func (e *Endpoint) sendPermissions(q *request) (out []permission) {
 	_ = json.Unmarshal(q.body, &in)
 	from := bare(in.FromEmailAddress)
 	need := func(resource string) {
-		out = append(out, permission{"ses:SendEmail", e.ARN("ses", resource), map[string]string{"ses:FromAddress": from}})
+		out = append(out, permission{"ses:SendEmail", e.ARN("ses", resource), map[string][]string{"ses:FromAddress": {from}}})
 	}
 	need("identity/" + from)
 	for _, list := range [][]string{in.Destination.ToAddresses, in.Destination.CcAddresses, in.Destination.BccAddresses} {

@@ -93,6 +93,10 @@ type target struct {
 	Item, Key      map[string]json.RawMessage
 	ConsistentRead bool
 
+	UpdateExpression, ConditionExpression, ReturnValues string
+	ExpressionAttributeNames                            map[string]string
+	AttributeUpdates, Expected                          map[string]json.RawMessage // as they were before expressions
+
 	operation string // of a transaction's item: Put, Update, Delete, ConditionCheck or Get
 }
 

@@ -31,8 +31,18 @@ func from(t *testing.T, s *Stack, email string, headers map[string]string) int {
 	return response.StatusCode
 }
 
-// aws calls the stack's AWS endpoint as the CLI would.
+// aws asks Secrets Manager at the stack's AWS endpoint as the CLI would.
 func aws(t *testing.T, s *Stack, target string, body any) (answer map[string]any) {
+	t.Helper()
+	status, text := awsAs(t, s, "operator", "secretsmanager", target, body)
+	if err := json.Unmarshal(text, &answer); err != nil || status != http.StatusOK {
+		t.Fatalf("%s: %d %s, %v", target, status, text, err)
+	}
+	return answer
+}
+
+// awsAs calls a service of JSON with somebody's access key.
+func awsAs(t *testing.T, s *Stack, key, service, target string, body any) (int, []byte) {
 	t.Helper()
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -45,18 +55,18 @@ func aws(t *testing.T, s *Stack, target string, body any) (answer map[string]any
 	request.Header.Set("X-Amz-Target", target)
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	request.Header.Set("X-Amz-Date", time.Now().UTC().Format("20060102T150405Z"))
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=operator/"+time.Now().UTC().Format("20060102")+
-		"/us-east-1/secretsmanager/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+key+"/"+time.Now().UTC().Format("20060102")+
+		"/us-east-1/"+service+"/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
 	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK || json.Unmarshal(text, &answer) != nil {
-		t.Fatalf("%s: %d %s, %v", target, response.StatusCode, text, err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return answer
+	return response.StatusCode, text
 }
 
 // stackOutput is one of the deployed stack's outputs.

@@ -1,9 +1,8 @@
 // Package iam decides, as IAM does, whether identity-based policies let a call through. It knows what template.yaml
-// uses: Allow and Deny, wildcards in actions and resources, and the condition operators StringEquals and
-// ForAllValues:StringLike.
+// uses: Allow and Deny, wildcards in actions and resources, and four condition operators.
 //
 // It promises: (P1) a statement that denies a call wins over any number that allow it; (P2) what no statement allows is
-// not allowed; (P3) a condition on a key that the call does not have does not hold, but for one on all of its values.
+// not allowed; (P3) a condition on a key that the call does not have holds for all operators but StringEquals.
 package iam
 
 import (
@@ -17,12 +16,28 @@ type Policy []Statement
 
 // Statement is one statement of a policy document.
 type Statement struct {
-	Deny      bool                // Effect is Deny, not Allow
-	Actions   []string            // service:Action, with wildcards
-	Resources []string            // ARNs with wildcards, or * for everything
-	Equals    map[string][]string // Condition StringEquals: the values of each key, of which one must be the call's
-	AllLike   map[string][]string // Condition ForAllValues:StringLike: patterns, of which one must fit the call's, if it has any
+	Deny       bool        // Effect is Deny, not Allow
+	Actions    []string    // service:Action, with wildcards
+	Resources  []string    // ARNs with wildcards, or * for everything
+	Conditions []Condition // which must all hold
 }
+
+// Condition holds where each value that a call has for a key is one of these.
+type Condition struct {
+	Operator Operator
+	Key      string
+	Values   []string // patterns of ForAllValues:StringLike
+}
+
+// Operator is a condition operator, as policies name it. Whether a key has one value or several is the key's own matter.
+type Operator string
+
+const (
+	Equals         Operator = "StringEquals"
+	EqualsIfExists Operator = "StringEqualsIfExists"
+	AllEqual       Operator = "ForAllValues:StringEquals"
+	AllLike        Operator = "ForAllValues:StringLike"
+)
 
 // Decision is what IAM says to a call.
 type Decision int
@@ -34,7 +49,7 @@ const (
 )
 
 // Decide judges one action on one resource. Context has the call's condition keys.
-func (p Policy) Decide(action, resource string, context map[string]string) Decision {
+func (p Policy) Decide(action, resource string, context map[string][]string) Decision {
 	decision := NotAllowed
 	for _, s := range p {
 		switch applies := s.applies(action, resource, context); {
@@ -48,26 +63,26 @@ func (p Policy) Decide(action, resource string, context map[string]string) Decis
 }
 
 // Allows is Decide for who does not ask why.
-func (p Policy) Allows(action, resource string, context map[string]string) bool {
+func (p Policy) Allows(action, resource string, context map[string][]string) bool {
 	return p.Decide(action, resource, context) == Allowed
 }
 
 // applies compares actions without case, as IAM does, and resources with it.
-func (s Statement) applies(action, resource string, context map[string]string) bool {
+func (s Statement) applies(action, resource string, context map[string][]string) bool {
 	action = strings.ToLower(action)
 	return slices.ContainsFunc(s.Actions, func(pattern string) bool { return matches(strings.ToLower(pattern), action) }) &&
-		slices.ContainsFunc(s.Resources, func(pattern string) bool { return matches(pattern, resource) }) && s.holds(context)
+		slices.ContainsFunc(s.Resources, func(pattern string) bool { return matches(pattern, resource) }) &&
+		!slices.ContainsFunc(s.Conditions, func(c Condition) bool { return !c.holds(context) })
 }
 
-func (s Statement) holds(context map[string]string) bool {
-	for key, values := range s.Equals {
-		if value, ok := context[key]; !ok || !slices.Contains(values, value) {
-			return false
-		}
+func (c Condition) holds(context map[string][]string) bool {
+	given, ok := context[c.Key]
+	if !ok {
+		return c.Operator != Equals
 	}
-	for key, patterns := range s.AllLike {
-		value, ok := context[key]
-		if ok && !slices.ContainsFunc(patterns, func(pattern string) bool { return matches(pattern, value) }) {
+	for _, value := range given {
+		fits := func(v string) bool { return v == value || c.Operator == AllLike && matches(v, value) }
+		if !slices.ContainsFunc(c.Values, fits) {
 			return false
 		}
 	}

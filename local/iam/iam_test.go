@@ -23,12 +23,16 @@ func deny(actions, resources []string) Statement {
 func one(s ...string) []string { return s }
 
 func TestDecide(t *testing.T) {
-	from := func(address string) map[string]string { return map[string]string{"ses:FromAddress": address} }
+	keyed := func(key string) func(values ...string) map[string][]string {
+		return func(values ...string) map[string][]string { return map[string][]string{key: values} }
+	}
+	from, leading, attributes, returns := keyed("ses:FromAddress"), keyed("dynamodb:LeadingKeys"), keyed("dynamodb:Attributes"), keyed("dynamodb:ReturnValues")
 	mail := allow(one(sending), one("arn:aws:ses:us-east-1:123456789012:identity/*"))
-	mail.Equals = map[string][]string{"ses:FromAddress": {"login@example.com", "post@example.com"}}
+	mail.Conditions = []Condition{{Equals, "ses:FromAddress", one("login@example.com", "post@example.com")}}
 	limited := allow(one("dynamodb:GetItem"), one(codes))
-	limited.AllLike = map[string][]string{"dynamodb:LeadingKeys": {"suppressed#*", "x"}}
-	leading := func(key string) map[string]string { return map[string]string{"dynamodb:LeadingKeys": key} }
+	limited.Conditions = []Condition{{AllLike, "dynamodb:LeadingKeys", one("suppressed#*", "x")}}
+	marks := allow(one("dynamodb:UpdateItem"), one(codes))
+	marks.Conditions = []Condition{{AllEqual, "dynamodb:Attributes", one("id", "sent*")}, {EqualsIfExists, "dynamodb:ReturnValues", one("NONE")}}
 	noMail := mail
 	noMail.Deny = true
 	phones := Policy{allow(one("sns:Publish"), one("*")), deny(one("sns:Publish"), one("arn:aws:sns:*:*:*"))}
@@ -36,7 +40,7 @@ func TestDecide(t *testing.T) {
 		name             string
 		policy           Policy
 		action, resource string
-		context          map[string]string
+		context          map[string][]string
 		want             Decision
 	}{
 		{"no statement allows nothing", nil, "dynamodb:PutItem", codes, nil, NotAllowed},
@@ -70,6 +74,15 @@ func TestDecide(t *testing.T) {
 		{"another one that fits", Policy{limited}, "dynamodb:GetItem", codes, leading("x"), Allowed},
 		{"none that fits", Policy{limited}, "dynamodb:GetItem", codes, leading("xsuppressed#a"), NotAllowed},
 		{"all values of a key that the call does not have", Policy{limited}, "dynamodb:GetItem", codes, nil, Allowed},
+		{"all values are listed", Policy{marks}, "dynamodb:UpdateItem", codes, attributes("id", "sent*"), Allowed},
+		{"some of them", Policy{marks}, "dynamodb:UpdateItem", codes, attributes("id"), Allowed},
+		{"one that is not beside those that are", Policy{marks}, "dynamodb:UpdateItem", codes, attributes("id", "used"), NotAllowed},
+		{"equal is no pattern", Policy{marks}, "dynamodb:UpdateItem", codes, attributes("sentAt"), NotAllowed},
+		{"a value that may be there", Policy{marks}, "dynamodb:UpdateItem", codes, returns("NONE"), Allowed},
+		{"another one", Policy{marks}, "dynamodb:UpdateItem", codes, returns("ALL_OLD"), NotAllowed},
+		{"neither key", Policy{marks}, "dynamodb:UpdateItem", codes, nil, Allowed},
+		{"two conditions, of which one does not hold", Policy{marks}, "dynamodb:UpdateItem", codes,
+			map[string][]string{"dynamodb:Attributes": {"id"}, "dynamodb:ReturnValues": {"ALL_NEW"}}, NotAllowed},
 		{"a denial on a condition that does not", Policy{allow(one("*"), one("*")), noMail}, sending, sender, nil, Allowed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

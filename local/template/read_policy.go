@@ -1,6 +1,7 @@
 package template
 
 import (
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -40,15 +41,10 @@ func (v value) readPolicies() (out iam.Policy) {
 func (v value) readStatement() (s iam.Statement) {
 	effect := ""
 	v.fields(map[string]func(value){
-		"Effect":   func(v value) { effect = v.oneOf("Allow", "Deny") },
-		"Action":   func(v value) { s.Actions = v.patterns() },
-		"Resource": func(v value) { s.Resources = v.patterns() },
-		"Condition": func(v value) {
-			v.fields(map[string]func(value){
-				"StringEquals":            func(v value) { s.Equals = v.readKeyed("ses:FromAddress") },
-				"ForAllValues:StringLike": func(v value) { s.AllLike = v.readKeyed("dynamodb:LeadingKeys") },
-			})
-		},
+		"Effect":    func(v value) { effect = v.oneOf("Allow", "Deny") },
+		"Action":    func(v value) { s.Actions = v.patterns() },
+		"Resource":  func(v value) { s.Resources = v.patterns() },
+		"Condition": func(v value) { s.Conditions = v.readConditions() },
 	}, "Sid")
 	if effect == "" || len(s.Actions) == 0 || len(s.Resources) == 0 {
 		v.failf("must have Effect, Action and Resource")
@@ -58,14 +54,30 @@ func (v value) readStatement() (s iam.Statement) {
 			v.failf("Action must be service:Action, not %q", a)
 		}
 	}
+	named := slices.ContainsFunc(s.Conditions, func(c iam.Condition) bool { return c.Operator == iam.AllEqual })
+	if named && !slices.Equal(s.Actions, []string{"dynamodb:UpdateItem"}) {
+		v.failf("the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem alone")
+	}
 	s.Deny = effect == "Deny"
 	return s
 }
 
-// readKeyed reads a condition on the key that the AWS endpoint gives such calls.
-func (v value) readKeyed(key string) map[string][]string {
-	out := map[string][]string{}
-	v.fields(map[string]func(value){key: func(v value) { out[key] = v.patterns() }})
+// conditionKeys has, for each operator, the key that the AWS endpoint gives calls.
+var conditionKeys = map[iam.Operator]string{
+	iam.Equals: "ses:FromAddress", iam.EqualsIfExists: "dynamodb:ReturnValues",
+	iam.AllEqual: "dynamodb:Attributes", iam.AllLike: "dynamodb:LeadingKeys",
+}
+
+func (v value) readConditions() (out []iam.Condition) {
+	known := map[string]func(value){}
+	for operator, key := range conditionKeys {
+		known[string(operator)] = func(v value) {
+			v.fields(map[string]func(value){key: func(v value) {
+				out = append(out, iam.Condition{Operator: operator, Key: key, Values: v.patterns()})
+			}})
+		}
+	}
+	v.fields(known)
 	return out
 }
 

@@ -135,6 +135,8 @@ func TestRefuses(t *testing.T) {
 		{"another effect", "Effect: Deny\n", "Effect: Refuse\n", "Statement.3.Effect"},
 		{"another condition operator", "StringEquals:", "StringLike:", "Statement.4.Condition.StringLike"},
 		{"another condition key", "ses:FromAddress: login", "ses:FromDisplayName: login", "StringEquals.ses:FromDisplayName"},
+		{"attributes of another action", "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem", "Statement.7: the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem alone"},
+		{"attributes of another action beside", "Action: dynamodb:UpdateItem", "Action: [dynamodb:UpdateItem, dynamodb:Query]", "Statement.7: the development stack knows"},
 		{"a policy variable", "ses:FromAddress: login@example.com", "ses:FromAddress: '${aws:username}'", "policy variables"},
 		{"a reference to itself", "!Equals [!Ref Word, one]", "!Not [!Condition IsOne]", "refers to itself"},
 	} {

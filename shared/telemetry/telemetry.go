@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -26,25 +27,35 @@ func Fatal(err error) {
 }
 
 // Cause describes an error by what is safe of it: for a failed AWS call the service, the operation and the name of the
-// error, since its message may quote what was sent (SES quotes the address); for others the types in its chain.
-func Cause(err error) slog.Attr {
+// error, since its message may quote what was sent (SES quotes the address); for others the types in its chain. Of joined
+// errors it describes each.
+func Cause(err error) slog.Attr { return slog.String("cause", cause(err)) }
+
+func cause(err error) string {
 	if err == nil {
-		return slog.String("cause", "none")
+		return "none"
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var causes []string
+		for _, one := range joined.Unwrap() {
+			causes = append(causes, cause(one))
+		}
+		return strings.Join(causes, "; ")
 	}
 	var unavailable *otp.UnavailableError
 	if errors.As(err, &unavailable) {
-		return slog.String("cause", unavailable.Reason)
+		return unavailable.Reason
 	}
 	var operation *smithy.OperationError
 	if !errors.As(err, &operation) {
-		return slog.String("cause", chain(err))
+		return chain(err)
 	}
 	name := chain(operation.Err)
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		name = api.ErrorCode()
 	}
-	return slog.String("cause", operation.Service()+" "+operation.Operation()+": "+name)
+	return operation.Service() + " " + operation.Operation() + ": " + name
 }
 
 // chain names the types from an error to what it wraps, as *fmt.wrapError>*json.SyntaxError.
