@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from botocore.parsers import ResponseParserError
 from moto.server import ThreadedMotoServer
 
+import commands
 import unproven
 from deployed import LISTS, PROPERTIES, aws, names, setting, statements
 from sam import check, plain, read
@@ -241,10 +242,6 @@ def operate(folder, url, table):
     otpctl("test-destinations", "add", "review@example.com", "--until", until, "--code-stdin", stdin="4829130576\n")  # CodeLength
     check("that otpctl lists the test destination", "review@example.com" in otpctl("test-destinations", "list"), True)
     otpctl("test-destinations", "remove", "review@example.com")
-    otpctl("prefixes", "list")
-    otpctl("suppressions", "list")
-    otpctl("deadletters", "list")
-    otpctl("rotate-secret", "--yes")
 
 
 # ---- Away with it ---------------------------------------------------------------------------------------------------
@@ -305,11 +302,14 @@ def prove(folder, url):
     applied("as it is changed", look(part, Values(part, second, {**ids, **physical()}, STACK)), unproven.after_update())
 
     make_secrets(template)
-    users = with_outputs(part, second)["UsersTableName"]
+    found = with_outputs(part, second)
+    users = found["UsersTableName"]
     operate(folder, url, users)
+    commands.prove(folder, found)
+    accounts = aws("dynamodb").scan(TableName=users)["Count"]
     logs = sorted(names("AWS::Logs::LogGroup"))  # which moto loses sight of as it does not change it
     delete({"AWS::DynamoDB::Table": [users], "AWS::Logs::LogGroup": logs})
-    check("how many accounts outlive the stack", aws("dynamodb").scan(TableName=users)["Count"], 1)
+    check("how many accounts outlive the stack", aws("dynamodb").scan(TableName=users)["Count"], accounts)
     check("what deleting their table answers", setting(aws("dynamodb").delete_table, TableName=users), {})
     needed(template, FIRST)
     print("deployed to moto by the AWS CLI, changed, operated and deleted: as it should be")

@@ -1,6 +1,6 @@
 // Package claims compares what a document says with the repository: the tests and the parameters that docs/security.md
 // names. Whether a test shows what the document says of it is for its reader. Its own tests also hold the documents' figures
-// of costs to what otpctl prints, and their commands to what otpctl and the AWS CLI take.
+// of costs to what otpctl prints; .ci/commands.py runs their commands.
 //
 // It knows, all in backquotes:
 //
