@@ -15,6 +15,9 @@ func (res *resource) readAPI() {
 				"ThrottlingBurstLimit": func(v value) { api.Burst = v.integer(0, 1<<30) },
 			}, "DetailedMetricsEnabled")
 		},
+		"Auth": func(v value) { // none
+			v.fields(map[string]func(value){"EnableIamAuthorizer": func(v value) { v.oneOf("false") }})
+		},
 		"CorsConfiguration": func(v value) {
 			if cors, ok := v.resolve(); ok {
 				api.CORS = cors.readCORS()

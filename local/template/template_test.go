@@ -103,6 +103,7 @@ func TestRefuses(t *testing.T) {
 	for _, c := range []struct{ name, old, replacement, want string }{
 		{"a resource type", "Type: AWS::SQS::Queue", "Type: AWS::SQS::Que", `Resources.Letters: the development stack does not know the resource type "AWS::SQS::Que"`},
 		{"a property", "StageName: api", "StageNam: api", "Resources.Api.Properties.StageNam: the development stack does not know this property"},
+		{"an authorizer", "StageName: api", "StageName: api\n      Auth: { EnableIamAuthorizer: true }", "Auth.EnableIamAuthorizer"},
 		{"a nested property", "ThrottlingRateLimit: 100000", "ThrottlingRate: 1", "DefaultRouteSettings.ThrottlingRate"},
 		{"a section", "Outputs:", "Hooks: {}\nOutputs:", "Hooks: the development stack does not know"},
 		{"an intrinsic in a mapping", "letter: a", "letter: !Ref Word", "Mappings.Words.one.letter: must be literal, not Ref"},
