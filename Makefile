@@ -17,7 +17,7 @@ MODULES := bench frontend functions local otpctl shared
 # Tools that a test needs are installed, never done without: a missing one fails the run.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run test lint template unit attack second-engine fuzz bench clean
+.PHONY: run test lint template unit attack second-engine dynamodb-local moto fuzz bench clean
 
 run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/local streamotp/local
@@ -56,8 +56,11 @@ attack: $(ENGINE)
 NO_ENGINE := ^Test(PasswordTries|Pages.*|PagePolicy|MailboxPage|Captcha.*|Wire|Edge|OtherOrigins|WebACL.*|LeastPrivilege|Denied|LastingFaults.*|NoOracle|Tells.*|Stop)$$
 
 # The store, the functions and the HTTP suite on DynamoDB Local, the HTTP suite on moto too: what holds on one engine only
-# is no rule of DynamoDB's.
+# is no rule of DynamoDB's. Side by side, as both mostly wait.
 second-engine: $(DDB) $(VENV)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target dynamodb-local moto
+
+dynamodb-local: $(DDB)
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
 		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &
@@ -66,7 +69,9 @@ second-engine: $(DDB) $(VENV)
 	export STREAMOTP_DYNAMODB=http://127.0.0.1:$$port
 	go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 	go test -count=1 -timeout 40m -skip '$(NO_ENGINE)' streamotp/local/e2e
-	$(TOOLS)/venv/bin/python .ci/moto_suite.py '$(NO_ENGINE)'
+
+moto: $(VENV)
+	@$(TOOLS)/venv/bin/python .ci/moto_suite.py '$(NO_ENGINE)'
 
 # A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.
 FUZZTIME ?= 10000x
