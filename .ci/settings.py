@@ -109,6 +109,50 @@ for name, function in of("AWS::Lambda::Function").items():
     check(f"{name} can answer before API Gateway gives up, after 30 s", function["Timeout"] < 30 or name == "PublishFunction", True)
 check("log groups", of("AWS::Logs::LogGroup"), {"LogGroup": {"RetentionInDays": {"Ref": "LogRetentionDays"}}})
 
+# ---- Alarms ----------------------------------------------------------------------------------------------------------
+
+# How it counts, over how many seconds, in how many of how many of them (a sum that fills with 0 needs more than one, see
+# template.yaml), more than what.
+ALARMS = {
+    "DeadLetterAlarm": ("Maximum", 300, 1, 1, 0), "FeedbackAlarm": ("Sum", 300, 1, 1, 0), "IteratorAgeAlarm": ("Maximum", 60, 3, 3, 60000),
+    "ProviderErrorAlarm": ("Sum", 300, 1, 1, 5), "ServerErrorAlarm": ("Sum", 300, 1, 1, 5), "LatencyAlarm": ("p99", 300, 3, 3, 3000),
+    "ThrottleAlarm": ("all", 300, 1, 3, 0), "LockAlarm": ("all", 300, 1, 3, 50), "BlockAlarm": ("all", 300, 1, 3, 100),
+    "PumpingAlarm": ("Sum", 300, 1, 1, 0), "DeploymentAlarm": ("all", 60, 1, 5, 2), "SenderDeploymentAlarm": ("Sum", 60, 1, 5, 2),
+}
+REACHED = {  # at least what
+    "BounceAlarm": ("Maximum", 3600, 1, 1, 0.05), "ComplaintAlarm": ("Maximum", 3600, 1, 1, 0.001),
+    "SmsSpendAlarm": ("Maximum", 3600, 1, 1, {"Ref": "MonthlySmsBudgetUsd"}),
+}
+
+
+def judged(name, alarm):
+    """How an alarm counts; a sum of metrics must add up each of them."""
+    stats = [m for m in alarm.get("Metrics", []) if "MetricStat" in m]
+    if stats:
+        sums = [m["Expression"] for m in alarm["Metrics"] if m not in stats]
+        check(f"what {name} adds up", sums, ["+".join(f"FILL({m['Id']},0)" for m in stats)])
+        check(f"how {name} counts each", {m["MetricStat"]["Stat"] for m in stats} | {m["ReturnData"] for m in stats}, {"Sum", False})
+    [period] = {m["MetricStat"]["Period"] for m in stats} or {alarm["Period"]}
+    periods = alarm["EvaluationPeriods"]
+    return ("all" if stats else alarm.get("Statistic", alarm.get("ExtendedStatistic")), period, alarm.get("DatapointsToAlarm", periods), periods,
+            alarm["Threshold"])
+
+
+alarms = of("AWS::CloudWatch::Alarm")
+check("the alarms", {name: judged(name, a) for name, a in alarms.items()}, {**ALARMS, **REACHED})
+check("how alarms compare", {name: a["ComparisonOperator"] for name, a in alarms.items()}, {
+    **dict.fromkeys(ALARMS, "GreaterThanThreshold"), **dict.fromkeys(REACHED, "GreaterThanOrEqualToThreshold")})
+
+# ---- Gradual deployment ----------------------------------------------------------------------------------------------
+
+for name, moved in {"DeploymentRole": ["Generate", "Verify", "Reset", "Status", "Feedback"], "SenderDeploymentRole": ["Send"]}.items():
+    arns = [arn for f in moved for arn in ({"Fn::GetAtt": [f"{f}Function", "Arn"]}, {"Fn::Sub": f"${{{f}Function.Arn}}:*"})]
+    check(f"what {name} may do", [p["PolicyDocument"]["Statement"] for p in properties(name)["Policies"]], [[
+        {"Effect": "Allow", "Action": ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"], "Resource": arns},
+        {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"}]])
+    check(f"who {name} is", [s["Principal"] for s in properties(name)["AssumeRolePolicyDocument"]["Statement"]], [{"Service": "codedeploy.amazonaws.com"}])
+check("whom otpctl hands dead letters", template["Outputs"]["SendFunctionName"]["Value"], {"Ref": "SendFunctionAliaslive"})
+
 # ---- The API ---------------------------------------------------------------------------------------------------------
 
 [stage] = of("AWS::ApiGatewayV2::Stage").values()

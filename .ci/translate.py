@@ -148,8 +148,13 @@ def refers(value):
     match value:
         case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
             return {name} - {n for n in (name,) if n.startswith("AWS::")}
+        case {"Fn::Sub": [text, own]}:
+            named = refers({"Fn::Sub": text})
+            return named - set(own) | refers([own[name] for name in named & set(own)])
         case {"Fn::Sub": text}:
             return {name.split(".")[0] for name in re.findall(r"\$\{(\w[\w.]*)\}", text)}
+        case {"Fn::FindInMap": [name, *keys]}:
+            return {f"{name} {keys[-1]}"} | refers(keys)
         case {"Fn::If": [condition, *values]}:
             return refers(values) | refers(template["Conditions"][condition])
         case dict():
@@ -198,7 +203,7 @@ DEPLOYS = "AWS::CodeDeploy::"
 check("what CodeDeploy does by default", [name for name, r in resources.items() if r["Type"].startswith(DEPLOYS) or "UpdatePolicy" in r], [])
 choices = template["Parameters"]["GradualDeployment"]["AllowedValues"]
 check("the ways that have a row", list(template["Mappings"]["GradualDeployments"]), choices)
-check("the ways that CodeDeploy has", choices[1:], [c for c in CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST if c != "AllAtOnce"])
+check("ways that CodeDeploy lacks", [c for c in choices[1:] if c not in CODEDEPLOY_PREDEFINED_CONFIGURATIONS_LIST], [])
 for choice in choices[1:]:
     gradual = taken(translate(GradualDeployment=choice), "HasGradualDeployment")
     if choice == choices[1]:
@@ -208,7 +213,7 @@ for choice in choices[1:]:
     for name in functions:
         group = groups[f"{name}DeploymentGroup"]
         check(f"how {name} is deployed", [group["DeploymentConfigName"], group["ServiceRoleArn"], group["AutoRollbackConfiguration"]["Enabled"]], [
-              {"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": choice}]}, {"Fn::GetAtt": ["DeploymentRole", "Arn"]}, True])
+              {"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": choice}]}, {"Fn::GetAtt": ["Sender" * (name == "SendFunction") + "DeploymentRole", "Arn"]}, True])
         check(f"what stops {name}'s deployment", group["AlarmConfiguration"], {"Enabled": True, "Alarms": [
               {"Name": {"Ref": alarm}} for alarm in ["DeploymentAlarm"] + ["SenderDeploymentAlarm"] * (name == "SendFunction")]})
         check(f"who moves {name}'s alias", gradual["Resources"][f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"][
@@ -217,11 +222,13 @@ watched = [metric.get("MetricStat", {}).get("Metric", metric) for alarm in ("Dep
            for metric in properties(alarm).get("Metrics", [properties(alarm)])]
 check("whose crashes stop a deployment", sorted(m["Dimensions"][0]["Value"]["Ref"] for m in watched if m.get("MetricName") == "Errors"),
       sorted(functions))
+check("what else does", sorted(m["MetricName"] for m in watched if m.get("MetricName") not in ("Errors", None)), ["ProviderError", "ServerError"])
 
 # ---- Alarms ---------------------------------------------------------------------------------------------------------
 
 with open("shared/telemetry/event.go") as file:
     counted = set(re.findall(r'^\t([A-Z]\w+) += "\1"', file.read(), re.M)) - {"WrongPassword"}
+WHOLE = {"ProviderError", "ServerError"}  # which are counted without a dimension too
 values = {"Channel": ["email", "sms"], "Purpose": ["verify", "login", "reset"]}
 alarms = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
 for name, alarm in alarms.items():
@@ -231,6 +238,7 @@ for name, alarm in alarms.items():
         check(f"that {name} watches a metric of ours", metric["MetricName"] in counted, True)
         check(f"the namespace of {name}", metric["Namespace"],
               properties("SendFunction")["Environment"]["Variables"]["METRICS_NAMESPACE"])
+        check(f"whether {name} watches all of {metric['MetricName']}", "Dimensions" not in metric, metric["MetricName"] in WHOLE)
         for dimension in metric.get("Dimensions", []):
             check(f"{name}'s {dimension}", dimension["Value"] in values[dimension["Name"]], True)
 dashboard = json.loads(re.sub(r"\$\{[^}]*\}", "x", properties("Dashboard")["DashboardBody"]["Fn::Sub"]))

@@ -100,7 +100,7 @@ func problemOf(err error) problem {
 		return problem{Status: 503, Code: "unavailable", Detail: "Try again in a moment.", retryAfter: passing,
 			event: telemetry.ProviderError}
 	}
-	return problem{Status: 500, Code: "internal", Detail: "Something is wrong on our side."}
+	return problem{Status: 500, Code: "internal", Detail: "Something is wrong on our side.", event: telemetry.ServerError}
 }
 
 // response writes a problem.

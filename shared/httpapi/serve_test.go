@@ -86,6 +86,9 @@ func TestErrorTable(t *testing.T) {
 			if text := fmt.Sprint(body, header, log); strings.Contains(text, "hunter2") || strings.Contains(text, "ada@") {
 				t.Errorf("H2: a cause or a value got out: %s", text)
 			}
+			if counted := strings.Contains(log, `"ProviderError":1`) || strings.Contains(log, `"ServerError":1`); counted != (status >= 500) {
+				t.Errorf("as a failure is counted: %s", log)
+			}
 			if strings.Count(log, "\n") != 1 || (status >= 500) != strings.Contains(log, `"ERROR"`) {
 				t.Errorf("log: %s", log)
 			}
@@ -96,7 +99,8 @@ func TestErrorTable(t *testing.T) {
 func TestHandler(t *testing.T) {
 	t.Run("a panic is an internal error and its value is not logged", func(t *testing.T) {
 		status, _, body, log := call(t, func(context.Context, Request) (any, error) { panic("hunter2") })
-		if status != 500 || body["code"] != "internal" || strings.Contains(log, "hunter2") || !strings.Contains(log, "serve_test.go") {
+		if status != 500 || body["code"] != "internal" || strings.Contains(log, "hunter2") || !strings.Contains(log, "serve_test.go") ||
+			!strings.Contains(log, `"ServerError":1`) {
 			t.Errorf("%d %v\n%s", status, body, log)
 		}
 	})

@@ -19,9 +19,9 @@ const (
 	Expired         = "Expired" // a code that came too late or was used before, or a message that was not sent for that
 	Locked          = "Locked"
 	Limited         = "Limited"
-	Blocked         = "Blocked"   // a robot, or a destination that nothing is sent to
-	Suspected       = "Suspected" // what somebody should look at: see Reason
-	ProviderError   = "ProviderError"
+	Blocked         = "Blocked"       // a robot, or a destination that nothing is sent to
+	Suspected       = "Suspected"     // what somebody should look at: see Reason
+	ProviderError   = "ProviderError" // of all together too, for alarms
 	TestDestination = "TestDestination"
 
 	// Of e-mail, by channel alone.
@@ -31,6 +31,8 @@ const (
 	Suppressed = "Suppressed" // it was not sent, since an earlier one bounced or was called spam
 
 	DeliveryTime = "DeliveryTime" // milliseconds until the recipient's server had it; beside Delivered
+
+	ServerError = "ServerError" // a mistake of ours, answered by 500: of all together alone
 
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
@@ -91,13 +93,13 @@ func (e Event) metric(now time.Time) any {
 		Metrics    []name
 	}
 	dimensions := [][]string{}
-	if e.Channel != "" {
+	if e.Channel != "" && e.Name != ServerError {
 		dimensions = append(dimensions, []string{"Channel"})
 	}
-	if e.Purpose != "" {
+	if e.Purpose != "" && e.Name != ServerError {
 		dimensions = append(dimensions, []string{"Purpose"})
 	}
-	if len(dimensions) == 0 {
+	if len(dimensions) == 0 || e.Name == ProviderError {
 		dimensions = append(dimensions, []string{})
 	}
 	metrics := []name{{e.Name, "Count"}}

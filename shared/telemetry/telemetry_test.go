@@ -1,10 +1,13 @@
 package telemetry
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/smithy-go"
 
@@ -31,5 +34,25 @@ func TestCause(t *testing.T) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+// TestDimensions: a failure is counted whole too, whatever was known of the call when it failed, as the alarms watch it.
+func TestDimensions(t *testing.T) {
+	for _, test := range []struct {
+		event Event
+		want  string
+	}{
+		{Event{Name: Sent, Channel: otp.Email, Purpose: otp.Login}, `[["Channel"],["Purpose"]]`},
+		{Event{Name: Delivered, Channel: otp.Email}, `[["Channel"]]`},
+		{Event{Name: ProviderError, Channel: otp.SMS, Purpose: otp.Login}, `[["Channel"],["Purpose"],[]]`},
+		{Event{Name: ProviderError, Purpose: otp.Login}, `[["Purpose"],[]]`},
+		{Event{Name: ProviderError}, `[[]]`},
+		{Event{Name: ServerError, Channel: otp.SMS, Purpose: otp.Login}, `[[]]`},
+	} {
+		line, err := json.Marshal(test.event.metric(time.Now()))
+		if err != nil || !strings.Contains(string(line), `"Dimensions":`+test.want) {
+			t.Errorf("%+v: %s, %v, want %s", test.event, line, err, test.want)
+		}
 	}
 }
