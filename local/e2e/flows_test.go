@@ -1,0 +1,204 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// flow is something that people do; run tells what of it broke.
+type flow struct {
+	name string
+	run  func(t *testing.T, s *Stack) error
+}
+
+var flows = []flow{
+	{"verify by e-mail", func(t *testing.T, s *Stack) error {
+		return confirmed(t, s, "verify", fields{"email": "eve@example.com"}, "eve@example.com")
+	}},
+	{"verify by SMS", func(t *testing.T, s *Stack) error {
+		return confirmed(t, s, "verify", fields{"phone": "+4915123456789"}, "+4915123456789")
+	}},
+	{"login", func(t *testing.T, s *Stack) error {
+		return confirmed(t, s, "login", login("ada@example.com", demoPassword), "ada@example.com")
+	}},
+	{"a message is marked as sent", marked},
+	{"resend", resent},
+	{"reset", wasReset},
+	{"where a session stands", stands},
+	{"nothing goes to an address that bounced", suppressed},
+	{"an SMS that the provider refuses is told", refused},
+	{"five wrong codes at a login are told the owner", told},
+	{"a call through CloudFront", throughCloudFront},
+}
+
+// ask solves a CAPTCHA and asks for a code.
+func ask(s *Stack, purpose string, body fields) (id string, err error) {
+	status, _, answer := s.Post("/api/generate", solved(body, solve(s, purpose, nil)))
+	if status != 200 {
+		return "", fmt.Errorf("generate answers %d %v", status, answer["code"])
+	}
+	return answer["sessionId"].(string), nil
+}
+
+// coded asks for a code and waits for it, or for it to be given up.
+func coded(t *testing.T, s *Stack, purpose string, body fields, to string) (id, code string, err error) {
+	before, letters := count(s, to), len(s.DeadLetters())
+	if id, err = ask(s, purpose, body); err != nil {
+		return id, "", err
+	}
+	until(t, Patience, "a message to "+to, func() bool { return count(s, to) > before || len(s.DeadLetters()) > letters })
+	if count(s, to) == before {
+		return id, "", fmt.Errorf("no message comes")
+	}
+	return id, s.Code(s.WaitMessage(to, nil)), nil
+}
+
+func accepted(s *Stack, path string, body fields) error {
+	if status, _, answer := s.Post(path, body); status != 200 {
+		return fmt.Errorf("%s answers %d %v", path, status, answer["code"])
+	}
+	return nil
+}
+
+func confirmed(t *testing.T, s *Stack, purpose string, body fields, to string) error {
+	id, code, err := coded(t, s, purpose, body, to)
+	if err != nil {
+		return err
+	}
+	return accepted(s, "/api/verify", try(id, code))
+}
+
+func wasReset(t *testing.T, s *Stack) error {
+	id, code, err := coded(t, s, "reset", fields{"email": "grace@example.com", "purpose": "reset"}, "grace@example.com")
+	if err != nil {
+		return err
+	}
+	return accepted(s, "/api/reset", fields{"sessionId": id, "code": code, "password": "violet meadow 7 kites"})
+}
+
+func resent(t *testing.T, s *Stack) error {
+	id, _, err := coded(t, s, "verify", fields{"email": "omar@example.com"}, "omar@example.com")
+	if err != nil {
+		return err
+	}
+	age(t, s, id, time.Minute)
+	return accepted(s, "/api/resend", fields{"sessionId": id})
+}
+
+// stands asks until a delivery is told.
+func stands(t *testing.T, s *Stack) error {
+	id, _, err := coded(t, s, "verify", fields{"email": "lena@example.com"}, "lena@example.com")
+	if err != nil {
+		return err
+	}
+	return awaitState(t, s, id, "delivered")
+}
+
+// suppressed asks twice for a code to an address that does not exist: the second one is not sent.
+func suppressed(t *testing.T, s *Stack) error {
+	s.ClearCalls()
+	for range 2 {
+		id, err := ask(s, "verify", fields{"email": "bounce@simulator.amazonses.com"})
+		if err != nil {
+			return err
+		}
+		if err := awaitState(t, s, id, "bounced"); err != nil {
+			return err
+		}
+	}
+	if n := mailed(s); n != 1 {
+		return fmt.Errorf("%d were sent", n)
+	}
+	return nil
+}
+
+func refused(t *testing.T, s *Stack) error {
+	s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOut", "count": 1})
+	id, err := ask(s, "verify", fields{"phone": "+4915123456789"})
+	if err != nil {
+		return err
+	}
+	return awaitState(t, s, id, "bounced")
+}
+
+// mailed counts the e-mails that SES was given.
+func mailed(s *Stack) (n int) {
+	for _, c := range s.Calls() {
+		if c.Service == "ses" {
+			n++
+		}
+	}
+	return n
+}
+
+// awaitState waits for a session to stand so.
+func awaitState(t *testing.T, s *Stack, id, want string) (err error) {
+	t.Helper()
+	reached := false
+	until(t, Patience, "the state "+want, func() bool {
+		status, _, answer := s.Post("/api/status", fields{"sessionId": id})
+		if status != 200 {
+			err = fmt.Errorf("status answers %d %v", status, answer["code"])
+		}
+		reached = answer["state"] == want
+		return reached || err != nil || denied(s, "FeedbackFunction") || denied(s, "SendFunction")
+	})
+	if err == nil && !reached {
+		err = fmt.Errorf("the state is never %s", want)
+	}
+	return err
+}
+
+// marked looks for the mark that keeps a batch which comes again from sending twice.
+func marked(t *testing.T, s *Stack) error {
+	id, _, err := coded(t, s, "verify", fields{"email": "mei@example.com"}, "mei@example.com")
+	if err != nil {
+		return err
+	}
+	has := func() bool { return written(s, id, func(i Item) bool { return i["sentAt"] != nil }) }
+	until(t, Patience, "the mark", func() bool { return has() || denied(s, "SendFunction") })
+	if !has() {
+		return fmt.Errorf("the row says nothing of it")
+	}
+	return nil
+}
+
+func told(t *testing.T, s *Stack) error {
+	id, code, err := coded(t, s, "login", login("ada@example.com", demoPassword), "ada@example.com")
+	if err != nil {
+		return err
+	}
+	for _, guess := range wrongMany(code, 5) {
+		s.Post("/api/verify", try(id, guess))
+	}
+	notice := func(i Item) bool { return strings.HasPrefix(fmt.Sprint(i["code"]["S"]), "notice#") }
+	if !written(s, id, notice) {
+		return fmt.Errorf("no notice is written")
+	}
+	return nil
+}
+
+// throughCloudFront comes from there, which a function believes only whom it knows the secret of.
+func throughCloudFront(t *testing.T, s *Stack) error {
+	_, err := ask(fromCloudFront(t, s), "verify", fields{"email": "ravi@example.com"})
+	return err
+}
+
+func fromCloudFront(t *testing.T, s *Stack) *Stack {
+	t.Helper()
+	secret := aws(t, s, "secretsmanager.GetSecretValue", fields{"SecretId": stackOutput(t, s, "OriginSecretArn")})["SecretString"].(string)
+	return s.From("127.0.0.1", http.Header{"X-Origin-Secret": {secret}, "Cloudfront-Viewer-Address": {"127.0.0.1:4711"}})
+}
+
+// written looks for an item of a session.
+func written(s *Stack, id string, is func(Item) bool) bool {
+	for _, item := range s.Items("CodesTable") {
+		if item["sessionId"]["S"] == id && is(item) {
+			return true
+		}
+	}
+	return false
+}
