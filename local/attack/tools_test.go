@@ -67,22 +67,13 @@ func atOnce(n int, call func(i int) (status int, answer fields)) counts {
 // begin asks for a code and gives the session and the code that came.
 func begin(t *testing.T, s *e2e.Stack, ask fields, to string) (id, code string) {
 	t.Helper()
-	before := sentTo(s, to)
+	before := s.Messages()
 	status, answer := post(s, "generate", ask)
 	if status != http.StatusOK {
 		t.Fatalf("generate: %d %v", status, answer)
 	}
-	wait(t, "a message to "+to, func() bool { return sentTo(s, to) > before })
-	return answer["sessionId"].(string), s.Code(s.WaitMessage(to, nil))
-}
-
-func sentTo(s *e2e.Stack, to string) (n int) {
-	for _, m := range s.Messages() {
-		if m.To == to {
-			n++
-		}
-	}
-	return n
+	wait(t, "a code to "+to, func() bool { code = s.CodeSince(before, to); return code != "" })
+	return answer["sessionId"].(string), code
 }
 
 func wait(t *testing.T, what string, holds func() bool) {

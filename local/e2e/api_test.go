@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -21,10 +20,8 @@ func session(t *testing.T, s *Stack, ask fields, to string) (id, code string) {
 	if status != http.StatusOK || len(body) != 1 {
 		t.Fatalf("generate: %d %v", status, body)
 	}
-	m := s.WaitMessage(to, func(m Message) bool { // a notice may come late
-		return Code(m) != "" && !slices.ContainsFunc(before, func(b Message) bool { return b.ID == m.ID })
-	})
-	return body["sessionId"].(string), Code(m)
+	until(t, Patience, "a code to "+to, func() bool { code = s.CodeSince(before, to); return code != "" })
+	return body["sessionId"].(string), code
 }
 
 func count(s *Stack, to string) (n int) {

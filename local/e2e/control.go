@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 )
 
 // Item is an item in DynamoDB JSON: {"email":{"S":"ada@example.com"}}.
@@ -32,6 +33,18 @@ func (s *Stack) WaitMessage(to string, match func(Message) bool) (found Message)
 		return false
 	})
 	return found
+}
+
+// CodeSince is the code that came to this address or number after these messages; empty if none has. A notice, which may come
+// late, has none.
+func (s *Stack) CodeSince(before []Message, to string) string {
+	s.t.Helper()
+	for _, m := range s.Messages() {
+		if m.To == to && Code(m) != "" && !slices.ContainsFunc(before, func(b Message) bool { return b.ID == m.ID }) {
+			return Code(m)
+		}
+	}
+	return ""
 }
 
 var codeLine = regexp.MustCompile(`(?m)^(?:@\S+ #)?([0-9]{6,10})\r?$`)

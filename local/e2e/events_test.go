@@ -39,6 +39,25 @@ func (e event) short() string {
 	return strings.Join(words, " ")
 }
 
+// embedded is what a line says in CloudWatch's embedded metric format.
+type embedded struct {
+	Timestamp         int64
+	CloudWatchMetrics []struct {
+		Namespace  string
+		Dimensions [][]string
+		Metrics    []struct{ Name, Unit string }
+	}
+}
+
+func (e event) embedded(t *testing.T) (meta embedded) {
+	t.Helper()
+	raw, _ := json.Marshal(e["_aws"])
+	if err := json.Unmarshal(raw, &meta); err != nil {
+		t.Fatalf("%s: %v", raw, err)
+	}
+	return meta
+}
+
 // checkMetric compares a line with CloudWatch's embedded metric format.
 func checkMetric(t *testing.T, e event) {
 	t.Helper()
@@ -49,17 +68,9 @@ func checkMetric(t *testing.T, e event) {
 		}
 		return
 	}
-	var meta struct {
-		Timestamp         int64
-		CloudWatchMetrics []struct {
-			Namespace  string
-			Dimensions [][]string
-			Metrics    []struct{ Name, Unit string }
-		}
-	}
-	raw, _ := json.Marshal(e["_aws"])
-	if err := json.Unmarshal(raw, &meta); err != nil || len(meta.CloudWatchMetrics) != 1 || meta.Timestamp < 1e12 {
-		t.Fatalf("%s: %v", raw, err)
+	meta := e.embedded(t)
+	if len(meta.CloudWatchMetrics) != 1 || meta.Timestamp < 1e12 {
+		t.Fatalf("%v", e)
 	}
 	m := meta.CloudWatchMetrics[0]
 	if name == "Delivered" && len(m.Metrics) == 2 && m.Metrics[1].Name == "DeliveryTime" && m.Metrics[1].Unit == "Milliseconds" && e["DeliveryTime"] != nil {

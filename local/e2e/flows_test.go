@@ -45,15 +45,18 @@ func ask(s *Stack, purpose string, body fields) (id string, err error) {
 
 // coded asks for a code and waits for it, or for it to be given up.
 func coded(t *testing.T, s *Stack, purpose string, body fields, to string) (id, code string, err error) {
-	before, letters := count(s, to), len(s.DeadLetters())
+	before, letters := s.Messages(), len(s.DeadLetters())
 	if id, err = ask(s, purpose, body); err != nil {
 		return id, "", err
 	}
-	until(t, Patience, "a message to "+to, func() bool { return count(s, to) > before || len(s.DeadLetters()) > letters })
-	if count(s, to) == before {
+	until(t, Patience, "a code to "+to, func() bool {
+		code = s.CodeSince(before, to)
+		return code != "" || len(s.DeadLetters()) > letters
+	})
+	if code == "" {
 		return id, "", fmt.Errorf("no message comes")
 	}
-	return id, s.Code(s.WaitMessage(to, nil)), nil
+	return id, code, nil
 }
 
 func accepted(s *Stack, path string, body fields) error {

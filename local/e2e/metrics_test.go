@@ -91,17 +91,7 @@ func TestWatchedMetrics(t *testing.T) {
 func counted(t *testing.T, s *Stack) (names []string) {
 	t.Helper()
 	for _, e := range s.events() {
-		var meta struct {
-			CloudWatchMetrics []struct {
-				Dimensions [][]string
-				Metrics    []struct{ Name string }
-			}
-		}
-		raw, _ := json.Marshal(e["_aws"])
-		if err := json.Unmarshal(raw, &meta); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range meta.CloudWatchMetrics {
+		for _, c := range e.embedded(t).CloudWatchMetrics {
 			for _, m := range c.Metrics {
 				for _, dimensions := range c.Dimensions {
 					name := m.Name

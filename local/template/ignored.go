@@ -10,7 +10,7 @@ var inert = map[string][]string{
 	"AWS::SNS::Topic":            {}, // but what SES tells one of comes to the functions that hear it
 	"AWS::SNS::TopicPolicy":      {},
 	"AWS::SQS::Queue":            {"Arn", "QueueName"}, // a dead-letter queue: /_local/deadletters shows what arrives
-	"AWS::IAM::Role":             {"Arn"},              // one of no function
+	"AWS::IAM::Role":             {},                   // one of no function
 
 	// Versions of functions: here each has one, the last that was built.
 	"AWS::AppConfig::Application":                {},
