@@ -92,11 +92,14 @@ func (e Event) metric(now time.Time) any {
 		Dimensions [][]string
 		Metrics    []name
 	}
+	if e.Name == ServerError {
+		e.Channel, e.Purpose = "", ""
+	}
 	dimensions := [][]string{}
-	if e.Channel != "" && e.Name != ServerError {
+	if e.Channel != "" {
 		dimensions = append(dimensions, []string{"Channel"})
 	}
-	if e.Purpose != "" && e.Name != ServerError {
+	if e.Purpose != "" {
 		dimensions = append(dimensions, []string{"Purpose"})
 	}
 	if len(dimensions) == 0 || e.Name == ProviderError {
