@@ -306,10 +306,11 @@ def prove(folder, url):
     users = found["UsersTableName"]
     operate(folder, url, users)
     commands.prove(folder, found)
-    accounts = aws("dynamodb").scan(TableName=users)["Count"]
+    kept = commands.accounts(users)
+    check("that Eve's account is kept", "eve@example.com" in [account["email"]["S"] for account in kept], True)
     logs = sorted(names("AWS::Logs::LogGroup"))  # which moto loses sight of as it does not change it
     delete({"AWS::DynamoDB::Table": [users], "AWS::Logs::LogGroup": logs})
-    check("how many accounts outlive the stack", aws("dynamodb").scan(TableName=users)["Count"], accounts)
+    check("the accounts that outlive the stack", commands.accounts(users), kept)
     check("what deleting their table answers", setting(aws("dynamodb").delete_table, TableName=users), {})
     needed(template, FIRST)
     print("deployed to moto by the AWS CLI, changed, operated and deleted: as it should be")

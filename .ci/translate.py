@@ -147,7 +147,7 @@ def refers(value):
         return set().union(*map(refers, value))
     match value:
         case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
-            return {name} - {n for n in (name,) if n.startswith("AWS::")}
+            return set() if name.startswith("AWS::") else {name}
         case {"Fn::Sub": [text, own]}:
             named = refers({"Fn::Sub": text})
             return named - set(own) | refers([own[name] for name in named & set(own)])
@@ -163,14 +163,14 @@ def refers(value):
 
 
 # A changed parameter gives the settings another number and so every function another version; SAM alone would not see it.
-with open(os.path.join(os.path.dirname(cfnlint.__file__), "data/schemas/providers/us-east-1.json")) as file:
-    schemas = json.load(file)
+def schema(name):
+    with open(os.path.join(os.path.dirname(cfnlint.__file__), f"data/schemas/{name}.json")) as file:
+        return json.load(file)
 
 
 def replaced(kind):
     """Properties of a type that cannot change: CloudFormation makes a new resource in the place of the old one."""
-    with open(os.path.join(os.path.dirname(cfnlint.__file__), f"data/schemas/resources/{schemas[kind]}.json")) as file:
-        return json.load(file)["createOnlyProperties"]
+    return schema(f"resources/{schema('providers/us-east-1')[kind]}")["createOnlyProperties"]
 
 
 check("that other settings get another number", "/properties/Content" in replaced("AWS::AppConfig::HostedConfigurationVersion"), True)
@@ -213,16 +213,23 @@ for choice in choices[1:]:
     for name in functions:
         group = groups[f"{name}DeploymentGroup"]
         check(f"how {name} is deployed", [group["DeploymentConfigName"], group["ServiceRoleArn"], group["AutoRollbackConfiguration"]["Enabled"]], [
-              {"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": choice}]}, {"Fn::GetAtt": ["Sender" * (name == "SendFunction") + "DeploymentRole", "Arn"]}, True])
+              {"Fn::Sub": ["CodeDeployDefault.Lambda${ConfigName}", {"ConfigName": choice}]},
+              {"Fn::GetAtt": ["Sender" * (name == "SendFunction") + "DeploymentRole", "Arn"]}, True])
         check(f"what stops {name}'s deployment", group["AlarmConfiguration"], {"Enabled": True, "Alarms": [
               {"Name": {"Ref": alarm}} for alarm in ["DeploymentAlarm"] + ["SenderDeploymentAlarm"] * (name == "SendFunction")]})
         check(f"who moves {name}'s alias", gradual["Resources"][f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"][
               "DeploymentGroupName"], {"Ref": f"{name}DeploymentGroup"})
-watched = [metric.get("MetricStat", {}).get("Metric", metric) for alarm in ("DeploymentAlarm", "SenderDeploymentAlarm")
-           for metric in properties(alarm).get("Metrics", [properties(alarm)])]
-check("whose crashes stop a deployment", sorted(m["Dimensions"][0]["Value"]["Ref"] for m in watched if m.get("MetricName") == "Errors"),
+
+
+def metrics(alarm):
+    """What an alarm looks at: several metrics, or one that it names itself."""
+    return [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
+
+
+watched = metrics(properties("DeploymentAlarm")) + metrics(properties("SenderDeploymentAlarm"))
+check("whose crashes stop a deployment", sorted(m["Dimensions"][0]["Value"]["Ref"] for m in watched if m["MetricName"] == "Errors"),
       sorted(functions))
-check("what else does", sorted(m["MetricName"] for m in watched if m.get("MetricName") not in ("Errors", None)), ["ProviderError", "ServerError"])
+check("what else does", sorted(m["MetricName"] for m in watched if m["MetricName"] != "Errors"), ["ProviderError", "ServerError"])
 
 # ---- Alarms ---------------------------------------------------------------------------------------------------------
 
@@ -230,8 +237,7 @@ check("what else does", sorted(m["MetricName"] for m in watched if m.get("Metric
 alarms = {name: r["Properties"] for name, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"}
 for name, alarm in alarms.items():
     check(f"who hears of {name}", alarm.get("AlarmActions", []), [] if name.endswith("DeploymentAlarm") else [{"Ref": "AlarmTopic"}])
-    metrics = [m["MetricStat"]["Metric"] for m in alarm.get("Metrics", []) if "MetricStat" in m] or [alarm]
-    for metric in [m for m in metrics if "StreamOTP" in json.dumps(m["Namespace"])]:
+    for metric in [m for m in metrics(alarm) if "StreamOTP" in json.dumps(m["Namespace"])]:
         check(f"the namespace of {name}", metric["Namespace"],
               properties("SendFunction")["Environment"]["Variables"]["METRICS_NAMESPACE"])
 dashboard = json.loads(re.sub(r"\$\{[^}]*\}", "x", properties("Dashboard")["DashboardBody"]["Fn::Sub"]))
