@@ -21,16 +21,23 @@ import (
 )
 
 func main() {
+	if len(os.Args) != 5 {
+		fail(errors.New("four arguments are needed"))
+	}
 	ctx := context.Background()
 	cfg, err := config.LoadDefaultConfig(ctx)
-	if err == nil && len(os.Args) == 5 {
-		db := dynamodb.NewFromConfig(cfg)
-		err = errors.Join(pause(ctx, db, os.Args[1], os.Args[3]), complain(ctx, cfg, db, os.Args[1], os.Args[2], os.Args[4]))
+	if err != nil {
+		fail(err)
 	}
-	if err != nil || len(os.Args) != 5 {
-		fmt.Fprintln(os.Stderr, "incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL:", err)
-		os.Exit(1)
+	db := dynamodb.NewFromConfig(cfg)
+	if err := errors.Join(pause(ctx, db, os.Args[1], os.Args[3]), complain(ctx, cfg, db, os.Args[1], os.Args[2], os.Args[4])); err != nil {
+		fail(err)
 	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL:", err)
+	os.Exit(1)
 }
 
 // pause counts as many messages as no prefix may have unverified.
