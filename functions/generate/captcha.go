@@ -79,26 +79,22 @@ func hostsOf(places []string) (hosts []string) {
 // everybody were a robot.
 //
 // Errors: httpapi.ErrCaptchaFailed; *otp.UnavailableError where the provider does not say, or does not accept us.
-func (h handler) checkCaptcha(ctx context.Context, request httpapi.Request, purpose otp.Purpose) error {
+func (h handler) checkCaptcha(ctx context.Context, c call, purpose otp.Purpose) error {
 	if h.captcha == nil {
 		return nil
 	}
-	token := request.Get("captchaToken")
+	token := c.Get("captchaToken")
 	if token == "" || h.captcha.provider == "turnstile" && len(token) > captchaToken {
-		request.Event.Reason = "captcha-token"
+		c.Event.Reason = "captcha-token"
 		return httpapi.ErrCaptchaFailed
 	}
-	client, err := h.client(ctx, request)
-	if err != nil {
-		return err
-	}
-	v, err := h.captcha.verify(ctx, token, client)
+	v, err := h.captcha.verify(ctx, token, c.clientIP)
 	if err != nil {
 		return err
 	}
 	failed, err := h.captcha.judge(v, purpose)
 	if err == nil && failed != "" {
-		request.Event.Reason = "captcha-" + failed
+		c.Event.Reason = "captcha-" + failed
 		return httpapi.ErrCaptchaFailed
 	}
 	return err

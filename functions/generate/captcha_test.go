@@ -160,7 +160,7 @@ func TestCaptcha(t *testing.T) {
 			c, sent := siteverify(t, test.provider, test.answer)
 			log := logged(t)
 			begun := time.Now()
-			request := httpapi.Request{Source: "203.0.113.7", Fields: map[string]string{"captchaToken": "the token"}, Event: &telemetry.Event{}}
+			request := call{clientIP: "203.0.113.7", Request: httpapi.Request{Fields: map[string]string{"captchaToken": "the token"}, Event: &telemetry.Event{}}}
 			err := handler{captcha: c}.checkCaptcha(context.Background(), request, otp.Login)
 			var unavailable *otp.UnavailableError
 			got := map[bool]string{true: passed}[err == nil]
@@ -191,11 +191,11 @@ func TestCaptcha(t *testing.T) {
 }
 
 func TestCaptchaIsAskedForFirst(t *testing.T) {
-	f := newFixture(t)
+	f, peeks := newFixture(t), 0
 	c, sent := siteverify(t, "turnstile", says(refusal("invalid-input-response")))
 	f.captcha = c
 	f.users = slowUsers{f.users, func() { t.Error("an account is read") }}
-	f.limits, f.sends, f.sendsPerIP, f.passwords = forbiddenLimits{t}, 5, 5, 5
+	f.admit.Limits, f.admit.MessagesPerHour, f.admit.MessagesPerIP, f.admit.WrongPasswordsPerHour = forbiddenLimits{t, &peeks}, 5, 5, 5
 	for name, test := range map[string]struct {
 		body   fields
 		status int
@@ -216,9 +216,13 @@ func TestCaptchaIsAskedForFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent.take()
+			before := peeks
 			status, _, body := f.call(t, "/generate", test.body)
 			if asked := len(sent.take()); status != test.status || body["code"] != test.code || asked != test.asked {
 				t.Errorf("%d %v, asked %d times", status, body, asked)
+			}
+			if test.asked > 0 && peeks == before {
+				t.Error("the client IP address was not asked before the provider, which takes time")
 			}
 		})
 	}
@@ -270,20 +274,28 @@ func (noSecret) Value(context.Context) (string, error) {
 	return "", &otp.UnavailableError{Reason: "no"}
 }
 
-// forbiddenLimits fails the test if anything is counted, or even looked at.
-type forbiddenLimits struct{ t *testing.T }
+// forbiddenLimits fails the test if anything is counted.
+type forbiddenLimits struct {
+	t     *testing.T
+	peeks *int
+}
 
-func (l forbiddenLimits) TakeSend(context.Context, store.Send, string, time.Time) (s store.Standing, err error) {
+func (l forbiddenLimits) TakeMessage(context.Context, store.Quota, string, time.Time) (s store.KeyState, err error) {
 	l.t.Error("a message is counted")
 	return s, nil
 }
 
-func (l forbiddenLimits) TakePassword(context.Context, store.Send, string, time.Time) error {
+func (l forbiddenLimits) GiveBackMessage(context.Context, store.Quota, string, time.Time) error {
+	l.t.Error("a message is given back")
+	return nil
+}
+
+func (l forbiddenLimits) TakeWrongPassword(context.Context, store.Quota, string, time.Time) error {
 	l.t.Error("a password is counted")
 	return nil
 }
 
-func (l forbiddenLimits) Glance(context.Context, store.Send, time.Time) (s store.Standing, err error) {
-	l.t.Error("the limits are read")
+func (l forbiddenLimits) Peek(context.Context, store.Quota, time.Time) (s store.KeyState, err error) {
+	*l.peeks++
 	return s, nil
 }

@@ -5,53 +5,39 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
-	"streamotp/shared/phone/number"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
 
 type handler struct {
-	codes  codes
-	limits limits
-	users  users
-	keys   keyrings
-	phones phones
-	now    func() time.Time
-	random io.Reader // crypto/rand
+	codes   codes
+	users   users
+	keys    keyrings
+	admit   admit.Admitter
+	origin  origin
+	tests   testDestinations
+	captcha *captcha // nil: none is asked for
+	now     func() time.Time
+	random  io.Reader // crypto/rand
 
 	codeLength int
 	codeTTL    time.Duration
 	cooldown   time.Duration // before a code is sent again
-	countries  []string      // that SMS may go to; none means that SMS is off
-	sends      int           // messages an hour for one subject, and for one phone; 0 means no limit
-	sendsPerIP int           // messages an hour for one client address; 0 means no limit
-	passwords  int           // wrong ones an hour for one account, and from one client address; 0 means no limit
-	prefixes   store.Prefixes
-	ceilings   *store.Ceilings
-	origin     origin
-	tests      testDestinations
-	captcha    *captcha // nil: none is asked for
 }
 
 type codes interface {
-	Put(ctx context.Context, s otp.Session, by string) error
+	Put(ctx context.Context, s otp.Session, requestID string) error
 	Session(ctx context.Context, id string) (otp.Session, error)
-	ClaimResend(ctx context.Context, s otp.Session, by string, cooldown time.Duration) error
-	ReturnResend(ctx context.Context, s otp.Session, by string) error
-	PutResend(ctx context.Context, s otp.Session, by string, now time.Time) error
-}
-
-type limits interface {
-	TakeSend(ctx context.Context, s store.Send, by string, now time.Time) (store.Standing, error)
-	TakePassword(ctx context.Context, s store.Send, by string, now time.Time) error
-	Glance(ctx context.Context, s store.Send, now time.Time) (store.Standing, error)
+	PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error
 }
 
 type users interface {
@@ -71,10 +57,6 @@ type origin interface {
 // testDestinations knows the codes that an operator fixed for a time.
 type testDestinations interface {
 	Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error)
-}
-
-type phones interface {
-	Parse(ctx context.Context, typed string) (number.Number, error)
 }
 
 func (h handler) routes() map[string]httpapi.Endpoint {
@@ -100,11 +82,12 @@ type recipient struct {
 // call is one request and what it is counted by.
 type call struct {
 	httpapi.Request
-	ring   *otp.Keyring
-	client string // its address
-	now    time.Time
+	ring     *otp.Keyring
+	clientIP string
+	now      time.Time
 }
 
+// generate reads the request, asks who may have a message, and writes the session: one item, with everything decided.
 func (h handler) generate(ctx context.Context, request httpapi.Request) (any, error) {
 	asked, err := readGenerate(request)
 	if err != nil {
@@ -116,22 +99,33 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 		request.Event.Name, request.Event.Reason, request.Event.Session = telemetry.Blocked, "honeypot", id
 		return answer{id}, nil
 	}
-	if err := h.checkCaptcha(ctx, request, asked.purpose); err != nil {
-		return nil, err
-	}
-	c, err := h.begin(ctx, request) // before the account is read: a password that is changed from here on ends this session
+	c, err := h.newCall(ctx, request)
 	if err != nil {
 		return nil, err
 	}
+	if asked.purpose == otp.Login || h.captcha != nil { // both take time, before anything is taken
+		if err := h.peek(ctx, c, asked); err != nil {
+			return nil, err
+		}
+	}
+	if err := h.checkCaptcha(ctx, c, asked.purpose); err != nil {
+		return nil, err
+	}
+	c.now = h.now() // before the account is read: a password that is changed from here on ends this session
 	to, err := h.recipient(ctx, c, asked)
 	if err != nil {
 		return nil, err
 	}
-	to.Locale, to.Purpose = asked.locale, asked.purpose
-	return answer{id}, h.put(ctx, c, id, to)
+	c.Event.Channel = to.Channel
+	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, asked.purpose == otp.Login, nil))
+	c.note(d)
+	if err != nil {
+		return nil, err
+	}
+	return answer{id}, h.write(ctx, c, id, to, d)
 }
 
-func (h handler) begin(ctx context.Context, request httpapi.Request) (c call, err error) {
+func (h handler) newCall(ctx context.Context, request httpapi.Request) (c call, err error) {
 	c = call{Request: request, now: h.now()}
 	if c.ring, err = h.keys.Current(ctx); err != nil {
 		return c, err
@@ -140,143 +134,123 @@ func (h handler) begin(ctx context.Context, request httpapi.Request) (c call, er
 	if _, _, err = h.tests.Code(ctx, "", h.codeLength, c.now); err != nil {
 		return c, err
 	}
-	c.client, err = h.client(ctx, request)
+	c.clientIP, err = h.clientIP(ctx, request)
 	return c, err
+}
+
+// admission is what the call asks of the limits.
+func (c call) admission(to *otp.Contents, password bool, again *otp.Session) admit.Request {
+	return admit.Request{ID: c.ID, ClientIP: c.clientIP, At: c.now, Ring: c.ring, To: to, Password: password, Again: again}
+}
+
+// note puts a decision into the audit log.
+func (c call) note(d admit.Decision) {
+	c.Event.Reason, c.Event.Country, c.Event.Prefix = d.Reason, d.Country, d.Paused
+	also := *c.Event
+	switch {
+	case d.PauseBegan:
+		also.Name, also.Reason = telemetry.Suspected, "pumping"
+	case d.TestCode != "":
+		also.Name = telemetry.TestDestination
+	default:
+		return
+	}
+	also.Write(c.ID, c.now)
+}
+
+func (h handler) peek(ctx context.Context, c call, asked asked) error {
+	d, err := h.admit.Peek(ctx, c.admission(&otp.Contents{Purpose: asked.purpose}, false, nil))
+	c.note(d)
+	return err
 }
 
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
 // only for reset, so that a phone alone never takes an account over.
-func (h handler) recipient(ctx context.Context, c call, asked asked) (recipient, error) {
+func (h handler) recipient(ctx context.Context, c call, asked asked) (to recipient, err error) {
+	to.Contents = otp.Contents{Purpose: asked.purpose, Channel: otp.Email, Email: asked.email, Locale: asked.locale}
 	switch {
 	case asked.phone != "":
-		to := recipient{Contents: otp.Contents{Channel: otp.SMS, Phone: asked.phone}}
-		return to, h.number(ctx, c, &to.Contents)
+		to.Channel, to.Phone = otp.SMS, asked.phone
 	case asked.purpose == otp.Login:
-		return h.login(ctx, c, asked)
+		err = h.login(ctx, c, asked, &to.Contents)
 	case asked.purpose == otp.Reset:
-		user, err := h.users.Get(ctx, asked.email)
-		return recipient{decoy: user.Email == "",
-			Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, err
+		var user store.User
+		user, err = h.users.Get(ctx, asked.email)
+		to.decoy = user.Email == ""
 	}
-	return recipient{Contents: otp.Contents{Channel: otp.Email, Email: asked.email}}, nil
+	return to, err
 }
 
-// login checks the password, as long for no account as for one. A client address without a try or a message left is
-// refused before anybody's password is looked at.
-func (h handler) login(ctx context.Context, c call, asked asked) (to recipient, err error) {
-	if h.passwords > 0 {
-		if _, err := h.limits.Glance(ctx, h.clientOf(c), c.now); err != nil {
-			return to, c.because("client", err)
-		}
-	}
+// login checks the password, as long for no account as for one.
+func (h handler) login(ctx context.Context, c call, asked asked, to *otp.Contents) error {
 	user, err := h.users.Get(ctx, asked.email)
 	if err != nil {
-		return to, err
+		return err
 	}
 	ok, err := password.Matches(asked.password, user.PasswordHash)
 	if err != nil {
-		return to, err
+		return err
 	}
 	if !ok {
-		return to, h.wrongPassword(ctx, c, asked.email)
+		c.Event.Subject = c.ring.Subject(otp.Login, asked.email)
+		d, err := h.admit.WrongPassword(ctx, c.admission(to, true, nil))
+		c.note(d)
+		return cmp.Or(err, httpapi.ErrInvalidCredentials)
 	}
-	to.Contents = otp.Contents{Channel: otp.Email, Email: user.Email}
 	if user.Channel == otp.SMS {
 		to.Channel, to.Phone = otp.SMS, user.Phone
 	}
-	return to, nil
-}
-
-// wrongPassword counts one before it says so: first against the client's address, so that one without any left cannot
-// use up an account's.
-func (h handler) wrongPassword(ctx context.Context, c call, email string) error {
-	account := store.Send{Key: c.ring.Subject(otp.Login, email), Passwords: h.passwords}
-	c.Event.Subject = account.Key
-	if err := h.limits.TakePassword(ctx, h.clientOf(c), c.ID, c.now); err != nil {
-		// After the glance this is so only where others came between. A right password would have asked its account too by
-		// now: so does this, whatever it says.
-		_, _ = h.limits.Glance(ctx, account, c.now)
-		return c.because("client", err)
-	}
-	if err := h.limits.TakePassword(ctx, account, c.ID, c.now); err != nil {
-		return c.because("subject", err)
-	}
-	return httpapi.ErrInvalidCredentials
-}
-
-// because notes for the audit log which limit an error comes from.
-func (c call) because(reason string, err error) error {
-	var limited *otp.TooManyRequestsError
-	if errors.As(err, &limited) {
-		c.Event.Reason = reason
-		if limited.Passwords {
-			c.Event.Reason += "_passwords"
-		}
-	}
-	return err
-}
-
-// number normalises the phone that a code goes to, if SMS goes there.
-func (h handler) number(ctx context.Context, c call, to *otp.Contents) error {
-	c.Event.Channel = otp.SMS
-	if len(h.countries) == 0 {
-		c.Event.Reason = "country"
-		return &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
-	}
-	n, err := h.phones.Parse(ctx, to.Phone)
-	if err != nil {
-		return err
-	}
-	c.Event.Country = n.Country
-	if !n.Receives(h.countries) {
-		if _, test, err := h.tests.Code(ctx, n.E164, h.codeLength, c.now); err != nil || !test {
-			c.Event.Reason = "country"
-			return cmp.Or(err, h.unsupported())
-		}
-	}
-	to.Phone, to.Prefix = n.E164, n.Prefix
 	return nil
 }
 
-// unsupported is the answer for a number that nothing is sent to, whatever the reason.
-func (h handler) unsupported() error {
-	return &otp.UnsupportedError{Reason: "Codes are not sent to this number.", Countries: h.countries}
-}
-
-// put writes the session: one item, with everything decided.
-func (h handler) put(ctx context.Context, c call, id string, to recipient) (err error) {
+// write writes the session of a message that was admitted. Where that fails the message is given back.
+func (h handler) write(ctx context.Context, c call, id string, to recipient, d admit.Decision) (err error) {
 	s := otp.Session{
 		ID: id, Purpose: to.Purpose, Subject: c.ring.Subject(to.Purpose, to.Identity()), KeyID: c.ring.CurrentID(),
-		CreatedAt: c.now, ExpiresAt: c.now.Add(h.codeTTL),
+		CreatedAt: c.now, ExpiresAt: c.now.Add(h.codeTTL), Silent: d.TestCode != "",
 	}
 	c.Event.Session, c.Event.Subject, c.Event.Channel = id, s.Subject, to.Channel
-	if to.Code, s.Silent, err = h.tests.Code(ctx, to.Destination(), h.codeLength, c.now); err != nil {
-		return err
+	if d.Suppressed {
+		c.suppress(&s, to.Channel)
 	}
-	standing, err := h.take(ctx, c, &to.Contents, s.Silent)
-	if err != nil {
-		return err
+	if err = h.seal(c, &s, to, d.TestCode); err == nil {
+		err = h.codes.Put(ctx, s, c.ID)
 	}
-	if c.suppressed(&to.Contents, standing) {
-		s.Silent, s.Message = true, otp.StateBounced
-	}
-	if to.Code == "" {
+	return h.giveBack(ctx, c, d, err)
+}
+
+// seal makes the session's code and what the table may know of it.
+func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (err error) {
+	if to.Code = testCode; to.Code == "" {
 		if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
 			return err
 		}
 	}
-	if s.Digest, err = c.ring.Digest(s.KeyID, id, to.Code); err != nil {
+	if s.Digest, err = c.ring.Digest(s.KeyID, s.ID, to.Code); err != nil {
 		return err
 	}
 	if to.decoy {
-		if err := h.disguise(c, &s); err != nil {
+		if err := h.disguise(c, s); err != nil {
 			return err
 		}
 	}
-	if s.Sealed, err = c.ring.Seal(id, to.Contents); err != nil {
-		return err
+	s.Sealed, err = c.ring.Seal(s.ID, to.Contents)
+	return err
+}
+
+// giveBack returns a message whose row is not there and will not appear.
+func (h handler) giveBack(ctx context.Context, c call, d admit.Decision, err error) error {
+	var notWritten *store.NotWrittenError
+	if errors.As(err, &notWritten) {
+		d.GiveBack(ctx, c.ID)
 	}
-	return h.codes.Put(ctx, s, c.ID)
+	return err
+}
+
+// suppress makes a session one whose code is not sent, because an earlier e-mail to the address bounced or was called spam.
+func (c call) suppress(s *otp.Session, channel otp.Channel) {
+	s.Silent, s.Message = true, otp.StateBounced
+	telemetry.Event{Name: telemetry.Suppressed, Channel: channel, Session: c.Event.Session, Subject: c.Event.Subject}.Write(c.ID, c.now)
 }
 
 // disguise makes a session a decoy: nothing is sent and no code is right.
@@ -284,4 +258,22 @@ func (h handler) disguise(c call, s *otp.Session) (err error) {
 	c.Event.Reason, s.Silent = "decoy", true
 	s.Digest, err = otp.DecoyDigest(h.random)
 	return err
+}
+
+// clientIP is the address that a call came from: what API Gateway saw, or what our CloudFront saw, if the call carries
+// the secret that only it knows. No other header is believed.
+func (h handler) clientIP(ctx context.Context, request httpapi.Request) (string, error) {
+	secret, viewer := request.Header["x-origin-secret"], request.Header["cloudfront-viewer-address"]
+	if secret == "" || viewer == "" {
+		return request.Source, nil
+	}
+	ours, err := h.origin.Sent(ctx, secret)
+	if err != nil || !ours {
+		return request.Source, err
+	}
+	// address:port; an IPv6 address has colons of its own, so that only the last one parts them.
+	if colon := strings.LastIndexByte(viewer, ':'); colon > 0 {
+		return strings.Trim(viewer[:colon], "[]"), nil
+	}
+	return request.Source, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
@@ -27,8 +28,9 @@ const secretWord = "tulip harbor lantern 42"
 type fixture struct {
 	handler
 	storetest.Tables
-	ring *otp.Keyring
-	at   time.Time
+	limits store.Limits
+	ring   *otp.Keyring
+	at     time.Time
 }
 
 type fixedKeys struct{ *otp.Keyring }
@@ -49,13 +51,13 @@ func newFixture(t *testing.T) *fixture {
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
 	f := &fixture{Tables: tables, ring: ring, at: time.Now()}
+	f.limits = store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
 	f.handler = handler{
-		codes:  store.Codes{DB: tables.DB, Table: tables.Codes},
-		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}},
-		users:  store.Users{DB: tables.DB, Table: tables.Users},
-		keys:   fixedKeys{ring}, phones: phoneReader{program: helper}, now: func() time.Time { return f.at }, random: rand.Reader,
-		codeLength: 6, codeTTL: 5 * time.Minute, cooldown: 30 * time.Second, countries: []string{"US", "DE"},
-		ceilings: &store.Ceilings{}, tests: noTests{},
+		codes: store.Codes{DB: tables.DB, Table: tables.Codes},
+		users: store.Users{DB: tables.DB, Table: tables.Users},
+		keys:  fixedKeys{ring}, now: func() time.Time { return f.at }, random: rand.Reader,
+		codeLength: 6, codeTTL: 5 * time.Minute, cooldown: 30 * time.Second, tests: noTests{},
+		admit: admit.Admitter{Limits: f.limits, Phones: phoneReader{program: helper}, Tests: noTests{}, CodeLength: 6, Countries: []string{"US", "DE"}},
 	}
 	hash, err := password.Hash(secretWord)
 	must(t, err)
@@ -253,7 +255,7 @@ func TestGenerate(t *testing.T) {
 	})
 	t.Run("a locked subject gets no code, for account and decoy alike", func(t *testing.T) {
 		f := newFixture(t)
-		limits := f.limits.(store.Limits)
+		limits := f.limits
 		for _, email := range []string{"ada@example.com", "nobody@example.com"} {
 			for i := range 5 {
 				s := otp.Session{Subject: f.ring.Subject(otp.Reset, email), CreatedAt: f.at}
@@ -282,7 +284,7 @@ func TestGenerate(t *testing.T) {
 	})
 	t.Run("SMS is off where no country is allowed", func(t *testing.T) {
 		f := newFixture(t)
-		f.countries = nil
+		f.admit.Countries = nil
 		status, _, body := f.call(t, "/generate", fields{"phone": "+4915112345678"})
 		if status != 400 || body["code"] != "unsupported_destination" || fmt.Sprint(body["supportedCountries"]) != "[]" {
 			t.Errorf("%d %v", status, body)
@@ -364,10 +366,10 @@ func TestNothingTellsOfARightPassword(t *testing.T) {
 		"ada@example.com":  403, // locked
 	} {
 		f := newFixture(t)
-		f.passwords = 1
+		f.admit.WrongPasswordsPerHour, f.admit.WrongPasswordsPerIPHour = 1, 1
 		for i := range 5 {
 			s := otp.Session{ID: "s", Subject: f.ring.Subject(otp.Login, "ada@example.com"), CreatedAt: f.at}
-			_, err := f.limits.(store.Limits).Reserve(context.Background(), s, fmt.Sprint(i), f.at)
+			_, err := f.limits.Reserve(context.Background(), s, fmt.Sprint(i), f.at)
 			must(t, err)
 		}
 		answer := func(password string) string {

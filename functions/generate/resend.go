@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
-	"streamotp/shared/store"
 )
 
 // resend has the stream send the same code again: the one that is still on its way must not stop working.
@@ -20,7 +20,7 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	request.Event.Session, request.Event.Subject, request.Event.Purpose = s.ID, s.Subject, s.Purpose
-	c, err := h.begin(ctx, request)
+	c, err := h.newCall(ctx, request)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,8 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	if wait := s.ResendWait(c.now, h.cooldown); wait > 0 {
-		return nil, c.because("cooldown", &otp.TooManyRequestsError{RetryAfter: wait})
+		c.Event.Reason = "cooldown"
+		return nil, &otp.TooManyRequestsError{RetryAfter: wait}
 	}
 	ring, err := h.keys.For(ctx, s.KeyID)
 	if err != nil {
@@ -38,33 +39,29 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	request.Event.Channel = contents.Channel
-	if err := h.codes.ClaimResend(ctx, s, c.ID, h.cooldown); err != nil {
-		return nil, c.because("cooldown", err)
-	}
-	standing, err := h.takeAgain(ctx, c, s, &contents)
+	c.Event.Channel = contents.Channel
+	d, err := h.admit.Admit(ctx, c.admission(&contents, false, &s))
+	c.note(d)
 	if err != nil {
-		return nil, errors.Join(err, h.codes.ReturnResend(ctx, s, c.ID))
+		return nil, err
 	}
-	if standing.NotBefore.After(s.CreatedAt) { // a reset has ended it
-		return nil, errors.Join(otp.ErrCodeExpired, h.codes.ReturnResend(ctx, s, c.ID))
-	}
-	if s.Message = ""; c.suppressed(&contents, standing) {
-		s.Silent, s.Message = true, otp.StateBounced
-	}
-	request.Event.Reason = "resend"
-	return answer{id}, h.codes.PutResend(ctx, s, request.ID, c.now)
+	return answer{id}, h.writeResend(ctx, c, s, contents.Channel, d)
 }
 
-// takeAgain takes a message for a session that has its code already. A decoy pays like a real session; that of a test
-// destination, which is as silent, does not.
-func (h handler) takeAgain(ctx context.Context, c call, s otp.Session, to *otp.Contents) (store.Standing, error) {
-	_, test, err := h.tests.Code(ctx, to.Destination(), len(to.Code), c.now)
-	if err != nil {
-		return store.Standing{}, err
+// writeResend writes the row that has the code sent again. Where that fails the message is given back.
+func (h handler) writeResend(ctx context.Context, c call, s otp.Session, channel otp.Channel, d admit.Decision) error {
+	if d.NotBefore.After(s.CreatedAt) { // a reset has ended it
+		d.GiveBack(ctx, c.ID)
+		return otp.ErrCodeExpired
 	}
-	if test && s.Silent {
-		return store.Standing{}, h.takeTest(ctx, c, to, 0)
+	if s.Message = ""; d.Suppressed {
+		c.suppress(&s, channel)
 	}
-	return h.takeSend(ctx, c, to)
+	c.Event.Reason = "resend"
+	err := h.codes.PutResend(ctx, s, c.ID, c.now, h.cooldown)
+	var first *otp.TooManyRequestsError
+	if errors.As(err, &first) {
+		c.Event.Reason = "cooldown"
+	}
+	return h.giveBack(ctx, c, d, err)
 }

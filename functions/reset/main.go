@@ -24,7 +24,7 @@ func main() {
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()}
 	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
-		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Now: time.Now},
+		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Rule: limits.Rule, Now: time.Now},
 		codes:   codes,
 		users:   store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		limits:  limits,

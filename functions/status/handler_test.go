@@ -97,9 +97,9 @@ func TestStatus(t *testing.T) {
 	t.Run("after two resends there is none to wait for", func(t *testing.T) {
 		f := newFixture(t)
 		s := f.session(t, mail)
-		must(t, f.codes.PutResend(ctx, s, "request", f.at))
-		s.Resends = append(s.Resends, f.at)
-		must(t, f.codes.PutResend(ctx, s, "request", f.at))
+		for s.NextResend = 1; s.NextResend <= 2; s.NextResend++ {
+			must(t, f.codes.PutResend(ctx, s, "request", f.at, time.Second))
+		}
 		f.want(t, `200 {"state":"pending","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:05:00Z",`+
 			`"resendAt":null,"attemptsRemaining":5}`)
 	})
@@ -116,6 +116,26 @@ func TestStatus(t *testing.T) {
 		}
 		f.want(t, `200 {"state":"locked","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:05:00Z",`+
 			`"resendAt":null,"attemptsRemaining":0}`)
+	})
+	t.Run("R15: those of a reset are its own", func(t *testing.T) {
+		f := newFixture(t)
+		s := f.session(t, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: "ada@example.com"})
+		for n := range 5 { // elsewhere, in sessions of others
+			_, err := f.limits.Reserve(ctx, s, fmt.Sprint("request-", n), f.at)
+			must(t, err)
+		}
+		for n, want := range []string{`sent 5`, `sent 4`, `sent 3`, `sent 2`, `sent 1`, `locked 0`} {
+			var got struct {
+				State             string
+				AttemptsRemaining int
+			}
+			must(t, json.Unmarshal([]byte(f.call(t, `{"sessionId":"`+id+`"}`)[4:]), &got))
+			if got := fmt.Sprint(got.State, " ", got.AttemptsRemaining); got != want {
+				t.Errorf("after %d of its own: %s, want %s", n, got, want)
+			}
+			_, err := f.codes.CountAttempt(ctx, s, fmt.Sprint(n), f.at)
+			must(t, err)
+		}
 	})
 	t.Run("a login session that a reset ended has expired", func(t *testing.T) {
 		f := newFixture(t)

@@ -43,7 +43,7 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{ring: ring, at: time.Now()}
 	codes, now := store.Codes{DB: tables.DB, Table: tables.Codes}, func() time.Time { return f.at }
 	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
-	f.handler = handler{codes: codes, prefixes: store.Prefixes{DB: tables.DB, Table: tables.Limits}, now: now, judge: judge.Judge{Codes: codes, Limits: limits, Keys: fixedKeys{ring}, Now: now}}
+	f.handler = handler{codes: codes, prefixes: store.Prefixes{DB: tables.DB, Table: tables.Limits}, now: now, judge: judge.Judge{Codes: codes, Limits: limits, Keys: fixedKeys{ring}, Rule: limits.Rule, Now: now}}
 	return f
 }
 

@@ -25,17 +25,19 @@ type Judge struct {
 	Codes  codes
 	Limits limits
 	Keys   keyrings
+	Rule   otp.TryLimit
 	Now    func() time.Time
 }
 
 type codes interface {
 	Session(ctx context.Context, id string) (otp.Session, error)
 	PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, by string, now time.Time) error
+	CountAttempt(ctx context.Context, s otp.Session, requestID string, now time.Time) (attempts int, err error)
 }
 
 type limits interface {
 	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error)
-	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error
+	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error)
 	MarkTold(ctx context.Context, subject string, notice otp.Notice) error
 }
 
@@ -48,6 +50,7 @@ type Case struct {
 	otp.Session
 	Contents otp.Contents
 	Tries    otp.Tries // once one was taken
+	First    bool      // after a right code by SMS: the subject's first in 30 days
 	keyring  *otp.Keyring
 }
 
@@ -92,16 +95,30 @@ func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(c
 		if notice := c.Tries.Tells(c.Purpose); notice != "" {
 			j.tell(ctx, *c, notice, by)
 		}
-		return &otp.WrongCodeError{AttemptsRemaining: c.Tries.Remaining()}
+		return j.wrong(ctx, c, by)
 	}
 	err = consume(ctx)
 	// A right answer that came too late, or beside another one, was no wrong try either.
 	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
-		if failed := j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
+		var failed error
+		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
 			slog.Error("tries not cleared", "requestId", by, telemetry.Cause(failed)) // the answer stands all the same
 		}
 	}
 	return err
+}
+
+// wrong returns the error for a wrong code. A reset session counts its own attempts: the subject's would show a stranger what the
+// account's owner does meanwhile, and so that there is an account.
+func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error) {
+	if c.Purpose != otp.Reset {
+		return &otp.WrongCodeError{AttemptsRemaining: c.Tries.Remaining()}
+	}
+	c.AttemptedAt = j.Now()
+	if c.Attempts, err = j.Codes.CountAttempt(ctx, c.Session, requestID, c.AttemptedAt); err != nil {
+		return err
+	}
+	return &otp.WrongCodeError{AttemptsRemaining: c.Own(j.Rule).Remaining()}
 }
 
 // tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written; the

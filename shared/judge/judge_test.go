@@ -26,6 +26,9 @@ type world struct {
 	told    otp.Session
 	toldOf  int
 	changed bool // somebody wrote another purpose into the item
+
+	own      int // wrong codes of the session itself
+	countErr error
 }
 
 func (w *world) Session(context.Context, string) (otp.Session, error) {
@@ -40,12 +43,14 @@ func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Tr
 	return otp.Tries{Count: w.count, Ceiling: w.count + 3, Told: w.toldOf}, w.reserve
 }
 
-func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) error {
+func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) (bool, error) {
 	w.events = append(w.events, "clear")
-	if channel == otp.SMS {
-		w.events = append(w.events, "verified")
-	}
-	return w.clear
+	return channel == otp.SMS, w.clear
+}
+
+func (w *world) CountAttempt(context.Context, otp.Session, string, time.Time) (int, error) {
+	w.events, w.own = append(w.events, "count"), w.own+1
+	return w.own, w.countErr
 }
 
 func (w *world) PutNotice(_ context.Context, s otp.Session, notice otp.Notice, _ string, _ time.Time) error {
@@ -88,7 +93,7 @@ func (w *world) try(code string) (string, error) {
 	if w.changed {
 		w.asked, w.session.Purpose = otp.Verify, otp.Verify
 	}
-	j := judge.Judge{Codes: w, Limits: w, Keys: w, Now: func() time.Time { return noon }}
+	j := judge.Judge{Codes: w, Limits: w, Keys: w, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}, Now: func() time.Time { return noon }}
 	c, err := j.Open(context.Background(), &telemetry.Event{}, "s", w.asked)
 	if err == nil {
 		err = j.Try(context.Background(), &c, code, "request", func(context.Context) error {
@@ -101,7 +106,7 @@ func (w *world) try(code string) (string, error) {
 
 func TestJudge(t *testing.T) {
 	down := errors.New("down")
-	wrong := &otp.WrongCodeError{AttemptsRemaining: 3}
+	wrong, own4 := &otp.WrongCodeError{AttemptsRemaining: 3}, &otp.WrongCodeError{AttemptsRemaining: 4}
 	for _, test := range []struct {
 		name   string
 		change func(w *world)
@@ -118,12 +123,14 @@ func TestJudge(t *testing.T) {
 		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
 		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
 		{"the fifth wrong code after a right password is told", func(w *world) { w.count = 5 }, "482914", "[reserve tell guessed]", wrong},
-		{"the fifth wrong code without a password is not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve]", wrong},
+		{"the fifth wrong code without a password is not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve count]", own4},
+		{"R15: a reset session says how many attempts of its own are left", func(w *world) { w.own = 2; w.purpose(otp.Reset) }, "482914", "[reserve count]", &otp.WrongCodeError{AttemptsRemaining: 2}},
+		{"where they cannot be counted nothing is said", func(w *world) { w.countErr = down; w.purpose(otp.Reset) }, "482914", "[reserve count]", down},
 		{"the sixth is not told again", func(w *world) { w.count, w.toldOf = 6, 5 }, "482914", "[reserve]", wrong},
 		{"the sixth is told where the fifth was not", func(w *world) { w.count = 6 }, "482914", "[reserve tell guessed]", wrong},
 		{"a right fifth try is not told", func(w *world) { w.count = 5 }, "482913", "[reserve consume clear]", nil},
-		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve tell closed]", wrong},
-		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve tell closed]", wrong},
+		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve tell closed count]", own4},
+		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve tell closed count]", own4},
 		{"an answer stands though its notice cannot be written", func(w *world) { w.count, w.notice = 5, down }, "482914", "[reserve tell guessed]", wrong},
 		{"a code of another length costs no try", func(*world) {}, "4829131", "[]", &otp.CodeLengthError{Digits: 6}},
 		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},

@@ -50,7 +50,12 @@ type Session struct {
 	UsedBy    string    // the request that used it
 	Silent    bool      // nothing is sent: a decoy, a test destination, or a suppressed address
 	Message   State     // what became of it: StatePending, StateSent, StateDelivered or StateBounced
-	Resends   []time.Time
+
+	Resends    []time.Time // when the code was sent again
+	NextResend int         // the number of the next resend's row
+
+	Attempts    int       // wrong codes for this session alone; counted of a reset only
+	AttemptedAt time.Time // the last of them
 }
 
 // Check says whether a code of the session may still be judged at now, for one of the purposes.

@@ -41,6 +41,12 @@ func (s Session) ResendAt(now time.Time, cooldown time.Duration) time.Time {
 	return at
 }
 
+// Own returns what a session's own wrong codes count, as if nobody else tried the subject.
+func (s Session) Own(l TryLimit) Tries {
+	ceiling := (s.Attempts + l.MaxAttempts - 1) / l.MaxAttempts * l.MaxAttempts
+	return Tries{Count: s.Attempts, Ceiling: ceiling, Last: s.AttemptedAt}
+}
+
 // Left is how many wrong codes a subject may still give at now before it locks; none while it is locked.
 func (l TryLimit) Left(t Tries, now time.Time) int {
 	switch {

@@ -44,11 +44,13 @@ type row struct {
 	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
 	Send      string `dynamodbav:"send,omitempty"`
 	Skip      string `dynamodbav:"skip,omitempty"`
-	SentAt    int64  `dynamodbav:"sentAt,omitempty"`   // epoch milliseconds
-	UsedAt    int64  `dynamodbav:"usedAt,omitempty"`   // epoch milliseconds
-	UsedBy    string `dynamodbav:"usedBy,omitempty"`   // request id
-	ResentBy  string `dynamodbav:"resentBy,omitempty"` // request id of the last turn to be sent again; "resends" is its number
-	AskedBy   string `dynamodbav:"askedBy,omitempty"`  // request id
+	SentAt    int64  `dynamodbav:"sentAt,omitempty"`  // epoch milliseconds
+	UsedAt    int64  `dynamodbav:"usedAt,omitempty"`  // epoch milliseconds
+	UsedBy    string `dynamodbav:"usedBy,omitempty"`  // request id
+	AskedBy   string `dynamodbav:"askedBy,omitempty"` // request id; absent in an empty row, which only keeps its place
+
+	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; of a reset alone
+	AttemptedAt int64 `dynamodbav:"attemptedAt,omitempty"` // epoch milliseconds: the last of them
 
 	DeliveredAt int64 `dynamodbav:"deliveredAt,omitempty"` // epoch milliseconds
 	BouncedAt   int64 `dynamodbav:"bouncedAt,omitempty"`   // epoch milliseconds
@@ -80,17 +82,83 @@ func (r row) session() otp.Session {
 	if r.UsedAt != 0 {
 		s.UsedAt = time.UnixMilli(r.UsedAt)
 	}
+	if r.Attempts > 0 {
+		s.Attempts, s.AttemptedAt = r.Attempts, time.UnixMilli(r.AttemptedAt)
+	}
 	return s
 }
 
-// Put writes a new session. It is unconditional, and the same bytes when the SDK repeats it.
-func (c Codes) Put(ctx context.Context, s otp.Session, by string) error {
-	av, err := attributevalue.MarshalMap(newRow(s, s.Digest, SendCode, by))
+// Put writes a new session.
+//
+// Errors: *NotWrittenError.
+func (c Codes) Put(ctx context.Context, s otp.Session, requestID string) error {
+	return c.insertOrNever(ctx, newRow(s, s.Digest, SendCode, requestID))
+}
+
+// NotWrittenError says that a row is not there and will not appear: what was taken for it can be given back. After any
+// other error of an insert it may still appear.
+type NotWrittenError struct{ cause error }
+
+func (e *NotWrittenError) Error() string { return "the row was not written: " + e.cause.Error() }
+
+func (e *NotWrittenError) Unwrap() error { return e.cause }
+
+var errRowExists = errors.New("another request wrote the row before")
+
+// insert writes a row that is not there yet. Finding the row that the same request wrote is success: the response to an
+// earlier attempt was lost. A row that was used is never written again, however late a repeated write arrives.
+//
+// Errors: errRowExists.
+func (c Codes) insert(ctx context.Context, r row) error {
+	av, err := attributevalue.MarshalMap(r)
 	if err != nil {
 		return err
 	}
-	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &c.Table, Item: av})
+	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &c.Table, Item: av, ConditionExpression: aws.String(noRow),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if found, failed := refused(err); failed {
+		return writtenBy(found, r.AskedBy)
+	}
 	return err
+}
+
+// insertOrNever is insert, and where that fails it makes sure that the row does not appear later: it puts an empty row in its
+// place, which a write that is still on its way then cannot take.
+//
+// Errors: *NotWrittenError; any other where the place could not be taken either.
+func (c Codes) insertOrNever(ctx context.Context, r row) error {
+	failure := c.insert(ctx, r)
+	if failure == nil {
+		return nil
+	}
+	if errors.Is(failure, errRowExists) {
+		return &NotWrittenError{failure}
+	}
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(r.SessionID, r.Code),
+		UpdateExpression:                    aws.String("SET expiredAt = :ttl, createdAt = :created"),
+		ConditionExpression:                 aws.String(noRow),
+		ExpressionAttributeValues:           item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if found, failed := refused(err); failed {
+		return writtenBy(found, r.AskedBy)
+	}
+	if err != nil {
+		return errors.Join(failure, err)
+	}
+	return &NotWrittenError{failure}
+}
+
+// writtenBy is nil for a row that this request wrote.
+func writtenBy(found item, requestID string) error {
+	var r row
+	if err := decode(found, &r); err != nil || r.AskedBy == requestID {
+		return err
+	}
+	return errRowExists
 }
 
 // Session reads a session, strongly consistent.
@@ -111,15 +179,20 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 		return s, fmt.Errorf("decode a session: %w", err)
 	}
 	var resends []time.Time
+	next := 1
 	for _, r := range rows {
+		resend := strings.HasPrefix(r.Code, resendKey)
 		switch {
-		case r.isCode():
-			s = r.session()
-		case strings.HasPrefix(r.Code, resendKey):
+		case resend && r.AskedBy == "":
+			next++ // an empty row keeps its place, and nothing was sent
+		case resend:
+			next++
 			resends = append(resends, time.UnixMilli(r.CreatedAt))
+		case r.isCode() && r.AskedBy != "":
+			s = r.session()
 		}
 	}
-	s.Resends, s.Message = resends, messageState(rows)
+	s.Resends, s.NextResend, s.Message = resends, next, messageState(rows)
 	if s.ID == "" {
 		return s, otp.ErrSessionNotFound
 	}
@@ -165,59 +238,50 @@ func (c Codes) MarkDelivery(ctx context.Context, sessionID, digest string, state
 	return doneIfRefused(err)
 }
 
-// ClaimResend takes a session's next turn to be sent again, before anything is taken for it: of any number at once one
-// has it.
+// PutResend has the stream send a session's code again. Of any number of requests at once one writes the row, and the others
+// are refused: the row decides, so a request that ends before it writes takes nobody's turn.
 //
-// Errors: *otp.TooManyRequestsError for the others; otp.ErrSessionNotFound.
-func (c Codes) ClaimResend(ctx context.Context, s otp.Session, by string, cooldown time.Duration) error {
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+// Errors: *otp.TooManyRequestsError where another request was first; *NotWrittenError.
+func (c Codes) PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error {
+	s.CreatedAt = now
+	err := c.insertOrNever(ctx, newRow(s, fmt.Sprint(resendKey, s.NextResend), SendCode, requestID))
+	if errors.Is(err, errRowExists) {
+		return &NotWrittenError{&otp.TooManyRequestsError{RetryAfter: cooldown}}
+	}
+	return err
+}
+
+// CountAttempt counts a wrong code against its own session and returns the session's attempts. A repeated write counts once.
+//
+// Errors: otp.ErrSessionNotFound where the row was purged since it was read.
+func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string, now time.Time) (attempts int, err error) {
+	out, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: key(s.ID, s.Digest),
-		UpdateExpression:                    aws.String("SET resends = :next, resentBy = :by"),
-		ConditionExpression:                 all(sessionExists, "attribute_not_exists(resends) OR resends < :next"),
-		ExpressionAttributeValues:           item{":next": number(int64(len(s.Resends) + 1)), ":by": text(by)},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+		UpdateExpression:          aws.String("SET attemptedAt = :now, attemptBy = :by ADD attempts :one"),
+		ConditionExpression:       all(sessionExists, "attribute_not_exists(attemptBy) OR attemptBy <> :by"),
+		ExpressionAttributeValues: item{":now": millis(now), ":by": text(requestID), ":one": number(1)},
+		ReturnValues:              types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	found, ok := refused(err)
-	if !ok {
-		return err
+	found, failed := refused(err)
+	if err == nil {
+		found = out.Attributes
+	} else if !failed {
+		return 0, err
 	}
 	var r row
-	if err := decode(found, &r); err != nil || r.ResentBy == by {
-		return err // ours: the answer to our first try was lost
+	if err := decode(found, &r); err != nil {
+		return 0, err
 	}
 	if r.SessionID == "" {
-		return otp.ErrSessionNotFound // purged since it was read
+		return 0, otp.ErrSessionNotFound
 	}
-	return &otp.TooManyRequestsError{RetryAfter: cooldown}
-}
-
-// ReturnResend gives a turn back that was not used.
-func (c Codes) ReturnResend(ctx context.Context, s otp.Session, by string) error {
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(s.ID, s.Digest),
-		UpdateExpression:          aws.String("SET resends = :held"),
-		ConditionExpression:       all(sessionExists, "resentBy = :by"),
-		ExpressionAttributeValues: item{":held": number(int64(len(s.Resends))), ":by": text(by)},
-	})
-	return doneIfRefused(err)
-}
-
-// PutResend has the stream send a session's code again.
-func (c Codes) PutResend(ctx context.Context, s otp.Session, by string, now time.Time) error {
-	s.CreatedAt = now
-	av, err := attributevalue.MarshalMap(newRow(s, fmt.Sprint(resendKey, len(s.Resends)+1), SendCode, by))
-	if err != nil {
-		return err
-	}
-	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{
-		TableName: &c.Table, Item: av, ConditionExpression: aws.String("attribute_not_exists(code)"),
-	})
-	return doneIfRefused(err) // our own, whose answer was lost
+	return r.Attempts, nil
 }
 
 // The clauses of a consume: the row is there, unused and unexpired.
 const (
 	sessionExists = "attribute_exists(code)"
+	noRow         = "attribute_not_exists(code)"
 	notUsed       = "attribute_not_exists(usedAt)"
 	notExpired    = "expiredAt > :seconds"
 	useIt         = "SET usedAt = :now, usedBy = :by"
@@ -276,13 +340,12 @@ func noticeRow(s otp.Session, notice otp.Notice, by string, now time.Time) row {
 }
 
 // PutNotice has the stream tell the owner of a session's subject something; s has the notice's KeyID and Sealed. It is
-// the same write for a session of which nothing is sent.
+// the same write for a session of which nothing is sent. A notice that another request wrote for the session is the same notice.
 func (c Codes) PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, by string, now time.Time) error {
-	av, err := attributevalue.MarshalMap(noticeRow(s, notice, by, now))
-	if err != nil {
-		return err
+	err := c.insert(ctx, noticeRow(s, notice, by, now))
+	if errors.Is(err, errRowExists) {
+		return nil
 	}
-	_, err = c.DB.PutItem(ctx, &dynamodb.PutItemInput{TableName: &c.Table, Item: av})
 	return err
 }
 

@@ -28,8 +28,7 @@ type limit struct {
 	LastBy    string `dynamodbav:"lastBy"`    // request id of the last try
 	Told      int    `dynamodbav:"told"`      // the count that the owner was last told of
 	NotBefore int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
-	SentBy    string `dynamodbav:"sentBy"`    // request id of the last send
-	FailedBy  string `dynamodbav:"failedBy"`  // request id of the last wrong password
+	FailedBy  int64  `dynamodbav:"failedBy"`  // owner of the last wrong password
 
 	SuppressedUntil int64 `dynamodbav:"suppressedUntil"` // epoch seconds: until then nothing is e-mailed to the subject
 
@@ -162,15 +161,22 @@ func (l Limits) read(ctx context.Context, key string, consistent bool) (held lim
 }
 
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
-// twice leaves those that came after it. Of a success by SMS it keeps the time.
-func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) error {
+// twice leaves those that came after it. For a success by SMS it keeps the time, and reports whether this write is the first
+// such success in 30 days: of any number of successes at once only one is.
+func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error) {
 	update := "REMOVE tries, ceiling, lastTry, lastBy, told"
 	if channel == otp.SMS {
 		update = "SET verifiedAt = :asOf " + update
 	}
 	// Without tries there is nothing to forget, and an item without a TTL would be left behind.
-	_, err := l.write(ctx, subject, update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
-	return doneIfRefused(err)
+	in := conditional(l.Table, subject, update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
+	in.ReturnValues = types.ReturnValueAllOld
+	out, err := l.DB.UpdateItem(ctx, in)
+	if err != nil {
+		return false, doneIfRefused(err)
+	}
+	before, err := decodeLimit(out.Attributes)
+	return channel == otp.SMS && !otp.Known(before.tries().VerifiedAt, asOf), err
 }
 
 // MarkTold notes that a subject's owner was told of its tries. Until then every further wrong one tells again.
@@ -183,7 +189,7 @@ func (l Limits) MarkTold(ctx context.Context, subject string, notice otp.Notice)
 // EndSessions ends the sessions of a login subject that were made before now, and forgets the wrong passwords, which were
 // guesses at the old one. A session's next try answers otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
-	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(passwordSlots(mostSlots).names(), ", ")
+	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
 	_, err := l.write(ctx, subject, update,
 		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
 		item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))})

@@ -23,8 +23,16 @@ func (f fixture) guess(at time.Time) (remaining int, err error) {
 
 // send takes a message that a lock stops.
 func (f fixture) send(key string, limit int, by string, at time.Time) error {
-	_, err := f.limits.TakeSend(ctx, store.Send{Key: key, Limit: limit, Locks: true}, by, at)
+	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, by, at)
 	return err
+}
+
+// clear forgets the tries of "subject" and reports whether it was the first success by SMS.
+func (f fixture) clear(t *testing.T, channel otp.Channel, at time.Time) bool {
+	t.Helper()
+	first, err := f.limits.Clear(ctx, "subject", channel, at)
+	must(t, err)
+	return first
 }
 
 var guesses int
@@ -134,9 +142,10 @@ func TestReserve(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
-		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
-		must(t, f.limits.Clear(ctx, "stranger", otp.Email, t0))
+		f.clear(t, otp.Email, t0)
+		f.clear(t, otp.Email, t0)
+		_, err = f.limits.Clear(ctx, "stranger", otp.Email, t0)
+		must(t, err)
 		if item := f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text("stranger")}); item != nil {
 			t.Errorf("an item without TTL was made: %v", item)
 		}
@@ -148,12 +157,12 @@ func TestReserve(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
+		f.clear(t, otp.Email, t0)
 		for range 5 {
 			_, err := f.guess(t0.Add(time.Second))
 			must(t, err)
 		}
-		must(t, f.limits.Clear(ctx, "subject", otp.Email, t0))
+		f.clear(t, otp.Email, t0)
 		_, err = f.guess(t0.Add(time.Second))
 		lockedFor(t, err)
 	})
@@ -168,7 +177,7 @@ func TestReserve(t *testing.T) {
 			wait.Go(func() {
 				at := t0.Add(time.Hour)
 				if i%2 == 0 {
-					must(t, f.limits.Clear(ctx, "subject", otp.Email, at))
+					f.clear(t, otp.Email, at)
 					return
 				}
 				var locked *otp.LockedError
@@ -189,6 +198,43 @@ func TestReserve(t *testing.T) {
 		must(t, f.send("subject", 0, "r", later))
 		if got, err := f.guess(later); err != nil || got != 4 {
 			t.Errorf("%d remain, %v", got, err)
+		}
+	})
+}
+
+func TestFirstSuccess(t *testing.T) {
+	t.Run("R13: of 20 successes by SMS at once one is the first", func(t *testing.T) {
+		f := newFixture(t)
+		var firsts atomic.Int32
+		var wait sync.WaitGroup
+		for i := range 20 {
+			wait.Go(func() {
+				at := t0.Add(time.Duration(i) * time.Millisecond)
+				if _, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(i), at); err != nil {
+					return // locked for this moment
+				}
+				if f.clear(t, otp.SMS, at) {
+					firsts.Add(1)
+				}
+			})
+		}
+		wait.Wait()
+		if firsts.Load() != 1 {
+			t.Errorf("%d were the first", firsts.Load())
+		}
+	})
+	t.Run("again after 30 days, and never by e-mail", func(t *testing.T) {
+		f := newFixture(t)
+		for _, c := range []struct {
+			channel otp.Channel
+			after   time.Duration
+			want    bool
+		}{{otp.Email, 0, false}, {otp.SMS, time.Hour, true}, {otp.SMS, 2 * time.Hour, false}, {otp.SMS, 31 * 24 * time.Hour, true}} {
+			_, err := f.guess(t0.Add(c.after))
+			must(t, err)
+			if got := f.clear(t, c.channel, t0.Add(c.after)); got != c.want {
+				t.Errorf("%s after %v: %v", c.channel, c.after, got)
+			}
 		}
 	})
 }
@@ -231,7 +277,7 @@ func TestMarkTold(t *testing.T) {
 	if must(t, err); tries.Tells(otp.Login) != "" {
 		t.Error("it is told twice")
 	}
-	must(t, f.limits.Clear(ctx, "subject", otp.Email, t0.Add(time.Hour)))
+	f.clear(t, otp.Email, t0.Add(time.Hour))
 	if tries, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || tries.Told != 0 {
 		t.Errorf("after a success %+v, %v", tries, err)
 	}

@@ -129,6 +129,15 @@ func (p Prefixes) pause(ctx context.Context, prefix string, held traffic, now ti
 	return &otp.PausedError{Prefix: prefix, Began: !other}
 }
 
+// GiveBackSend returns a message that was counted at a time and not written. Where the prefix was paused since, or another day
+// has begun, it stays counted.
+func (p Prefixes) GiveBackSend(ctx context.Context, prefix string, takenAt time.Time) error {
+	_, err := p.DB.UpdateItem(ctx, conditional(p.Table, prefixKey+prefix, "ADD sends :less",
+		all("epochDay = :day", notPaused, "sends > :zero"), item{":less": number(-1), ":zero": number(0),
+			":day": number(takenAt.Unix() / daySeconds), ":seconds": seconds(takenAt)}), once)
+	return doneIfRefused(err)
+}
+
 // Verified counts that a message to a prefix was answered with its code.
 func (p Prefixes) Verified(ctx context.Context, prefix string) error {
 	_, err := p.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -136,7 +145,7 @@ func (p Prefixes) Verified(ctx context.Context, prefix string) error {
 		UpdateExpression:          aws.String("ADD verified :one"),
 		ConditionExpression:       aws.String("attribute_exists(sends)"), // or an item without a TTL would be left behind
 		ExpressionAttributeValues: item{":one": number(1)},
-	}, func(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }) // one that is lost is safer than one that counts twice
+	}, once) // one that is lost is safer than one that counts twice
 	return doneIfRefused(err)
 }
 

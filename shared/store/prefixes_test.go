@@ -143,3 +143,19 @@ func TestPumping(t *testing.T) {
 		}
 	})
 }
+
+func TestPrefixGivesBack(t *testing.T) {
+	p := newFixture(t).prefixes()
+	must(t, p.GiveBackSend(ctx, "+1202", t0)) // nothing was counted
+	for range 100 {
+		must(t, p.TakeSend(ctx, "+1202", t0))
+		must(t, p.GiveBackSend(ctx, "+1202", t0))
+	}
+	if through, _ := pump(t, p, "+1202", 40, t0, 0); through != 30 {
+		t.Errorf("%d got through", through)
+	}
+	must(t, p.GiveBackSend(ctx, "+1202", t0)) // paused: its counts began anew
+	if through, _ := pump(t, p, "+1202", 40, t0.Add(time.Hour), 0); through != 15 {
+		t.Errorf("after the pause %d got through", through)
+	}
+}

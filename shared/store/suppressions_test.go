@@ -69,8 +69,8 @@ func TestSuppressions(t *testing.T) {
 		_, err := limits.Reserve(ctx, otp.Session{Subject: "verify"}, "request", now)
 		must(t, err)
 		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
-		for n, send := range []store.Send{{Key: "verify", Limit: 5, Locks: true}, {Key: "login", Locks: true}, {Key: "login", Limit: 5, Locks: true}} {
-			standing, err := limits.TakeSend(ctx, send, fmt.Sprint("request-", n), now)
+		for n, send := range []store.Quota{{Key: "verify", MessagesPerHour: 5, RefuseLocked: true}, {Key: "login", RefuseLocked: true}, {Key: "login", MessagesPerHour: 5, RefuseLocked: true}} {
+			standing, err := limits.TakeMessage(ctx, send, fmt.Sprint("request-", n), now)
 			must(t, err)
 			if !standing.SuppressedUntil.After(now.AddDate(0, 0, 29)) {
 				t.Errorf("%+v: %+v", send, standing)
@@ -82,7 +82,7 @@ func TestSuppressions(t *testing.T) {
 		_, err = s.Remove(ctx, "hash", append(subjects, "unknown"))
 		must(t, err)
 		for _, subject := range append(subjects, "unknown") {
-			standing, err := limits.Glance(ctx, store.Send{Key: subject}, now)
+			standing, err := limits.Peek(ctx, store.Quota{Key: subject}, now)
 			if err != nil || standing.SuppressedUntil.After(now) {
 				t.Errorf("%s: %+v, %v", subject, standing, err)
 			}
@@ -123,9 +123,9 @@ func TestMessageState(t *testing.T) {
 	}
 	suppressed := func(c store.Codes, s otp.Session) error {
 		s.Silent, s.Message = true, otp.StateBounced
-		return c.PutResend(ctx, s, "request", at.Add(time.Second))
+		return c.PutResend(ctx, s, "request", at.Add(time.Second), time.Second)
 	}
-	resend := func(c store.Codes, s otp.Session) error { return c.PutResend(ctx, s, "request", now) }
+	resend := func(c store.Codes, s otp.Session) error { return c.PutResend(ctx, s, "request", now, time.Second) }
 	notice := func(c store.Codes, s otp.Session) error {
 		return c.PutNotice(ctx, s, otp.NoticeGuessed, "request", now)
 	}
@@ -149,7 +149,7 @@ func TestMessageState(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			tables := storetest.New(t)
 			codes := store.Codes{DB: tables.DB, Table: tables.Codes}
-			s := otp.Session{ID: "session", Digest: "digest", Purpose: otp.Login, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
+			s := otp.Session{ID: "session", Digest: "digest", Purpose: otp.Login, CreatedAt: now, ExpiresAt: now.Add(time.Minute), NextResend: 1}
 			must(t, codes.Put(ctx, s, "request"))
 			for _, step := range c.steps {
 				must(t, step(codes, s))

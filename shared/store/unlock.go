@@ -3,9 +3,7 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,14 +26,14 @@ type Counted struct {
 // was there. Everything else of the item stays, the time before which sessions are over above all, and where there is
 // no item none is made.
 func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before Counted, err error) {
-	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "sentBy", "failedBy"}
-	return l.forget(ctx, key, now, slices.Concat(tries, sendSlots(mostSlots).names(), passwordSlots(mostSlots).names()))
+	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "failedBy"}
+	return l.forget(ctx, key, now, slices.Concat(tries, messageSlots(mostSlots).names(), wrongPasswordSlots(mostSlots).names()))
 }
 
 // ForgetSends forgets the messages that are counted for a key, and leaves its tries and wrong passwords: those of a
 // mailbox belong to one address of it alone. What it returns is of the whole item.
 func (l Limits) ForgetSends(ctx context.Context, key string, now time.Time) (before Counted, err error) {
-	return l.forget(ctx, key, now, append(sendSlots(mostSlots).names(), "sentBy"))
+	return l.forget(ctx, key, now, messageSlots(mostSlots).names())
 }
 
 func (l Limits) forget(ctx context.Context, key string, now time.Time, attributes []string) (before Counted, err error) {
@@ -61,25 +59,7 @@ func (l Limits) count(found item, now time.Time) (c Counted, err error) {
 		c.Tries, c.LockedFor = held.Tries, l.Rule.LockedFor(held.tries(), now)
 	}
 	var badSends, badPasswords error
-	c.Sends, badSends = sendSlots(mostSlots).taken(found, now)
-	c.Passwords, badPasswords = passwordSlots(mostSlots).taken(found, now)
+	c.Sends, badSends = messageSlots(mostSlots).taken(found, now)
+	c.Passwords, badPasswords = wrongPasswordSlots(mostSlots).taken(found, now)
 	return c, errors.Join(badSends, badPasswords)
-}
-
-// taken counts the slots that were taken in the hour before now.
-func (s slots) taken(found item, now time.Time) (n int, err error) {
-	for _, name := range s.names() {
-		slot, ok := found[name].(*types.AttributeValueMemberN)
-		if !ok {
-			continue
-		}
-		at, err := strconv.ParseInt(slot.Value, 10, 64)
-		if err != nil {
-			return 0, fmt.Errorf("decode a slot: %w", err)
-		}
-		if time.UnixMilli(at).After(now.Add(-window)) {
-			n++
-		}
-	}
-	return n, nil
 }

@@ -20,14 +20,15 @@ func (f fixture) limit(t *testing.T, key string) map[string]types.AttributeValue
 // full is an item with everything in it that a limit may have, and more.
 func full(key string) map[string]any {
 	item := map[string]any{
-		"key": key, "tries": 100, "ceiling": 100, "lastTry": t0.UnixMilli(), "lastBy": "r", "sentBy": "r", "failedBy": "r",
+		"key": key, "tries": 100, "ceiling": 100, "lastTry": t0.UnixMilli(), "lastBy": "r", "failedBy": 11,
 		"notBefore": t0.UnixMilli(), "expiredAt": t0.Add(otp.TriesLifetime).Unix(), "later": "of a newer version",
 	}
-	for i := 1; i <= 60; i++ {
-		item[fmt.Sprint("p", i)] = t0.Add(-time.Duration(i) * 10 * time.Minute).UnixMilli()
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	for i := range 60 {
+		item["w"+digits[i:i+1]] = t0.Add(-time.Duration(i+1) * 10 * time.Minute).UnixMilli()
 	}
-	for i := 1; i <= 20; i++ {
-		item[fmt.Sprint("a", i)] = t0.Add(-time.Duration(i) * 15 * time.Minute).UnixMilli()
+	for i := range 20 {
+		item["m"+digits[i:i+1]] = float64(t0.Add(-time.Duration(i+1)*15*time.Minute).UnixMilli()) + 0.5
 	}
 	return item
 }
@@ -78,7 +79,7 @@ func TestUnlock(t *testing.T) {
 		}
 		left := f.limit(t, "subject")
 		for name := range full("") {
-			if gone := left[name] == nil; gone != (name == "sentBy" || name[0] == 'a') {
+			if gone := left[name] == nil; gone != (name[0] == 'm') {
 				t.Errorf("%s is gone: %v", name, gone)
 			}
 		}
@@ -87,7 +88,7 @@ func TestUnlock(t *testing.T) {
 		f := newFixture(t)
 		for i := range 3 {
 			must(t, f.send("subject", 3, fmt.Sprint(i), t0))
-			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint(i), t0))
+			must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 3}, fmt.Sprint(i), t0))
 		}
 		for range 5 {
 			_, err := f.guess(t0)
@@ -100,7 +101,7 @@ func TestUnlock(t *testing.T) {
 		}
 		for i := range 3 {
 			must(t, f.send("subject", 3, fmt.Sprint("again", i), t0))
-			must(t, f.limits.TakePassword(ctx, store.Send{Key: "subject", Passwords: 3}, fmt.Sprint("again", i), t0))
+			must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 3}, fmt.Sprint("again", i), t0))
 		}
 		if remaining, err := f.guess(t0); err != nil || remaining != 4 {
 			t.Errorf("%d remain, %v", remaining, err)

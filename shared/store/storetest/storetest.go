@@ -89,6 +89,16 @@ func (tables Tables) Item(t testing.TB, table string, key map[string]types.Attri
 	return out.Item
 }
 
+// Scan reads every item of a table.
+func (tables Tables) Scan(t testing.TB, table string) []map[string]types.AttributeValue {
+	t.Helper()
+	out, err := tables.DB.Scan(context.Background(), &dynamodb.ScanInput{TableName: &table, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.Items
+}
+
 // engine returns the endpoint of the engine, starting it on the first call.
 var engine = sync.OnceValues(func() (string, error) {
 	if endpoint := os.Getenv("STREAMOTP_DYNAMODB"); endpoint != "" {

@@ -1,0 +1,175 @@
+// Package admit decides who may have a message. The list below is the whole rule: a message passes the checks of its list in
+// order, and each takes what the message costs. What was taken for a message that then is not written is given back.
+//
+// Its invariants:
+//
+//	A1: no key ever gets more messages than its limit in any rolling hour or day, at any parallelism, given back or not.
+//	A2: whoever is refused takes nothing from anybody: the client IP address is asked before the mailbox.
+//	A3: no other response reveals that a password was right once an account or a client IP address has no wrong one left.
+//	A4: an unknown address costs the same calls as an account.
+package admit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/phone/number"
+	"streamotp/shared/store"
+	"streamotp/shared/telemetry"
+)
+
+// check is one line of a list. It returns an error to refuse the message; what it took it has noted on the admission.
+type check struct {
+	reason string // of a refusal, for the audit log
+	take   func(ctx context.Context, a *admission) error
+}
+
+// The lists. In both the client IP address comes before the mailbox, so that a blocked one cannot use up a victim's messages.
+var (
+	// A message that is asked for without a password: verify, reset and every resend.
+	withoutPassword = []check{
+		{"client", takeClient},   // SendsPerIpPerHour; before the number is read, which takes 60 ms
+		{"country", readNumber},  // SMS: a mobile number of AllowedCountries
+		{"subject", testSubject}, // a test destination takes nothing and ends here; it must not be locked
+		{"subject", takeMailbox}, // SendsPerHour for the mailbox; its very address must not be locked
+		{"number", takeNumber},   // SMS: SendsPerHour for the number, over all accounts
+		{"paused", takePrefix},   // SMS: SmsPrefixSends, unless the subject or the number was verified lately
+		{"day", takeDay},         // SMS: SmsPerDay
+	}
+	// A login whose password was right. Peek asked the client IP address before the password was looked at; it gives its
+	// message last, so that an account without a wrong password left costs the same writes as for one more wrong password.
+	withPassword = []check{
+		{"subject", testSubject},
+		{"subject", takeMailbox}, // and PasswordTriesPerHour of the account
+		{"country", readNumber},  // takes time after right passwords only, so not before the account may say so
+		{"number", takeNumber},
+		{"paused", takePrefix},
+		{"day", takeDay},
+		{"client", takeClient}, // and PasswordTriesPerIpPerHour
+	}
+)
+
+// Admitter holds the limits of a deployment.
+type Admitter struct {
+	Limits   limits
+	Prefixes store.Prefixes
+	Days     store.Days
+	Phones   phones           // reads a number as it was typed
+	Tests    testDestinations // the fixed codes of test destinations
+
+	CodeLength              int
+	Countries               []string // that SMS may go to; none means that SMS is off
+	MessagesPerHour         int      // for one mailbox, and for one number; 0 means no limit
+	MessagesPerIP           int      // from one client IP address in an hour; 0 means no limit
+	WrongPasswordsPerHour   int      // for one account; 0 means no limit
+	WrongPasswordsPerIPHour int      // from one client IP address; 0 means no limit
+}
+
+type limits interface {
+	TakeMessage(ctx context.Context, q store.Quota, requestID string, now time.Time) (store.KeyState, error)
+	GiveBackMessage(ctx context.Context, q store.Quota, requestID string, takenAt time.Time) error
+	TakeWrongPassword(ctx context.Context, q store.Quota, requestID string, now time.Time) error
+	Peek(ctx context.Context, q store.Quota, now time.Time) (store.KeyState, error)
+}
+
+type phones interface {
+	Parse(ctx context.Context, typed string) (number.Number, error)
+}
+
+type testDestinations interface {
+	Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error)
+}
+
+// Request is a message that somebody asks for.
+type Request struct {
+	ID       string // of the HTTP request: a repeated write is known by it
+	ClientIP string
+	At       time.Time
+	Ring     *otp.Keyring
+	To       *otp.Contents // Admit writes the number in E.164 and, where the number is new, its prefix
+	Password bool          // a right password was given just now
+	Again    *otp.Session  // whose code is sent once more; nil for a new session
+}
+
+// Decision is what a caller needs beside the answer that a message is admitted.
+type Decision struct {
+	Reason     string // for the audit log: why it was refused, or what is special about it; mostly empty
+	Country    string // ISO 3166, of a number
+	Paused     string // the prefix, where it is paused
+	PauseBegan bool   // with this request
+
+	TestCode   string    // the fixed code of a test destination, which no message goes to; else empty
+	Suppressed bool      // no e-mail goes to the address; the request is counted as if one did
+	NotBefore  time.Time // sessions of the subject that are older are over
+
+	undo []func(ctx context.Context) error // gives back what was taken, the first taken first
+}
+
+// admission is a request on its way through a list.
+type admission struct {
+	Admitter
+	Request
+	*Decision
+	subject, number store.KeyState
+}
+
+// Admit passes a request through its list. Where it returns an error nothing stays taken.
+//
+// Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError; those of Phones.
+func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) {
+	list := withoutPassword
+	if r.Password {
+		list = withPassword
+	}
+	m := &admission{Admitter: a, Request: r, Decision: &d}
+	for _, c := range list {
+		if d.TestCode != "" && c.reason != "client" {
+			continue // it takes nothing; but the client IP address has to be asked whether it may know of the right password
+		}
+		if err = c.take(ctx, m); err != nil {
+			err = m.refuse(ctx, c, err)
+			d.GiveBack(ctx, r.ID)
+			return d, err
+		}
+	}
+	d.Suppressed = r.To.Channel == otp.Email && r.At.Before(m.subject.SuppressedUntil)
+	d.NotBefore = m.subject.NotBefore
+	return d, nil
+}
+
+// giving bounds the time in which everything is given back: less than httpapi leaves for a response.
+const giving = 800 * time.Millisecond
+
+// GiveBack returns what a message took that was not written. What cannot be given back stays taken, and the log says so.
+func (d *Decision) GiveBack(ctx context.Context, requestID string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giving)
+	defer cancel()
+	for _, undo := range d.undo {
+		if err := undo(ctx); err != nil {
+			slog.Error("a message that was not written stays counted", "requestId", requestID, telemetry.Cause(err))
+		}
+	}
+	d.undo = nil
+}
+
+// GiveBackRefused returns the slots of the mailbox and of the number for a message that its provider refused for good, at any
+// time after it was admitted. Those of a client IP address, a prefix and a day stay taken, as the request was made. A reset's
+// stay taken too: a decoy's message cannot be refused, so the difference would reveal an account.
+func (a Admitter) GiveBackRefused(ctx context.Context, r Request) error {
+	if r.To.Purpose == otp.Reset {
+		return nil
+	}
+	m := admission{Admitter: a, Request: r}
+	quotas := []store.Quota{m.mailbox()}
+	if n, ok := m.numberQuota(); ok {
+		quotas = append(quotas, n)
+	}
+	for _, q := range quotas {
+		if err := a.Limits.GiveBackMessage(ctx, q, r.ID, r.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package admit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+// take takes a message from a key and notes how it is given back.
+func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, error) {
+	state, err := a.Limits.TakeMessage(ctx, q, a.ID, a.At)
+	if err == nil && q.MessagesPerHour > 0 {
+		a.undo = append(a.undo, func(ctx context.Context) error { return a.Limits.GiveBackMessage(ctx, q, a.ID, a.At) })
+	}
+	return state, err
+}
+
+func (a *admission) client() store.Quota {
+	return store.Quota{Key: a.Ring.Client(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
+}
+
+func takeClient(ctx context.Context, a *admission) error {
+	if a.TestCode != "" {
+		return a.mayKnow(ctx)
+	}
+	q := a.client()
+	if a.Password {
+		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
+	}
+	if q.MessagesPerHour+q.WrongPasswordsPerHour == 0 {
+		return nil
+	}
+	_, err := a.take(ctx, q)
+	return err
+}
+
+// account is what the very address allows: ada+shop@'s lock and wrong passwords are its own.
+func (a *admission) account() store.Quota {
+	q := store.Quota{Key: a.Ring.Subject(a.To.Purpose, a.To.Identity()), RefuseLocked: true}
+	if a.Password {
+		q.WrongPasswordsPerHour = a.WrongPasswordsPerHour
+	}
+	return q
+}
+
+// mailbox is what the mailbox allows: ada+shop@'s messages are ada's.
+func (a *admission) mailbox() store.Quota {
+	return store.Quota{Key: a.Ring.Subject(a.To.Purpose, otp.Mailbox(a.To.Identity())), MessagesPerHour: a.MessagesPerHour}
+}
+
+// takeMailbox asks the account and takes from the mailbox: one write where they are the same item.
+func takeMailbox(ctx context.Context, a *admission) (err error) {
+	account, mailbox := a.account(), a.mailbox()
+	if account.Key == mailbox.Key {
+		account.MessagesPerHour = mailbox.MessagesPerHour
+		a.subject, err = a.take(ctx, account)
+		return err
+	}
+	if a.subject, err = a.take(ctx, account); err != nil {
+		return err
+	}
+	_, err = a.take(ctx, mailbox)
+	return err
+}
+
+// testSubject ends the list for a test destination. No message goes there and none is counted, but locks and the limits of
+// wrong passwords hold.
+func testSubject(ctx context.Context, a *admission) error {
+	if a.Again != nil && !a.Again.Silent {
+		return nil // its messages are sent: it became a test destination since
+	}
+	code, test, err := a.Tests.Code(ctx, a.To.Destination(), a.CodeLength, a.At)
+	if err != nil || !test {
+		return err
+	}
+	a.GiveBack(ctx, a.ID)
+	a.TestCode, a.Reason, a.To.Prefix = code, "test_destination", ""
+	_, err = a.take(ctx, a.account())
+	return err
+}
+
+// readNumber reads the number that a code goes to, if SMS goes there.
+func readNumber(ctx context.Context, a *admission) error {
+	if a.To.Channel != otp.SMS || a.Again != nil {
+		return nil
+	}
+	if len(a.Countries) == 0 {
+		return &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
+	}
+	n, err := a.Phones.Parse(ctx, a.To.Phone)
+	if err != nil {
+		return err
+	}
+	a.Country = n.Country
+	if !n.Receives(a.Countries) {
+		if _, test, err := a.Tests.Code(ctx, n.E164, a.CodeLength, a.At); err != nil || !test {
+			return cmp.Or[error](err, a.unsupported())
+		}
+	}
+	a.To.Phone, a.To.Prefix = n.E164, n.Prefix
+	return nil
+}
+
+// unsupported is the answer for a number that gets no SMS, whatever the reason.
+func (a *admission) unsupported() error {
+	return &otp.UnsupportedError{Reason: "Codes are not sent to this number.", Countries: a.Countries}
+}
+
+// numberQuota is the limit of a number over all accounts. Where a number is verified it is the subject itself, which the
+// mailbox's line took from.
+func (a *admission) numberQuota() (store.Quota, bool) {
+	return store.Quota{Key: a.Ring.Phone(a.To.Phone), MessagesPerHour: a.MessagesPerHour,
+		LoginSubject: a.Ring.Subject(a.To.Purpose, a.To.Identity())}, a.To.Channel == otp.SMS && a.To.Purpose == otp.Login
+}
+
+func takeNumber(ctx context.Context, a *admission) (err error) {
+	a.number = a.subject
+	if q, ok := a.numberQuota(); ok {
+		a.number, err = a.take(ctx, q)
+	}
+	return err
+}
+
+// takePrefix counts an SMS for its prefix unless its subject or number was verified in the last 30 days: such a message is
+// neither counted nor held up by a pause.
+func takePrefix(ctx context.Context, a *admission) error {
+	known := a.known(a.subject) || a.known(a.number)
+	if a.To.Channel != otp.SMS || a.Prefixes.Rule.Sends == 0 || a.To.Prefix == "" || known {
+		a.To.Prefix = ""
+		return nil
+	}
+	prefix := a.To.Prefix
+	err := a.Prefixes.TakeSend(ctx, prefix, a.At)
+	var paused *otp.PausedError
+	switch {
+	case err == nil:
+		a.undo = append(a.undo, func(ctx context.Context) error { return a.Prefixes.GiveBackSend(ctx, prefix, a.At) })
+		return nil
+	case !errors.As(err, &paused):
+		return err
+	}
+	if a.number.LoginSubject != "" { // the last account that has its codes sent there may have proven the number
+		login, err := a.Limits.Peek(ctx, store.Quota{Key: a.number.LoginSubject}, a.At)
+		if err != nil {
+			return err
+		}
+		if a.known(login) {
+			a.To.Prefix = ""
+			return nil
+		}
+	}
+	a.Paused, a.PauseBegan = prefix, paused.Began
+	return a.unsupported() // as for any number that gets nothing: only the log says why
+}
+
+func (a *admission) known(s store.KeyState) bool { return otp.Known(s.VerifiedAt, a.At) }
+
+func takeDay(ctx context.Context, a *admission) error {
+	if a.To.Channel != otp.SMS {
+		return nil
+	}
+	err := a.Days.TakeSMS(ctx, a.ID, a.At)
+	if err == nil {
+		a.undo = append(a.undo, func(ctx context.Context) error { return a.Days.GiveBackSMS(ctx, a.At) })
+	}
+	return err
+}

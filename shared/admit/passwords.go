@@ -1,0 +1,97 @@
+package admit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+// Peek asks whether a client IP address has a message and a wrong password left, before anything that takes time: a password or
+// a CAPTCHA. It takes nothing.
+//
+// Errors: *otp.TooManyRequestsError.
+func (a Admitter) Peek(ctx context.Context, r Request) (Decision, error) {
+	m := admission{Admitter: a, Request: r}
+	q := m.client()
+	if r.To.Purpose == otp.Login {
+		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
+	}
+	if q.MessagesPerHour+q.WrongPasswordsPerHour == 0 {
+		return Decision{}, nil
+	}
+	_, err := a.Limits.Peek(ctx, q, r.At)
+	return Decision{Reason: reasonOf("client", err)}, err
+}
+
+// WrongPassword counts a wrong password before the response says that it is wrong: first for the client IP address, so that one
+// without any left cannot use up an account's. Nil means that it may be said.
+//
+// Errors: *otp.TooManyRequestsError.
+func (a Admitter) WrongPassword(ctx context.Context, r Request) (Decision, error) {
+	m := admission{Admitter: a, Request: r}
+	m.Password = true
+	client, account := m.wrongPasswords(), m.account()
+	account.RefuseLocked = false // a lock must not show before the password is right
+	if err := a.Limits.TakeWrongPassword(ctx, client, r.ID, r.At); err != nil {
+		// Peek passed, so parallel requests have filled the limit since. A right password would also have read the account's
+		// item by now; read it here too, so that both cases do the same work.
+		_, _ = a.Limits.Peek(ctx, account, r.At)
+		return Decision{Reason: reasonOf("client", err)}, err
+	}
+	err := a.Limits.TakeWrongPassword(ctx, account, r.ID, r.At)
+	return Decision{Reason: reasonOf("subject", err)}, err
+}
+
+// wrongPasswords is what a client IP address may get wrong.
+func (a *admission) wrongPasswords() store.Quota {
+	q := a.client()
+	q.MessagesPerHour, q.WrongPasswordsPerHour = 0, a.WrongPasswordsPerIPHour
+	return q
+}
+
+// mayKnow asks whether a client IP address may learn that a password was right (A3).
+func (a *admission) mayKnow(ctx context.Context) error {
+	if !a.Password || a.WrongPasswordsPerIPHour == 0 {
+		return nil
+	}
+	_, err := a.Limits.TakeMessage(ctx, a.wrongPasswords(), a.ID, a.At) // without a message to take this is a consistent read
+	return err
+}
+
+// refuse turns the error of a check into that of the request, and notes why for the audit log. After a right password an
+// account without a wrong one left is refused as for one more wrong password, with the same writes; any other refusal shows
+// that the password was right, so the client IP address is asked whether it may know.
+func (a *admission) refuse(ctx context.Context, c check, err error) error {
+	reason := reasonOf(c.reason, err)
+	if a.Password && c.reason != "client" {
+		var limited *otp.TooManyRequestsError
+		var client error
+		if errors.As(err, &limited) && limited.Passwords {
+			client = a.Limits.TakeWrongPassword(ctx, a.wrongPasswords(), a.ID, a.At)
+		} else {
+			client = a.mayKnow(ctx)
+		}
+		if client != nil {
+			reason = reasonOf("client", client)
+		}
+		err = cmp.Or(client, err)
+	}
+	a.Reason = cmp.Or(reason, a.Reason)
+	return err
+}
+
+// reasonOf is what the audit log says of a check's error: nothing where no limit and no rule refused.
+func reasonOf(reason string, err error) string {
+	var limited *otp.TooManyRequestsError
+	var unsupported *otp.UnsupportedError
+	switch {
+	case errors.As(err, &limited) && limited.Passwords:
+		return reason + "_passwords"
+	case errors.As(err, &limited), errors.As(err, &unsupported):
+		return reason
+	}
+	return ""
+}

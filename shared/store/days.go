@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/otp"
+)
+
+// Days counts, in the limits table, the SMS messages of each day (UTC): one item a day, and one conditional write a message.
+// So the limit is exact. One item takes 1,000 writes a second, far more than any SMS sender sends.
+type Days struct {
+	DB    *dynamodb.Client
+	Table string
+	SMS   int // SMS messages a day; 0 means no limit
+}
+
+const dayKey = "day#" // and the date
+
+// The clauses of a day's message.
+const (
+	belowDayLimit = "attribute_not_exists(sms) OR sms < :most"
+	notLastOfDay  = "attribute_not_exists(smsBy) OR smsBy <> :by" // a repeated write counts once
+)
+
+// TakeSMS takes one SMS message from the day's limit.
+//
+// Errors: *otp.TooManyRequestsError until midnight.
+func (d Days) TakeSMS(ctx context.Context, requestID string, now time.Time) error {
+	if d.SMS == 0 {
+		return nil
+	}
+	_, err := d.DB.UpdateItem(ctx, conditional(d.Table, dayOf(now), "SET smsBy = :by, expiredAt = :ttl ADD sms :one",
+		all(belowDayLimit, notLastOfDay), item{":by": text(requestID), ":most": number(int64(d.SMS)), ":one": number(1),
+			":ttl": seconds(now.Add(otp.TriesLifetime))}))
+	found, failed := refused(err)
+	if !failed {
+		return err
+	}
+	var day struct {
+		SMSBy string `dynamodbav:"smsBy"`
+	}
+	if err := decode(found, &day); err != nil || day.SMSBy == requestID {
+		return err
+	}
+	return &otp.TooManyRequestsError{RetryAfter: untilMidnight(now)}
+}
+
+// GiveBackSMS returns a message that was taken at a time and not written.
+func (d Days) GiveBackSMS(ctx context.Context, takenAt time.Time) error {
+	if d.SMS == 0 {
+		return nil
+	}
+	_, err := d.DB.UpdateItem(ctx, conditional(d.Table, dayOf(takenAt), "ADD sms :less", all("sms > :zero"),
+		item{":less": number(-1), ":zero": number(0)}), once)
+	return doneIfRefused(err)
+}
+
+// once sends a write that counts down a single time: repeated after a lost response it could give back more than was taken.
+func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
+
+func dayOf(now time.Time) string { return dayKey + now.UTC().Format(time.DateOnly) }
+
+func untilMidnight(now time.Time) time.Duration {
+	return now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now)
+}

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"strings"
+	"time"
+
+	"streamotp/shared/otp"
+)
+
+// Quota is what one key of the table allows: a subject's, a client IP address's or a number's.
+type Quota struct {
+	Key                   string
+	MessagesPerHour       int    // in any rolling hour; 0 means no limit
+	WrongPasswordsPerHour int    // in any rolling hour; at the limit no message is allowed either; 0 means no limit
+	RefuseLocked          bool   // a locked subject gets no message
+	LoginSubject          string // for a number: the login subject whose code goes there, to be remembered; else empty
+}
+
+// KeyState is what a key's item holds beside its limits.
+type KeyState struct {
+	VerifiedAt   time.Time // the last success by SMS; zero for none in 30 days
+	LoginSubject string    // the last login subject whose code went to this number
+
+	SuppressedUntil time.Time // the subject gets no e-mail before
+	NotBefore       time.Time // older sessions of the subject are over
+}
+
+// The clauses of a message beside free slots.
+const (
+	notLocked = "attribute_not_exists(tries) OR tries < ceiling"
+	notOurs   = "attribute_not_exists(m0) OR m0 <> :slot"
+)
+
+// contention is how often a write is tried that loses to others at the same time. Each loss returns the item as it is now.
+const contention = 10
+
+// TakeMessage takes a message from a key's limit. The same write makes sure that a locked subject, or one with too many
+// wrong passwords, gets no message. A repeated write of the same request takes one slot.
+//
+// Errors: *otp.LockedError, *otp.TooManyRequestsError.
+func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now time.Time) (KeyState, error) {
+	if q.MessagesPerHour == 0 && q.LoginSubject == "" {
+		return l.peek(ctx, q, now, q.WrongPasswordsPerHour > 0)
+	}
+	var found item // the item that a condition failed on; nil at first, when no lock that has passed is expected
+	for range contention {
+		after, err := l.apply(ctx, q.Key, q.takeMessage(found, requestID, now))
+		var failed bool
+		if found, failed = refused(err); !failed {
+			if err != nil {
+				return KeyState{}, err
+			}
+			held, err := decodeLimit(after)
+			return held.state(), err
+		}
+		held, err := decodeLimit(found)
+		if err != nil || q.MessagesPerHour > 0 && sameNumber(found[messageSlots(1).name(0)], owned(requestID, now)) {
+			return held.state(), err // ours: the response to an earlier attempt was lost
+		}
+		if err := l.check(q, held, found, now); err != nil {
+			return KeyState{}, err
+		}
+	}
+	return KeyState{}, errKeepsChanging
+}
+
+// takeMessage is the write that takes a slot, given the item that an earlier one failed on.
+func (q Quota) takeMessage(found item, requestID string, now time.Time) *update {
+	u := newUpdate(now)
+	if q.MessagesPerHour > 0 {
+		u.need(notOurs)
+	}
+	messageSlots(q.MessagesPerHour).take(u, owned(requestID, now), now)
+	wrongPasswordSlots(q.WrongPasswordsPerHour).needFree(u, now)
+	switch {
+	case q.RefuseLocked && found["tries"] != nil: // the lock has passed; the next attempt sets the count of the next one
+		u.need(asWeRead)
+		u.values[":n"], u.values[":c"] = found["tries"], found["ceiling"]
+	case q.RefuseLocked:
+		u.need(notLocked)
+	}
+	if q.LoginSubject != "" {
+		u.set("loginOf", ":login", text(q.LoginSubject))
+	}
+	return u
+}
+
+// GiveBackMessage returns the slot that a request took at a time, if it is still that request's. Nothing else of the item
+// changes. Where others keep changing the item the slot stays taken.
+func (l Limits) GiveBackMessage(ctx context.Context, q Quota, requestID string, takenAt time.Time) error {
+	if q.MessagesPerHour == 0 {
+		return nil
+	}
+	slots, ours, at := messageSlots(q.MessagesPerHour), owned(requestID, takenAt), 0 // mostly the newest
+	for range contention {
+		u := newUpdate(takenAt)
+		slots.giveBack(u, at, ours)
+		_, err := l.apply(ctx, q.Key, u)
+		found, failed := refused(err)
+		if !failed {
+			return err
+		}
+		if at = slots.find(found, ours); at < 0 {
+			return nil // it was given back before
+		}
+	}
+	return errKeepsChanging
+}
+
+// Peek checks a key without taking anything. The read is eventually consistent: it spares work, and a later write decides.
+//
+// Errors: *otp.LockedError, *otp.TooManyRequestsError.
+func (l Limits) Peek(ctx context.Context, q Quota, now time.Time) (KeyState, error) {
+	return l.peek(ctx, q, now, false)
+}
+
+// peek checks a key by a read. It must be consistent where wrong passwords count. Elsewhere it spares a message, and
+// Reserve is what stops a guess.
+func (l Limits) peek(ctx context.Context, q Quota, now time.Time, consistent bool) (KeyState, error) {
+	held, found, err := l.read(ctx, q.Key, consistent)
+	if err != nil {
+		return KeyState{}, err
+	}
+	return held.state(), l.check(q, held, found, now)
+}
+
+// check returns what in an item forbids a message. Too many wrong passwords come first: no other response may reveal that a
+// password was right.
+func (l Limits) check(q Quota, held limit, found item, now time.Time) error {
+	if err := wrongPasswordSlots(q.WrongPasswordsPerHour).full(found, now); err != nil {
+		return err
+	}
+	if wait := l.Rule.LockedFor(held.tries(), now); q.RefuseLocked && wait > 0 {
+		return &otp.LockedError{RetryAfter: wait}
+	}
+	return messageSlots(q.MessagesPerHour).full(found, now)
+}
+
+func (l limit) state() KeyState {
+	s := KeyState{LoginSubject: l.LoginOf, SuppressedUntil: time.Unix(l.SuppressedUntil, 0), NotBefore: time.UnixMilli(l.NotBefore)}
+	if l.VerifiedAt != 0 {
+		s.VerifiedAt = time.UnixMilli(l.VerifiedAt)
+	}
+	return s
+}
+
+const notOurFailure = "attribute_not_exists(failedBy) OR failedBy <> :by"
+
+// TakeWrongPassword counts one wrong password, before the response says that it is wrong. A right password needs a free
+// slot as a condition of TakeMessage, so it costs no write of its own. So of any number of passwords at once no more than
+// the limit are ever answered, right or wrong.
+//
+// Errors: *otp.TooManyRequestsError.
+func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string, now time.Time) error {
+	if q.WrongPasswordsPerHour == 0 {
+		return nil
+	}
+	u := newUpdate(now)
+	u.set("failedBy", ":by", number(owner(requestID)))
+	u.need(notOurFailure)
+	wrongPasswordSlots(q.WrongPasswordsPerHour).take(u, millis(now), now)
+	_, err := l.apply(ctx, q.Key, u)
+	found, failed := refused(err)
+	if !failed {
+		return err
+	}
+	held, err := decodeLimit(found)
+	if err != nil || held.FailedBy == owner(requestID) {
+		return err
+	}
+	return cmp.Or(l.check(q, held, found, now), errKeepsChanging)
+}
+
+func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {
+	var condition *string
+	if len(u.clauses) > 0 {
+		condition = all(u.clauses...)
+	}
+	return l.write(ctx, key, "SET "+strings.Join(u.sets, ", "), condition, u.values)
+}
