@@ -21,7 +21,7 @@ def of(kind):
 NUMBERS = {
     "CodeLength": (6, 6, 10), "CodeTtlSeconds": (300, 60, 600), "MaxAttempts": (5, 1, 10), "LockSeconds": (900, 1, 3600),
     "SendsPerHour": (5, 0, 20), "SendsPerIpPerHour": (30, 0, 60), "PasswordTriesPerHour": (10, 0, 60),
-    "MessagesPerDay": (50000, 0, 100000000), "SmsPerDay": (500, 0, 100000000), "SmsPrefixSends": (30, 0, 1000),
+    "PasswordTriesPerIpPerHour": (50, 0, 60), "SmsPerDay": (500, 0, 100000000), "SmsPrefixSends": (30, 0, 1000),
     "SmsPrefixVerifiedPercent": (20, 1, 100), "ThrottleRate": (200, 1, 10000), "ThrottleBurst": (400, 1, 10000),
     "ResendCooldownSeconds": (30, 1, 600), "MonthlySmsBudgetUsd": (10, 1, 1000000), "LogRetentionDays": (30, 1, 3653),
     "ReservedConcurrency": (0, 0, 10000),

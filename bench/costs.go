@@ -13,8 +13,8 @@ import (
 // costs prints what limits cost: request units of whole trips with them and without, and what a refused call costs.
 func costs() error {
 	fmt.Print("\n| request units of a whole trip, and bytes that its functions log | write | read | log |\n|---|---|---|---|\n")
-	if err := tripCosts("no limits", "SendsPerHour=0", "SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "MessagesPerDay=0", "SmsPerDay=0",
-		"SmsPrefixSends=0"); err != nil {
+	if err := tripCosts("no limits", "SendsPerHour=0", "SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=0",
+		"SmsPerDay=0", "SmsPrefixSends=0"); err != nil {
 		return err
 	}
 	if err := tripCosts("default limits"); err != nil {

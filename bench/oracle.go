@@ -24,7 +24,7 @@ func oracle() error {
 	}
 	defer os.Remove(template) //nolint:errcheck // a temporary file
 	d, err := startStack("-template", template, "-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0",
-		"-parameter", "MessagesPerDay=0")
+		"-parameter", "PasswordTriesPerIpPerHour=0")
 	if err != nil {
 		return err
 	}

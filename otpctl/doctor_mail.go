@@ -61,10 +61,6 @@ func (x *examination) mailQuota(quota *types.SendQuota) {
 		state, advice = warning, "ask for a higher quota in Service Quotas"
 	}
 	x.add("ses.quota", state, advice, "%.0f of %.0f messages in 24 hours, %.0f a second at most", used, most, quota.MaxSendRate)
-	if perDay, err := x.stack.number("MessagesPerDay"); err == nil && perDay > most {
-		x.add("ses.ceiling", remark, "lower MessagesPerDay to the quota, or raise the quota",
-			"MessagesPerDay is %.0f: SES's quota of %.0f is reached first", perDay, most)
-	}
 }
 
 // identity reads one, nil where there is none.

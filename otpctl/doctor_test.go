@@ -80,7 +80,6 @@ func TestDoctor(t *testing.T) {
 		{"a state that is not told", "ses:GetAccount", strings.Replace(healthy, "HEALTHY", "", 1), "ses.reputation", unchecked},
 		{"a quota nearly used", "ses:GetAccount", strings.Replace(healthy, `Hours":100`, `Hours":40000`, 1), "ses.quota", warning},
 		{"a quota used up", "ses:GetAccount", strings.Replace(healthy, `Hours":100`, `Hours":50000`, 1), "ses.quota", problem},
-		{"a quota under the ceiling", "ses:GetAccount", strings.Replace(healthy, "50000", "200", 1), "ses.ceiling", remark},
 		{"a sender that is not verified", "ses:GetEmailIdentity", `{"VerifiedForSendingStatus":false}`, "ses.sender", problem},
 		{"mail that is not signed", "ses:GetEmailIdentity", strings.Replace(verified, `Status":"SUCCESS"},"Mail`, `Status":"PENDING"},"Mail`, 1), "ses.dkim", warning},
 		{"a MAIL FROM domain that fails", "ses:GetEmailIdentity", strings.Replace(verified, `DomainStatus":"SUCCESS`, `DomainStatus":"FAILED`, 1), "ses.mailfrom", warning},

@@ -31,7 +31,6 @@ Parameters:
   SesFromAddress: { Type: String }
   AllowedCountries: { Type: String }
   MonthlySmsBudgetUsd: { Type: Number, Default: 10 }
-  MessagesPerDay: { Type: Number, Default: 50000 }
   AlarmEmail: { Type: String }
   SmsOriginationNumber: { Type: String, Default: "" }
 Resources:

@@ -46,7 +46,7 @@ func (s *stack) guess(t *testing.T, purpose otp.Purpose, destination string, n i
 func (s *stack) send(t *testing.T, key string, n int) {
 	t.Helper()
 	for i := range n {
-		if _, err := s.limits.TakeSend(ctx, store.Send{Key: key, Limit: n}, fmt.Sprint(time.Now(), i), time.Now()); err != nil {
+		if _, err := s.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: n}, fmt.Sprint(time.Now(), i), time.Now()); err != nil {
 			t.Fatalf("message %d of %d: %v", i, n, err)
 		}
 	}

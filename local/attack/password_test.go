@@ -8,26 +8,29 @@ import (
 	"streamotp/local/e2e"
 )
 
-const passwordTries = 10 // the default, in an hour
+const (
+	passwordTries   = 10 // the default, in an hour for one account
+	passwordTriesIP = 50 // from one client IP address
+)
 
 // wrongAt sends a wrong password for each of the accounts and counts the verdicts.
-func wrongAt(n int, caller func(i int) *e2e.Stack, account func(i int) string) result {
+func wrongAt(n, most int, caller func(i int) *e2e.Stack, account func(i int) string) result {
 	seen := atOnce(n, func(i int) (int, fields) {
 		return post(caller(i), "generate", login(account(i), fmt.Sprint("not the password ", i)))
 	})
 	told := seen["401 invalid_credentials"]
-	return result{n, told, "judged", told > passwordTries}
+	return result{n, told, "judged", told > most}
 }
 
 func guessPasswords(t *testing.T, s *e2e.Stack) result {
 	const owner = "guessed@example.com"
 	account(t, s, owner)
-	return wrongAt(60, func(int) *e2e.Stack { return elsewhere(s) }, func(int) string { return owner })
+	return wrongAt(60, passwordTries, func(int) *e2e.Stack { return elsewhere(s) }, func(int) string { return owner })
 }
 
 func sprayPassword(_ *testing.T, s *e2e.Stack) result {
 	caller := elsewhere(s)
-	return wrongAt(60, func(int) *e2e.Stack { return caller }, func(i int) string { return fmt.Sprintf("sprayed%d@example.com", i) })
+	return wrongAt(80, passwordTriesIP, func(int) *e2e.Stack { return caller }, func(i int) string { return fmt.Sprintf("sprayed%d@example.com", i) })
 }
 
 // exhaust uses an account's wrong passwords up.
@@ -60,13 +63,13 @@ func passwordBySlots(t *testing.T, s *e2e.Stack) result {
 	left := map[string]string{}
 	for _, guess := range []string{"not the password", password} {
 		caller := elsewhere(s)
-		for i := range passwordTries - 1 {
+		for i := range passwordTriesIP - 1 {
 			post(caller, "generate", login(fmt.Sprintf("own%d@example.com", i), "not the password"))
 		}
 		post(caller, "generate", login(owner, guess))
 		status, _ := post(caller, "generate", login("own@example.com", "not the password"))
 		left[guess] = fmt.Sprint(status)
-		tries += passwordTries + 1
+		tries += passwordTriesIP + 1
 	}
 	if left[password] != left["not the password"] {
 		return result{tries, 1, "told", true}
@@ -89,4 +92,15 @@ func guessSilently(t *testing.T, s *e2e.Stack) result {
 		}
 	}
 	return result{maxAttempts, 1, "unnoticed", true}
+}
+
+// lockOffice shares a client IP address with people who have done nothing wrong.
+func lockOffice(t *testing.T, s *e2e.Stack) result {
+	const colleague = "colleague@example.com"
+	account(t, s, colleague)
+	office := elsewhere(s)
+	for i := range passwordTries {
+		post(office, "generate", login(fmt.Sprintf("typo%d@example.com", i), "not the password"))
+	}
+	return keptOut(passwordTries, office, login(colleague, password))
 }

@@ -46,7 +46,7 @@ var attacks = []attack{
 		{"SendsPerIpPerHour", []string{"SendsPerIpPerHour=0"}, nil},
 	}, nil},
 	{"60 mailboxes from one address with forged forwarding headers", floodForged, []control{
-		{"the origin secret's check", nil, edit(sends, "ours, err := h.origin.Sent(ctx, secret)\n\tif err != nil || !ours {",
+		{"the origin secret's check", nil, edit(generate, "ours, err := h.origin.Sent(ctx, secret)\n\tif err != nil || !ours {",
 			"_, err := h.origin.Sent(ctx, secret)\n\tif err != nil {")},
 		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
 	}, nil},
@@ -55,27 +55,24 @@ var attacks = []attack{
 		{"the gate", nil, edit("shared/httpapi/serve.go", "\treturn errForbidden\n", "\treturn nil\n")},
 	}, []string{"WebAclArn=arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"}},
 	{"a blocked address asks for a victim's codes", burnVictim, []control{
-		{"the order, address before mailbox", nil, edit(sends, "\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn store.Standing{}, err\n\t}\n\tstanding,",
-			"\tif _, err := h.takeMailbox(ctx, c, to, 0); err != nil {\n\t\treturn store.Standing{}, err\n\t}\n"+
-				"\tif err := h.takeClient(ctx, c); err != nil {\n\t\treturn store.Standing{}, err\n\t}\n\tstanding,")},
+		{"the client IP address's line", nil, lists("country, testDestination, mailbox, phone, prefix, day")},
 	}, nil},
 	{"wrong passwords, to use up the owner's messages", burnOwner, []control{
-		{"the order, password before mailbox", nil, edit(generate, "\tto, err := h.recipient(ctx, c, asked)",
-			"\tif _, err := h.takeSend(ctx, c, &otp.Contents{Purpose: asked.purpose, Email: asked.email}); asked.purpose == otp.Login && err != nil {\n"+
-				"\t\treturn nil, err\n\t}\n\tto, err := h.recipient(ctx, c, asked)")},
+		{"the order, password before mailbox", nil, edit(generate, "\tok, err := password.Matches(",
+			"\tif _, err := h.admit.Admit(ctx, c.admission(to, false, nil)); err != nil {\n\t\treturn err\n\t}\n\tok, err := password.Matches(")},
 	}, nil},
 	{"60 wrong passwords for one account, from 60 addresses", guessPasswords, []control{
 		{"PasswordTriesPerHour", []string{"PasswordTriesPerHour=0"}, nil},
-		{"the account's own count", nil, edit(generate, "TakePassword(ctx, account,", "TakePassword(ctx, store.Send{Key: account.Key},")},
 	}, nil},
-	{"one wrong password for each of 60 accounts, from one address", sprayPassword, []control{
-		{"the address' own count", nil, edit(generate, "TakePassword(ctx, h.clientOf(c),", "TakePassword(ctx, store.Send{Key: h.clientOf(c).Key},")},
+	{"one wrong password for each of 80 accounts, from one address", sprayPassword, []control{
+		{"PasswordTriesPerIpPerHour", []string{"PasswordTriesPerIpPerHour=0"}, nil},
 	}, nil},
 	{"the right password after 10 wrong ones", passwordBeyondLimit, []control{
-		{"silence beyond the limit", nil, edit(sends, "to, h.passwords)\n\tif err == nil &&", "to, 0)\n\tif err == nil &&")},
+		{"silence beyond the limit", nil, edit(checks, "account, all := a.account(), a.mailbox()",
+			"account, all := a.account(), a.mailbox()\n\taccount.WrongPasswordsPerHour = 0")},
 	}, nil},
 	{"the right password beyond the limit, by what it uses up", passwordBySlots, []control{
-		{"counting it as a wrong one", nil, edit(sends, "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
+		{"counting it as a wrong one", nil, edit("shared/admit/passwords.go", "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
 	}, nil},
 	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
 		{"the owner's notice", nil, edit("shared/judge/judge.go", `c.Tries.Tells(c.Purpose); notice != "" {`, `c.Tries.Tells(c.Purpose); notice == "never" {`)},
@@ -93,11 +90,18 @@ var attacks = []attack{
 	{"SMS to 60 numbers of one prefix, from 60 addresses, none typed in", pump, []control{
 		{"SmsPrefixSends", []string{"SmsPrefixSends=0"}, nil},
 	}, nil},
+	{"more than an hour's messages, when no response says that they were written", loseAnswers, []control{
+		{"being sure before a message is given back", nil, edit(generate, "if errors.As(err, &notWritten) {", "if errors.As(err, &notWritten) || err != nil {")},
+	}, nil},
+	{"wrong passwords from an office, to lock its other people out", lockOffice, []control{
+		{"a limit of its own for the client IP address", []string{"PasswordTriesPerIpPerHour=10"}, nil},
+	}, nil},
+	{"who has an account: a stranger's session while its owner resets", watchOwner, []control{
+		{"a session's own attempts at /status", nil, edit("functions/status/handler.go", "if s.Purpose != otp.Reset {", "if s.Purpose != \"\" {")},
+		{"a session's own attempts at /reset", nil, edit("shared/judge/judge.go", "if c.Purpose != otp.Reset {", "if c.Purpose != \"\" {")},
+	}, nil},
 	{"20 SMS when 495 were sent today", outspendSMS, []control{
 		{"SmsPerDay", []string{"SmsPerDay=0"}, nil},
-	}, nil},
-	{"60 messages when 50,000 were sent today", outspend, []control{
-		{"MessagesPerDay", []string{"MessagesPerDay=0"}, nil},
 	}, nil},
 	{"a robot with no, forged, used, old and other sites' CAPTCHA tokens", cheatCaptcha, []control{
 		{"CaptchaProvider", []string{"CaptchaProvider=none"}, nil},
@@ -112,13 +116,13 @@ var attacks = []attack{
 	}, nil},
 	{"who has an account: answers of a login", tellByLogin, []control{
 		{"one answer for both", nil, edit(generate, "\tok, err := password.Matches(",
-			"\tif user.Email == \"\" {\n\t\treturn to, otp.ErrSessionNotFound\n\t}\n\tok, err := password.Matches(")},
+			"\tif user.Email == \"\" {\n\t\treturn otp.ErrSessionNotFound\n\t}\n\tok, err := password.Matches(")},
 	}, nil},
 	{"who has an account: answers of a reset", tellByReset, []control{
-		{"decoys", nil, edit(generate, "\treturn h.codes.Put(ctx, s, c.ID)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s, c.ID)")},
+		{"decoys", nil, edit(generate, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)")},
 	}, nil},
 	{"codes, addresses and passwords in tables, log and calls", readDump, []control{
-		{"the digest", nil, edit(generate, "s.Digest, err = c.ring.Digest(s.KeyID, id, to.Code); err", "s.Digest = to.Code; err")},
+		{"the digest", nil, edit(generate, "s.Digest, err = c.ring.Digest(s.KeyID, s.ID, to.Code); err", "s.Digest = to.Code; err")},
 		{"silence in the log", nil, edit("shared/judge/judge.go", "	reserved := j.Now()",
 			"	slog.Info(\"trying\", \"code\", code)\n	reserved := j.Now()")},
 	}, nil},
@@ -140,11 +144,32 @@ const (
 	destination = "shared/otp/destination.go"
 	request     = "shared/httpapi/request.go"
 	generate    = "functions/generate/handler.go"
-	sends       = "functions/generate/sends.go"
+	checks      = "shared/admit/checks.go"
 )
 
 func edit(file, old, changed string) []e2e.Edit {
 	return []e2e.Edit{{File: file, Old: old, New: changed}}
+}
+
+// lists has every message pass these checks of shared/admit, in this order.
+func lists(checks string) []e2e.Edit {
+	return []e2e.Edit{{File: "shared/admit/lists.go", New: `package admit
+
+var (
+	withoutPassword = []check{` + checks + `}
+	withPassword    = withoutPassword
+
+	clientIP        = check{"client", takeClient}
+	country         = check{"country", readNumber}
+	testDestination = check{"subject", testSubject}
+	mailbox         = check{"subject", takeMailbox}
+	phone           = check{"number", takeNumber}
+	prefix          = check{"paused", takePrefix}
+	day             = check{"day", takeDay}
+)
+
+var _ = clientIP
+`}}
 }
 
 // receives changes who may get SMS.

@@ -132,3 +132,48 @@ func matches(digest []byte, id, code string) bool {
 	bare, salted := sha256.Sum256([]byte(code)), sha256.Sum256([]byte(id+code))
 	return hmac.Equal(h.Sum(nil), digest) || hmac.Equal(bare[:], digest) || hmac.Equal(salted[:], digest)
 }
+
+// watchOwner has a reset session for an account and one for none, and looks at both while the account's owner logs in, sets a new
+// password and gives wrong codes.
+func watchOwner(t *testing.T, s *e2e.Stack) result {
+	pair := pairs(t, s, "watch", 1)[0]
+	stranger, owner := elsewhere(s), elsewhere(s)
+	var ids [2]string
+	for i, email := range pair {
+		_, answer := post(stranger, "generate", reset(email))
+		ids[i] = fmt.Sprint(answer["sessionId"])
+	}
+	tries, differ := 0, 0
+	look := func(path string, body func(id string) fields) {
+		var seen [2]string
+		for i, id := range ids {
+			status, answer := post(stranger, path, body(id))
+			for _, own := range []string{"requestId", "destination", "expiresAt", "resendAt"} {
+				delete(answer, own)
+			}
+			seen[i] = fmt.Sprint(status, answer)
+		}
+		tries += 2
+		if seen[0] != seen[1] {
+			differ++
+		}
+	}
+	status := func(id string) fields { return fields{"sessionId": id} }
+	wrong := func(id string) fields { return set(id, "000000", fresh) }
+	look("reset", wrong)
+	id, code := begin(t, owner, login(pair[0], password), pair[0])
+	post(owner, "verify", try(id, code))
+	look("status", status)
+	id, code = begin(t, owner, reset(pair[0]), pair[0])
+	if got, answer := post(owner, "reset", set(id, code, fresh)); got != 200 {
+		t.Fatalf("the owner's reset: %d %v", got, answer)
+	}
+	look("status", status)
+	look("reset", wrong)
+	id, code = begin(t, owner, reset(pair[0]), pair[0])
+	for i := range maxAttempts {
+		post(owner, "reset", set(id, guess(code, i), fresh))
+	}
+	look("status", status)
+	return told(tries, differ)
+}

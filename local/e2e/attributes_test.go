@@ -24,7 +24,7 @@ func TestAttributes(t *testing.T) {
 	}
 	held := map[string]Item{ // which no function knows
 		"CodesTable":  {"sessionId": {"S": "held"}, "code": {"S": "digest"}, "expiredAt": {"N": "1"}, "usedAt": {"N": "1"}, "sealed": {"B": "eA=="}},
-		"LimitsTable": {"key": {"S": "held"}, "tries": {"N": "5"}, "ceiling": {"N": "5"}, "a1": {"N": "1"}},
+		"LimitsTable": {"key": {"S": "held"}, "tries": {"N": "5"}, "ceiling": {"N": "5"}, "m0": {"N": "1"}},
 		"UsersTable":  {"email": {"S": "held@example.com"}, "passwordHash": {"S": "hash"}, "channel": {"S": "email"}},
 	}
 	for table, item := range held {

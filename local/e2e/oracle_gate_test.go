@@ -84,17 +84,13 @@ func account(t *testing.T, s *Stack, email string) {
 	}
 }
 
-// Under so low a ceiling each message pays its own place in the day. Under a higher one an instance leases some at
-// once, with a message that is nobody's in particular.
-var eachPays = []string{"-parameter", "MessagesPerDay=1000"}
-
 func TestNoOracle(t *testing.T) {
 	for name, s := range map[string]func(t *testing.T) *Stack{
-		"at the default limits": func(t *testing.T) *Stack { return Start(t, eachPays...) },
+		"at the default limits": func(t *testing.T) *Stack { return Start(t) },
 		"without limits": func(t *testing.T) *Stack {
-			return Start(t, free("PasswordTriesPerHour=0", "MessagesPerDay=0")...)
+			return Start(t, free("PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=0")...)
 		},
-		"runs of Argon2": func(t *testing.T) *Stack { return StartChanged(t, logArgon2, eachPays...) },
+		"runs of Argon2": func(t *testing.T) *Stack { return StartChanged(t, logArgon2) },
 	} {
 		t.Run("nothing tells an account: "+name, func(t *testing.T) {
 			s := s(t)
@@ -108,8 +104,8 @@ func TestNoOracle(t *testing.T) {
 	}
 	handler := "functions/generate/handler.go"
 	for name, edits := range map[string][]Edit{
-		"a decoy that is not written":         {{handler, "\treturn h.codes.Put(ctx, s, c.ID)", "\tif s.Silent {\n\t\treturn nil\n\t}\n\treturn h.codes.Put(ctx, s, c.ID)"}},
-		"a decoy whose resends know no limit": {{"functions/generate/resend.go", "if test && s.Silent {", "if s.Silent {\n\t\treturn store.Standing{}, nil\n\t}\n\tif test && s.Silent {"}},
+		"a decoy that is not written":         {{handler, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)"}},
+		"a decoy whose resends know no limit": {{"functions/generate/resend.go", "\td, err := h.admit.Admit(", "\tif s.Silent {\n\t\treturn answer{id}, h.codes.PutResend(ctx, s, c.ID, c.now, h.cooldown)\n\t}\n\td, err := h.admit.Admit("}},
 		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
@@ -119,7 +115,7 @@ func TestNoOracle(t *testing.T) {
 			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, asked.email)\n\t}\n\tok, err := password.Matches("}},
 	} {
 		t.Run("the gate notices "+name, func(t *testing.T) {
-			s := StartChanged(t, edits, eachPays...)
+			s := StartChanged(t, edits)
 			if len(gate(t, s, false)) == 0 {
 				t.Error("nothing was noticed")
 			}

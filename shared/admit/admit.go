@@ -1,5 +1,5 @@
-// Package admit decides who may have a message. The list below is the whole rule: a message passes the checks of its list in
-// order, and each takes what the message costs. What was taken for a message that then is not written is given back.
+// Package admit decides who may have a message. The lists in lists.go are the whole rule: a message passes the checks of its list
+// in order, and each takes what the message costs. What was taken for a message that then is not written is given back.
 //
 // Its invariants:
 //
@@ -18,37 +18,6 @@ import (
 	"streamotp/shared/phone/number"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
-)
-
-// check is one line of a list. It returns an error to refuse the message; what it took it has noted on the admission.
-type check struct {
-	reason string // of a refusal, for the audit log
-	take   func(ctx context.Context, a *admission) error
-}
-
-// The lists. In both the client IP address comes before the mailbox, so that a blocked one cannot use up a victim's messages.
-var (
-	// A message that is asked for without a password: verify, reset and every resend.
-	withoutPassword = []check{
-		{"client", takeClient},   // SendsPerIpPerHour; before the number is read, which takes 60 ms
-		{"country", readNumber},  // SMS: a mobile number of AllowedCountries
-		{"subject", testSubject}, // a test destination takes nothing and ends here; it must not be locked
-		{"subject", takeMailbox}, // SendsPerHour for the mailbox; its very address must not be locked
-		{"number", takeNumber},   // SMS: SendsPerHour for the number, over all accounts
-		{"paused", takePrefix},   // SMS: SmsPrefixSends, unless the subject or the number was verified lately
-		{"day", takeDay},         // SMS: SmsPerDay
-	}
-	// A login whose password was right. Peek asked the client IP address before the password was looked at; it gives its
-	// message last, so that an account without a wrong password left costs the same writes as for one more wrong password.
-	withPassword = []check{
-		{"subject", testSubject},
-		{"subject", takeMailbox}, // and PasswordTriesPerHour of the account
-		{"country", readNumber},  // takes time after right passwords only, so not before the account may say so
-		{"number", takeNumber},
-		{"paused", takePrefix},
-		{"day", takeDay},
-		{"client", takeClient}, // and PasswordTriesPerIpPerHour
-	}
 )
 
 // Admitter holds the limits of a deployment.

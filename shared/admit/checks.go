@@ -9,6 +9,12 @@ import (
 	"streamotp/shared/store"
 )
 
+// check is one line of a list. It returns an error to refuse the message; what it took it has noted on the admission.
+type check struct {
+	reason string // of a refusal, for the audit log
+	take   func(ctx context.Context, a *admission) error
+}
+
 // take takes a message from a key and notes how it is given back.
 func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, error) {
 	state, err := a.Limits.TakeMessage(ctx, q, a.ID, a.At)
@@ -53,16 +59,16 @@ func (a *admission) mailbox() store.Quota {
 
 // takeMailbox asks the account and takes from the mailbox: one write where they are the same item.
 func takeMailbox(ctx context.Context, a *admission) (err error) {
-	account, mailbox := a.account(), a.mailbox()
-	if account.Key == mailbox.Key {
-		account.MessagesPerHour = mailbox.MessagesPerHour
+	account, all := a.account(), a.mailbox()
+	if account.Key == all.Key {
+		account.MessagesPerHour = all.MessagesPerHour
 		a.subject, err = a.take(ctx, account)
 		return err
 	}
 	if a.subject, err = a.take(ctx, account); err != nil {
 		return err
 	}
-	_, err = a.take(ctx, mailbox)
+	_, err = a.take(ctx, all)
 	return err
 }
 
@@ -132,12 +138,12 @@ func takePrefix(ctx context.Context, a *admission) error {
 		a.To.Prefix = ""
 		return nil
 	}
-	prefix := a.To.Prefix
-	err := a.Prefixes.TakeSend(ctx, prefix, a.At)
+	name := a.To.Prefix
+	err := a.Prefixes.TakeSend(ctx, name, a.At)
 	var paused *otp.PausedError
 	switch {
 	case err == nil:
-		a.undo = append(a.undo, func(ctx context.Context) error { return a.Prefixes.GiveBackSend(ctx, prefix, a.At) })
+		a.undo = append(a.undo, func(ctx context.Context) error { return a.Prefixes.GiveBackSend(ctx, name, a.At) })
 		return nil
 	case !errors.As(err, &paused):
 		return err
@@ -152,7 +158,7 @@ func takePrefix(ctx context.Context, a *admission) error {
 			return nil
 		}
 	}
-	a.Paused, a.PauseBegan = prefix, paused.Began
+	a.Paused, a.PauseBegan = name, paused.Began
 	return a.unsupported() // as for any number that gets nothing: only the log says why
 }
 

@@ -47,7 +47,7 @@ type row struct {
 	SentAt    int64  `dynamodbav:"sentAt,omitempty"`  // epoch milliseconds
 	UsedAt    int64  `dynamodbav:"usedAt,omitempty"`  // epoch milliseconds
 	UsedBy    string `dynamodbav:"usedBy,omitempty"`  // request id
-	AskedBy   string `dynamodbav:"askedBy,omitempty"` // request id; absent in an empty row, which only keeps its place
+	AskedBy   string `dynamodbav:"askedBy,omitempty"` // request id
 
 	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; of a reset alone
 	AttemptedAt int64 `dynamodbav:"attemptedAt,omitempty"` // epoch milliseconds: the last of them
@@ -55,6 +55,9 @@ type row struct {
 	DeliveredAt int64 `dynamodbav:"deliveredAt,omitempty"` // epoch milliseconds
 	BouncedAt   int64 `dynamodbav:"bouncedAt,omitempty"`   // epoch milliseconds
 }
+
+// empty reports whether the row only keeps its place: see insertOrNever.
+func (r row) empty() bool { return r.Purpose == "" }
 
 // isCode tells a session's own row from what else is kept under its id.
 func (r row) isCode() bool { return r.Code != changedKey && !strings.Contains(r.Code, "#") }
@@ -183,12 +186,12 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 	for _, r := range rows {
 		resend := strings.HasPrefix(r.Code, resendKey)
 		switch {
-		case resend && r.AskedBy == "":
+		case resend && r.empty():
 			next++ // an empty row keeps its place, and nothing was sent
 		case resend:
 			next++
 			resends = append(resends, time.UnixMilli(r.CreatedAt))
-		case r.isCode() && r.AskedBy != "":
+		case r.isCode() && !r.empty():
 			s = r.session()
 		}
 	}
