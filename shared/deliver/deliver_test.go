@@ -40,7 +40,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, p.body) //nolint:errcheck // the client reports what is missing
 }
 
-func newSender(t *testing.T, p http.Handler) *Sender {
+func newSender(t *testing.T, p *provider) *Sender {
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,

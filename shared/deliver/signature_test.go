@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go"
 
 	"streamotp/shared/otp"
@@ -42,7 +45,11 @@ func TestRejectedSignatures(t *testing.T) {
 				p := &rejectsSignatures{code: "RequestExpired", rejects: rejects}
 				message := code(otp.Login)
 				message.Channel = channel
-				err := newSender(t, p).Send(context.Background(), message)
+				server := httptest.NewServer(p)
+				defer server.Close()
+				sender := New(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,
+					Credentials: credentials.NewStaticCredentialsProvider("a", "b", "c")}, Sender{From: "login@example.com"})
+				err := sender.Send(context.Background(), message)
 				got := ""
 				if api := smithy.APIError(nil); errors.As(err, &api) {
 					got = api.ErrorCode()
