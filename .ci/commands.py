@@ -17,6 +17,7 @@ import urllib.request
 
 from awscli.clidriver import create_clidriver
 from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
 
 from deployed import aws
 from sam import check
@@ -70,7 +71,6 @@ UNSEEN = {
     "aws sns create-sms-sandbox-phone-number": BREAKS,
     "aws sns get-sms-sandbox-account-status": BREAKS,
     "aws sns verify-sms-sandbox-phone-number": BREAKS,
-    "otpctl deadletters redrive": "the sender gave no answer of its kind",  # it runs no function
     "otpctl doctor": "SESv2: GetAccount, https response error StatusCode: 404",
 }
 
@@ -177,8 +177,11 @@ def prepare(folder, outputs):
 
 @contextlib.contextmanager
 def without_docker(outputs):
-    """moto would run the sender in Docker, for each record of the stream and when it is called. Here it does neither."""
+    """moto would run the sender in Docker, for each record of the stream and each message of the retry queue. Here it does
+    neither."""
     dynamodb_backends["123456789012"]["us-east-1"].get_table(outputs["CodesTableName"]).lambda_event_source_mappings.clear()
+    for queue in sqs_backends["123456789012"]["us-east-1"].queues.values():
+        queue.lambda_event_source_mappings.clear()
     docker(False)
     try:
         yield
@@ -191,18 +194,12 @@ def docker(used):
 
 
 def letter(outputs):
-    """A code, and the letter that tells that it could not be sent."""
-    db, streams = aws("dynamodb"), aws("dynamodbstreams")
-    db.put_item(TableName=outputs["CodesTableName"], Item={
-        "sessionId": {"S": "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"}, "code": {"S": "digest"}, "send": {"S": "code"}, "sealed": {"B": b"1"},
+    """A code that was not sent, and the dead letter that points to it."""
+    row = {"sessionId": "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f", "code": "digest"}
+    aws("dynamodb").put_item(TableName=outputs["CodesTableName"], Item={
+        **{name: {"S": value} for name, value in row.items()}, "send": {"S": "code"}, "sealed": {"B": b"1"},
         "expiredAt": {"N": str(int(time.time()) + 600)}})
-    arn = db.describe_table(TableName=outputs["CodesTableName"])["Table"]["LatestStreamArn"]
-    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-    start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    number = streams.get_records(ShardIterator=start)["Records"][0]["dynamodb"]["SequenceNumber"]
-    aws("sqs").send_message(QueueUrl=outputs["DeadLetterQueueUrl"], MessageBody=json.dumps({
-        "requestContext": {"condition": "RetryAttemptsExhausted", "approximateInvokeCount": 5}, "timestamp": "2026-11-21T15:09:39Z",
-        "DDBStreamBatchInfo": {"shardId": shard, "startSequenceNumber": number, "endSequenceNumber": number, "batchSize": 1, "streamArn": arn}}))
+    aws("sqs").send_message(QueueUrl=outputs["DeadLetterQueueUrl"], MessageBody=json.dumps(row))
 
 
 def accounts(table):

@@ -9,41 +9,39 @@ import (
 	"slices"
 	"text/tabwriter"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
 )
 
 var deadLettersList = command{
 	name: "deadletters list", args: "",
-	short: "Lists what could not be sent.",
-	long: `A message that fails five times ends in the dead-letter queue, for 14 days, as a letter: which records of the stream, and
-not what is in them. The records themselves are kept for 24 hours. TRIES is how often the sender was called with them,
-REASON is Lambda's: RetryAttemptsExhausted, or RecordAgeExceeded after an hour. READABLE says whether the records can
-still be read again: yes, partly (the first ones are gone) or no.
+	short: "Lists the dead letters: messages that could not be sent.",
+	long: `A dead letter stays in the dead-letter queue for 14 days. It has no code and no address. KIND is one of these:
 
-It leaves the letters where they are. They are hidden from others while it looks, seconds for most queues. One that
-somebody else looks at or redrives just now is not listed but counted.`,
-	examples:    []string{"deadletters list", "deadletters list --json | jq '.letters[].failedAt'"},
-	permissions: []string{"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", "dynamodb:GetShardIterator"},
-	document: `{"letters":[{"id":"8ee24be9","failedAt":"2026-11-21T15:09:39Z","shard":"shardId-00000001","start":"100","end":"300",
-"records":2,"reason":"RetryAttemptsExhausted","tries":5,"readable":"yes","problem":""}],"hidden":0}`,
+  undelivered  no provider took the message before it expired
+  crashed      the send function failed on the message five times
+  position     the send function failed on records of the stream, or the retry queue rejected them; AWS keeps only their
+               place in the stream, and they cannot be read any more
+  foreign      it is no dead letter of this stack
+
+ROW is the state of the message's row now: waiting (it can still be sent), sent, expired, or gone. A position has none.
+
+The command leaves the dead letters where they are. They are hidden from other commands while it runs, seconds for most
+queues. One that another command has just now is not listed but counted.`,
+	examples:    []string{"deadletters list", "deadletters list --json | jq '.letters[].since'"},
+	permissions: []string{"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", readRow},
+	document: `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
+"meaning":"no provider took the message before it expired"}],"hidden":0}`,
 	declare: func(*flag.FlagSet) action {
 		return func(ctx context.Context, c *console, _ []string) error { return c.listLetters(ctx) }
 	},
 }
 
-// listedLetter is a letter as it is shown.
+// listedLetter is a dead letter as it is shown.
 type listedLetter struct {
-	ID       string    `json:"id"`
-	FailedAt time.Time `json:"failedAt"`
-	Shard    string    `json:"shard"`
-	Start    string    `json:"start"`
-	End      string    `json:"end"`
-	Records  int       `json:"records"`
-	Reason   string    `json:"reason"`
-	Tries    int       `json:"tries"`
-	Readable string    `json:"readable"`
-	Problem  string    `json:"problem"` // what it is, where it is no letter of this stack
+	ID      string    `json:"id"`
+	Since   time.Time `json:"since"`
+	Kind    string    `json:"kind"`
+	Row     string    `json:"row"` // the state of its row; empty if it has none
+	Meaning string    `json:"meaning"`
 }
 
 type letterList struct {
@@ -64,17 +62,14 @@ func (c *console) listLetters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(letters, func(a, b letter) int { return cmp.Or(a.Timestamp.Compare(b.Timestamp), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(letters, func(a, b letter) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
 	list := letterList{Letters: []listedLetter{}}
-	stream := source{dynamodbstreams.NewFromConfig(d.cfg)}
 	for _, l := range letters {
-		shown := showLetter(l)
-		if l.wrong == "" {
-			if shown.Readable, err = stream.state(ctx, l); err != nil {
-				return err
-			}
+		state, err := q.state(ctx, l, c.now())
+		if err != nil {
+			return err
 		}
-		list.Letters = append(list.Letters, shown)
+		list.Letters = append(list.Letters, listedLetter{ID: l.name(), Since: l.since, Kind: l.kind, Row: state, Meaning: meanings[l.kind]})
 	}
 	if list.Hidden, err = q.hidden(ctx); err != nil {
 		return err
@@ -82,28 +77,15 @@ func (c *console) listLetters(ctx context.Context) error {
 	return c.answer(list, list.write)
 }
 
-func showLetter(l letter) listedLetter {
-	if l.wrong != "" {
-		return listedLetter{ID: l.id, Readable: gone, Problem: l.wrong}
-	}
-	return listedLetter{ID: l.id, FailedAt: l.Timestamp, Shard: l.Batch.Shard, Start: l.Batch.Start, End: l.Batch.End,
-		Records: l.Batch.Size, Reason: l.Request.Condition, Tries: l.Request.Invocations}
-}
-
 func (list letterList) write(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "FAILED AT\tRECORDS\tREASON\tTRIES\tREADABLE\tSHARD")
+	fmt.Fprintln(table, "ID\tSINCE\tKIND\tROW\tMEANING")
 	for _, l := range list.Letters {
-		if l.Problem != "" {
-			fmt.Fprintf(table, "-\t-\t%s\t-\t%s\t-\n", l.Problem, l.Readable)
-			continue
-		}
-		fmt.Fprintf(table, "%s\t%d\t%s\t%d\t%s\t%s\n", l.FailedAt.UTC().Format(time.RFC3339), l.Records, printable(l.Reason), l.Tries,
-			l.Readable, printable(l.Shard))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", l.ID, l.Since.Format(time.RFC3339), l.Kind, cmp.Or(l.Row, "-"), l.Meaning)
 	}
 	flush(table)
 	if list.Hidden > 0 {
-		fmt.Fprintf(w, "About %s more: somebody looks at them or redrives them just now.\n", plural(list.Hidden, "letter"))
+		fmt.Fprintf(w, "Another command has about %s more just now.\n", plural(list.Hidden, "dead letter"))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/md5" //nolint:gosec // SQS's checksum
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -10,209 +11,268 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 )
 
 var operations = map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "", "AlarmEmail": "ops@example.com"}
 
-// item writes what asks for a message, and gives the sequence number of its record.
-func (a *cloud) item(t *testing.T, session string, life time.Duration, more ...string) string {
+const digest = "digest-that-is-secret"
+
+// row writes a session's row, and returns the pointer to it.
+func (a *cloud) row(t *testing.T, session string, life time.Duration, more ...string) string {
 	t.Helper()
-	item := map[string]dynamodbtypes.AttributeValue{"sessionId": text(session), "code": text("digest"), "sealed": &dynamodbtypes.AttributeValueMemberB{Value: []byte{1}},
-		"expiredAt": &dynamodbtypes.AttributeValueMemberN{Value: fmt.Sprint(time.Now().Add(life).Unix())}}
+	number := func(n int64) dynamodbtypes.AttributeValue {
+		return &dynamodbtypes.AttributeValueMemberN{Value: fmt.Sprint(n)}
+	}
+	item := map[string]dynamodbtypes.AttributeValue{"sessionId": text(session), "code": text(digest), "send": text("code"),
+		"sealed": &dynamodbtypes.AttributeValueMemberB{Value: []byte{1}}, "expiredAt": number(time.Now().Add(life).Unix())}
 	for _, name := range more {
-		item[name] = text("code")
+		item[name] = number(time.Now().UnixMilli())
 	}
 	if _, err := dynamodb.NewFromConfig(a.cfg).PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(a.outputs["CodesTableName"]), Item: item}); err != nil {
 		t.Fatal(err)
 	}
-	all := a.records(t)
-	return *all[len(all)-1].Dynamodb.SequenceNumber
+	return pointerTo(session)
 }
 
-// shard is the stream's only one.
-func (a *cloud) shard(t *testing.T) *string {
-	t.Helper()
-	out, err := dynamodbstreams.NewFromConfig(a.cfg).DescribeStream(ctx, &dynamodbstreams.DescribeStreamInput{StreamArn: aws.String(a.outputs["CodesStreamArn"])})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.StreamDescription.Shards[0].ShardId
+func pointerTo(session string) string {
+	return fmt.Sprintf(`{"sessionId":%q,"code":%q}`, session, digest)
 }
 
-func (a *cloud) records(t *testing.T) []types.Record {
-	t.Helper()
-	client := dynamodbstreams.NewFromConfig(a.cfg)
-	at, err := client.GetShardIterator(ctx, &dynamodbstreams.GetShardIteratorInput{StreamArn: aws.String(a.outputs["CodesStreamArn"]),
-		ShardId: a.shard(t), ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := client.GetRecords(ctx, &dynamodbstreams.GetRecordsInput{ShardIterator: at.ShardIterator})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out.Records
+// streamPosition is what AWS writes about records of a table's stream.
+func streamPosition(table string) string {
+	return fmt.Sprintf(`{"requestContext":{"condition":"RetryAttemptsExhausted","approximateInvokeCount":9},"version":"1.0",
+		"timestamp":"2026-11-21T15:09:39.000Z","DDBStreamBatchInfo":{"shardId":"shardId-1","startSequenceNumber":"100",
+		"endSequenceNumber":"300","batchSize":2,"streamArn":"arn:aws:dynamodb:us-east-1:1:table/%s/stream/x"}}`, table)
 }
 
-// post puts a letter about records in the queue.
-func (a *cloud) post(t *testing.T, start, end string) {
-	t.Helper()
-	a.postBody(t, fmt.Sprintf(`{"requestContext":{"condition":"RetryAttemptsExhausted","approximateInvokeCount":5},"version":"1.0",
-		"timestamp":"2026-11-21T15:09:39.000Z","DDBStreamBatchInfo":{"shardId":%q,"startSequenceNumber":%q,"endSequenceNumber":%q,
-		"batchSize":1,"streamArn":%q}}`, *a.shard(t), start, end, a.outputs["CodesStreamArn"]))
-}
-
-func (a *cloud) postBody(t *testing.T, body string) {
+// post puts a message into the dead-letter queue.
+func (a *cloud) post(t *testing.T, body string) {
 	t.Helper()
 	if _, err := sqs.NewFromConfig(a.cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(a.outputs["DeadLetterQueueUrl"]), MessageBody: &body}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (a *cloud) redrive(t *testing.T, code int, args ...string) (report redriveReport) {
+// drain takes all visible messages out of a queue and returns their bodies. SQS purges one only once a minute.
+func (a *cloud) drain(t *testing.T, output string) (bodies []string) {
 	t.Helper()
-	r := a.run(t, append([]string{"deadletters", "redrive", "--json"}, args...)...)
-	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil || r.code != code {
-		t.Fatalf("exit code %d, want %d: %v\n%s%s", r.code, code, err, r.stdout, r.stderr)
-	}
-	return report
-}
-
-func TestDeadLettersOnAWS(t *testing.T) {
-	a := newCloud(t, operations)
-	one := a.item(t, "one", time.Hour, "send")
-	a.item(t, "decoy", time.Hour)
-	a.item(t, "late", -time.Hour, "send")
-	two := a.item(t, "two", time.Hour, "send")
-	a.item(t, "beyond", time.Hour, "send")
-
-	t.Run("list shows every letter, what is none too, and leaves all where they are", func(t *testing.T) {
-		for range 12 {
-			a.post(t, one, two)
-		}
-		a.postBody(t, "not JSON")
-		a.postBody(t, `{"DDBStreamBatchInfo":{"shardId":"s","startSequenceNumber":"1","endSequenceNumber":"2","streamArn":"arn:aws:dynamodb:us-east-1:1:table/other/stream/x"}}`)
-		for range 2 {
-			r := a.run(t, "deadletters", "list")
-			r.want(t, exitOK, "no letter of an event source mapping", "a letter of another table", "RetryAttemptsExhausted                5      yes")
-			if n := strings.Count(r.stdout, "\n"); n != 15 || strings.Contains(r.stdout, "more") {
-				t.Errorf("listed\n%s", r.stdout)
-			}
-		}
-		a.drain(t)
-	})
-	t.Run("the sender gets what asks for a message and has not expired, between the letter's ends", func(t *testing.T) {
-		a.post(t, one, two)
-		a.answer("lambda:Invoke", `{"batchItemFailures":[]}`)
-		report := a.redrive(t, exitOK)
-		if len(report.Letters) != 1 || report.Letters[0].Handed != 2 || report.Letters[0].Expired != 1 || !report.Letters[0].Deleted {
-			t.Errorf("redriven %+v", report)
-		}
-		if again := a.redrive(t, exitOK); len(again.Letters) != 0 {
-			t.Errorf("redriven again %+v", again)
-		}
-	})
-	for name, c := range map[string]struct{ answer, problem string }{
-		"one record failed":     {fmt.Sprintf(`{"batchItemFailures":[{"itemIdentifier":%q}]}`, one), "failed again"},
-		"no answer of its kind": {`"unknown"`, "gave no answer of its kind"},
-		"nothing":               {``, "gave no answer of its kind"},
-		"another function's":    {`{"statusCode":200}`, "gave no answer of its kind"},
-		"{}":                    {`{}`, "gave no answer of its kind"},
-		"null":                  {`null`, "gave no answer of its kind"},
-		"another record failed": {`{"batchItemFailures":[{"itemIdentifier":"7"}]}`, "gave no answer of its kind"},
-		"refused":               {"400 AccessDeniedException", "may not call Lambda Invoke"},
-	} {
-		t.Run("the letter stays where the sender says: "+name, func(t *testing.T) {
-			a.post(t, one, two)
-			a.answer("lambda:Invoke", c.answer)
-			report := a.redrive(t, exitFailed)
-			if len(report.Letters) != 1 || report.Letters[0].Deleted || !strings.Contains(report.Letters[0].Problem, c.problem) {
-				t.Errorf("redriven %+v", report)
-			}
-			if n := a.drain(t); n != 1 {
-				t.Errorf("%d letters are visible", n)
-			}
-		})
-	}
-	t.Run("a letter with expired records only goes, and the sender is not called", func(t *testing.T) {
-		a.answer("lambda:Invoke", "400 AccessDeniedException")
-		start := a.item(t, "over", -time.Second, "send")
-		a.post(t, start, start)
-		if report := a.redrive(t, exitOK); len(report.Letters) != 1 || report.Letters[0].Expired != 1 || report.Letters[0].Handed != 0 || !report.Letters[0].Deleted {
-			t.Errorf("redriven %+v", report)
-		}
-	})
-	t.Run("what is no letter of the stack stays and holds nobody up", func(t *testing.T) {
-		a.answer("lambda:Invoke", `{"batchItemFailures":[]}`)
-		a.postBody(t, "{}")
-		a.post(t, one, one)
-		report := a.redrive(t, exitFailed, "--drop-gone")
-		if len(report.Letters) != 2 || report.Deleted != 1 || report.Stay != 1 {
-			t.Errorf("redriven %+v", report)
-		}
-	})
-	t.Run("a queue that may not be read is told", func(t *testing.T) {
-		a.answer("sqs:ReceiveMessage", "400 AccessDeniedException")
-		a.run(t, "deadletters", "list").want(t, exitFailed, "may not call SQS ReceiveMessage")
-	})
-}
-
-// drain takes all visible letters out of the queue and counts them. SQS purges one only once a minute.
-func (a *cloud) drain(t *testing.T) (n int) {
-	t.Helper()
-	q := queue{client: sqs.NewFromConfig(a.cfg), url: a.outputs["DeadLetterQueueUrl"]}
+	client, url := sqs.NewFromConfig(a.cfg), a.outputs[output]
 	for {
-		letters, err := q.receive(ctx, batch, time.Minute)
+		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: batch})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n += len(letters); len(letters) == 0 {
-			return n
+		if len(out.Messages) == 0 {
+			return bodies
 		}
-		for _, l := range letters {
-			if err := q.remove(ctx, l); err != nil {
+		for _, m := range out.Messages {
+			bodies = append(bodies, *m.Body)
+			if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: m.ReceiptHandle}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 }
 
-// TestEventOf: the sender gets what Lambda would give it.
-func TestEventOf(t *testing.T) {
-	r := types.Record{EventID: aws.String("1"), EventName: "INSERT", EventVersion: aws.String("1.1"), EventSource: aws.String("aws:dynamodb"), AwsRegion: aws.String("us-east-1"),
-		Dynamodb: &types.StreamRecord{SequenceNumber: aws.String("111"), SizeBytes: aws.Int64(9), StreamViewType: "NEW_IMAGE", ApproximateCreationDateTime: aws.Time(time.Unix(1700000000, 5e8)),
-			Keys:     map[string]types.AttributeValue{"sessionId": &types.AttributeValueMemberS{Value: "s"}},
-			NewImage: map[string]types.AttributeValue{"expiredAt": &types.AttributeValueMemberN{Value: "7"}, "sealed": &types.AttributeValueMemberB{Value: []byte("box")}}}}
-	got, err := eventOf([]types.Record{r}, "arn:stream")
-	want := `{"Records":[{"awsRegion":"us-east-1","dynamodb":{"ApproximateCreationDateTime":1700000000,"Keys":{"sessionId":{"S":"s"}},` +
-		`"NewImage":{"expiredAt":{"N":"7"},"sealed":{"B":"Ym94"}},"SequenceNumber":"111","SizeBytes":9,"StreamViewType":"NEW_IMAGE"},` +
-		`"eventID":"1","eventName":"INSERT","eventSource":"aws:dynamodb","eventSourceARN":"arn:stream","eventVersion":"1.1"}]}`
-	if err != nil || string(got) != want {
-		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
+// wantQueued fails the test unless the retry queue has just these messages. It empties it.
+func (a *cloud) wantQueued(t *testing.T, want ...string) {
+	t.Helper()
+	if got := a.drain(t, "RetryQueueUrl"); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the retry queue has %v, want %v", got, want)
 	}
 }
 
-// TestWithin: sequence numbers are compared as numbers, whatever their length.
-func TestWithin(t *testing.T) {
-	l := letter{}
-	l.Batch.Start, l.Batch.End = "900000000000000000000000000000000001", "1000000000000000000000000000000000002"
-	var records []types.Record
-	for _, number := range []string{"900000000000000000000000000000000000", "900000000000000000000000000000000001", "1000000000000000000000000000000000001",
-		"1000000000000000000000000000000000003"} {
-		records = append(records, types.Record{EventName: "INSERT", Dynamodb: &types.StreamRecord{SequenceNumber: aws.String(number),
-			NewImage: map[string]types.AttributeValue{"send": &types.AttributeValueMemberS{Value: "code"}}}})
+// wantLetters fails the test unless so many dead letters are visible. It empties the queue.
+func (a *cloud) wantLetters(t *testing.T, want int) {
+	t.Helper()
+	if got := a.drain(t, "DeadLetterQueueUrl"); len(got) != want {
+		t.Errorf("%d dead letters are visible, want %d: %v", len(got), want, got)
 	}
-	if found, ended := within(records, l); len(found) != 2 || !ended {
-		t.Errorf("found %d, ended %v", len(found), ended)
+}
+
+// redrive runs a redrive that must say nothing of sessions and digests.
+func (a *cloud) redrive(t *testing.T, code int, args ...string) (report redriveReport) {
+	t.Helper()
+	r := a.run(t, append([]string{"deadletters", "redrive", "--json"}, args...)...)
+	wantNoKeys(t, r)
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil || r.code != code {
+		t.Fatalf("exit code %d, want %d: %v\n%s%s", r.code, code, err, r.stdout, r.stderr)
 	}
-	if _, ended := within(records[:3], l); ended {
-		t.Error("ends before the last record")
+	cmd, _, _ := find([]string{"deadletters", "redrive"})
+	if len(report.Letters) > 0 && shape(t, r.stdout) != shape(t, cmd.document) {
+		t.Errorf("prints %s\nhelp has %s", r.stdout, cmd.document)
 	}
-	records[1].EventName = "MODIFY"
-	if found, _ := within(records, l); len(found) != 1 {
-		t.Error("takes what is no INSERT")
+	return report
+}
+
+// wantNoKeys fails the test if a command prints a session's id or a digest.
+func wantNoKeys(t *testing.T, r result) {
+	t.Helper()
+	if said := r.stdout + r.stderr; strings.Contains(said, "session-") || strings.Contains(said, digest) {
+		t.Errorf("it reveals a row's key:\n%s", said)
 	}
+}
+
+func TestDeadLettersList(t *testing.T) {
+	a := newCloud(t, operations)
+	t.Run("it shows every dead letter with its row's state, and removes none", func(t *testing.T) {
+		a.post(t, a.row(t, "session-1", time.Hour))
+		a.post(t, a.row(t, "session-2", time.Hour, "sentAt"))
+		a.post(t, a.row(t, "session-3", -time.Hour))
+		a.post(t, pointerTo("session-4"))
+		a.post(t, streamPosition(a.outputs["CodesTableName"]))
+		for _, body := range []string{"not JSON", "{}", `{"sessionId":"session-5"}`, streamPosition("other"), "[]", `{"sessionId":7}`, "null"} {
+			a.post(t, body)
+		}
+		for range 2 {
+			r := a.run(t, "deadletters", "list")
+			r.want(t, exitOK, "undelivered  waiting  no provider", "undelivered  sent ", "undelivered  expired ", "undelivered  gone ", "position     -  ")
+			wantNoKeys(t, r)
+			if n := strings.Count(r.stdout, "\n"); n != 13 || strings.Contains(r.stdout, "more just now") || strings.Count(r.stdout, "no dead letter of this stack") != 7 {
+				t.Errorf("listed\n%s", r.stdout)
+			}
+			if !strings.Contains(r.stdout, time.Now().UTC().Format("2006-01-02T")) {
+				t.Errorf("it does not say since when:\n%s", r.stdout)
+			}
+		}
+		r := a.run(t, "deadletters", "list", "--json")
+		cmd, _, _ := find([]string{"deadletters", "list"})
+		if got, want := shape(t, r.stdout), shape(t, cmd.document); got != want {
+			t.Errorf("prints %s\nhelp has %s", got, want)
+		}
+		a.wantLetters(t, 12)
+	})
+	t.Run("an empty queue is an empty list", func(t *testing.T) {
+		if r := a.run(t, "deadletters", "list", "--json"); !strings.Contains(r.stdout, `"letters": []`) {
+			t.Errorf("listed %s", r.stdout)
+		}
+	})
+	t.Run("one that another command has is counted", func(t *testing.T) {
+		a.post(t, pointerTo("session-6"))
+		q := queue{client: sqs.NewFromConfig(a.cfg), url: a.outputs["DeadLetterQueueUrl"]}
+		letters, err := q.receive(ctx, 1, time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.run(t, "deadletters", "list").want(t, exitOK, "about 1 dead letter more")
+		if err := q.remove(ctx, letters[0]); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("a queue or a table that may not be read is reported", func(t *testing.T) {
+		a.post(t, pointerTo("session-7"))
+		a.answer(readRow, "400 AccessDeniedException")
+		a.run(t, "deadletters", "list").want(t, exitFailed, "may not call DynamoDB")
+		a.wantLetters(t, 1)
+		a.answer("sqs:ReceiveMessage", "400 AccessDeniedException")
+		a.run(t, "deadletters", "list").want(t, exitFailed, "may not call SQS ReceiveMessage")
+	})
+	t.Run("a pointer from the retry queue is one that crashed the send function", func(t *testing.T) { // moto leaves the attribute out
+		body := pointerTo("session-8")
+		answer, err := json.Marshal(map[string]any{"Messages": []map[string]any{{"MessageId": "8ee24be9-1", "ReceiptHandle": "receipt", "Body": body,
+			"MD5OfBody":  fmt.Sprintf("%x", md5.Sum([]byte(body))), //nolint:gosec // as above
+			"Attributes": map[string]string{"SentTimestamp": "1795273779000", "DeadLetterQueueSourceArn": "arn:aws:sqs:us-east-1:1:retries"}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.answer("sqs:ReceiveMessage", string(answer))
+		a.answer("sqs:ChangeMessageVisibilityBatch", `{"Successful":[],"Failed":[]}`)
+		a.forget(readRow)
+		a.run(t, "deadletters", "list").want(t, exitOK, "8ee24be9  2026-11-21T15:09:39Z  crashed  gone  the send function failed on the message five times")
+	})
+}
+
+func TestDeadLettersRedrive(t *testing.T) {
+	a := newCloud(t, operations)
+	// one returns what became of the only dead letter.
+	one := func(t *testing.T, report redriveReport) redriven {
+		t.Helper()
+		if len(report.Letters) != 1 {
+			t.Fatalf("redriven %+v", report)
+		}
+		return report.Letters[0]
+	}
+	t.Run("C8: a message that can still be sent is queued, and its dead letter deleted", func(t *testing.T) {
+		waits := a.row(t, "session-1", time.Hour)
+		a.post(t, waits)
+		if got := one(t, a.redrive(t, exitOK)); got.Row != waiting || !got.Queued || !got.Deleted || got.Since.IsZero() {
+			t.Errorf("redriven %+v", got)
+		}
+		a.wantQueued(t, waits)
+		if again := a.redrive(t, exitOK); len(again.Letters) != 0 {
+			t.Errorf("redriven again %+v", again)
+		}
+	})
+	t.Run("C8: a message that was sent since is not queued, and its dead letter deleted", func(t *testing.T) {
+		a.post(t, a.row(t, "session-2", time.Hour, "sentAt"))
+		a.post(t, a.row(t, "session-3", -time.Hour, "sentAt"))
+		if report := a.redrive(t, exitOK); report.Deleted != 2 || report.Queued != 0 {
+			t.Errorf("redriven %+v", report)
+		}
+		a.wantQueued(t)
+	})
+	t.Run("C8: what cannot be sent any more is never queued, and stays until it is dropped", func(t *testing.T) {
+		a.post(t, a.row(t, "session-4", -time.Second))
+		a.post(t, pointerTo("session-5"))
+		a.post(t, streamPosition(a.outputs["CodesTableName"]))
+		report := a.redrive(t, exitFailed)
+		if len(report.Letters) != 3 || report.Stay != 3 {
+			t.Errorf("redriven %+v", report)
+		}
+		for _, l := range report.Letters {
+			if !strings.Contains(l.Problem, "--drop") {
+				t.Errorf("%+v does not say what to do", l)
+			}
+		}
+		if report = a.redrive(t, exitOK, "--drop"); report.Deleted != 3 || report.Queued != 0 {
+			t.Errorf("dropped %+v", report)
+		}
+		a.wantQueued(t)
+		a.wantLetters(t, 0)
+	})
+	t.Run("--drop queues what can still be sent", func(t *testing.T) {
+		waits := a.row(t, "session-6", time.Hour)
+		a.post(t, waits)
+		if got := one(t, a.redrive(t, exitOK, "--drop")); !got.Queued {
+			t.Errorf("redriven %+v", got)
+		}
+		a.wantQueued(t, waits)
+	})
+	t.Run("what is no dead letter of the stack always stays and holds nothing up", func(t *testing.T) {
+		waits := a.row(t, "session-7", time.Hour)
+		a.post(t, "{}")
+		a.post(t, streamPosition("other"))
+		a.post(t, waits)
+		if report := a.redrive(t, exitFailed, "--drop"); len(report.Letters) != 3 || report.Deleted != 1 || report.Stay != 2 {
+			t.Errorf("redriven %+v", report)
+		}
+		a.wantQueued(t, waits)
+		a.wantLetters(t, 2)
+	})
+	for call, problem := range map[string]string{readRow: "may not call DynamoDB", "sqs:SendMessage": "may not call SQS SendMessage",
+		"sqs:DeleteMessage": "may not call SQS DeleteMessage"} {
+		t.Run("a dead letter stays if "+call+" is denied", func(t *testing.T) {
+			waits := a.row(t, "session-8", time.Hour)
+			a.post(t, waits)
+			a.answer(call, "400 AccessDeniedException")
+			got := one(t, a.redrive(t, exitFailed))
+			if got.Deleted || !strings.Contains(got.Problem, problem) || got.Queued != (call == "sqs:DeleteMessage") {
+				t.Errorf("redriven %+v", got)
+			}
+			a.forget(call)
+			a.drain(t, "RetryQueueUrl")
+			a.wantLetters(t, 1)
+		})
+	}
+	t.Run("the table says what became of each", func(t *testing.T) {
+		a.post(t, a.row(t, "session-9", time.Hour))
+		a.post(t, a.row(t, "session-10", time.Hour, "sentAt"))
+		a.post(t, pointerTo("session-11"))
+		r := a.run(t, "deadletters", "redrive")
+		r.want(t, exitFailed, "queued again", "deleted: it was sent since", "stays: it cannot be sent any more", "1 message queued, 2 deleted, 1 stay.")
+		wantNoKeys(t, r)
+		a.run(t, "deadletters", "redrive", "--drop").want(t, exitOK, "deleted: it could not be sent any more", "0 messages queued, 1 deleted, 0 stay.")
+		a.drain(t, "RetryQueueUrl")
+	})
 }

@@ -3,74 +3,131 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
 )
 
-// queue is the stack's dead-letter queue.
+// The kinds of dead letters.
+const (
+	undelivered = "undelivered" // a pointer to a row that expired before a provider took its message
+	crashed     = "crashed"     // a pointer on which SendFunction failed each time
+	position    = "position"    // a place in the stream, which has no pointer
+	foreign     = "foreign"     // no dead letter of this stack
+)
+
+var meanings = map[string]string{
+	undelivered: "no provider took the message before it expired",
+	crashed:     "the send function failed on the message five times",
+	position:    "the send function failed on records of the stream, or the retry queue rejected them; they cannot be read any more",
+	foreign:     "this is no dead letter of this stack",
+}
+
+// The states of a pointer's row. What a row that is gone was, sent or not, is not known.
+const (
+	waiting = "waiting" // its message can still be sent
+	sent    = "sent"
+	expired = "expired"
+	gone    = "gone"
+)
+
+// readRow is the IAM permission that queue.state takes.
+const readRow = "dynamodb:GetItem"
+
+// queue is the stack's dead-letter queue, and where its pointers point.
 type queue struct {
-	client *sqs.Client
-	url    string
-	table  string // whose stream the letters are about
+	client   *sqs.Client
+	url      string
+	retryURL string
+	codes    store.Codes
 }
 
 func (d *deployment) deadLetters() (queue, error) {
-	q := queue{sqs.NewFromConfig(d.cfg), d.stack.outputs["DeadLetterQueueUrl"], d.stack.outputs["CodesTableName"]}
-	return q, d.stack.need("DeadLetterQueueUrl", "CodesTableName")
+	outputs := d.stack.outputs
+	q := queue{sqs.NewFromConfig(d.cfg), outputs["DeadLetterQueueUrl"], outputs["RetryQueueUrl"],
+		store.Codes{DB: dynamodb.NewFromConfig(d.cfg), Table: outputs["CodesTableName"]}}
+	return q, d.stack.need("DeadLetterQueueUrl", "RetryQueueUrl", "CodesTableName")
 }
 
-// letter is a message of the queue: it names records of the stream and has nothing of what is in them ("Retain discarded
-// records for a DynamoDB event source in Lambda").
+// letter is a message of the dead-letter queue.
 type letter struct {
-	id, receipt string
-	wrong       string // what it is where it is no such letter
-
-	Request struct {
-		Condition   string `json:"condition"`
-		Invocations int    `json:"approximateInvokeCount"`
-	} `json:"requestContext"`
-	Timestamp time.Time `json:"timestamp"`
-	Batch     struct {
-		Shard  string `json:"shardId"`
-		Start  string `json:"startSequenceNumber"`
-		End    string `json:"endSequenceNumber"`
-		Size   int    `json:"batchSize"`
-		Stream string `json:"streamArn"`
-	} `json:"DDBStreamBatchInfo"`
+	id, receipt, body string
+	since             time.Time // when it was first queued; a pointer may have been in the retry queue
+	kind              string
+	row               pointer // of a pointer
 }
+
+// pointer is the body of SendFunction's messages: the key of a row.
+type pointer struct {
+	SessionID string `json:"sessionId"`
+	Code      string `json:"code"`
+}
+
+// name is what a dead letter is called: part of its message's id, which says nothing about its row.
+func (l letter) name() string { return l.id[:min(8, len(l.id))] }
+
+func (l letter) isPointer() bool { return l.kind == undelivered || l.kind == crashed }
 
 func (q queue) read(m types.Message) letter {
-	l := letter{}
-	err := json.Unmarshal([]byte(aws.ToString(m.Body)), &l)
-	l.id, l.receipt = aws.ToString(m.MessageId), aws.ToString(m.ReceiptHandle)
-	_, start := sequence(l.Batch.Start)
-	_, end := sequence(l.Batch.End)
+	l := letter{id: aws.ToString(m.MessageId), receipt: aws.ToString(m.ReceiptHandle), body: aws.ToString(m.Body), kind: foreign}
+	if at, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
+		l.since = time.UnixMilli(at).UTC()
+	}
+	var body struct {
+		pointer
+		Batch struct {
+			Stream string `json:"streamArn"`
+		} `json:"DDBStreamBatchInfo"` // "Retain discarded records for a DynamoDB event source in Lambda"
+	}
 	switch {
-	case err != nil || !start || !end || l.Batch.Shard == "":
-		l.wrong = "no letter of an event source mapping"
-	case !strings.Contains(l.Batch.Stream, ":table/"+q.table+"/stream/"):
-		l.wrong = "a letter of another table"
+	case json.Unmarshal([]byte(l.body), &body) != nil:
+	case body.SessionID != "" && body.Code != "" && m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != "":
+		l.kind, l.row = crashed, body.pointer // SQS moved it from the retry queue
+	case body.SessionID != "" && body.Code != "":
+		l.kind, l.row = undelivered, body.pointer
+	case strings.Contains(body.Batch.Stream, ":table/"+q.codes.Table+"/stream/"):
+		l.kind = position
 	}
 	return l
 }
 
-// sequence reads a sequence number, which has up to 40 digits and no leading zeros to compare it by.
-func sequence(text string) (*big.Int, bool) { return new(big.Int).SetString(text, 10) }
+// state returns the state of a dead letter's row; empty for one that is no pointer.
+func (q queue) state(ctx context.Context, l letter, now time.Time) (string, error) {
+	if !l.isPointer() {
+		return "", nil
+	}
+	m, err := q.codes.Message(ctx, l.row.SessionID, l.row.Code)
+	switch {
+	case errors.Is(err, otp.ErrSessionNotFound):
+		return gone, nil
+	case err != nil:
+		return "", err
+	case m.Sent:
+		return sent, nil
+	case !now.Before(m.ExpiresAt):
+		return expired, nil
+	}
+	return waiting, nil
+}
 
-// receive takes up to ten letters and hides them from others for a time. It asks all of SQS's servers, which a receive
-// without a wait does not. The end of ctx does not break it off: letters that nobody has got would stay hidden.
+// receive takes up to ten dead letters and hides them from others for a time. It asks all of SQS's servers, which a
+// receive without a wait does not. The end of ctx does not interrupt it: dead letters that nobody got would stay hidden.
 func (q queue) receive(ctx context.Context, most int32, hide time.Duration) (letters []letter, err error) {
 	ctx = context.WithoutCancel(ctx)
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: most,
-		VisibilityTimeout: int32(hide.Seconds()), WaitTimeSeconds: 1})
+		VisibilityTimeout: int32(hide.Seconds()), WaitTimeSeconds: 1, MessageSystemAttributeNames: []types.MessageSystemAttributeName{
+			types.MessageSystemAttributeNameSentTimestamp, types.MessageSystemAttributeNameDeadLetterQueueSourceArn}})
 	if err != nil {
 		return nil, err
 	}
@@ -80,11 +137,11 @@ func (q queue) receive(ctx context.Context, most int32, hide time.Duration) (let
 	return letters, nil
 }
 
-// looking is how long a letter is hidden while the queue is listed: SQS hands out the same one again otherwise. At the
-// list's end all are visible again.
+// looking is how long a dead letter is hidden while the queue is listed: SQS returns the same one again otherwise. At
+// the list's end all are visible again.
 const looking = 2 * time.Minute
 
-// all looks at every letter that is visible and leaves it where it is.
+// all returns every visible dead letter and leaves it where it is.
 func (q queue) all(ctx context.Context) (letters []letter, err error) {
 	defer func() {
 		if e := q.show(context.WithoutCancel(ctx), letters); err == nil {
@@ -108,9 +165,9 @@ func (q queue) all(ctx context.Context) (letters []letter, err error) {
 	}
 }
 
-const batch = 10 // letters that SQS takes in one call; records that the mapping hands over at once
+const batch = 10 // messages that SQS takes or returns in one call
 
-// show makes letters visible at once. One that is another's by now, or gone, stays as it is.
+// show makes dead letters visible at once. One that is another command's by now, or gone, stays as it is.
 func (q queue) show(ctx context.Context, letters []letter) error {
 	for group := range slices.Chunk(letters, batch) {
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url}
@@ -124,12 +181,18 @@ func (q queue) show(ctx context.Context, letters []letter) error {
 	return nil
 }
 
+// retry sends a pointer to the retry queue, from where SendFunction takes it.
+func (q queue) retry(ctx context.Context, l letter) error {
+	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.retryURL, MessageBody: &l.body})
+	return err
+}
+
 func (q queue) remove(ctx context.Context, l letter) error {
 	_, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: &l.receipt})
 	return err
 }
 
-// hidden is about how many letters somebody else looks at or redrives just now.
+// hidden returns about how many dead letters another command has just now.
 func (q queue) hidden(ctx context.Context) (int, error) {
 	const name = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
 	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{name}})
@@ -138,7 +201,7 @@ func (q queue) hidden(ctx context.Context) (int, error) {
 	}
 	n, err := strconv.Atoi(out.Attributes[string(name)])
 	if err != nil {
-		return 0, fmt.Errorf("SQS tells no %s of the queue", name)
+		return 0, fmt.Errorf("SQS returned no %s of the dead-letter queue: run the command again", name)
 	}
 	return n, nil
 }

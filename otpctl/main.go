@@ -13,7 +13,8 @@
 //	C6: a test destination has an end, within a year; of two operators' changes at once both are made.
 //	C7: rotating the root secret ends no live code unless that was asked for, changes "index" never, and shows no key; of
 //	    two rotations at once one is made.
-//	C8: a redrive sends nothing that has expired or was sent before, and deletes a letter once all of its records are done.
+//	C8: a redrive queues nothing that has expired or was sent before, and deletes only dead letters that it queued or that were
+//	    sent since, unless it is asked to drop those that cannot be sent.
 package main
 
 import (

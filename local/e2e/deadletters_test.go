@@ -11,175 +11,198 @@ import (
 	"time"
 )
 
-// redriven is a letter in what otpctl deadletters redrive --json prints.
+// redriven is a dead letter in what otpctl deadletters redrive --json prints.
 type redriven struct {
-	Handed, Failed, Expired int
-	Gone, Deleted           bool
-	Problem                 string
+	Kind, Row       string
+	Queued, Deleted bool
+	Problem         string
 }
 
-// redrive runs otpctl deadletters redrive, and says whether its exit code was 0.
+// deadletters runs a command of otpctl deadletters, which must not print a row's key or an address. ok reports whether its
+// exit code was 0.
+func deadletters(t *testing.T, s *Stack, args ...string) (said string, ok bool) {
+	t.Helper()
+	said, err := tryOtpctl(t, s, "", append([]string{"deadletters"}, args...)...)
+	for _, item := range s.Items("CodesTable") {
+		if strings.Contains(said, item["sessionId"]["S"].(string)) || strings.Contains(said, item["code"]["S"].(string)) {
+			t.Errorf("it prints a row's key: %s", said)
+		}
+	}
+	if strings.Contains(said, "@") {
+		t.Errorf("it prints an address: %s", said)
+	}
+	return said, err == nil
+}
+
+// redrive runs otpctl deadletters redrive.
 func redrive(t *testing.T, s *Stack, args ...string) (letters []redriven, ok bool) {
 	t.Helper()
-	said, err := tryOtpctl(t, s, "", append([]string{"deadletters", "redrive", "--json"}, args...)...)
-	if strings.Contains(said, "@") {
-		t.Errorf("redrive tells an address: %s", said)
-	}
+	said, ok := deadletters(t, s, append([]string{"redrive", "--json"}, args...)...)
 	var report struct{ Letters []redriven }
-	if e := json.Unmarshal([]byte(said), &report); e != nil {
-		t.Fatalf("%v: %s", e, said)
+	if err := json.Unmarshal([]byte(said), &report); err != nil {
+		t.Fatalf("%v: %s", err, said)
 	}
-	return report.Letters, err == nil
+	return report.Letters, ok
 }
 
-// letter has a code for an address end in the dead-letter queue, while SES is paused.
-func letter(t *testing.T, s *Stack, to string) (session string) {
+// rowOf changes the row of a session's code.
+func rowOf(t *testing.T, s *Stack, id string, change func(Item)) (row Item) {
 	t.Helper()
-	before := len(s.DeadLetters())
-	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"})
-	session = expect(t, s, "/api/generate", fields{"email": to}, 200, "")["sessionId"].(string)
-	until(t, Patience, "the dead letter", func() bool { return len(s.DeadLetters()) == before+1 })
-	return session
+	for _, item := range s.Items("CodesTable") {
+		if item["sessionId"]["S"] == id {
+			change(item)
+			s.PutItem("CodesTable", item)
+			row = item
+		}
+	}
+	if row == nil {
+		t.Fatal("the row is gone")
+	}
+	return row
 }
 
-// wantLetters fails the test unless so many are in the queue and all are visible.
+// strand asks for a code, which is delivered, and makes its row look unsent again, with a dead letter that points to it.
+func strand(t *testing.T, s *Stack, to string) (id, code string) {
+	t.Helper()
+	id, code = session(t, s, fields{"email": to}, to)
+	until(t, Patience, "the mark that it was sent", func() bool {
+		for _, item := range s.Items("CodesTable") {
+			if item["sessionId"]["S"] == id {
+				return item["sentAt"] != nil
+			}
+		}
+		return false
+	})
+	row := rowOf(t, s, id, func(item Item) { delete(item, "sentAt") })
+	body, err := json.Marshal(map[string]any{"sessionId": id, "code": row["code"]["S"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, text := awsAs(t, s, "operator", "sqs", "AmazonSQS.SendMessage",
+		fields{"QueueUrl": stackOutput(t, s, "DeadLetterQueueUrl"), "MessageBody": string(body)})
+	if status != 200 {
+		t.Fatalf("SendMessage: %d %s", status, text)
+	}
+	return id, code
+}
+
+// wantLetters fails the test unless so many dead letters are in the queue and all are visible.
 func wantLetters(t *testing.T, s *Stack, n int) {
 	t.Helper()
-	said := otpctl(t, s, "", "deadletters", "list")
-	if got := strings.Count(said, "\n") - 1; got != n || strings.Contains(said, "more") || len(s.DeadLetters()) != n {
-		t.Errorf("want %d letters:\n%s", n, said)
+	said, _ := deadletters(t, s, "list")
+	if got := strings.Count(said, "\n") - 1; got != n || strings.Contains(said, "more just now") || len(s.DeadLetters()) != n {
+		t.Errorf("want %d dead letters:\n%s", n, said)
+	}
+}
+
+// wantMessages waits until so many messages came to an address, and fails the test if more come before the code of somebody
+// who asks after that.
+func wantMessages(t *testing.T, s *Stack, to string, n int) {
+	t.Helper()
+	until(t, Patience, fmt.Sprint(n, " messages to ", to), func() bool { return count(s, to) >= n })
+	later := "later-" + to
+	session(t, s, fields{"email": later}, later)
+	if got := count(s, to); got != n {
+		t.Errorf("%d messages to %s, want %d", got, to, n)
 	}
 }
 
 func TestDeadLetters(t *testing.T) {
 	s := Start(t, unlimited...)
-	t.Run("C8: a letter is listed and stays, is redriven once, and a second redrive sends nothing", func(t *testing.T) {
+	paused := fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"}
+	t.Run("C8: a dead letter is listed and stays, is redriven once, and a second redrive sends nothing", func(t *testing.T) {
 		s := s.In(t)
-		id := letter(t, s, "paused@example.com")
+		id, code := strand(t, s, "once@example.com")
 		for range 2 {
-			said := otpctl(t, s, "", "deadletters", "list")
-			if !strings.Contains(said, "RetryAttemptsExhausted") || !strings.Contains(said, "  yes  ") || strings.Contains(said, "paused@") {
+			if said, ok := deadletters(t, s, "list"); !ok || !strings.Contains(said, "undelivered  waiting") {
 				t.Errorf("listed:\n%s", said)
 			}
 		}
-		s.ClearFaults()
-		if got, ok := redrive(t, s); !ok || len(got) != 1 || got[0].Handed != 1 || !got[0].Deleted {
+		if got, ok := redrive(t, s); !ok || len(got) != 1 || !got[0].Queued || !got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
-		code := s.Code(s.WaitMessage("paused@example.com", nil))
+		wantMessages(t, s, "once@example.com", 2)
 		if got, ok := redrive(t, s); !ok || len(got) != 0 {
 			t.Errorf("redriven again: %+v", got)
 		}
-		if n := count(s, "paused@example.com"); n != 1 {
-			t.Errorf("%d messages", n)
-		}
+		wantMessages(t, s, "once@example.com", 2)
 		wantLetters(t, s, 0)
 		expect(t, s, "/api/verify", try(id, code), 200, "")
 	})
-	t.Run("C8: a letter whose records fail again stays", func(t *testing.T) {
+	t.Run("C8: a dead letter whose message cannot be queued stays", func(t *testing.T) {
 		s := s.In(t)
-		letter(t, s, "again@example.com")
-		got, ok := redrive(t, s)
-		if ok || len(got) != 1 || got[0].Failed != 1 || got[0].Deleted {
+		strand(t, s, "again@example.com")
+		s.Fault(fields{"service": "sqs", "action": "SendMessage", "error": "AccessDeniedException"})
+		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Deleted || !strings.Contains(got[0].Problem, "SQS SendMessage") {
 			t.Errorf("redriven: %+v", got)
 		}
 		wantLetters(t, s, 1)
 		s.ClearFaults()
-		s.Fault(fields{"service": "lambda", "action": "Invoke", "error": "TooManyRequestsException", "count": 1})
-		if got, ok := redrive(t, s); ok || len(got) != 1 || !strings.Contains(got[0].Problem, "throttled") {
+		if got, ok := redrive(t, s); !ok || len(got) != 1 || !got[0].Queued {
 			t.Errorf("redriven: %+v", got)
 		}
-		wantLetters(t, s, 1)
-		if got, ok := redrive(t, s); !ok || len(got) != 1 || !got[0].Deleted {
-			t.Errorf("redriven: %+v", got)
-		}
-		s.WaitMessage("again@example.com", nil)
+		wantMessages(t, s, "again@example.com", 2)
 	})
 	t.Run("C8: what was sent meanwhile is not sent again", func(t *testing.T) {
 		s := s.In(t)
-		letter(t, s, "lost@example.com")
-		s.ClearFaults()
-		s.Fault(fields{"service": "sqs", "action": "DeleteMessage", "error": "AccessDeniedException"}) // sent, but its letter stays
-		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Deleted {
+		strand(t, s, "lost@example.com")
+		s.Fault(fields{"service": "sqs", "action": "DeleteMessage", "error": "AccessDeniedException"}) // queued, but its dead letter stays
+		if got, ok := redrive(t, s); ok || len(got) != 1 || !got[0].Queued || got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
 		s.ClearFaults()
-		if got, ok := redrive(t, s); !ok || len(got) != 1 || !got[0].Deleted {
+		wantMessages(t, s, "lost@example.com", 2)
+		if got, ok := redrive(t, s); !ok || len(got) != 1 || got[0].Row != "sent" || got[0].Queued || !got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
-		if n := count(s, "lost@example.com"); n != 1 {
-			t.Errorf("%d messages", n)
-		}
+		wantMessages(t, s, "lost@example.com", 2)
 	})
-	t.Run("C8: an expired code is never sent", func(t *testing.T) {
+	t.Run("C8: an expired code is never sent, and its dead letter is deleted on demand only", func(t *testing.T) {
 		s := s.In(t)
-		id := letter(t, s, "late@example.com")
+		s.Fault(paused)
+		id := expect(t, s, "/api/generate", fields{"email": "late@example.com"}, 200, "")["sessionId"].(string)
+		until(t, Patience, "the first attempt", func() bool { return strings.Contains(strings.Join(s.Logs(), "\n"), "SendingPausedException") })
+		rowOf(t, s, id, func(item Item) { item["expiredAt"]["N"] = fmt.Sprint(time.Now().Add(time.Second).Unix()) })
+		until(t, Patience, "the dead letter of what has expired", func() bool {
+			said, _ := deadletters(t, s, "list")
+			return strings.Contains(said, "undelivered  expired") || strings.Contains(said, "undelivered  gone") // DynamoDB Local deletes it soon
+		})
 		s.ClearFaults()
-		for _, item := range s.Items("CodesTable") {
-			if item["sessionId"]["S"] == id {
-				item["expiredAt"]["N"] = fmt.Sprint(time.Now().Add(-time.Second).Unix())
-				s.PutItem("CodesTable", item)
-			}
-		}
-		if got, ok := redrive(t, s); !ok || len(got) != 1 || !got[0].Deleted {
-			t.Errorf("redriven: %+v", got)
-		}
-		session(t, s, fields{"email": "next@example.com"}, "next@example.com")
-		if n := count(s, "late@example.com"); n != 0 {
-			t.Errorf("%d messages", n)
-		}
-		wantLetters(t, s, 0)
-	})
-	t.Run("a letter whose records are gone is told, and deleted on demand only", func(t *testing.T) {
-		s := s.In(t)
-		letter(t, s, "gone@example.com")
-		s.ClearFaults()
-		s.Fault(fields{"service": "dynamodb", "action": "GetShardIterator", "error": "TrimmedDataAccessException"})
-		if said := otpctl(t, s, "", "deadletters", "list"); !strings.Contains(said, "  no  ") {
-			t.Errorf("listed:\n%s", said)
-		}
-		if got, ok := redrive(t, s); ok || len(got) != 1 || !got[0].Gone || got[0].Deleted || !strings.Contains(got[0].Problem, "--drop-gone") {
+		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Queued || got[0].Deleted || !strings.Contains(got[0].Problem, "--drop") {
 			t.Errorf("redriven: %+v", got)
 		}
 		wantLetters(t, s, 1)
-		if got, ok := redrive(t, s, "--drop-gone"); !ok || len(got) != 1 || !got[0].Gone || !got[0].Deleted || got[0].Handed != 0 {
+		if got, ok := redrive(t, s, "--drop"); !ok || len(got) != 1 || got[0].Queued || !got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
-		if n := count(s, "gone@example.com"); n != 0 {
-			t.Errorf("%d messages", n)
-		}
+		wantMessages(t, s, "late@example.com", 0)
 		wantLetters(t, s, 0)
 	})
-	t.Run("of a letter whose first records are gone the others are sent", func(t *testing.T) {
+	t.Run("a position in the stream is reported, and deleted on demand only", func(t *testing.T) {
 		s := s.In(t)
+		s.Fault(paused)
+		s.Fault(fields{"service": "sqs", "action": "SendMessage", "function": "SendFunction", "error": "AccessDeniedException"})
+		expect(t, s, "/api/generate", fields{"email": "lane@example.com"}, 200, "")
+		until(t, 3*Patience, "the position", func() bool { return len(s.DeadLetters()) == 1 })
 		s.ClearFaults()
-		letter(t, s, "partly@example.com")
-		s.ClearFaults()
-		trimmed := fields{"service": "dynamodb", "action": "GetShardIterator", "error": "TrimmedDataAccessException", "count": 1}
-		s.Fault(trimmed)
-		if said := otpctl(t, s, "", "deadletters", "list"); !strings.Contains(said, "  partly  ") {
+		if said, ok := deadletters(t, s, "list"); !ok || !strings.Contains(said, "position  -") {
 			t.Errorf("listed:\n%s", said)
 		}
-		s.Fault(trimmed)
-		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Handed != 1 || !got[0].Gone || got[0].Deleted {
+		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Kind != "position" || got[0].Deleted || !strings.Contains(got[0].Problem, "--drop") {
 			t.Errorf("redriven: %+v", got)
 		}
-		s.WaitMessage("partly@example.com", nil)
-		if got, ok := redrive(t, s); !ok || len(got) != 1 || !got[0].Deleted {
+		if got, ok := redrive(t, s, "--drop"); !ok || len(got) != 1 || got[0].Queued || !got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
-		if n := count(s, "partly@example.com"); n != 1 {
-			t.Errorf("%d messages", n)
-		}
+		wantLetters(t, s, 0)
 	})
 	t.Run("two redrives at once send each message once", func(t *testing.T) {
 		s := s.In(t)
 		const letters = 6
 		to := func(n int) string { return fmt.Sprintf("shared%d@example.com", n) }
 		for n := range letters {
-			letter(t, s, to(n))
+			strand(t, s, to(n))
 		}
-		s.ClearFaults()
 		var wait sync.WaitGroup
 		var done [2][]redriven
 		for i := range done {
@@ -187,30 +210,21 @@ func TestDeadLetters(t *testing.T) {
 		}
 		wait.Wait()
 		if n := len(done[0]) + len(done[1]); n != letters {
-			t.Errorf("%d letters were redriven: %+v", n, done)
+			t.Errorf("%d dead letters were redriven: %+v", n, done)
 		}
 		for n := range letters {
-			if count := count(s, to(n)); count != 1 {
-				t.Errorf("%s got %d messages", to(n), count)
-			}
+			wantMessages(t, s, to(n), 2)
 		}
 		wantLetters(t, s, 0)
 	})
-	t.Run("a redrive that is interrupted ends the letter in hand, and leaves the others for the next one", func(t *testing.T) {
+	t.Run("a redrive that is interrupted finishes the dead letter in hand, and leaves the others for the next one", func(t *testing.T) {
 		s := s.In(t)
 		const letters = 4
 		to := func(n int) string { return fmt.Sprintf("stopped%d@example.com", n) }
 		for n := range letters {
-			letter(t, s, to(n))
+			strand(t, s, to(n))
 		}
-		s.ClearFaults()
-		sent := func() (n int) {
-			for i := range letters {
-				n += count(s, to(i))
-			}
-			return n
-		}
-		s.Fault(fields{"service": "ses", "action": "SendEmail", "latencyMs": 1000})
+		s.Fault(fields{"service": "sqs", "action": "SendMessage", "latencyMs": 1000})
 		binary, err := buildOtpctl()
 		if err != nil {
 			t.Fatal(err)
@@ -219,20 +233,21 @@ func TestDeadLetters(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		until(t, Patience, "the first message", func() bool { return sent() > 0 })
+		until(t, Patience, "the first dead letter to go", func() bool { return len(s.DeadLetters()) < letters })
 		_ = cmd.Process.Signal(syscall.SIGINT)
 		if err := cmd.Wait(); err == nil {
 			t.Error("it says that all is done")
 		}
 		s.ClearFaults()
-		if n := sent(); n == letters {
+		if n := len(s.DeadLetters()); n == 0 {
 			t.Error("it was not interrupted")
 		} else {
-			wantLetters(t, s, letters-n)
+			wantLetters(t, s, n)
 		}
 		redrive(t, s)
-		if n := sent(); n != letters {
-			t.Errorf("%d messages to %d addresses", n, letters)
+		for n := range letters {
+			wantMessages(t, s, to(n), 2)
 		}
+		wantLetters(t, s, 0)
 	})
 }

@@ -58,6 +58,7 @@ func passing(service any) []fields {
 		return []fields{{"error": "InternalServiceError", "count": 1}, {"latencyMs": 400, "count": 1}, {"dropResponse": true, "count": 1}}
 	}
 	return []fields{{"error": "InternalServerError", "count": 1}, {"error": "ThrottlingException", "count": 1},
+		{"error": "InvalidSignatureException", "count": 1}, // signed before the instance was frozen, sent after it
 		{"latencyMs": 400, "count": 1}, {"dropResponse": true, "count": 1}}
 }
 

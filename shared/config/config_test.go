@@ -1,13 +1,9 @@
 package config_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/config"
 )
@@ -51,37 +47,4 @@ func TestEnv(t *testing.T) {
 			t.Error(env.Err())
 		}
 	})
-}
-
-func TestConflictsAreRetried(t *testing.T) {
-	for name, value := range map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"} {
-		t.Setenv(name, value)
-	}
-	var env config.Env
-	retryer := env.AWS().Retryer()
-	cancelled := func(codes ...string) error {
-		e := &types.TransactionCanceledException{}
-		for _, code := range codes {
-			e.CancellationReasons = append(e.CancellationReasons, types.CancellationReason{Code: aws.String(code)})
-		}
-		return e
-	}
-	for name, test := range map[string]struct {
-		err  error
-		want bool
-	}{
-		"a write that met a transaction":                    {&types.TransactionConflictException{}, true},
-		"a transaction that met a write":                    {cancelled("None", "TransactionConflict", "None"), true},
-		"a throttled transaction":                           {cancelled("ThrottlingError"), true},
-		"a failed condition":                                {&types.ConditionalCheckFailedException{}, false},
-		"a transaction with a failed condition":             {cancelled("ConditionalCheckFailed", "TransactionConflict"), false},
-		"a transaction that breaks a rule":                  {cancelled("ValidationError"), false},
-		"an error of another kind is left to the SDK's own": {errors.New("other"), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := retryer.IsErrorRetryable(test.err); got != test.want {
-				t.Errorf("retried: %v", got)
-			}
-		})
-	}
 }

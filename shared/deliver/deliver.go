@@ -22,6 +22,7 @@ import (
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
 	"github.com/aws/smithy-go"
 
+	"streamotp/shared/config"
 	"streamotp/shared/otp"
 )
 
@@ -73,7 +74,7 @@ type SMSSender struct {
 
 // New returns the sender with its clients, each with one attempt a call (D1).
 func New(cfg aws.Config, s Sender) *Sender {
-	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	cfg.Retryer = func() aws.Retryer { return config.SignatureRetryer{} }
 	s.ses, s.sns = sesv2.NewFromConfig(cfg), sns.NewFromConfig(cfg)
 	return &s
 }

@@ -90,6 +90,9 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		case held.LastTry <= now.Add(-otp.TriesLifetime).UnixMilli():
 			held.Tries, held.Ceiling, held.Told = 0, 0, 0
 		case wait > 0:
+			if err := l.healLock(ctx, s.Subject, found, held, now); err != nil {
+				return otp.Tries{}, err
+			}
 			return otp.Tries{}, &otp.LockedError{RetryAfter: wait}
 		}
 		if found["tries"] == nil { // cleared or purged since
@@ -112,6 +115,20 @@ func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limi
 		":tries": number(int64(held.Tries + 1)), ":told": number(int64(held.Told)), ":ceiling": number(int64(ceiling)),
 		":by": text(by), ":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 	})
+}
+
+// clockSlack is how far the clocks of two instances may differ in good order.
+const clockSlack = 5 * time.Second
+
+// healLock lets a lock end its whole length after now at the latest. An instance whose clock was fast may have written a
+// last try that lies far in the future; the subject would be locked until then.
+func (l Limits) healLock(ctx context.Context, subject string, found item, held limit, now time.Time) error {
+	if held.LastTry <= now.Add(clockSlack).UnixMilli() {
+		return nil
+	}
+	_, err := l.write(ctx, subject, "SET lastTry = :now", all(asWeRead, "lastTry = :last"),
+		item{":n": found["tries"], ":c": found["ceiling"], ":last": found["lastTry"], ":now": millis(now)})
+	return doneIfRefused(err) // another attempt healed it or was taken
 }
 
 func (l Limits) update(ctx context.Context, subject, update string, condition *string, values item) (after limit, err error) {

@@ -188,6 +188,39 @@ func TestReserve(t *testing.T) {
 		}
 		wait.Wait()
 	})
+	t.Run("a last try in the future, from a wrong clock, locks for the lock's length from when it is seen", func(t *testing.T) {
+		for _, ahead := range []time.Duration{10 * time.Second, 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
+			f := newFixture(t)
+			for range 5 {
+				_, err := f.guess(t0.Add(ahead))
+				must(t, err)
+			}
+			let := atOnce[*otp.LockedError](t, 20, func(i int) error {
+				_, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("early", i), t0)
+				return err
+			})
+			_, err := f.guess(t0.Add(time.Minute))
+			if got := lockedFor(t, err); let != 0 || got != 14*time.Minute {
+				t.Errorf("%v ahead: %d were let through, then locked for %v", ahead, let, got)
+			}
+			if got, err := f.guess(t0.Add(15 * time.Minute)); err != nil || got != 4 {
+				t.Errorf("%v ahead: %d remain, %v", ahead, got, err)
+			}
+		}
+	})
+	t.Run("a last try a moment in the future, from another instance, stays as it is", func(t *testing.T) {
+		f := newFixture(t)
+		for range 5 {
+			_, err := f.guess(t0.Add(2 * time.Second))
+			must(t, err)
+		}
+		_, err := f.guess(t0)
+		lockedFor(t, err)
+		_, err = f.guess(t0.Add(15 * time.Minute))
+		if got := lockedFor(t, err); got != 2*time.Second {
+			t.Errorf("locked for %v", got)
+		}
+	})
 	t.Run("tries are forgotten after 30 days though the table still has them", func(t *testing.T) {
 		f := newFixture(t)
 		for range 5 {

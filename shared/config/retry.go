@@ -1,0 +1,77 @@
+package config
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+)
+
+const (
+	baseBackoff = 25 * time.Millisecond
+	maxBackoff  = 200 * time.Millisecond // somebody is waiting
+)
+
+// backoff returns the wait after the attempt of that number: a random time up to a limit that doubles with each attempt.
+// Calls that failed together do not come back together then. The SDK's NewExponentialJitterBackoff has no jitter for a
+// maximum under a second.
+func backoff(attempt int, _ error) (time.Duration, error) {
+	limit := maxBackoff
+	if attempt < 4 { // from there on the limit is reached; a larger shift would overflow in the end
+		limit = min(limit, baseBackoff<<attempt)
+	}
+	return rand.N(limit + 1), nil //nolint:gosec // nobody gains by guessing it
+}
+
+// isConflict reports whether a write lost to another one at the same time and nothing else is wrong with it. The SDK does
+// not retry these by itself; taken for a failed condition they would look like a wrong code.
+func isConflict(err error) aws.Ternary {
+	var single *types.TransactionConflictException
+	if errors.As(err, &single) {
+		return aws.TrueTernary
+	}
+	var cancelled *types.TransactionCanceledException
+	if !errors.As(err, &cancelled) {
+		return aws.UnknownTernary
+	}
+	transient := []string{"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+	for _, reason := range cancelled.CancellationReasons {
+		if !slices.Contains(transient, aws.ToString(reason.Code)) {
+			return aws.FalseTernary
+		}
+	}
+	return aws.TrueTernary
+}
+
+// clockErrors are the codes by which AWS rejects a request for the time in its signature, before it does anything.
+var clockErrors = []string{"InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed"}
+
+// isClockError reports whether the time of a signature was wrong. That is so after Lambda froze the instance between
+// signing and sending, and where the clock is wrong: the SDK signs each attempt anew, by the time in the last response.
+// By itself it retries only if the clock is wrong by more than four minutes, so not after a freeze.
+func isClockError(err error) aws.Ternary {
+	var api smithy.APIError
+	if errors.As(err, &api) && slices.Contains(clockErrors, api.ErrorCode()) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
+}
+
+// SignatureRetryer retries a call once if AWS rejected the time of its signature, and after no other error. It is for
+// calls that must not be made twice: what was rejected so was certainly not done.
+type SignatureRetryer struct{ aws.NopRetryer }
+
+// MaxAttempts returns the most attempts of a call.
+func (SignatureRetryer) MaxAttempts() int { return 2 }
+
+// IsErrorRetryable reports whether AWS rejected the time of the signature.
+func (SignatureRetryer) IsErrorRetryable(err error) bool {
+	return isClockError(err) == aws.TrueTernary
+}
+
+// RetryDelay returns 0: the next attempt has the right time.
+func (SignatureRetryer) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
