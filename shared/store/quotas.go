@@ -59,7 +59,7 @@ func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now 
 		if err != nil || q.MessagesPerHour > 0 && sameNumber(found[messageSlots(1).name(0)], owned(requestID, now)) {
 			return held.state(), err // ours: the response to an earlier attempt was lost
 		}
-		if err := l.check(q, held, found, now); err != nil {
+		if err := l.check(ctx, q, held, found, now); err != nil {
 			return KeyState{}, err
 		}
 	}
@@ -123,17 +123,17 @@ func (l Limits) peek(ctx context.Context, q Quota, now time.Time, consistent boo
 	if err != nil {
 		return KeyState{}, err
 	}
-	return held.state(), l.check(q, held, found, now)
+	return held.state(), l.check(ctx, q, held, found, now)
 }
 
 // check returns what in an item forbids a message. Too many wrong passwords come first: no other response may reveal that a
 // password was right.
-func (l Limits) check(q Quota, held limit, found item, now time.Time) error {
+func (l Limits) check(ctx context.Context, q Quota, held limit, found item, now time.Time) error {
 	if err := wrongPasswordSlots(q.WrongPasswordsPerHour).full(found, now); err != nil {
 		return err
 	}
 	if wait := l.Rule.LockedFor(held.tries(), now); q.RefuseLocked && wait > 0 {
-		return &otp.LockedError{RetryAfter: wait}
+		return cmp.Or[error](l.healLock(ctx, q.Key, found, held, now), &otp.LockedError{RetryAfter: wait})
 	}
 	return messageSlots(q.MessagesPerHour).full(found, now)
 }
@@ -170,7 +170,7 @@ func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string
 	if err != nil || held.FailedBy == owner(requestID) {
 		return err
 	}
-	return cmp.Or(l.check(q, held, found, now), errKeepsChanging)
+	return cmp.Or(l.check(ctx, q, held, found, now), errKeepsChanging)
 }
 
 func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {

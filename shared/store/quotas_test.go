@@ -115,6 +115,35 @@ func TestNoHourHoldsMore(t *testing.T) {
 	})
 }
 
+func TestWrongClock(t *testing.T) {
+	t.Run("R19: a slot far in the future does not block its key", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.send("subject", 1, "fast", t0.Add(24*time.Hour)))
+		must(t, f.send("subject", 1, "1", t0))
+		limitedFor(t, f.send("subject", 1, "2", t0))
+		must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 1}, "fast", t0.Add(24*time.Hour)))
+		must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 1}, "1", t0))
+	})
+	t.Run("a slot of an instance that is seconds ahead counts", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.send("subject", 1, "ahead", t0.Add(10*time.Second)))
+		limitedFor(t, f.send("subject", 1, "1", t0))
+	})
+	t.Run("R19: a lock far in the future ends its whole length after a code is asked for", func(t *testing.T) {
+		for _, limit := range []int{0, 5} {
+			f := newFixture(t)
+			for range 5 {
+				_, err := f.guess(t0.Add(24 * time.Hour))
+				must(t, err)
+			}
+			if got := lockedFor(t, f.send("subject", limit, "1", t0)); got != 15*time.Minute {
+				t.Errorf("locked for %v", got)
+			}
+			must(t, f.send("subject", limit, "2", t0.Add(16*time.Minute)))
+		}
+	})
+}
+
 func TestGiveBackMessage(t *testing.T) {
 	quota := func(n int) store.Quota { return store.Quota{Key: "subject", MessagesPerHour: n} }
 	take := func(f fixture, n int, by string) error {

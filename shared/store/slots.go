@@ -27,6 +27,10 @@ type slots struct {
 func messageSlots(n int) slots       { return slots{"m", n} }
 func wrongPasswordSlots(n int) slots { return slots{"w", n} }
 
+// clockTolerance is how far the clocks of two instances may be apart. A slot that lies further in the future was taken by an instance
+// with a wrong clock; it counts as free, or the key would be blocked until then.
+const clockTolerance = time.Minute
+
 // mostSlots is the highest limit that the template allows.
 const mostSlots = 60
 
@@ -74,7 +78,8 @@ func (s slots) needFree(u *update, now time.Time) {
 	if s.n == 0 {
 		return
 	}
-	u.need(fmt.Sprintf("attribute_not_exists(%[1]s) OR %[1]s < :inWindow", s.name(s.n-1)))
+	u.need(fmt.Sprintf("attribute_not_exists(%[1]s) OR %[1]s < :inWindow OR %[1]s > :wrongClock", s.name(s.n-1)))
+	u.values[":wrongClock"] = millis(now.Add(clockTolerance))
 	u.values[":inWindow"] = number(now.Add(-window).UnixMilli() + 1) // the window's first millisecond: values have fractions
 }
 
@@ -110,7 +115,7 @@ func (s slots) full(found item, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if wait := at.Add(window).Sub(now); wait > 0 {
+	if wait := at.Add(window).Sub(now); wait > 0 && !at.After(now.Add(clockTolerance)) {
 		return &otp.TooManyRequestsError{RetryAfter: min(wait, window), Passwords: s.letter == "w"}
 	}
 	return nil
