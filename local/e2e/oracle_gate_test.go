@@ -61,6 +61,9 @@ func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 		until(t, Patience, "the bounce is known", func() bool { return strings.Contains(strings.Join(s.Logs(), "\n"), `"reason":"Permanent/General"`) })
 	}
 	compare("reset of an account whose mail bounces", steps, a, b)
+	a, b = parties(t, s, "ann@example.com", "bob@example.com")
+	account(t, s, a.email)
+	compare("reset, while the account's owner is at work", watchSteps(t, s, a), a, b)
 	a, b = parties(t, s, "ada@example.com", "eve@example.com")
 	compare("login", loginSteps(t, s), a, b)
 	a, b = parties(t, s, "grace@example.com", "hedda@example.com")
@@ -111,6 +114,7 @@ func TestNoOracle(t *testing.T) {
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
 		"a bounce of a reset that is told": {{"functions/send/handler.go", "case m.Purpose != otp.Reset:", "default:"},
 			{"shared/otp/state.go", "known := s.Purpose != Reset", "known := true"}},
+		"attempts of a reset that are everybody's": {{"functions/status/handler.go", "if s.Purpose != otp.Reset {", `if s.Purpose != "" {`}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",
 			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, asked.email)\n\t}\n\tok, err := password.Matches("}},
 	} {

@@ -226,6 +226,37 @@ func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
 	)
 }
 
+// watchSteps are a stranger's with a reset session each, who sees nothing of what the account's owner does meanwhile (R15).
+func watchSteps(t *testing.T, s *Stack, account *party) []step {
+	owner, to := nobody(s), account.email
+	again := func(p *party) fields { return fields{"sessionId": p.id} }
+	guess := func(p *party) fields {
+		return fields{"sessionId": p.id, "code": "000000", "password": "violet meadow 7 kites"}
+	}
+	logsIn := func() {
+		id, code := session(t, owner, login(to, demoPassword), to)
+		expect(t, owner, "/api/verify", try(id, code), 200, "")
+	}
+	resets := func(change func(code string) string, status int, code string, times int) func() {
+		return func() {
+			id, right := session(t, owner, fields{"email": to, "purpose": "reset"}, to)
+			for range times {
+				expect(t, owner, "/api/reset", fields{"sessionId": id, "code": change(right), "password": "violet meadow 7 kites"}, status, code)
+			}
+		}
+	}
+	same := func(code string) string { return code }
+	return []step{
+		{"/api/generate", func(p *party) fields { return fields{"email": p.email, "purpose": "reset"} }, "200", nil},
+		{"/api/reset", guess, "401 wrong_code", nil},
+		{"/api/status", again, "200", logsIn},
+		{"/api/status", again, "200", resets(same, 200, "", 1)},
+		{"/api/reset", guess, "401 wrong_code", nil},
+		{"/api/status", again, "200", resets(wrong, 401, "wrong_code", 4)}, // with the stranger's own, the last one before a lock
+		{"/api/status", again, "200", nil},
+	}
+}
+
 // unlock puts every last try so far back that its lock has passed.
 func unlock(t *testing.T, s *Stack) {
 	t.Helper()

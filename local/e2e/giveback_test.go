@@ -1,0 +1,68 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// What a message took from the limits is given back where it was not written, and nothing else is.
+func TestGiveBack(t *testing.T) {
+	down := func(s *Stack) {
+		s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "error": "InternalServerError"})
+	}
+	t.Run("R2: codes that could not be written use nothing up", func(t *testing.T) {
+		s := Start(t, "-parameter", "SendsPerIpPerHour=5", "-parameter", "SmsPerDay=5", "-parameter", "SmsPrefixSends=5")
+		for _, ask := range []fields{{"email": "eve@example.com"}, {"phone": "+4915123456789"}, login("grace@example.com", demoPassword)} {
+			down(s)
+			for range 5 {
+				expect(t, s, "/api/generate", ask, 503, "unavailable")
+			}
+			s.ClearFaults()
+		}
+		for range 5 {
+			expect(t, s, "/api/generate", fields{"phone": "+4915123456789"}, 200, "")
+		}
+		until(t, Patience, "five messages", func() bool { return count(s, "+4915123456789") == 5 })
+		expect(t, s, "/api/generate", fields{"phone": "+4915123456789"}, 429, "too_many_requests")
+		if n := len(s.Messages()); n != 5 {
+			t.Errorf("%d messages", n)
+		}
+	})
+	t.Run("R3: a resend that could not be written leaves its turn, and the next one sends", func(t *testing.T) {
+		s := Start(t)
+		id, _ := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+		age(t, s, id, time.Minute)
+		down(s)
+		expect(t, s, "/api/resend", fields{"sessionId": id}, 503, "unavailable")
+		s.ClearFaults()
+		for sent := 2; sent <= 3; sent++ {
+			expect(t, s, "/api/resend", fields{"sessionId": id}, 200, "")
+			until(t, Patience, "the resend", func() bool { return count(s, "eve@example.com") == sent })
+			age(t, s, id, time.Minute)
+		}
+		expect(t, s, "/api/resend", fields{"sessionId": id}, 429, "too_many_requests")
+		for _, want := range []int{200, 200, 429} { // 5, less the code and two resends
+			if status, _, _ := s.Post("/api/generate", fields{"email": "eve@example.com"}); status != want {
+				t.Errorf("%d, want %d", status, want)
+			}
+		}
+	})
+	t.Run("R4: a write whose response was lost leaves the mark that the message was sent", func(t *testing.T) {
+		s := Start(t)
+		s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "dropResponse": true, "count": 1})
+		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+		until(t, Patience, "delivered", func() bool {
+			return expect(t, s, "/api/status", fields{"sessionId": id}, 200, "")["state"] == "delivered"
+		})
+		for _, item := range s.Items("CodesTable") {
+			if item["sessionId"]["S"] == id && item["sentAt"] == nil {
+				t.Errorf("the mark is gone: %v", item)
+			}
+		}
+		expect(t, s, "/api/verify", try(id, code), 200, "")
+		expect(t, s, "/api/verify", try(id, code), 410, "code_used")
+		if n := count(s, "eve@example.com"); n != 1 {
+			t.Errorf("%d messages", n)
+		}
+	})
+}
