@@ -27,7 +27,7 @@ type trouble struct {
 }
 
 var troubles = []trouble{
-	{name: "none"},
+	{name: "in no trouble"},
 	{name: "throttled for 5 s", throttled: 5 * time.Second},
 	{name: "throttled for 30 s", throttled: 30 * time.Second},
 	{name: "throttled for 120 s", throttled: 120 * time.Second},
@@ -174,7 +174,7 @@ const (
 func picture(found []delivered) string {
 	colours := []string{"#1b7837", "#2166ac", "#762a83", "#b2182b", "#e08214", "#4d4d4d"}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", left+width+170, top+height+50)
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", left+width+190, top+height+50)
 	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/>`+"\n")
 	for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
 		fmt.Fprintf(&b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n",
