@@ -129,6 +129,11 @@ def mapping(name):
     return {**found, "FunctionName": found["FunctionArn"].split(":")[-1]}
 
 
+def queue(name):
+    found = aws("sqs").get_queue_attributes(QueueUrl=name, AttributeNames=["All"])["Attributes"]
+    return {**found, "RedrivePolicy": json.loads(found.get("RedrivePolicy", "{}"))}
+
+
 def log_group(name):
     [found] = aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return {"RetentionInDays": found.get("retentionInDays")}
@@ -153,5 +158,5 @@ PROPERTIES = {
     "AWS::Logs::LogGroup": log_group,
     "AWS::S3::Bucket": bucket,
     "AWS::SNS::Topic": lambda name: {"Subscription": aws("sns").list_subscriptions_by_topic(TopicArn=name)["Subscriptions"]},
-    "AWS::SQS::Queue": lambda name: aws("sqs").get_queue_attributes(QueueUrl=name, AttributeNames=["All"])["Attributes"],
+    "AWS::SQS::Queue": queue,
 }

@@ -90,14 +90,20 @@ for policy in "DeletionPolicy", "UpdateReplacePolicy":
 
 check("the event source mappings", of("AWS::Lambda::EventSourceMapping"), {"SendFunctionCodes": {
     "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"},
-    "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "ParallelizationFactor": 10,
-    "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 4, "MaximumRecordAgeInSeconds": 3600,
+    "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "ParallelizationFactor": 2,
+    "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 8, "MaximumRecordAgeInSeconds": 3600,
     "FunctionResponseTypes": ["ReportBatchItemFailures"],
     "FilterCriteria": {"Filters": [{"Pattern": '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"send":{"S":[{"exists":true}]}}}}'}]},
     "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}},
+}, "RetryMapping": {
+    "EventSourceArn": {"Fn::GetAtt": ["RetryQueue", "Arn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"}, "BatchSize": 10,
+    "MaximumBatchingWindowInSeconds": 0, "ScalingConfig": {"MaximumConcurrency": 2}, "FunctionResponseTypes": ["ReportBatchItemFailures"],
 }})
-for name, queue in of("AWS::SQS::Queue").items():
-    check(f"the seconds that {name} keeps a letter, and its encryption", queue, {"MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": True})
+check("the queues", of("AWS::SQS::Queue"), {
+    "RetryQueue": {"VisibilityTimeout": 30, "MessageRetentionPeriod": 24 * 3600, "SqsManagedSseEnabled": True,
+                   "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 5}},
+    "DeadLetterQueue": {"MessageRetentionPeriod": 14 * 24 * 3600, "SqsManagedSseEnabled": True},
+})
 
 # ---- Functions -------------------------------------------------------------------------------------------------------
 
@@ -114,7 +120,7 @@ check("log groups", of("AWS::Logs::LogGroup"), {"LogGroup": {"RetentionInDays": 
 # How it counts, over how many seconds, in how many of how many of them (a sum that fills with 0 needs more than one, see
 # template.yaml), more than what.
 ALARMS = {
-    "DeadLetterAlarm": ("Maximum", 300, 1, 1, 0), "FeedbackAlarm": ("Sum", 300, 1, 1, 0), "IteratorAgeAlarm": ("Maximum", 60, 3, 3, 60000),
+    "DeadLetterAlarm": ("Maximum", 300, 1, 1, 0), "UndeliveredAlarm": ("Sum", 300, 1, 1, 0), "FeedbackAlarm": ("Sum", 300, 1, 1, 0), "IteratorAgeAlarm": ("Maximum", 60, 3, 3, 60000),
     "ProviderErrorAlarm": ("Sum", 300, 1, 1, 5), "ServerErrorAlarm": ("Sum", 300, 1, 1, 5), "LatencyAlarm": ("p99", 300, 3, 3, 3000),
     "ThrottleAlarm": ("all", 300, 1, 3, 0), "LockAlarm": ("all", 300, 1, 3, 50), "BlockAlarm": ("all", 300, 1, 3, 100),
     "PumpingAlarm": ("Sum", 300, 1, 1, 0), "DeploymentAlarm": ("all", 60, 1, 5, 2), "SenderDeploymentAlarm": ("Sum", 60, 1, 5, 2),
@@ -151,7 +157,6 @@ for name, moved in {"DeploymentRole": ["Generate", "Verify", "Reset", "Status", 
         {"Effect": "Allow", "Action": ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"], "Resource": arns},
         {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"}]])
     check(f"who {name} is", [s["Principal"] for s in properties(name)["AssumeRolePolicyDocument"]["Statement"]], [{"Service": "codedeploy.amazonaws.com"}])
-check("whom otpctl hands dead letters", template["Outputs"]["SendFunctionName"]["Value"], {"Ref": "SendFunctionAliaslive"})
 
 # ---- The API ---------------------------------------------------------------------------------------------------------
 

@@ -133,7 +133,8 @@ functions = [name for name, r in resources.items() if r["Type"] == "AWS::Lambda:
 for name, resource in resources.items():
     if resource["Type"] in ("AWS::Lambda::Permission", "AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"):
         called = resource["Properties"].get("FunctionName", resource["Properties"].get("Endpoint"))
-        check(f"what {name} calls", [called], [{"Ref": f"{f}Aliaslive"} for f in functions if name.startswith(f)])
+        function = {"RetryMapping": "SendFunction"}.get(name, name)
+        check(f"what {name} calls", [called], [{"Ref": f"{f}Aliaslive"} for f in functions if function.startswith(f)])
 
 
 def versions(**parameters):

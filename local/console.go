@@ -14,11 +14,12 @@ import (
 	"streamotp/local/aws"
 	"streamotp/local/gateway"
 	"streamotp/local/lambda"
+	"streamotp/local/queues"
 	"streamotp/local/streams"
 )
 
-// console is the log: a block for each request on its way through the system, and one for each batch of a stream,
-// which names the request it comes from.
+// console is the log: a block for each request on its way through the system, one for each batch of a stream, which names
+// the request it comes from, and one for each batch of a queue.
 type console struct {
 	mu      sync.Mutex
 	out     io.Writer
@@ -223,16 +224,31 @@ func (c *console) batch(table string, b streams.Batch) {
 			}
 		}
 	}
+	what := count(len(b.Keys), "record") + " " + milliseconds(b.Took)
+	for r := range from {
+		what += c.paint(dim, "  ← "+r)
+	}
+	c.handed("stream of "+table, what, b.Failed, t)
+}
+
+// queueBatch prints the block of an invocation by a queue.
+func (c *console) queueBatch(queue string, b queues.Batch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.ended[b.Invocation]
+	delete(c.ended, b.Invocation)
+	c.handed("queue "+queue, count(b.Messages, "message")+" "+milliseconds(b.Took), b.Failed, t)
+}
+
+// handed prints the block of a batch; c.mu is held.
+func (c *console) handed(source, what string, failed int, t *trace) {
 	function := ""
 	if t != nil {
 		function = t.function
 	}
-	head := fmt.Sprintf("%s %s %s %s", c.paint(bold, "  stream of "+table), function, count(len(b.Keys), "record"), milliseconds(b.Took))
-	for r := range from {
-		head += c.paint(dim, "  ← "+r)
-	}
-	if b.Failed > 0 {
-		head += "  " + c.paint(red, fmt.Sprintf("%d of them not done", b.Failed))
+	head := fmt.Sprintf("%s %s %s", c.paint(bold, "  "+source), function, what)
+	if failed > 0 {
+		head += "  " + c.paint(red, fmt.Sprintf("%d of them not done", failed))
 	}
 	c.block(head, t)
 }

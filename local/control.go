@@ -19,7 +19,7 @@ func (s *stack) control() http.Handler {
 	m.HandleFunc("GET /_local/messages", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.mailbox.list()) })
 	m.HandleFunc("DELETE /_local/messages", func(w http.ResponseWriter, _ *http.Request) { s.mailbox.clear(); done(w) })
 	m.HandleFunc("GET /_local/events", s.mailbox.events)
-	m.HandleFunc("GET /_local/deadletters", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.aws.Letters.List()) })
+	m.HandleFunc("GET /_local/deadletters", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.deadLetters()) })
 	m.HandleFunc("GET /_local/logs", s.getLogs)
 	m.HandleFunc("GET /_local/calls", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, json.RawMessage(s.aws.Calls())) })
 	m.HandleFunc("DELETE /_local/calls", func(w http.ResponseWriter, _ *http.Request) { s.aws.ClearCalls(); done(w) })

@@ -152,9 +152,12 @@ func (s *stack) put(t *testing.T, id string, attributes ...string) {
 }
 
 // logged are the lines that the stream function wrote, those with this prefix.
-func (s *stack) logged(prefix string) (out []string) {
+func (s *stack) logged(prefix string) []string { return s.loggedBy("StreamFunction", prefix) }
+
+// loggedBy are the lines that a function wrote, those with this prefix.
+func (s *stack) loggedBy(function, prefix string) (out []string) {
 	for _, l := range strings.Split(string(s.log.functionLines()), "\n") {
-		if text, ok := strings.CutPrefix(l, "StreamFunction\t"); ok && strings.HasPrefix(text, prefix) {
+		if text, ok := strings.CutPrefix(l, function+"\t"); ok && strings.HasPrefix(text, prefix) {
 			out = append(out, text)
 		}
 	}

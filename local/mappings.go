@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 
@@ -9,6 +10,7 @@ import (
 	"streamotp/local/gateway"
 	"streamotp/local/lambda"
 	"streamotp/local/pattern"
+	"streamotp/local/queues"
 	"streamotp/local/streams"
 	"streamotp/local/template"
 )
@@ -49,8 +51,8 @@ func (s *stack) mapping(spec template.Mapping) (*streams.Mapping, error) {
 		}
 		m.Filters = append(m.Filters, p)
 	}
-	if spec.DeadLetters != "" {
-		s.aws.Letters.URL, m.DeadLetter = spec.DeadLetters, s.aws.Letters.Add
+	if q := s.aws.Queues.Queue(spec.DeadLetters); q != nil {
+		m.DeadLetter = func(letter []byte) { q.Send(string(letter), q.Delay) }
 	}
 	m.Invoke = func(ctx context.Context, event []byte) streams.Outcome {
 		r := s.host.Invoke(ctx, spec.FunctionID, event, "")
@@ -60,6 +62,47 @@ func (s *stack) mapping(spec template.Mapping) (*streams.Mapping, error) {
 	}
 	m.Done = func(b streams.Batch) { s.log.batch(s.aws.Tables[spec.TableName], b) }
 	return m, nil
+}
+
+// startQueueMappings polls the queues that the template maps to functions.
+func (s *stack) startQueueMappings(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.onClose(cancel)
+	for _, spec := range s.spec.QueueMappings {
+		q := s.aws.Queues.Queue(spec.QueueURL)
+		m := &queues.Mapping{Queue: q, Region: template.Region, BatchSize: spec.BatchSize, Concurrency: spec.Concurrency,
+			PartialFailed: spec.PartialFailed, Now: s.Now}
+		if m.Concurrency == 0 {
+			m.Concurrency = maxProcesses
+		}
+		m.Invoke = func(ctx context.Context, event []byte) lambda.Result {
+			r := s.host.Invoke(ctx, spec.FunctionID, event, "")
+			s.log.invoked(spec.FunctionID, r)
+			return r
+		}
+		m.Done = func(b queues.Batch) { s.log.queueBatch(q.ID, b) }
+		m.Start(ctx)
+		s.queues = append(s.queues, m)
+	}
+	return nil
+}
+
+// deadLetters are the bodies of the messages in the queues that take what others, or a stream, give up.
+func (s *stack) deadLetters() []json.RawMessage {
+	urls := map[string]bool{}
+	for _, m := range s.spec.Mappings {
+		urls[m.DeadLetters] = true
+	}
+	for _, q := range s.spec.Queues {
+		urls[q.DeadLetters] = true
+	}
+	out := []json.RawMessage{}
+	for _, q := range s.spec.Queues {
+		if urls[q.URL] {
+			out = append(out, s.aws.Queues.Queue(q.URL).Bodies()...)
+		}
+	}
+	return out
 }
 
 // wrote follows a function's write into the stream.

@@ -10,7 +10,7 @@ var NotImitated = []string{
 	"log groups and their retention, alarms, tags, metrics but for sums of those that functions log",
 	"stream checkpoints across a restart with -data: a mapping begins at its StartingPosition again",
 	"the pauses between a mapping's retries, which AWS does not document: here 0.1 s, doubling to 2 s",
-	"a dead-letter queue's own settings (retention, encryption): /_local/deadletters lists what is in it, and a receive does not wait",
+	"queues: encryption, FIFO, message attributes, batches of messages and long polling (a receive does not wait); messages are in memory, also with -data, and a mapping polls without a batching window",
 	"route variables, catch-all routes, authorizers, custom domains, access logs and other stages of the HTTP API",
 	"CloudFront's caches, compression, certificates and WAF, its origin secret and folders by content hash: pages come from frontend/, with the template's headers; what a custom resource calls is not run",
 	"CAPTCHA providers: a stub with their API and answers stands in, which lets through whoever ticks its checkbox",

@@ -81,6 +81,17 @@ func TestSettings(t *testing.T) {
 		{"ReturnValues", "dynamodb:ReturnValues: NONE", "dynamodb:ReturnValues: [NONE, ALL_NEW]", updates, "200 400 400", "200 400 200", nil},
 		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
 
+		// Queues.
+		{"DelaySeconds", "DelaySeconds: 0", "DelaySeconds: 900", arrives, "true", "false", nil},
+		{"VisibilityTimeout", "VisibilityTimeout: !Ref Seconds", "VisibilityTimeout: 900", returns, "true", "false", nil},
+		{"MessageRetentionPeriod", "MessageRetentionPeriod: 3600", "MessageRetentionPeriod: 60", queueAttribute("MessageRetentionPeriod"), "3600", "60", nil},
+		{"maxReceiveCount", "maxReceiveCount: 5", "maxReceiveCount: 2", receives, "5", "2", nil},
+		{"EventSourceArn", "EventSourceArn: !GetAtt Work.Arn", "EventSourceArn: !GetAtt Spare.Arn", arrives, "true", "false", nil},
+		{"FunctionName", "FunctionName: !Ref QueueFunction", "FunctionName: !Ref SpareFunction", arrives, "true", "false", nil},
+		{"BatchSize of a queue", "BatchSize: 3", "BatchSize: 1", together, "true", "false", patient},
+		{"MaximumConcurrency", "MaximumConcurrency: 2", "MaximumConcurrency: 3", third, "false", "true", patient},
+		{"FunctionResponseTypes of a queue", `FunctionResponseTypes: ["ReportBatchItemFailures"]`, "FunctionResponseTypes: []", returns, "true", "false", nil},
+
 		// Secrets, mail, outputs.
 		{"SecretStringTemplate", `'{"made":"here"}'`, `'{"made":"there"}'`, secret(0, func(m map[string]string) any { return m["made"] }), "here", "there", nil},
 		{"GenerateStringKey", "GenerateStringKey: key", "GenerateStringKey: other", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "0", nil},
@@ -286,7 +297,7 @@ func bisected(t *testing.T, s *stack) string {
 	}
 	s.settle(t, 5)
 	open()
-	await(t, "the bad one is given up", func() bool { return len(s.aws.Letters.List()) == 1 })
+	await(t, "the bad one is given up", func() bool { return len(s.deadLetters()) == 1 })
 	s.put(t, "last") // the lane goes on once they are done with
 	await(t, "the last is handled", func() bool { return len(s.logged("END last")) == 1 })
 	good := func() int { return strings.Count(strings.Join(s.logged("END "), " "), "good") }
@@ -297,7 +308,7 @@ func bisected(t *testing.T, s *stack) string {
 func tries(do string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
 		s.put(t, "a", "do="+do)
-		await(t, "a is given up", func() bool { return len(s.aws.Letters.List()) == 1 })
+		await(t, "a is given up", func() bool { return len(s.deadLetters()) == 1 })
 		return s.lines("BEGIN a", 2)
 	}
 }
@@ -317,12 +328,65 @@ func partial(t *testing.T, s *stack) string {
 	return s.lines("END a", 2)
 }
 
+// arrives says whether the queue's function gets a message.
+func arrives(t *testing.T, s *stack) string {
+	s.work(t, "a", "", "")
+	return fmt.Sprint(eventually(3*time.Second, func() bool { return len(s.handed("END", "a")) == 1 }))
+}
+
+// returns says whether a message that the function reports as failed comes again soon.
+func returns(t *testing.T, s *stack) string {
+	s.work(t, "a", `"do":"partial"`, "")
+	await(t, "a is handled", func() bool { return len(s.handed("END", "a")) > 0 })
+	return fmt.Sprint(eventually(4*time.Second, func() bool { return len(s.handed("END", "a")) > 1 }))
+}
+
+func queueAttribute(name string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string {
+		a := s.sqs(t, "GetQueueAttributes", "Work", `,"AttributeNames":["`+name+`"]`)
+		return regexp.MustCompile(`"` + name + `":"(\w+)"`).FindStringSubmatch(a.body)[1]
+	}
+}
+
+// receives counts how often a message that the function never handles is handed over.
+func receives(t *testing.T, s *stack) string {
+	s.work(t, "a", `"do":"fail"`, "")
+	await(t, "a is given up", func() bool { return len(s.deadLetters()) == 1 })
+	return fmt.Sprint(len(s.handed("BEGIN", "a")))
+}
+
+// together says whether messages that wait for a free invocation come in one batch.
+func together(t *testing.T, s *stack) string {
+	member, open := gate(t)
+	for _, id := range []string{"one", "two"} {
+		s.work(t, id, member, "")
+		await(t, id+" is reached", func() bool { return len(s.handed("BEGIN", id)) == 1 })
+	}
+	s.work(t, "three", "", "")
+	s.work(t, "four", "", "")
+	open()
+	await(t, "all are handled", func() bool { return len(s.handed("END", "three"))+len(s.handed("END", "four")) == 2 })
+	return fmt.Sprint(s.handed("END", "three")[0] == s.handed("END", "four")[0])
+}
+
+// third says whether a third message is handled while two invocations run.
+func third(t *testing.T, s *stack) string {
+	member, open := gate(t)
+	defer open()
+	for _, id := range []string{"one", "two"} {
+		s.work(t, id, member, "")
+		await(t, id+" is reached", func() bool { return len(s.handed("BEGIN", id)) == 1 })
+	}
+	s.work(t, "three", "", "")
+	return fmt.Sprint(eventually(3*time.Second, func() bool { return len(s.handed("END", "three")) == 1 }))
+}
+
 func letterCount(t *testing.T, s *stack) string {
 	s.put(t, "a", "do=fail")
 	await(t, "a was tried twice", func() bool { return len(s.logged("BEGIN a")) == 2 })
 	s.put(t, "b") // the lane goes on once a is given up
 	await(t, "b is handled", func() bool { return len(s.logged("END b")) == 1 })
-	return fmt.Sprint(len(s.aws.Letters.List()))
+	return fmt.Sprint(len(s.deadLetters()))
 }
 
 // heard is what the function hears of three e-mails: one that arrives, one that is called spam, one that bounces.

@@ -14,6 +14,7 @@ import (
 	"streamotp/local/captcha"
 	"streamotp/local/dynamo"
 	"streamotp/local/lambda"
+	"streamotp/local/queues"
 	"streamotp/local/streams"
 	"streamotp/local/template"
 )
@@ -31,6 +32,7 @@ type stack struct {
 	aws      *aws.Endpoint
 	host     *lambda.Host
 	sources  []*streams.Mapping
+	queues   []*queues.Mapping
 	mailbox  *mailbox
 	log      *console
 	failed   chan error // the engine or a server has ended by itself
@@ -49,7 +51,7 @@ func start(ctx context.Context, c config) (*stack, error) {
 	s := &stack{config: c, mailbox: newMailbox(), log: newConsole(c.Out), failed: make(chan error, 4), ending: make(chan struct{})}
 	s.log.line("StreamOTP's development stack: for development, not for production.")
 	for _, step := range []func(context.Context) error{
-		s.listen, s.read, s.listenAWS, s.buildAndStartEngine, s.createTables, s.createSecrets, s.putDemoUsers, s.startFunctions, s.startMappings, s.serve,
+		s.listen, s.read, s.listenAWS, s.buildAndStartEngine, s.createTables, s.createSecrets, s.putDemoUsers, s.startFunctions, s.startMappings, s.startQueueMappings, s.serve,
 	} {
 		if err := step(ctx); err != nil {
 			s.close()
@@ -110,7 +112,7 @@ func (s *stack) listenAWS(context.Context) error {
 		Tables: map[string]string{}, MailSets: s.spec.MailSets, Stack: s.describe, Who: s.callers.who,
 		Roles: map[string]aws.Role{}, ARN: template.ARN,
 		Message: s.delivered, Recorded: s.log.called, Wrote: s.wrote, Keys: s.keyNames,
-		Letters: &aws.Queue{}, Streams: map[string]string{}, Invoke: s.invoke, Lines: s.log.functionText,
+		Queues: s.makeQueues(), Streams: map[string]string{}, Invoke: s.invoke, Lines: s.log.functionText,
 		From: s.spec.Parameters["SesFromAddress"], Sent: s.mailbox.mails, Concurrency: maxProcesses * len(s.spec.Functions),
 		Skipped: func(action string) { s.log.line("skipped %s: the DynamoDB engine does not have it", action) },
 	}
@@ -122,6 +124,14 @@ func (s *stack) listenAWS(context.Context) error {
 	}
 	s.serveOn(l, guard(s.aws))
 	return nil
+}
+
+func (s *stack) makeQueues() *aws.Queues {
+	var settings []aws.QueueSettings
+	for _, q := range s.spec.Queues {
+		settings = append(settings, aws.QueueSettings(q))
+	}
+	return aws.NewQueues(s.Now, settings)
 }
 
 // serveOn serves a handler until close. Slow clients are cut off; an answer may take as long as API Gateway allows.
@@ -141,6 +151,9 @@ func (s *stack) startFunctions(context.Context) error {
 	s.host = &lambda.Host{Endpoint: s.awsURL, Region: template.Region, Log: s.log.function, Started: s.callers.add}
 	s.onClose(func() { // the last of three: polling ends, then the processes do, then what waited for them
 		for _, m := range s.sources {
+			m.Wait()
+		}
+		for _, m := range s.queues {
 			m.Wait()
 		}
 		s.telling.Wait()

@@ -138,11 +138,31 @@ func TestAWS(t *testing.T) {
 			`{"service":"ses","action":"SendEmail"}`:                                                     "needs error",
 			`{"service":"ses","action":"SendEmail","error":"Nope"}`:                                      "has no error",
 			`{"service":"ses","action":"SendEmail","latencyMs":1,"cuont":1}`:                             "cuont",
+			`{"service":"ses","action":"SendEmail","latencyMs":1,"perSecond":1}`:                         "perSecond",
 			`{"service":"dynamodb","action":"PutItem","error":"ThrottlingException","reasons":["None"]}`: "reasons",
 		} {
 			if a := send(t, "POST", s.url+"/_local/faults", body); a.status != 400 || !strings.Contains(a.body, want) {
 				t.Errorf("%s: %v; want %s", body, a, want)
 			}
+		}
+	})
+	t.Run("perSecond lets so many calls through in any second, and fails those beyond", func(t *testing.T) {
+		fault(t, `{"service":"ses","action":"SendEmail","error":"TooManyRequestsException","perSecond":2}`)
+		mailed := func() int { return s.call(t, "ses", "", "/v2/email/outbound-emails", mail(nil)).status }
+		begin, accepted := time.Now(), []time.Time{}
+		for len(accepted) < 5 {
+			switch status := mailed(); {
+			case status == 200:
+				accepted = append(accepted, time.Now())
+			case status != 429 || time.Since(begin) > 20*time.Second:
+				t.Fatalf("%d after %s", status, time.Since(begin))
+			}
+		}
+		if took := accepted[1].Sub(begin); took > time.Second {
+			t.Skipf("the machine is too slow to see it: two calls took %s", took)
+		}
+		if took := accepted[4].Sub(accepted[0]); took < 1900*time.Millisecond {
+			t.Errorf("five calls went through in %s", took)
 		}
 	})
 	t.Run("a caller who gives up before the provider accepts sends nothing", func(t *testing.T) {
@@ -239,7 +259,7 @@ func TestMappingFailures(t *testing.T) {
 	s.put(t, "after")
 	s.settle(t, 4)
 	open()
-	await(t, "the bad record is given up", func() bool { return len(s.aws.Letters.List()) == 1 })
+	await(t, "the bad record is given up", func() bool { return len(s.deadLetters()) == 1 })
 	if got := fmt.Sprint(s.logged("END ")); got != "[END gate END good,bad,after END bad,after END bad,after]" {
 		t.Errorf("retried from elsewhere than the lowest failed record: %s", got)
 	}
@@ -250,7 +270,7 @@ func TestMappingFailures(t *testing.T) {
 		}
 		RequestContext struct{ Condition string }
 	}
-	raw := s.aws.Letters.List()[0]
+	raw := s.deadLetters()[0]
 	if err := json.Unmarshal(raw, &letter); err != nil || letter.DDBStreamBatchInfo.ShardID == "" ||
 		letter.DDBStreamBatchInfo.BatchSize != 2 || letter.RequestContext.Condition != "RetryAttemptsExhausted" || strings.Contains(string(raw), "bad") {
 		t.Errorf("%s", raw)

@@ -26,7 +26,7 @@ quantities that are assumed in part, as docs/costs.md says. The idle part is wha
 	permissions: []string{},
 	document: `{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,"perCode":0.00965,
 "parts":[{"name":"SMS to DE, AWS","quantity":100000,"unit":"messages","per":1,"price":0.0941,"usd":9410}],
-"idleUsd":6.7,"idle":[{"name":"CloudWatch, dashboards","quantity":1,"unit":"a month","per":1,"price":3,"usd":3}],
+"idleUsd":7.06,"idle":[{"name":"CloudWatch, dashboards","quantity":1,"unit":"a month","per":1,"price":3,"usd":3}],
 "others":[{"name":"Twilio Verify","codes":1000000,"usd":61200,"perCode":0.0612,"note":"…","parts":[{"name":"Twilio Verify",
 "quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`,
 	declare: func(flags *flag.FlagSet) action {

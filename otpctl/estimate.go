@@ -41,6 +41,7 @@ const (
 	minutes, hours  = 43200, 720
 	tracedSeconds   = 2592000 // of a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
 	secretReads     = 5       // a minute, by one busy instance of each function
+	polls           = 648000  // a month, of a queue that is empty: five pollers, each every 20 s
 	visits          = 10      // logins of a person in a month, in the second of Cognito's lines
 )
 
@@ -50,7 +51,7 @@ const (
 	cpuMiB       = 1769 // of memory for one vCPU
 	secrets      = 3
 	moreSecrets  = 1  // with CaptchaProvider
-	alarmMetrics = 21 // in the alarms, which are billed by metric, with AlarmEmail
+	alarmMetrics = 22 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1
 	metrics      = 62 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone, 2 of all together
 )
@@ -183,6 +184,7 @@ func (l priceList) idle() []part {
 	return []part{
 		measured(l.Prices["secrets"], secrets), captcha,
 		measured(l.Prices["alarms"], alarmMetrics), measured(l.Prices["dashboards"], dashboards),
+		assumed(l.Prices["polls"], polls),
 		assumed(l.Prices["tableStorage"], users), assumed(l.Prices["recovery"], users),
 	}
 }

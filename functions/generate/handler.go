@@ -103,11 +103,6 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	if asked.purpose == otp.Login || h.captcha != nil { // both take time, before anything is taken
-		if err := h.peek(ctx, c, asked); err != nil {
-			return nil, err
-		}
-	}
 	if err := h.checkCaptcha(ctx, c, asked.purpose); err != nil {
 		return nil, err
 	}
@@ -158,12 +153,6 @@ func (c call) note(d admit.Decision) {
 	also.Write(c.ID, c.now)
 }
 
-func (h handler) peek(ctx context.Context, c call, asked asked) error {
-	d, err := h.admit.Peek(ctx, c.admission(&otp.Contents{Purpose: asked.purpose}, false, nil))
-	c.note(d)
-	return err
-}
-
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
 // only for reset, so that a phone alone never takes an account over.
 func (h handler) recipient(ctx context.Context, c call, asked asked) (to recipient, err error) {
@@ -181,8 +170,12 @@ func (h handler) recipient(ctx context.Context, c call, asked asked) (to recipie
 	return to, err
 }
 
-// login checks the password, as long for no account as for one.
+// login checks the password, as long for no account as for one. That takes time, so the client IP address is asked first.
 func (h handler) login(ctx context.Context, c call, asked asked, to *otp.Contents) error {
+	d, err := h.admit.Peek(ctx, c.admission(to, true, nil))
+	if c.note(d); err != nil {
+		return err
+	}
 	user, err := h.users.Get(ctx, asked.email)
 	if err != nil {
 		return err

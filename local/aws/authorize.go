@@ -34,23 +34,31 @@ func (e *Endpoint) authorize(q *request) *reply {
 	role := e.Roles[q.caller.Function] // the zero one allows nothing
 	for _, p := range e.permissions(q) {
 		if d := role.Policy.Decide(p.action, p.resource, p.context); d != iam.Allowed {
-			code := "AccessDeniedException"
-			if q.service == "sns" {
-				code = "AuthorizationError"
-			}
-			return q.fail(code, q.refusal(role, p, d))
+			return q.fail(q.refusalCode(), q.refusal(role, p, d))
 		}
 	}
 	return nil
 }
 
-// refusal is what AWS says; SES and SNS each have an own way to say it.
+func (q *request) refusalCode() string {
+	switch q.service {
+	case "sns":
+		return "AuthorizationError"
+	case "sqs":
+		return "AccessDenied"
+	}
+	return "AccessDeniedException"
+}
+
+// refusal is what AWS says; SES, SNS and SQS each have an own way to say it.
 func (q *request) refusal(role Role, p permission, d iam.Decision) string {
 	switch q.service {
 	case "ses":
 		return fmt.Sprintf("User `%s' is not authorized to perform `%s' on resource `%s'", role.Session, p.action, p.resource)
 	case "sns":
 		p.action = strings.Replace(p.action, "sns:", "SNS:", 1)
+	case "sqs":
+		p.action = strings.ToLower(p.action)
 	}
 	why := "because no identity-based policy allows the " + p.action + " action"
 	if d == iam.Denied {
@@ -72,8 +80,11 @@ func (e *Endpoint) permissions(q *request) (out []permission) {
 		_ = json.Unmarshal(q.body, &in) // it will be told what is wrong, if it may call at all
 		out = []permission{{action: action, resource: e.Secrets.arn(in.SecretId)}}
 	default:
-		if q.service == "dynamodb" {
+		switch q.service {
+		case "dynamodb":
 			out = e.tablePermissions(q)
+		case "sqs":
+			out = []permission{e.queuePermission(q)}
 		}
 	}
 	if len(out) == 0 {

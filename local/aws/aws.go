@@ -25,7 +25,7 @@ type Endpoint struct {
 	Tables      map[string]string                      // physical name to logical id
 	Streams     map[string]string                      // ARN of a stream in the template to the engine's
 	Secrets     *Secrets                               //
-	Letters     *Queue                                 // the dead-letter queue
+	Queues      *Queues                                //
 	From        string                                 // the one SES identity
 	Sent        func() int                             // messages that SES took
 	Lines       func() []string                        // that functions wrote to their log
@@ -153,7 +153,7 @@ func (e *Endpoint) do(ctx context.Context, q *request) *reply {
 	case "secretsmanager":
 		return e.Secrets.do(q)
 	case "sqs":
-		return e.Letters.do(q)
+		return e.Queues.do(q)
 	case "lambda":
 		return e.lambda(ctx, q)
 	case "monitoring":

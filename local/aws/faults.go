@@ -21,6 +21,9 @@ type Fault struct {
 	LatencyMs    int      `json:"latencyMs,omitempty"`    // spent before the provider accepts
 	DropResponse bool     `json:"dropResponse,omitempty"` // the call is done, its answer lost
 	Count        *int     `json:"count,omitempty"`        // calls; absent: until cleared
+	PerSecond    *int     `json:"perSecond,omitempty"`    // calls that go through in any second; those beyond get the error
+
+	passed []time.Time // calls of the last second that went through, with PerSecond
 }
 
 // check says what is wrong with a fault, in words for the test that posted it.
@@ -36,6 +39,9 @@ func (f *Fault) check() error {
 	}
 	if f.LatencyMs < 0 || f.Count != nil && *f.Count < 1 {
 		return fmt.Errorf("latencyMs must not be negative, count must be at least 1")
+	}
+	if f.PerSecond != nil && (*f.PerSecond < 1 || f.Error == "" || f.LatencyMs > 0 || f.DropResponse) {
+		return fmt.Errorf("perSecond must be at least 1, with error and without latencyMs and dropResponse")
 	}
 	if f.Error != "" {
 		code, ok := wireCode(f.Service, f.Error)
@@ -77,9 +83,10 @@ var actions = map[string][]string{
 	"dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
 		"TransactGetItems", "TransactWriteItems", "DescribeTable", "ListTables", "CreateTable", "DeleteTable",
 		"UpdateTimeToLive", "DescribeTimeToLive", "ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"},
-	"ses":            {"SendEmail", "GetAccount", "GetEmailIdentity"},
-	"sns":            {"Publish", "GetSMSSandboxAccountStatus"},
-	"sqs":            {"ReceiveMessage", "DeleteMessage", "ChangeMessageVisibilityBatch", "GetQueueAttributes"},
+	"ses": {"SendEmail", "GetAccount", "GetEmailIdentity"},
+	"sns": {"Publish", "GetSMSSandboxAccountStatus"},
+	"sqs": {"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch",
+		"GetQueueAttributes"},
 	"lambda":         {"Invoke", "GetAccountSettings"},
 	"monitoring":     {"GetMetricData"},
 	"secretsmanager": {"GetSecretValue", "PutSecretValue", "DescribeSecret"},
@@ -132,7 +139,7 @@ func (f *faults) take(service, action, function, table string) taken {
 	for _, x := range f.set {
 		other := x.Service != service || x.Action != action || x.Function != "" && x.Function != function ||
 			x.Table != "" && !slices.Contains(strings.Split(table, ","), x.Table)
-		if other || x.Error != "" && t.fault.Error != "" {
+		if other || x.Error != "" && t.fault.Error != "" || x.passes(time.Now()) {
 			continue
 		}
 		if x.Error != "" {
@@ -146,6 +153,19 @@ func (f *faults) take(service, action, function, table string) taken {
 	}
 	f.set = slices.DeleteFunc(f.set, func(x *Fault) bool { return x.Count != nil && *x.Count == 0 })
 	return t
+}
+
+// passes reports whether the fault's PerSecond lets a call through now.
+func (f *Fault) passes(now time.Time) bool {
+	if f.PerSecond == nil {
+		return false
+	}
+	f.passed = slices.DeleteFunc(f.passed, func(t time.Time) bool { return now.Sub(t) >= time.Second })
+	if len(f.passed) >= *f.PerSecond {
+		return false
+	}
+	f.passed = append(f.passed, now)
+	return true
 }
 
 // calls is the record of what functions called.

@@ -4,119 +4,215 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Queue is SQS with one standard queue, the dead-letter queue. A receive does not wait for messages: who polls for long
-// is answered at once.
+// Queues is SQS with the template's standard queues. A receive does not wait for messages: a caller that polls for long gets
+// its answer at once.
+type Queues struct {
+	now func() time.Time
+	mu  sync.Mutex // for all queues, as a message moves from one to another
+	all map[string]*Queue
+}
+
+// QueueSettings are what the template says of a queue.
+type QueueSettings struct {
+	ID, URL, ARN      string
+	Delay             time.Duration // of a message that is sent without a delay of its own
+	VisibilityTimeout time.Duration
+	Retention         time.Duration
+	MaxReceives       int    // a message that was received so often goes to DeadLetters; 0: there is no such limit
+	DeadLetters       string // URL of the dead-letter queue
+}
+
+// Queue is one queue.
 type Queue struct {
-	URL string // empty: there is none
-
-	mu  sync.Mutex
-	all []*letter
+	QueueSettings
+	queues   *Queues
+	arrived  chan struct{}
+	messages []*queued
 }
 
-// letter is a message of the queue. Its id is random, and its receipt a new one at each receive.
-type letter struct {
+// queued is a message in a queue. Each receive gives it a new receipt.
+type queued struct {
 	id, receipt, body string
-	sent, visible     time.Time // visible: from when on
+	sent              time.Time
 	received          int
+	firstReceived     time.Time
+	visible           time.Time // from when on a receive returns the message
+	source            string    // ARN of the queue that gave the message up; empty if it was sent here
 }
 
-// Add puts a message in the queue.
-func (x *Queue) Add(body []byte) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	now := time.Now()
-	x.all = append(x.all, &letter{id: newID(), body: string(body), sent: now, visible: now})
+// ReceivedMessage is a message as a receive returns it, with all of its system attributes.
+type ReceivedMessage struct {
+	ID, Receipt, Body, MD5 string
+	Attributes             map[string]string
 }
 
-// List gives the bodies of all messages, the invisible ones too.
-func (x *Queue) List() []json.RawMessage {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// NewQueues makes the queues, which are empty.
+func NewQueues(now func() time.Time, settings []QueueSettings) *Queues {
+	x := &Queues{now: now, all: map[string]*Queue{}}
+	for _, s := range settings {
+		x.all[s.URL] = &Queue{QueueSettings: s, queues: x, arrived: make(chan struct{}, 1)}
+	}
+	return x
+}
+
+// Queue returns the queue with this URL, or nil if there is none.
+func (x *Queues) Queue(url string) *Queue { return x.all[url] }
+
+// Send puts a message into the queue. A receive returns it after the delay.
+func (x *Queue) Send(body string, delay time.Duration) (id string) {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	now := x.queues.now()
+	m := &queued{id: newID(), body: body, sent: now, visible: now.Add(delay)}
+	x.add(m)
+	return m.id
+}
+
+// add appends a message; the lock is held.
+func (x *Queue) add(m *queued) {
+	x.messages = append(x.messages, m)
+	x.wake()
+}
+
+func (x *Queue) wake() {
+	select {
+	case x.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// Arrived gets a value when a message arrives or becomes visible sooner. It is for one reader.
+func (x *Queue) Arrived() <-chan struct{} { return x.arrived }
+
+// Receive returns up to so many visible messages and hides them for a time. If none is visible, next is when the first one
+// will be; it is zero for an empty queue.
+func (x *Queue) Receive(most int, hide time.Duration) (out []ReceivedMessage, next time.Time) {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	x.expire()
+	now := x.queues.now()
+	for _, m := range slices.Clone(x.messages) {
+		switch {
+		case now.Before(m.visible):
+			if next.IsZero() || m.visible.Before(next) {
+				next = m.visible
+			}
+		case x.MaxReceives > 0 && m.received >= x.MaxReceives:
+			x.giveUp(m)
+		case len(out) < most:
+			out = append(out, m.receive(now, hide))
+		}
+	}
+	return out, next
+}
+
+// expire deletes the messages that are older than the queue's retention period; the lock is held.
+func (x *Queue) expire() {
+	oldest := x.queues.now().Add(-x.Retention)
+	x.messages = slices.DeleteFunc(x.messages, func(m *queued) bool { return m.sent.Before(oldest) })
+}
+
+// giveUp moves a message to the dead-letter queue, where it keeps its id and its age, as in AWS; the lock is held.
+func (x *Queue) giveUp(m *queued) {
+	x.remove(func(other *queued) bool { return other == m })
+	m.source, m.receipt = x.ARN, ""
+	x.queues.all[x.DeadLetters].add(m)
+}
+
+func (x *Queue) remove(which func(*queued) bool) { x.messages = slices.DeleteFunc(x.messages, which) }
+
+func (m *queued) receive(now time.Time, hide time.Duration) ReceivedMessage {
+	m.receipt, m.visible = newID(), now.Add(hide)
+	m.received++
+	if m.received == 1 {
+		m.firstReceived = now
+	}
+	attributes := map[string]string{
+		"SenderId": "AIDALOCAL", "SentTimestamp": milliseconds(m.sent), "ApproximateFirstReceiveTimestamp": milliseconds(m.firstReceived),
+		"ApproximateReceiveCount": strconv.Itoa(m.received),
+	}
+	if m.source != "" {
+		attributes["DeadLetterQueueSourceArn"] = m.source
+	}
+	return ReceivedMessage{ID: m.id, Receipt: m.receipt, Body: m.body, MD5: md5Of(m.body), Attributes: attributes}
+}
+
+func milliseconds(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+func md5Of(body string) string {
+	sum := md5.Sum([]byte(body)) //nolint:gosec // SQS's checksum of the transfer, which SDKs check
+	return hex.EncodeToString(sum[:])
+}
+
+// Delete deletes the message with this receipt, if the message was not received again since.
+func (x *Queue) Delete(receipt string) {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	x.remove(func(m *queued) bool { return m.receipt != "" && m.receipt == receipt })
+}
+
+// hide sets for how long a received message stays invisible from now on; false if no message has this receipt.
+func (x *Queue) hide(receipt string, timeout time.Duration) bool {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	for _, m := range x.messages {
+		if m.receipt != "" && m.receipt == receipt {
+			m.visible = x.queues.now().Add(timeout)
+			x.wake()
+			return true
+		}
+	}
+	return false
+}
+
+// Bodies returns the bodies of all messages, the invisible ones too. A body that is no JSON becomes a JSON string.
+func (x *Queue) Bodies() []json.RawMessage {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	x.expire()
 	out := []json.RawMessage{}
-	for _, l := range x.all {
-		out = append(out, json.RawMessage(l.body))
+	for _, m := range x.messages {
+		body := json.RawMessage(m.body)
+		if !json.Valid(body) {
+			body, _ = json.Marshal(m.body)
+		}
+		out = append(out, body)
 	}
 	return out
 }
 
-func (x *Queue) do(q *request) *reply {
-	var in struct {
-		QueueUrl, ReceiptHandle string
-		MaxNumberOfMessages     int
-		VisibilityTimeout       int // seconds
-		Entries                 []struct {
-			Id, ReceiptHandle string
-			VisibilityTimeout int
-		}
-	}
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return q.fail("InvalidParameterValue", err.Error())
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if in.QueueUrl == "" || in.QueueUrl != x.URL {
-		return q.fail("QueueDoesNotExist", "The specified queue does not exist.")
-	}
-	switch q.action {
-	case "ReceiveMessage":
-		return q.ok(map[string]any{"Messages": x.receive(max(1, in.MaxNumberOfMessages), in.VisibilityTimeout)})
-	case "DeleteMessage":
-		x.all = slices.DeleteFunc(x.all, func(l *letter) bool { return l.receipt != "" && l.receipt == in.ReceiptHandle })
-		return q.ok(struct{}{})
-	case "ChangeMessageVisibilityBatch":
-		done := []map[string]string{}
-		for _, e := range in.Entries {
-			x.hide(e.ReceiptHandle, e.VisibilityTimeout)
-			done = append(done, map[string]string{"Id": e.Id})
-		}
-		return q.ok(map[string]any{"Successful": done, "Failed": []string{}})
-	case "GetQueueAttributes":
-		return q.ok(map[string]any{"Attributes": x.attributes()})
-	}
-	return q.fail("UnsupportedOperation", "the development stack does not imitate "+q.action)
-}
-
-// receive hands out messages that are visible, and hides them for some seconds; x.mu is held.
-func (x *Queue) receive(most, seconds int) (out []map[string]any) {
-	now := time.Now()
-	for _, l := range x.all {
-		if len(out) == most || now.Before(l.visible) {
-			continue
-		}
-		l.receipt, l.visible = newID(), now.Add(time.Duration(seconds)*time.Second)
-		l.received++
-		sum := md5.Sum([]byte(l.body)) //nolint:gosec // a check of the wire's, not of ours
-		out = append(out, map[string]any{"MessageId": l.id, "ReceiptHandle": l.receipt, "Body": l.body, "MD5OfBody": hex.EncodeToString(sum[:]),
-			"Attributes": map[string]string{"SentTimestamp": strconv.FormatInt(l.sent.UnixMilli(), 10),
-				"ApproximateReceiveCount": strconv.Itoa(l.received)}})
-	}
-	return out
-}
-
-// hide sets for how long a message stays invisible from now on; x.mu is held.
-func (x *Queue) hide(receipt string, seconds int) {
-	for _, l := range x.all {
-		if l.receipt == receipt && strings.TrimSpace(receipt) != "" {
-			l.visible = time.Now().Add(time.Duration(seconds) * time.Second)
-		}
-	}
-}
-
-// attributes are the counts that AWS calls approximate; x.mu is held.
+// attributes are the queue's settings, and the counts that AWS calls approximate.
 func (x *Queue) attributes() map[string]string {
-	hidden := 0
-	for _, l := range x.all {
-		if time.Now().Before(l.visible) {
+	x.queues.mu.Lock()
+	defer x.queues.mu.Unlock()
+	x.expire()
+	visible, delayed, hidden := 0, 0, 0
+	for _, m := range x.messages {
+		switch {
+		case !x.queues.now().Before(m.visible):
+			visible++
+		case m.received == 0:
+			delayed++
+		default:
 			hidden++
 		}
 	}
-	return map[string]string{"ApproximateNumberOfMessages": strconv.Itoa(len(x.all) - hidden),
-		"ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden)}
+	out := map[string]string{
+		"QueueArn": x.ARN, "DelaySeconds": wholeSeconds(x.Delay), "VisibilityTimeout": wholeSeconds(x.VisibilityTimeout),
+		"MessageRetentionPeriod": wholeSeconds(x.Retention), "ApproximateNumberOfMessages": strconv.Itoa(visible),
+		"ApproximateNumberOfMessagesDelayed": strconv.Itoa(delayed), "ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden),
+	}
+	if x.MaxReceives > 0 {
+		out["RedrivePolicy"] = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, x.queues.all[x.DeadLetters].ARN, x.MaxReceives)
+	}
+	return out
 }
+
+func wholeSeconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }

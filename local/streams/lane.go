@@ -3,8 +3,11 @@ package streams
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
+
+	"streamotp/local/lambda"
 )
 
 // lane takes the records of some of a shard's partition keys, one batch at a time.
@@ -145,30 +148,19 @@ func (l *lane) invoke(ctx context.Context, batch []record) (Outcome, int) {
 	return out, from
 }
 
-// lowestFailed reads {"batchItemFailures":[{"itemIdentifier":"<sequence number>"}]}. An answer that is not of this
-// form, or that names no record of the batch, fails all of it.
+// lowestFailed is the first of the records that the answer names by their sequence numbers. An answer of another form, or
+// one that names a record which is not in the batch, fails all of it.
 func lowestFailed(batch []record, out *Outcome) int {
-	var answer *struct {
-		BatchItemFailures []struct{ ItemIdentifier *string }
+	failed, ok := lambda.BatchItemFailures(out.Payload)
+	lowest := len(batch)
+	for _, sequence := range failed {
+		i := slices.IndexFunc(batch, func(r record) bool { return r.sequence == sequence })
+		ok = ok && i >= 0
+		lowest = min(lowest, i)
 	}
-	if len(out.Payload) > 0 && json.Unmarshal(out.Payload, &answer) != nil {
+	if !ok {
 		out.Failed = true
 		return 0
-	}
-	if answer == nil {
-		return len(batch)
-	}
-	lowest := len(batch)
-	for _, f := range answer.BatchItemFailures {
-		i := 0
-		for i < len(batch) && (f.ItemIdentifier == nil || batch[i].sequence != *f.ItemIdentifier) {
-			i++
-		}
-		if i == len(batch) {
-			out.Failed = true
-			return 0
-		}
-		lowest = min(lowest, i)
 	}
 	return lowest
 }

@@ -9,8 +9,7 @@ var inert = map[string][]string{
 	"AWS::CloudWatch::Dashboard": {},
 	"AWS::SNS::Topic":            {}, // but what SES tells one of comes to the functions that hear it
 	"AWS::SNS::TopicPolicy":      {},
-	"AWS::SQS::Queue":            {"Arn", "QueueName"}, // a dead-letter queue: /_local/deadletters shows what arrives
-	"AWS::IAM::Role":             {},                   // one of no function
+	"AWS::IAM::Role":             {}, // one of no function
 
 	// Versions of functions: here each has one, the last that was built.
 	"AWS::AppConfig::Application":                {},
@@ -33,6 +32,7 @@ var ignored = map[string][]string{
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
 	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
 	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},
+	"AWS::SQS::Queue":             {"SqsManagedSseEnabled", "Tags"},
 }
 
 // ignoredAttributes are the keys beside Properties that matter to a deployment only.

@@ -118,13 +118,9 @@ func (v value) readMapping(function, name string) Mapping {
 		"BisectBatchOnFunctionError": func(v value) { m.Bisect = v.boolean() },
 		"MaximumRetryAttempts":       func(v value) { m.MaxRetries = v.integer(-1, 10000) },
 		"MaximumRecordAgeInSeconds":  func(v value) { m.MaxAge = v.recordAge() },
-		"FunctionResponseTypes": func(v value) {
-			for _, e := range v.list() {
-				m.PartialFailed = e.oneOf("ReportBatchItemFailures") != ""
-			}
-		},
-		"FilterCriteria":    func(v value) { m.Patterns = v.readPatterns() },
-		"DestinationConfig": func(v value) { m.DeadLetters = v.readDestination() },
+		"FunctionResponseTypes":      func(v value) { m.PartialFailed = v.reportsFailures() },
+		"FilterCriteria":             func(v value) { m.Patterns = v.readPatterns() },
+		"DestinationConfig":          func(v value) { m.DeadLetters = v.readDestination() },
 		"Enabled": func(v value) {
 			if !v.boolean() {
 				v.failf("a mapping that is not enabled is not imitated: leave it out")
@@ -170,17 +166,19 @@ func (v value) readDestination() string {
 		"OnFailure": func(v value) {
 			v.fields(map[string]func(value){
 				"Type":        func(v value) { v.oneOf("SQS") },
-				"Destination": func(v value) { queue = v.str() },
+				"Destination": func(v value) { queue = v.queue() },
 			})
 		},
 	})
-	for _, res := range v.resources {
-		if res.kind == "AWS::SQS::Queue" && queue == ARN("sqs", v.physicalName(res.id)) {
-			return v.physicalID(res)
-		}
+	return queue
+}
+
+// reportsFailures reports whether the function names the items of a batch that failed.
+func (v value) reportsFailures() (reports bool) {
+	for _, e := range v.list() {
+		reports = e.oneOf("ReportBatchItemFailures") != ""
 	}
-	v.failf("OnFailure.Destination must be the Arn of a queue of this template")
-	return ""
+	return reports
 }
 
 // readPattern checks a filter pattern, so that a bad one is an error at its place.

@@ -18,11 +18,15 @@ func init() {
 		"AWS::Serverless::Function":   (*resource).readFunction,
 		"AWS::DynamoDB::Table":        (*resource).readTable,
 		"AWS::SecretsManager::Secret": (*resource).readSecret,
+		"AWS::SQS::Queue":             (*resource).readQueue,
 
 		"AWS::CloudFront::ResponseHeadersPolicy":     (*resource).readPageHeaders,
 		"AWS::SES::ConfigurationSetEventDestination": (*resource).readMailTell,
 	}
 }
+
+// queueMapping is the type of an event source mapping, which refers to a queue and a function.
+const queueMapping = "AWS::Lambda::EventSourceMapping"
 
 func (r *reader) readResources() {
 	r.section("Resources").each(func(id string, v value) {
@@ -39,9 +43,12 @@ func (r *reader) readResources() {
 			r.out.MailSets = append(r.out.MailSets, r.physicalName(res.id))
 		}
 	}
-	for _, res := range r.resources { // at last, when all functions are known
-		if res.custom() {
+	for _, res := range r.resources { // at last, when all functions and queues are known
+		switch {
+		case res.custom():
 			res.readCustom()
+		case res.kind == queueMapping:
+			res.readQueueMapping()
 		}
 	}
 }
@@ -58,7 +65,7 @@ func (v value) readResource(id string) *resource {
 		},
 		"Condition": func(value) {},
 	}, ignoredAttributes...)
-	if _, ok := inert[res.kind]; !ok && readers[res.kind] == nil && !res.custom() {
+	if _, ok := inert[res.kind]; !ok && readers[res.kind] == nil && !res.custom() && res.kind != queueMapping {
 		v.failf("the development stack does not know the resource type %q", res.kind)
 	}
 	return res

@@ -36,12 +36,15 @@ type Stack struct {
 	API       API
 	Functions []Function
 	Mappings  []Mapping
+	Queues    []Queue
 	Tables    []Table
 	Secrets   []Secret
 	Outputs   []Output
 	MailSets  []string // names of the SES configuration sets
 	MailTells []MailTell
 	Maps      Maps // the section Mappings
+
+	QueueMappings []QueueMapping
 
 	PageHeaders map[string]string // what the distribution adds to each page
 

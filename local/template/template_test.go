@@ -101,7 +101,7 @@ func TestRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, old, replacement, want string }{
-		{"a resource type", "Type: AWS::SQS::Queue", "Type: AWS::SQS::Que", `Resources.Letters: the development stack does not know the resource type "AWS::SQS::Que"`},
+		{"a resource type", "Letters:\n    Type: AWS::SQS::Queue", "Letters:\n    Type: AWS::SQS::Que", `Resources.Letters: the development stack does not know the resource type "AWS::SQS::Que"`},
 		{"a property", "StageName: api", "StageNam: api", "Resources.Api.Properties.StageNam: the development stack does not know this property"},
 		{"an authorizer", "StageName: api", "StageName: api\n      Auth: { EnableIamAuthorizer: true }", "Auth.EnableIamAuthorizer"},
 		{"a nested property", "ThrottlingRateLimit: 100000", "ThrottlingRate: 1", "DefaultRouteSettings.ThrottlingRate"},
@@ -139,6 +139,14 @@ func TestRefuses(t *testing.T) {
 		{"attributes of another action", "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem", "Statement.7: the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem alone"},
 		{"attributes of another action beside", "Action: dynamodb:UpdateItem", "Action: [dynamodb:UpdateItem, dynamodb:Query]", "Statement.7: the development stack knows"},
 		{"a policy variable", "ses:FromAddress: login@example.com", "ses:FromAddress: '${aws:username}'", "policy variables"},
+		{"a function that may run longer than a message is hidden", "Timeout: !Ref Seconds\n      Policies", "Timeout: 2\n      Policies", "WorkMapping.Properties: Work has a VisibilityTimeout of 1s, less than the Timeout of QueueFunction, 2s"},
+		{"a mapping whose role may not read the queue", "Action: [sqs:ReceiveMessage, sqs:DeleteMessage, sqs:", "Action: [sqs:ReceiveMessage, sqs:", "the Policies of QueueFunction do not allow sqs:DeleteMessage on Work"},
+		{"a batching window of a queue", "BatchSize: 3\n", "BatchSize: 3\n      MaximumBatchingWindowInSeconds: 5\n", "WorkMapping.Properties.MaximumBatchingWindowInSeconds"},
+		{"a mapping of a stream beside its function", "EventSourceArn: !GetAtt Work.Arn", "EventSourceArn: !GetAtt Things.StreamArn", "EventSourceArn: must be the Arn of a queue of this template"},
+		{"a mapping of no function", "FunctionName: !Ref QueueFunction", "FunctionName: none", "the FunctionName of a function of this template"},
+		{"a second mapping of a queue", "  WorkMapping:\n", "  Second:\n    Type: AWS::Lambda::EventSourceMapping\n    Properties: { EventSourceArn: !GetAtt Work.Arn, FunctionName: !Ref SpareFunction }\n\n  WorkMapping:\n", "one event source mapping of a queue"},
+		{"half a redrive policy", ", maxReceiveCount: 5", "", "RedrivePolicy: must have deadLetterTargetArn and maxReceiveCount"},
+		{"a FIFO queue", "      DelaySeconds: 0\n", "      FifoQueue: true\n", "Work.Properties.FifoQueue"},
 		{"a reference to itself", "!Equals [!Ref Word, one]", "!Not [!Condition IsOne]", "refers to itself"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -165,7 +173,7 @@ func TestParameters(t *testing.T) {
 		{"under the range", "Level", "0", "is under 1"},
 		{"no number", "Level", "x", "is not a number"},
 		{"a rule, told in its own words", "Level", "4", "Rules.Four.Assertions.0.Assert: Level 4 needs Word two"},
-		{"no such parameter", "Wrod", "x", "-parameter Wrod: the template has no such parameter; it has Level, Origins, Word"},
+		{"no such parameter", "Wrod", "x", "-parameter Wrod: the template has no such parameter; it has Level, Origins, Seconds, Word"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := parse(string(data), map[string]string{c.parameter: c.value})
@@ -252,9 +260,8 @@ func TestGradualDeployment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender := s.Outputs[slices.IndexFunc(s.Outputs, func(o Output) bool { return o.Key == "SendFunctionName" })].Value
-	if !slices.ContainsFunc(s.Functions, func(f Function) bool { return f.Name == sender }) {
-		t.Errorf("SendFunctionName is %s, no function's name", sender)
+	if got := s.QueueMappings[0].FunctionID; got != "SendFunction" {
+		t.Errorf("the retry queue is mapped to %q", got)
 	}
 }
 

@@ -9,16 +9,14 @@ import (
 	"streamotp/shared/store"
 )
 
-// Peek asks whether a client IP address has a message and a wrong password left, before anything that takes time: a password or
-// a CAPTCHA. It takes nothing.
+// Peek asks whether a client IP address has a message and a wrong password left, before a password is looked at, which takes
+// time. It takes nothing.
 //
 // Errors: *otp.TooManyRequestsError.
 func (a Admitter) Peek(ctx context.Context, r Request) (Decision, error) {
 	m := admission{Admitter: a, Request: r}
 	q := m.client()
-	if r.To.Purpose == otp.Login {
-		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
-	}
+	q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
 	if q.MessagesPerHour+q.WrongPasswordsPerHour == 0 {
 		return Decision{}, nil
 	}

@@ -51,10 +51,13 @@ func handle(event []byte, header http.Header) (any, error) {
 	if err := json.Unmarshal(event, &e); err != nil {
 		return nil, err
 	}
-	if e.Records != nil {
-		return batch(e.Records)
+	switch {
+	case e.Records == nil:
+		return request(event, e.Body, header)
+	case e.Records[0].EventSource == "aws:sqs":
+		return messages(event, e.Records)
 	}
-	return request(event, e.Body, header)
+	return batch(e.Records)
 }
 
 // request does what the body says; the answer is the event, the environment and the Runtime API's headers.
@@ -89,9 +92,13 @@ func environment() map[string]string {
 }
 
 type record struct {
-	EventName string
-	Sns       struct{ Message, TopicArn string }
-	Dynamodb  struct {
+	EventName   string
+	EventSource string
+	MessageID   string
+	Body        string
+	Attributes  map[string]string
+	Sns         struct{ Message, TopicArn string }
+	Dynamodb    struct {
 		SequenceNumber string
 		Keys           map[string]map[string]string
 		NewImage       map[string]map[string]string
@@ -127,11 +134,7 @@ func batch(records []record) (any, error) {
 	fmt.Printf("BEGIN %s %s image=%t\n", strings.Join(keys, ","), records[0].EventName, records[0].Dynamodb.NewImage != nil)
 	failures := []map[string]string{}
 	for _, r := range records {
-		for gate := r.Dynamodb.NewImage["gate"]["S"]; gate != ""; time.Sleep(2 * time.Millisecond) {
-			if _, err := os.Stat(gate); err == nil {
-				break
-			}
-		}
+		await(r.Dynamodb.NewImage["gate"]["S"])
 		switch r.Dynamodb.NewImage["do"]["S"] {
 		case "fail":
 			return nil, fmt.Errorf("as asked")
@@ -142,5 +145,48 @@ func batch(records []record) (any, error) {
 		}
 	}
 	fmt.Printf("END %s\n", strings.Join(keys, ","))
+	return map[string]any{"batchItemFailures": failures}, nil
+}
+
+// await waits until the file is there; an empty name is no file.
+func await(gate string) {
+	for gate != "" {
+		if _, err := os.Stat(gate); err == nil {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// messages handles messages of a queue as the member do of their bodies says: fail fails the batch, exit ends the process,
+// partial reports the message as failed, foreign a message that is not in the batch; one with a gate waits until that file is
+// there.
+func messages(event []byte, records []record) (any, error) {
+	type work struct{ ID, Do, Gate string }
+	var all []work
+	var ids []string
+	for _, r := range records {
+		var w work
+		_ = json.Unmarshal([]byte(r.Body), &w)
+		all = append(all, w)
+		ids = append(ids, w.ID+":"+r.Attributes["ApproximateReceiveCount"])
+	}
+	fmt.Printf("EVENT %s\n", event)
+	fmt.Printf("BEGIN %s\n", strings.Join(ids, ","))
+	failures := []map[string]string{}
+	for i, w := range all {
+		await(w.Gate)
+		switch w.Do {
+		case "fail":
+			return nil, fmt.Errorf("as asked")
+		case "exit":
+			os.Exit(3)
+		case "partial":
+			failures = append(failures, map[string]string{"itemIdentifier": records[i].MessageID})
+		case "foreign":
+			failures = append(failures, map[string]string{"itemIdentifier": "none"})
+		}
+	}
+	fmt.Printf("END %s\n", strings.Join(ids, ","))
 	return map[string]any{"batchItemFailures": failures}, nil
 }

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	askedFor = 200               // codes in each run
+	life     = 300 * time.Second // CodeTtlSeconds
+	quiet    = 25 * time.Second  // longer than the sender delays a retry: what is still to come has come
+)
+
+// trouble is what SES does while codes are asked for.
+type trouble struct {
+	name      string
+	throttled time.Duration // SES refuses every message for so long
+	perSecond int           // SES takes so many messages a second, all the time; 0: no limit
+}
+
+var troubles = []trouble{
+	{name: "in no trouble"},
+	{name: "throttled for 5 s", throttled: 5 * time.Second},
+	{name: "throttled for 30 s", throttled: 30 * time.Second},
+	{name: "throttled for 120 s", throttled: 120 * time.Second},
+	{name: "14 messages a second", perSecond: 14},
+	{name: "1 message a second", perSecond: 1},
+}
+
+// delivered is what came of the codes of one run.
+type delivered struct {
+	waits       []time.Duration // from the answer to the mailbox, sorted; of the codes that arrived in their life
+	duplicates  int
+	deadLetters int
+}
+
+// delivery measures how many codes arrive, and when, while SES is in trouble. The runs wait most of the time, so they run side
+// by side, each on a stack of its own.
+func delivery() error {
+	found, failed := make([]delivered, len(troubles)), make([]error, len(troubles))
+	var wait sync.WaitGroup
+	for i, t := range troubles {
+		d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "MessagesPerDay=0")
+		if err != nil {
+			return err
+		}
+		defer d.stop()
+		wait.Go(func() { found[i], failed[i] = d.deliver(t) })
+	}
+	wait.Wait()
+	if err := errors.Join(failed...); err != nil {
+		return err
+	}
+	fmt.Printf("\n| SES, while %d codes are asked for | arrive in their life | duplicates | dead letters | answer to mailbox, p50 and p99 |\n|---|---|---|---|---|\n", askedFor)
+	for i, t := range troubles {
+		f := found[i]
+		fmt.Printf("| %s | %.1f %% | %d | %d | %s, %s |\n", t.name, 100*f.share(len(f.waits)), f.duplicates, f.deadLetters, f.quantile(0.5), f.quantile(0.99))
+	}
+	return os.WriteFile("bench/delivery.svg", []byte(picture(found)), 0o644)
+}
+
+func (delivered) share(n int) float64 { return float64(n) / askedFor }
+
+// quantile is the wait that so large a share of those that arrived do not exceed.
+func (f delivered) quantile(q float64) string {
+	if len(f.waits) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f s", f.waits[min(len(f.waits)-1, int(q*float64(len(f.waits))))].Seconds())
+}
+
+// deliver asks for the codes while SES is in trouble, and waits until all have arrived or none can any more.
+func (d *development) deliver(t trouble) (delivered, error) {
+	fault := map[string]any{"service": "ses", "action": "SendEmail", "error": "TooManyRequestsException"}
+	if t.perSecond > 0 {
+		fault["perSecond"] = t.perSecond
+	}
+	if t.throttled > 0 || t.perSecond > 0 {
+		if err := d.do(http.MethodPost, "/_local/faults", fault, nil); err != nil {
+			return delivered{}, err
+		}
+	}
+	begun := time.Now()
+	answered, err := d.askForCodes()
+	if err != nil {
+		return delivered{}, err
+	}
+	time.Sleep(time.Until(begun.Add(t.throttled)))
+	if t.throttled > 0 {
+		if err := d.do(http.MethodDelete, "/_local/faults", nil, nil); err != nil {
+			return delivered{}, err
+		}
+	}
+	for time.Since(begun) < life {
+		all, err := d.messages()
+		if err != nil {
+			return delivered{}, err
+		}
+		if len(all) >= askedFor {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	time.Sleep(quiet)
+	return d.count(answered)
+}
+
+// askForCodes asks by several connections at once, and returns when each request was answered.
+func (d *development) askForCodes() (map[string]time.Time, error) {
+	const workers = 8
+	answered, failed := make([]map[string]time.Time, workers), make([]error, workers)
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() {
+			answered[w] = map[string]time.Time{}
+			for n := w; n < askedFor && failed[w] == nil; n += workers {
+				to := person("delivery", n)
+				_, failed[w] = d.post("/generate", map[string]string{"email": to})
+				answered[w][to] = time.Now()
+			}
+		})
+	}
+	wait.Wait()
+	all := map[string]time.Time{}
+	for _, some := range answered {
+		maps.Copy(all, some)
+	}
+	return all, errors.Join(failed...)
+}
+
+func (d *development) messages() (all []message, err error) {
+	return all, d.get("/_local/messages", &all)
+}
+
+func (d *development) count(answered map[string]time.Time) (f delivered, err error) {
+	all, err := d.messages()
+	if err != nil {
+		return f, err
+	}
+	seen := map[string]bool{}
+	for _, m := range slices.Backward(all) { // the oldest first
+		wait := max(0, m.SentAt.Sub(answered[m.To]))
+		switch {
+		case seen[m.To]:
+			f.duplicates++
+		case wait <= life:
+			f.waits = append(f.waits, wait)
+		}
+		seen[m.To] = true
+	}
+	slices.Sort(f.waits)
+	var letters []any
+	err = d.get("/_local/deadletters", &letters)
+	f.deadLetters = len(letters)
+	return f, err
+}
+
+// The picture's measures, in pixels.
+const (
+	left, top     = 50, 20
+	width, height = 560, 260
+)
+
+// picture draws, for each trouble, the share of codes that have arrived so many seconds after the answer. The seconds are on a
+// logarithmic scale from 0.01 to 300, as some runs take milliseconds and others minutes.
+func picture(found []delivered) string {
+	colours := []string{"#1b7837", "#2166ac", "#762a83", "#b2182b", "#e08214", "#4d4d4d"}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", left+width+190, top+height+50)
+	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/>`+"\n")
+	for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
+		fmt.Fprintf(&b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n",
+			left, y(share), left+width, y(share), left-6, y(share)+4, 100*share)
+	}
+	for _, s := range []float64{0.01, 0.1, 1, 10, 60, 300} {
+		fmt.Fprintf(&b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#ddd"/><text x="%.1f" y="%d" text-anchor="middle">%g s</text>`+"\n",
+			x(s), top, x(s), top+height, x(s), top+height+16, s)
+	}
+	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">from the answer of /generate to the mailbox</text>`+"\n", left+width/2, top+height+36)
+	for i, f := range found {
+		line := fmt.Sprintf("M%.1f %.1f", x(0), y(0))
+		for n, wait := range f.waits {
+			line += fmt.Sprintf("H%.1fV%.1f", x(wait.Seconds()), y(f.share(n+1)))
+		}
+		line += fmt.Sprintf("H%d", left+width)
+		fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", line, colours[i])
+		at := top + 14 + 20*i
+		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="2"/><text x="%d" y="%d">%s</text>`+"\n",
+			left+width+14, at, left+width+34, at, colours[i], left+width+40, at+4, troubles[i].name)
+	}
+	return b.String() + "</svg>\n"
+}
+
+func x(seconds float64) float64 {
+	const least, most = 0.01, 300.0
+	return left + width*math.Log(max(least, seconds)/least)/math.Log(most/least)
+}
+
+func y(share float64) float64 { return top + height*(1-share) }

@@ -1,0 +1,149 @@
+// Package queues hands the messages of an SQS queue to a function, as a Lambda event source mapping does.
+//
+// It promises: (Q1) a message that is visible is handed over until the function has handled it or the queue gives it up;
+// (Q2) at most Concurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for the
+// queue's visibility time-out, and then comes again.
+package queues
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"streamotp/local/aws"
+	"streamotp/local/lambda"
+)
+
+// Mapping is one event source mapping.
+type Mapping struct {
+	Queue         *aws.Queue
+	Region        string
+	BatchSize     int
+	Concurrency   int  // ScalingConfig.MaximumConcurrency
+	PartialFailed bool // ReportBatchItemFailures
+
+	Invoke func(ctx context.Context, event []byte) lambda.Result // ctx ends the wait for a free process
+	Done   func(Batch)                                           // called after every invocation
+	Now    func() time.Time                                      // the queue's clock
+
+	work sync.WaitGroup
+}
+
+// Batch is one invocation, for the log.
+type Batch struct {
+	Invocation string
+	Messages   int
+	Failed     int // messages that come again
+	Took       time.Duration
+}
+
+// Start begins to poll; it ends with ctx, and Wait returns then.
+func (m *Mapping) Start(ctx context.Context) {
+	slots := make(chan struct{}, m.Concurrency)
+	m.work.Go(func() {
+		for {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			batch := m.next(ctx)
+			if batch == nil {
+				return
+			}
+			m.work.Go(func() {
+				defer func() { <-slots }()
+				m.process(ctx, batch)
+			})
+		}
+	})
+}
+
+// Wait waits for everything that Start began.
+func (m *Mapping) Wait() { m.work.Wait() }
+
+// next waits for messages. It returns nil if ctx ended first.
+func (m *Mapping) next(ctx context.Context) []aws.ReceivedMessage {
+	for ctx.Err() == nil {
+		batch, at := m.Queue.Receive(m.BatchSize, m.Queue.VisibilityTimeout)
+		if len(batch) > 0 {
+			return batch
+		}
+		var visible <-chan time.Time // of an empty queue nothing
+		if !at.IsZero() {
+			visible = time.After(at.Sub(m.Now()))
+		}
+		select {
+		case <-m.Queue.Arrived():
+		case <-visible:
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+// process hands the batch over once, and deletes the messages that the function handled. The batch waits no longer for a
+// free process than it is hidden.
+func (m *Mapping) process(ctx context.Context, batch []aws.ReceivedMessage) {
+	begin := time.Now()
+	hidden, cancel := context.WithTimeout(ctx, m.Queue.VisibilityTimeout)
+	defer cancel()
+	out := m.Invoke(hidden, m.event(batch))
+	failed := m.failed(batch, out)
+	for _, message := range batch {
+		if !slices.Contains(failed, message.ID) {
+			m.Queue.Delete(message.Receipt)
+		}
+	}
+	m.Done(Batch{Invocation: out.RequestID, Messages: len(batch), Failed: len(failed), Took: time.Since(begin)})
+}
+
+// failed are the ids of the messages that come again: all of them if the invocation failed, or if its answer names a message
+// that is not in the batch.
+func (m *Mapping) failed(batch []aws.ReceivedMessage, out lambda.Result) []string {
+	var all []string
+	for _, message := range batch {
+		all = append(all, message.ID)
+	}
+	if out.Err != nil {
+		return all
+	}
+	if !m.PartialFailed {
+		return nil
+	}
+	failed, ok := lambda.BatchItemFailures(out.Payload)
+	foreign := func(id string) bool { return !slices.Contains(all, id) }
+	if !ok || slices.ContainsFunc(failed, foreign) {
+		return all
+	}
+	slices.Sort(failed)
+	return slices.Compact(failed)
+}
+
+// record is a message in an event ("Using Lambda with Amazon SQS", example standard queue message event).
+type record struct {
+	MessageID         string            `json:"messageId"`
+	ReceiptHandle     string            `json:"receiptHandle"`
+	Body              string            `json:"body"`
+	Attributes        map[string]string `json:"attributes"`
+	MessageAttributes map[string]any    `json:"messageAttributes"` // none: SendMessage takes none here
+	MD5OfBody         string            `json:"md5OfBody"`
+	EventSource       string            `json:"eventSource"`
+	EventSourceARN    string            `json:"eventSourceARN"`
+	AWSRegion         string            `json:"awsRegion"`
+}
+
+func (m *Mapping) event(batch []aws.ReceivedMessage) []byte {
+	var event struct{ Records []record }
+	for _, x := range batch {
+		event.Records = append(event.Records, record{MessageID: x.ID, ReceiptHandle: x.Receipt, Body: x.Body, Attributes: x.Attributes,
+			MessageAttributes: map[string]any{}, MD5OfBody: x.MD5, EventSource: "aws:sqs", EventSourceARN: m.Queue.ARN, AWSRegion: m.Region})
+	}
+	data, err := json.Marshal(event)
+	if err != nil {
+		panic(err) // only text
+	}
+	return data
+}
