@@ -105,7 +105,8 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	}
 	m.channel = text.Channel
 	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
-	if m.Purpose == otp.Verify { // others go to accounts alone: anybody could find out by a code to verify that one did
+	// The other purposes send to accounts only: if their bounce held back a verify code, that would reveal the account.
+	if m.Purpose == otp.Verify {
 		m.tags.Verify = ring.Subject(otp.Verify, text.To)
 	}
 	switch {

@@ -308,7 +308,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("%s", text)
 		}
 	})
-	for _, body := range []string{"", "poison", "[]", "{}", `{"sessionId":"a"}`, `{"code":"b"}`, `{"sessionId":1,"code":2}`} {
+	for _, body := range []string{"", "poison", "[]", "{}", `{"sessionId":"a"}`, `{"code":"b"}`, `{"sessionId":1,"code":2}`, `{"sessionId":"a","code":"b","code":7}`} {
 		t.Run("a body that is no pointer fails alone: "+body, func(t *testing.T) {
 			f := newFixture(t)
 			good := queued(f.put(t, "a", toEmail(otp.Login, "ada@example.com")))

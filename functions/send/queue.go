@@ -47,12 +47,11 @@ func queueTasks(event json.RawMessage) (tasks []task, err error) {
 		return nil, fmt.Errorf("read the queue's event: %w", err)
 	}
 	for _, record := range batch.Records {
-		t := task{id: record.MessageId}
-		if err := json.Unmarshal([]byte(record.Body), &t.pointer); err != nil {
-			t.pointer = pointer{}
+		var p pointer
+		if json.Unmarshal([]byte(record.Body), &p) != nil {
+			p = pointer{}
 		}
-		t.image = store.Message{SessionID: t.SessionID}
-		tasks = append(tasks, t)
+		tasks = append(tasks, task{id: record.MessageId, pointer: p, image: store.Message{SessionID: p.SessionID}})
 	}
 	return tasks, nil
 }

@@ -162,6 +162,7 @@ func TestMessageState(t *testing.T) {
 		{"an older bounce does not replace a newer one", []step{event(otp.StateBounced, 9*time.Second), event(otp.StateDelivered, 5*time.Second),
 			event(otp.StateBounced, 1*time.Second)}, otp.StateBounced},
 		{"bounced, though a resend that was sent before is under way", []step{resend, sent("resend#1"), delivery(otp.StateBounced)}, otp.StateBounced},
+		{"a resend bounced, though SES's clock is behind ours", []step{resend, sent("resend#1"), event(otp.StateBounced, 1500*time.Millisecond)}, otp.StateBounced},
 		{"bounced, and a resend is not sent yet", []step{delivery(otp.StateBounced), resend}, otp.StateBounced},
 		{"the provider refused the code", []step{refused("digest")}, otp.StateBounced},
 		{"the provider refused a resend", []step{sent("digest"), delivery(otp.StateDelivered), resend, refused("resend#1")}, otp.StateBounced},
@@ -169,6 +170,7 @@ func TestMessageState(t *testing.T) {
 		{"a resend that was not sent, as nothing is any more", []step{sent("digest"), delivery(otp.StateDelivered), suppressed}, otp.StateBounced},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
+			at = now
 			tables := storetest.New(t)
 			codes := store.Codes{DB: tables.DB, Table: tables.Codes}
 			s := otp.Session{ID: "session", Digest: "digest", Purpose: otp.Login, CreatedAt: now, ExpiresAt: now.Add(time.Minute)}
