@@ -43,7 +43,7 @@ const (
 )
 
 // readRow is the IAM permission that queue.state takes.
-const readRow = "dynamodb:GetItem"
+const readRow = "dynamodb:Query"
 
 // queue is the stack's dead-letter queue, and where its pointers point.
 type queue struct {

@@ -21,7 +21,7 @@ type handler struct {
 }
 
 type codes interface {
-	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, final bool, now time.Time) error
+	MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, at time.Time) error
 }
 
 type suppressions interface {
@@ -72,7 +72,11 @@ func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) erro
 	if !ok || e.Session == "" || e.Digest == "" {
 		return nil
 	}
-	return h.codes.MarkDelivery(ctx, e.Session, e.Digest, state, e.Kind != feedback.Failed, now)
+	at := e.At
+	if at.IsZero() {
+		at = now
+	}
+	return h.codes.MarkDelivery(ctx, e.Session, e.Digest, state, at)
 }
 
 // states are what a session's owner is told. A complaint comes after the delivery and says nothing of it.

@@ -110,6 +110,34 @@ func TestFeedback(t *testing.T) {
 			}
 		})
 	}
+	delivery := captured(t, "delivery") // at 22:25:59.646
+	at := func(text, clock string) string {
+		return strings.Replace(text, "2026-11-20T22:25:59.112Z", "2026-11-20T"+clock+"Z", 1)
+	}
+	bounce, reply, undated := at(captured(t, "bounce"), "22:26:30"), at(transient.Replace(captured(t, "bounce")), "22:26:30"),
+		strings.Replace(captured(t, "bounce"), `"2026-11-20T22:25:59.112Z"`, `null`, 1)
+	for _, c := range []struct {
+		rule   string
+		events []string
+		want   string
+	}{
+		{"a repeated delivery does not hide the bounce after it", []string{delivery, bounce, delivery}, "bounced"},
+		{"a delivery that arrives after its later bounce does not hide it", []string{bounce, delivery}, "bounced"},
+		{"an earlier bounce that arrives after the delivery does not hide it", []string{delivery, at(captured(t, "bounce"), "22:25:59")}, "delivered"},
+		{"an out-of-office reply does not hide the delivery before it", []string{delivery, reply}, "delivered"},
+		{"nor does one that arrives before it", []string{reply, delivery}, "delivered"},
+		{"an event without a time counts from its arrival", []string{strings.ReplaceAll(delivery, "2026-", "2020-"), undated}, "bounced"},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			f := newFixture(t, now)
+			for _, event := range c.events {
+				must(t, f.bring(event))
+			}
+			if got, _, _ := strings.Cut(f.known(t, now), " "); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
 	t.Run("SES's words to a new topic are no event and no failure", func(t *testing.T) {
 		f := newFixture(t, now)
 		must(t, f.bring("Successfully validated SNS topic for Amazon SES event publishing."))

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -13,7 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/deliver"
 	"streamotp/shared/otp"
@@ -21,31 +24,332 @@ import (
 	"streamotp/shared/store/storetest"
 )
 
+// fixture is the sender on a real table, with a provider and queues that remember what they got.
 type fixture struct {
 	handler
 	store        store.Codes
 	suppressions store.Suppressions
 	ring         *otp.Keyring
-
-	mu   sync.Mutex
-	sent []string // codes, in the order of sending
-	tags []map[string]string
-	fail map[string]error
+	provider     *provider
+	retry, dead  *memoryQueue
+	log          *bytes.Buffer
+	ahead        time.Duration // how far the sender's clock has moved on
 }
 
 type fixedKeys struct{ *otp.Keyring }
 
 func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
 
-// Send is the provider.
-func (f *fixture) Send(_ context.Context, m deliver.Message) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if err := f.fail[m.Code]; err != nil {
+// provider fails for the destinations that fail names.
+type provider struct {
+	mu    sync.Mutex
+	fail  map[string]error
+	calls []string // destinations, in the order of the calls
+	sent  []deliver.Message
+}
+
+func (p *provider) Send(_ context.Context, m deliver.Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.calls = append(p.calls, m.To)
+	if err := p.fail[m.To]; err != nil {
 		return err
 	}
-	f.sent, f.tags = append(f.sent, m.Code), append(f.tags, m.Tags)
+	p.sent = append(p.sent, m)
 	return nil
+}
+
+func (p *provider) callsTo(to string) (n int) {
+	for _, call := range p.calls {
+		if call == to {
+			n++
+		}
+	}
+	return n
+}
+
+// memoryQueue is a queue that can refuse.
+type memoryQueue struct {
+	mu     sync.Mutex
+	refuse error
+	all    []pointer
+	delays []time.Duration
+}
+
+func (q *memoryQueue) Send(ctx context.Context, p pointer, delay time.Duration) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := errors.Join(q.refuse, ctx.Err()); err != nil {
+		return err
+	}
+	q.all, q.delays = append(q.all, p), append(q.delays, delay)
+	return nil
+}
+
+var (
+	errThrottled = errors.New("throttled")
+	errRefused   = &deliver.PermanentError{Reason: "OptedOut"}
+	errQueue     = errors.New("the queue is out of reach")
+)
+
+func newFixture(t *testing.T) *fixture {
+	tables := storetest.New(t)
+	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	must(t, err)
+	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, provider: &provider{fail: map[string]error{}},
+		suppressions: store.Suppressions{DB: tables.DB, Table: tables.Limits}, retry: &memoryQueue{}, dead: &memoryQueue{}, log: &bytes.Buffer{}}
+	f.handler = handler{codes: f.store, suppressions: f.suppressions, keys: fixedKeys{ring}, sender: f.provider,
+		retries: f.retry, deadLetters: f.dead,
+		now: func() time.Time { return time.Now().Add(f.ahead) }, random: func() float64 { return 0 }}
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	slog.SetDefault(slog.New(slog.NewJSONHandler(f.log, nil)))
+	return f
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// object is JSON.
+type object = map[string]any
+
+// row is a row of the table, with what the stream and the queue say of it.
+type row struct {
+	pointer
+	session otp.Session
+	kind    string
+}
+
+// toEmail is what a session for an address of its own contains.
+func toEmail(purpose otp.Purpose, address string) otp.Contents {
+	return otp.Contents{Purpose: purpose, Channel: otp.Email, Email: address, Code: "482913"}
+}
+
+func toPhone(number string) otp.Contents {
+	return otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: "ada@example.com", Phone: number, Code: "482913"}
+}
+
+// put writes a session that lives five minutes.
+func (f *fixture) put(t *testing.T, id string, contents otp.Contents) row {
+	t.Helper()
+	created := f.now().Truncate(time.Millisecond)
+	s := otp.Session{ID: id, Purpose: contents.Purpose, KeyID: "0", Subject: "subject", CreatedAt: created, ExpiresAt: created.Add(5 * time.Minute).Truncate(time.Second), NextResend: 1}
+	var err error
+	s.Digest, err = f.ring.Digest("0", id, contents.Code)
+	must(t, err)
+	s.Sealed, err = f.ring.Seal(id, contents)
+	must(t, err)
+	must(t, f.store.Put(context.Background(), s, "asked"))
+	return row{pointer{id, s.Digest}, s, store.SendCode}
+}
+
+// replace writes a row anew, as somebody who may change the table could.
+func (f *fixture) replace(t *testing.T, r row) {
+	t.Helper()
+	_, err := f.store.DB.DeleteItem(context.Background(), &dynamodb.DeleteItemInput{TableName: &f.store.Table, Key: map[string]types.AttributeValue{
+		"sessionId": &types.AttributeValueMemberS{Value: r.SessionID}, "code": &types.AttributeValueMemberS{Value: r.Code}}})
+	must(t, err)
+	must(t, f.store.Put(context.Background(), r.session, "asked"))
+}
+
+// resend writes a session's code once more.
+func (f *fixture) resend(t *testing.T, of row) row {
+	t.Helper()
+	must(t, f.store.PutResend(context.Background(), of.session, "asked", f.now(), time.Second))
+	return row{pointer{of.SessionID, "resend#1"}, of.session, store.SendCode}
+}
+
+// notify writes a security notification for a session.
+func (f *fixture) notify(t *testing.T, of row) row {
+	t.Helper()
+	must(t, f.store.PutNotice(context.Background(), of.session, otp.NoticeGuessed, "asked", f.now()))
+	n := row{pointer{of.SessionID, "notice#" + string(otp.NoticeGuessed)}, of.session, string(otp.NoticeGuessed)}
+	n.session.ExpiresAt = f.now().Add(24 * time.Hour)
+	return n
+}
+
+// inserted is the stream's record of a row.
+func inserted(r row) object {
+	image := object{"sessionId": object{"S": r.SessionID}, "code": object{"S": r.Code}, "send": object{"S": r.kind}, "askedBy": object{"S": "asked"},
+		"purpose": object{"S": string(r.session.Purpose)}, "createdAt": object{"N": fmt.Sprint(r.session.CreatedAt.UnixMilli())},
+		"expiredAt": object{"N": fmt.Sprint(r.session.ExpiresAt.Unix())}}
+	return object{"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": object{"SequenceNumber": "seq-" + r.SessionID, "NewImage": image}}
+}
+
+// queued is the retry queue's message about a row.
+func queued(r row) object {
+	body, _ := json.Marshal(r.pointer)
+	return object{"eventSource": "aws:sqs", "messageId": "msg-" + r.SessionID, "body": string(body)}
+}
+
+// sources are the two ways to the sender: the same rules hold on both.
+var sources = map[string]func(row) object{"stream": inserted, "queue": queued}
+
+// run handles records as one batch and returns what failed.
+func (f *fixture) run(t *testing.T, records ...object) []string {
+	t.Helper()
+	return f.runIn(t, context.Background(), records...)
+}
+
+func (f *fixture) runIn(t *testing.T, ctx context.Context, records ...object) []string {
+	t.Helper()
+	event, err := json.Marshal(object{"Records": records})
+	must(t, err)
+	return f.runEvent(t, ctx, event)
+}
+
+func (f *fixture) runEvent(t *testing.T, ctx context.Context, event []byte) []string {
+	t.Helper()
+	r, err := f.handle(ctx, event)
+	must(t, err)
+	ids := []string{}
+	for _, failure := range r.BatchItemFailures {
+		ids = append(ids, failure.ItemIdentifier)
+	}
+	return ids
+}
+
+// message reads a row.
+func (f *fixture) message(t *testing.T, r row) store.Message {
+	t.Helper()
+	m, err := f.store.Message(context.Background(), r.SessionID, r.Code)
+	must(t, err)
+	return m
+}
+
+// sessionOf reads the session that a row belongs to.
+func (f *fixture) sessionOf(t *testing.T, r row) otp.Session {
+	t.Helper()
+	s, err := f.store.Session(context.Background(), r.SessionID)
+	must(t, err)
+	return s
+}
+
+// counted returns how often the log counts a metric.
+func (f *fixture) counted(metric string) int {
+	return strings.Count(f.log.String(), `"event":"`+metric+`"`)
+}
+
+// outcomes returns the outcomes that the log has, sorted.
+func (f *fixture) outcomes(t *testing.T) string {
+	t.Helper()
+	var all []string
+	for _, line := range strings.Split(strings.TrimSpace(f.log.String()), "\n") {
+		var l struct{ Msg, Outcome, RequestID string }
+		must(t, json.Unmarshal([]byte(line), &l))
+		if l.Msg == "message" {
+			all = append(all, l.Outcome)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
+}
+
+func TestEvents(t *testing.T) {
+	captured := func(t *testing.T, name string, change func(object) object) []byte {
+		t.Helper()
+		raw, err := os.ReadFile("testdata/" + name)
+		must(t, err)
+		var event struct{ Records []object }
+		must(t, json.Unmarshal(raw, &event))
+		for i, record := range event.Records {
+			event.Records[i] = change(record)
+		}
+		raw, err = json.Marshal(event)
+		must(t, err)
+		return raw
+	}
+	t.Run("the stream brings INSERTs of what is to be sent; nothing else is read, also if the filter passed it", func(t *testing.T) {
+		f := newFixture(t)
+		n := 0
+		event := captured(t, "batch.json", func(record object) object {
+			n++
+			r := f.put(t, fmt.Sprint("session-", n), toEmail(otp.Login, fmt.Sprintf("user%d@example.com", n)))
+			image := record["dynamodb"].(object)["NewImage"].(object)
+			image["sessionId"], image["code"] = object{"S": r.SessionID}, object{"S": r.Code}
+			return record
+		})
+		if failed := f.runEvent(t, context.Background(), event); len(failed) != 0 {
+			t.Errorf("failed %v", failed)
+		}
+		if slices.Sort(f.provider.calls); strings.Join(f.provider.calls, " ") != "user1@example.com user5@example.com" { // not MODIFY, REMOVE and a decoy
+			t.Errorf("called for %v", f.provider.calls)
+		}
+	})
+	t.Run("the retry queue brings pointers", func(t *testing.T) {
+		f := newFixture(t)
+		code := f.put(t, "a", toEmail(otp.Login, "ada@example.com"))
+		resent := f.resend(t, f.put(t, "b", toEmail(otp.Login, "bob@example.com")))
+		event := captured(t, "queue.json", func(record object) object {
+			record["body"] = strings.Replace(record["body"].(string), `"digest"`, `"`+code.Code+`"`, 1)
+			return record
+		})
+		if failed := f.runEvent(t, context.Background(), event); len(failed) != 0 || !f.message(t, code).Sent || !f.message(t, resent).Sent {
+			t.Errorf("failed %v, calls %v", failed, f.provider.calls)
+		}
+	})
+	for rule, event := range map[string]string{
+		"an event of another source is refused": `{"Records":[{"eventSource":"aws:s3"}]}`,
+		"an event without records is refused":   `{"Records":[]}`,
+		"an event of another shape is refused":  `{"sessionId":"a","code":"b"}`,
+		"an event that is no object is refused": `"Records"`,
+	} {
+		t.Run(rule, func(t *testing.T) {
+			if r, err := newFixture(t).handle(context.Background(), json.RawMessage(event)); err == nil {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	t.Run("a source that is unknown is named", func(t *testing.T) {
+		_, err := newFixture(t).handle(context.Background(), json.RawMessage(`{"Records":[{"eventSource":"aws:s3"}]}`))
+		if err == nil || !strings.Contains(err.Error(), `"aws:s3"`) {
+			t.Error(err)
+		}
+	})
+	t.Run("a batch without failures has an empty list in its response", func(t *testing.T) {
+		f := newFixture(t)
+		event, err := json.Marshal(object{"Records": []object{inserted(f.put(t, "a", toEmail(otp.Login, "ada@example.com")))}})
+		must(t, err)
+		r, err := f.handle(context.Background(), event)
+		must(t, err)
+		if text, _ := json.Marshal(r); string(text) != `{"batchItemFailures":[]}` {
+			t.Errorf("%s", text)
+		}
+	})
+	for _, body := range []string{"", "poison", "[]", "{}", `{"sessionId":"a"}`, `{"code":"b"}`, `{"sessionId":1,"code":2}`, `{"sessionId":"a","code":"b","code":7}`} {
+		t.Run("a body that is no pointer fails alone: "+body, func(t *testing.T) {
+			f := newFixture(t)
+			good := queued(f.put(t, "a", toEmail(otp.Login, "ada@example.com")))
+			poison := object{"eventSource": "aws:sqs", "messageId": "poison", "body": body}
+			if failed := f.run(t, poison, good); !slices.Equal(failed, []string{"poison"}) || len(f.provider.sent) != 1 {
+				t.Errorf("failed %v, sent %v", failed, f.provider.sent)
+			}
+			if len(f.retry.all)+len(f.dead.all) != 0 {
+				t.Errorf("queues have %v, %v", f.retry.all, f.dead.all)
+			}
+		})
+	}
+	t.Run("a record without a key fails alone", func(t *testing.T) {
+		f := newFixture(t)
+		good, poison := f.put(t, "a", toEmail(otp.Login, "ada@example.com")), inserted(row{pointer{"b", "digest"}, otp.Session{}, store.SendCode})
+		image := poison["dynamodb"].(object)["NewImage"].(object)
+		image["code"] = object{"N": "7"}
+		delete(image, "createdAt")
+		if failed := f.run(t, poison, inserted(good)); !slices.Equal(failed, []string{"seq-b"}) || len(f.provider.sent) != 1 {
+			t.Errorf("failed %v, sent %v", failed, f.provider.sent)
+		}
+	})
+	t.Run("a pointer that a batch has twice is sent once", func(t *testing.T) {
+		f := newFixture(t)
+		r := queued(f.put(t, "a", toEmail(otp.Login, "ada@example.com")))
+		if failed := f.run(t, r, r, r); len(failed) != 0 || len(f.provider.calls) != 1 {
+			t.Errorf("failed %v, calls %v", failed, f.provider.calls)
+		}
+	})
 }
 
 // meeting is a provider that answers once all have arrived.
@@ -71,207 +375,47 @@ type senderFunc func(context.Context, deliver.Message) error
 
 func (s senderFunc) Send(ctx context.Context, m deliver.Message) error { return s(ctx, m) }
 
-func newFixture(t *testing.T) *fixture {
-	tables := storetest.New(t)
-	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
-	must(t, err)
-	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, fail: map[string]error{},
-		suppressions: store.Suppressions{DB: tables.DB, Table: tables.Limits}}
-	f.handler = handler{codes: f.store, suppressions: f.suppressions, keys: fixedKeys{ring}, sender: f, now: time.Now}
-	return f
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// record writes a session and returns its stream record.
-func (f *fixture) record(t *testing.T, n int, life time.Duration) events.DynamoDBEventRecord {
-	t.Helper()
-	return f.recordOf(t, n, life, otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"})
-}
-
-func (f *fixture) recordOf(t *testing.T, n int, life time.Duration, to otp.Contents) events.DynamoDBEventRecord {
-	t.Helper()
-	id := fmt.Sprint("session-", n)
-	to.Code = fmt.Sprint(100000 + n)
-	s := otp.Session{ID: id, Purpose: to.Purpose, KeyID: "0", CreatedAt: time.Now(), ExpiresAt: time.Now().Add(life)}
-	var err error
-	s.Digest, err = f.ring.Digest("0", id, to.Code)
-	must(t, err)
-	s.Sealed, err = f.ring.Seal(id, to)
-	must(t, err)
-	must(t, f.store.Put(context.Background(), s, "request"))
-	text := events.NewStringAttribute
-	return events.DynamoDBEventRecord{EventName: "INSERT", Change: events.DynamoDBStreamRecord{
-		SequenceNumber: fmt.Sprint(1000 + n), NewImage: map[string]events.DynamoDBAttributeValue{
-			"sessionId": text(id), "code": text(s.Digest), "send": text("code"),
-			"expiredAt": events.NewNumberAttribute(fmt.Sprint(s.ExpiresAt.Unix()))}}}
-}
-
-// run handles records as one batch and returns the failed sequence numbers.
-func (f *fixture) run(t *testing.T, records ...events.DynamoDBEventRecord) []string {
-	t.Helper()
-	response, err := f.handle(context.Background(), events.DynamoDBEvent{Records: records})
-	must(t, err)
-	failed := []string{}
-	for _, failure := range response.BatchItemFailures {
-		failed = append(failed, failure.ItemIdentifier)
-	}
-	return failed
-}
-
-func TestSend(t *testing.T) {
-	t.Run("only an INSERT of what is to be sent is read, also where the filter let more through", func(t *testing.T) {
-		raw, err := os.ReadFile("testdata/batch.json")
-		must(t, err)
-		var batch events.DynamoDBEvent
-		must(t, json.Unmarshal(raw, &batch))
-		f := newFixture(t)
-		for i := range batch.Records[1:4] { // MODIFY, REMOVE and a decoy's INSERT, of items that are there to be sent
-			f.record(t, i, time.Minute)
-			batch.Records[i+1].Change.NewImage["sessionId"] = events.NewStringAttribute(fmt.Sprint("session-", i))
-		}
-		if failed := f.run(t, batch.Records...); len(failed) != 0 || len(f.sent) != 0 {
-			t.Errorf("failed %v, sent %v", failed, f.sent)
-		}
-	})
-	t.Run("an expired code is not sent, nor one whose item is gone", func(t *testing.T) {
-		f := newFixture(t)
-		expired, gone := f.record(t, 1, -time.Second), f.record(t, 2, time.Minute)
-		gone.Change.NewImage["sessionId"] = events.NewStringAttribute("gone")
-		stale := f.record(t, 3, -time.Second) // expired in the table, not yet in the record
-		stale.Change.NewImage["expiredAt"] = events.NewNumberAttribute("4102444800")
-		if failed := f.run(t, expired, gone, stale); len(failed) != 0 || len(f.sent) != 0 {
-			t.Errorf("failed %v, sent %v", failed, f.sent)
-		}
-	})
-	t.Run("a batch that comes again sends nothing twice", func(t *testing.T) {
-		f := newFixture(t)
-		batch := []events.DynamoDBEventRecord{f.record(t, 1, time.Minute), f.record(t, 2, time.Minute), f.record(t, 3, time.Minute)}
-		f.fail["100002"] = errors.New("timeout")
-		if failed := f.run(t, batch...); !slices.Equal(failed, []string{"1002"}) {
-			t.Errorf("failed %v", failed)
-		}
-		delete(f.fail, "100002")
-		if failed := f.run(t, batch...); len(failed) != 0 {
-			t.Errorf("failed %v", failed)
-		}
-		slices.Sort(f.sent)
-		if strings.Join(f.sent, " ") != "100001 100002 100003" {
-			t.Errorf("sent %v", f.sent)
-		}
-	})
+func TestBudget(t *testing.T) {
 	t.Run("the records of a batch are with the provider all at once", func(t *testing.T) {
 		f := newFixture(t)
-		var batch []events.DynamoDBEventRecord
+		var batch []object
 		for n := range 10 {
-			batch = append(batch, f.record(t, n, time.Minute))
+			batch = append(batch, inserted(f.put(t, fmt.Sprint("session-", n), toEmail(otp.Login, "ada@example.com"))))
 		}
-		meet := &meeting{all: 10, met: make(chan struct{})}
-		f.sender = meet
-		if failed := f.run(t, batch...); len(failed) != 0 {
-			t.Errorf("failed %v: they did not meet", failed)
-		}
-	})
-	t.Run("a message that is out is marked though the time is up", func(t *testing.T) {
-		f := newFixture(t)
-		ctx, cancel := context.WithCancel(context.Background())
-		f.sender = senderFunc(func(context.Context, deliver.Message) error { cancel(); return nil })
-		record := f.record(t, 1, time.Minute)
-		response, err := f.handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{record}})
-		must(t, err)
-		m, err := f.store.Message(context.Background(), "session-1", record.Change.NewImage["code"].String())
-		must(t, err)
-		if !m.Sent || len(response.BatchItemFailures) != 0 {
-			t.Errorf("%+v, %+v", m, response)
+		f.sender = &meeting{all: 10, met: make(chan struct{})}
+		if failed := f.run(t, batch...); len(failed)+len(f.retry.all) != 0 {
+			t.Errorf("failed %v, retried %v: they did not meet", failed, f.retry.all)
 		}
 	})
+	// The budget is used up when the provider's answer comes: what it was must be recorded all the same.
+	for name, c := range map[string]struct {
+		answer  error
+		outcome string
+	}{
+		"a message that is out is marked":         {nil, sent},
+		"a message that was refused is marked":    {errRefused, refused},
+		"a message for later gets into the queue": {errThrottled, later},
+	} {
+		t.Run(name+" though the time is up", func(t *testing.T) {
+			f := newFixture(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			f.sender = senderFunc(func(context.Context, deliver.Message) error { cancel(); return c.answer })
+			r := f.put(t, "a", toEmail(otp.Login, "ada@example.com"))
+			failed := f.runIn(t, ctx, inserted(r))
+			m := f.message(t, r)
+			if len(failed) != 0 || f.outcomes(t) != c.outcome || m.Sent != (c.outcome == sent) || m.Refused != (c.outcome == refused) ||
+				(len(f.retry.all) == 1) != (c.outcome == later) {
+				t.Errorf("failed %v, %s, %+v, retried %v", failed, f.outcomes(t), m, f.retry.all)
+			}
+		})
+	}
 	t.Run("no call is begun that the time does not suffice for", func(t *testing.T) {
 		f := newFixture(t)
 		ctx, cancel := context.WithTimeout(context.Background(), deliver.Timeout-time.Second)
 		defer cancel()
-		response, err := f.handle(ctx, events.DynamoDBEvent{Records: []events.DynamoDBEventRecord{f.record(t, 1, time.Minute)}})
-		must(t, err)
-		if len(f.sent) != 0 || len(response.BatchItemFailures) != 1 {
-			t.Errorf("sent %v, %+v", f.sent, response)
-		}
-	})
-	t.Run("what the provider will never take is not tried again", func(t *testing.T) {
-		f := newFixture(t)
-		f.fail["100001"] = &deliver.PermanentError{Reason: "MessageRejected"}
-		if failed := f.run(t, f.record(t, 1, time.Minute), f.record(t, 2, time.Minute)); len(failed) != 0 || len(f.sent) != 1 {
-			t.Errorf("failed %v, sent %v", failed, f.sent)
-		}
-	})
-	t.Run("a box of another session is not sent and comes again", func(t *testing.T) {
-		f := newFixture(t)
-		record := f.record(t, 1, time.Minute)
-		s := otp.Session{ID: "session-1", Digest: record.Change.NewImage["code"].String(), KeyID: "0", ExpiresAt: time.Now().Add(time.Minute), Sealed: []byte("forged")}
-		must(t, f.store.Put(context.Background(), s, "request"))
-		if failed := f.run(t, record); len(failed) != 1 || len(f.sent) != 0 {
-			t.Errorf("failed %v, sent %v", failed, f.sent)
-		}
-	})
-}
-
-func TestUndeliverable(t *testing.T) {
-	ctx := context.Background()
-	state := func(t *testing.T, f *fixture, n int) otp.State {
-		t.Helper()
-		s, err := f.store.Session(ctx, fmt.Sprint("session-", n))
-		must(t, err)
-		return s.Message
-	}
-	login := otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"}
-	reset := otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: "ada@example.com"}
-	sms := otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: "ada@example.com", Phone: "+4915112345678"}
-
-	t.Run("no reset goes to a suppressed address, and its session tells nothing of it", func(t *testing.T) {
-		f := newFixture(t)
-		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), nil, store.Bounce, time.Now()))
-		if failed := f.run(t, f.recordOf(t, 1, time.Minute, reset)); len(failed) != 0 || len(f.sent) != 0 || state(t, f, 1) != otp.StatePending {
-			t.Errorf("failed %v, sent %v, %s", failed, f.sent, state(t, f, 1))
-		}
-	})
-	t.Run("an account's SMS goes out though its address is suppressed", func(t *testing.T) {
-		f := newFixture(t)
-		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), nil, store.Complaint, time.Now()))
-		if failed := f.run(t, f.recordOf(t, 1, time.Minute, sms)); len(failed) != 0 || len(f.sent) != 1 || state(t, f, 1) != otp.StateSent {
-			t.Errorf("failed %v, sent %v, %s", failed, f.sent, state(t, f, 1))
-		}
-	})
-	t.Run("a suppression that is over holds nothing back", func(t *testing.T) {
-		f := newFixture(t)
-		must(t, f.suppressions.Add(ctx, f.ring.Destination("ada@example.com"), nil, store.Bounce, time.Now().AddDate(-1, 0, 0)))
-		if f.run(t, f.recordOf(t, 1, time.Minute, reset)); len(f.sent) != 1 {
-			t.Errorf("sent %v", f.sent)
-		}
-	})
-	t.Run("where the suppressions cannot be read nothing is sent, and it comes again", func(t *testing.T) {
-		f := newFixture(t)
-		f.handler.suppressions = store.Suppressions{DB: f.suppressions.DB, Table: "none"}
-		if failed := f.run(t, f.recordOf(t, 1, time.Minute, reset)); len(failed) != 1 || len(f.sent) != 0 {
-			t.Errorf("failed %v, sent %v", failed, f.sent)
-		}
-	})
-	t.Run("what the provider will never take is told", func(t *testing.T) {
-		f := newFixture(t)
-		f.fail["100001"] = &deliver.PermanentError{Reason: "OptedOut"}
-		if f.run(t, f.recordOf(t, 1, time.Minute, sms)); state(t, f, 1) != otp.StateBounced {
-			t.Error(state(t, f, 1))
-		}
-	})
-	t.Run("an e-mail has its session's and its destination's tags; a reset's has no session's", func(t *testing.T) {
-		f := newFixture(t)
-		f.run(t, f.recordOf(t, 1, time.Minute, login))
-		f.run(t, f.recordOf(t, 2, time.Minute, reset))
-		if len(f.tags) != 2 || f.tags[0]["session"] != "session-1" || f.tags[0]["digest"] == "" || len(f.tags[0]) != 4 ||
-			len(f.tags[1]) != 2 || f.tags[1]["destination"] != f.ring.Destination("ada@example.com") {
-			t.Errorf("%v", f.tags)
+		failed := f.runIn(t, ctx, inserted(f.put(t, "a", toEmail(otp.Login, "ada@example.com"))))
+		if len(failed)+len(f.provider.calls) != 0 || len(f.retry.all) != 1 {
+			t.Errorf("failed %v, calls %v, retried %v", failed, f.provider.calls, f.retry.all)
 		}
 	})
 }

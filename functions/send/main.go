@@ -1,11 +1,13 @@
-// Command send takes new items from the stream of the codes table and sends each by e-mail or SMS.
+// Command send makes one attempt to send each message that the stream of CodesTable or the retry queue names.
 package main
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"streamotp/shared/config"
 	"streamotp/shared/deliver"
@@ -18,12 +20,15 @@ func main() {
 	var env config.Env
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
-	db := dynamodb.NewFromConfig(cfg)
+	db, queues := dynamodb.NewFromConfig(cfg), sqs.NewFromConfig(cfg)
 	h := handler{
 		codes:        store.Codes{DB: db, Table: env.String("CODES_TABLE")},
 		suppressions: store.Suppressions{DB: db, Table: env.String("LIMITS_TABLE")},
 		keys:         keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		retries:      sqsQueue{queues, env.String("RETRY_QUEUE_URL")},
+		deadLetters:  sqsQueue{queues, env.String("DEAD_LETTER_QUEUE_URL")},
 		now:          time.Now,
+		random:       rand.Float64,
 		sender: deliver.New(cfg, deliver.Sender{
 			AppName:          env.String("APP_NAME"),
 			From:             env.String("SES_FROM_ADDRESS"),

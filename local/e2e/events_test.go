@@ -111,7 +111,7 @@ func TestEvents(t *testing.T) {
 	s.Fault(fields{"service": "dynamodb", "action": "Query", "error": "InternalServerError"})
 	s.Post("/api/verify", try(id, code))
 	s.ClearFaults()
-	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "MessageRejected", "count": 1})
+	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "MessageRejected", "message": "Address blacklisted.", "count": 1})
 	s.Post("/api/generate", fields{"email": "gone@example.com"})
 
 	got := func() (out []string) {

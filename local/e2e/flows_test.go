@@ -30,6 +30,8 @@ var flows = []flow{
 	{"where a session stands", stands},
 	{"nothing goes to an address that bounced", suppressed},
 	{"an SMS that the provider refuses is told", refused},
+	{"a message that SES throttles is retried", throttled},
+	{"a message that expires unsent is a dead letter", expired},
 	{"five wrong codes at a login are told the owner", told},
 	{"a call through CloudFront", throughCloudFront},
 }
@@ -43,17 +45,14 @@ func ask(s *Stack, purpose string, body fields) (id string, err error) {
 	return answer["sessionId"].(string), nil
 }
 
-// coded asks for a code and waits for it, or for it to be given up.
+// coded asks for a code and waits for it, or for the sender to be denied something: it retries then.
 func coded(t *testing.T, s *Stack, purpose string, body fields, to string) (id, code string, err error) {
-	before, letters := s.Messages(), len(s.DeadLetters())
+	before, denied := s.Messages(), denials(s, "SendFunction")
 	if id, err = ask(s, purpose, body); err != nil {
 		return id, "", err
 	}
-	until(t, Patience, "a code to "+to, func() bool {
-		code = s.CodeSince(before, to)
-		return code != "" || len(s.DeadLetters()) > letters
-	})
-	if code == "" {
+	until(t, Patience, "a code to "+to, func() bool { return s.CodeSince(before, to) != "" || denials(s, "SendFunction") > denied })
+	if code = s.CodeSince(before, to); code == "" { // a mark that is denied comes after the message
 		return id, "", fmt.Errorf("no message comes")
 	}
 	return id, code, nil
@@ -125,6 +124,32 @@ func refused(t *testing.T, s *Stack) error {
 		return err
 	}
 	return awaitState(t, s, id, "bounced")
+}
+
+func throttled(t *testing.T, s *Stack) error {
+	denied := denials(s, "SendFunction")
+	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "TooManyRequestsException", "count": 1})
+	err := confirmed(t, s, "verify", fields{"email": "sana@example.com"}, "sana@example.com")
+	if err == nil && denials(s, "SendFunction") > denied {
+		err = fmt.Errorf("the sender is denied something on the way")
+	}
+	return err
+}
+
+func expired(t *testing.T, s *Stack) error {
+	letters, denied := len(s.DeadLetters()), denials(s, "SendFunction")
+	defer s.ClearFaults()
+	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"})
+	id, err := ask(s, "verify", fields{"email": "noor@example.com"})
+	if err != nil {
+		return err
+	}
+	expireSoon(s, id)
+	until(t, Patience, "a dead letter", func() bool { return len(s.DeadLetters()) > letters || denials(s, "SendFunction") > denied })
+	if denials(s, "SendFunction") > denied {
+		return fmt.Errorf("the sender is denied something")
+	}
+	return nil
 }
 
 // mailed counts the e-mails that SES was given.

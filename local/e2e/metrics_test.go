@@ -67,10 +67,18 @@ func TestWatchedMetrics(t *testing.T) {
 	until(t, Patience, "a bounce", func() bool { return slices.Contains(counted(t, s), "Bounced Channel email") })
 	begun(t, s, fields{"email": "bounce@simulator.amazonses.com"})
 	expect(t, s, "/api/status", fields{"sessionId": id}, 500, "internal")
-	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "MessageRejected", "count": 1})
+	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "MessageRejected", "message": "Address blacklisted.", "count": 1})
 	begun(t, s, fields{"email": "gone@example.com"})
 	s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOut", "count": 1})
 	begun(t, s, fields{"phone": "+4915723456789"})
+	until(t, Patience, "both refusals", func() bool {
+		got := counted(t, s)
+		return slices.Contains(got, "ProviderError Channel email") && slices.Contains(got, "ProviderError Channel sms")
+	})
+	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"})
+	expireSoon(s, begun(t, s, fields{"email": "late@example.com"}))
+	until(t, Patience, "a dead letter", func() bool { return slices.Contains(counted(t, s), "Undelivered") })
+	s.ClearFaults()
 
 	watched := watchedMetrics(t)
 	for _, name := range []string{"ServerError", "Locked Purpose login", "DeliveryTime Channel email", "Sent Channel sms"} {

@@ -112,7 +112,7 @@ func TestNoOracle(t *testing.T) {
 		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
-		"a bounce of a reset that is told": {{"functions/send/handler.go", "case m.Purpose != otp.Reset:", "default:"},
+		"a bounce of a reset that is told": {{"functions/send/attempt.go", "case m.Purpose != otp.Reset:", "default:"},
 			{"shared/otp/state.go", "known := s.Purpose != Reset", "known := true"}},
 		"attempts of a reset that are everybody's": {{"functions/status/handler.go", "if s.Purpose != otp.Reset {", `if s.Purpose != "" {`}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",

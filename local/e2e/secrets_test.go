@@ -58,7 +58,7 @@ func runEverything(t *testing.T, s *Stack) {
 		{"service": "ses", "action": "SendEmail", "error": "SendingPausedException", "message": "eve@example.com"},
 	} {
 		s.Fault(fault)
-		s.Post("/api/generate", fields{"email": "eve@example.com"})
+		expireSoon(s, begun(t, s, fields{"email": "eve@example.com"}))
 	}
 	until(t, Patience, "a dead letter", func() bool { return len(s.DeadLetters()) > 0 })
 	s.ClearFaults()

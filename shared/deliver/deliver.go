@@ -3,16 +3,14 @@
 // Its invariants:
 //
 //	D1: one call is one attempt. SES and SNS have no idempotency key: an SDK retry could send twice.
-//	D2: an error says whether trying again later can help. What a provider says in its own words is not passed on:
-//	    it may hold an address.
+//	D2: an error says whether a later attempt can help. A provider's own words are not passed on: they may hold an
+//	    address.
 //	D3: a code stands in the body, never in a subject.
 package deliver
 
 import (
 	"context"
-	"errors"
 	"net/mail"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,7 +18,6 @@ import (
 	sestypes "github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 	snstypes "github.com/aws/aws-sdk-go-v2/service/sns/types"
-	"github.com/aws/smithy-go"
 
 	"streamotp/shared/config"
 	"streamotp/shared/otp"
@@ -29,24 +26,14 @@ import (
 // Timeout bounds one provider call.
 const Timeout = 3 * time.Second
 
-// PermanentError says that this message will never be taken: the address is bad, suppressed or opted out.
-type PermanentError struct {
-	Reason string // the provider's error name, as MessageRejected
-	cause  error  // for the log, which takes names of it only
-}
-
-func (e *PermanentError) Unwrap() error { return e.cause }
-
-func (e *PermanentError) Error() string { return "the provider refuses the message: " + e.Reason }
-
-// Message is what is to be said to whom.
+// Message is one code or security notification for one recipient.
 type Message struct {
 	Notice  otp.Notice // empty for a code
 	Purpose otp.Purpose
 	Channel otp.Channel
 	To      string        // e-mail address or E.164 number
 	Code    string        // empty for a notice
-	Life    time.Duration // how long the code still lives at At
+	Life    time.Duration // how long the code is still valid when it is sent
 	Locale  string        // primary language; unknown ones are English
 	At      time.Time     // when this was asked for, or what a notice tells of happened
 
@@ -79,39 +66,16 @@ func New(cfg aws.Config, s Sender) *Sender {
 	return &s
 }
 
-// Send hands a message to its provider.
+// Send makes one attempt to hand a message to its provider.
 //
-// Errors: *PermanentError; any other may pass.
+// Errors: *PermanentError; after any other a later attempt may succeed.
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	if m.Channel == otp.SMS {
-		return classify(s.sendSMS(ctx, m), "InvalidParameter", "InvalidParameterValue", "OptedOut", "EndpointDisabled")
+		return classify(providerSNS, s.sendSMS(ctx, m))
 	}
-	return classify(s.sendEmail(ctx, m), "MessageRejected", "BadRequestException")
-}
-
-// notVerified begins what SES says of an identity that is not set up yet (a new sender, or any recipient in the sandbox)
-// under the same name as of a message that it will never take. The operator mends it, as a sender ID or number that SNS
-// finds wrong in the MessageAttributes.
-const notVerified = "Email address is not verified"
-
-// classify tells the errors that are about this message from those that pass (D2). Among the passing are throttling, a
-// paused account and a missing permission: an operator mends them, and the stream's retries or a redrive send then.
-func classify(err error, permanent ...string) error {
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return err
-	}
-	if strings.HasPrefix(api.ErrorMessage(), notVerified) || strings.Contains(api.ErrorMessage(), "MessageAttributes") {
-		return err
-	}
-	for _, name := range permanent {
-		if strings.TrimSuffix(api.ErrorCode(), "Exception") == strings.TrimSuffix(name, "Exception") {
-			return &PermanentError{Reason: name, cause: err}
-		}
-	}
-	return err
+	return classify(providerSES, s.sendEmail(ctx, m))
 }
 
 func (s *Sender) sendEmail(ctx context.Context, m Message) error {

@@ -20,8 +20,8 @@ import (
 	"streamotp/shared/otp"
 )
 
-// provider answers as SES or SNS would and keeps the last request's body.
-type provider struct {
+// fakeProvider answers as SES or SNS would and keeps the last request's body.
+type fakeProvider struct {
 	status int
 	body   string
 	header map[string]string
@@ -29,7 +29,7 @@ type provider struct {
 	got    string
 }
 
-func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *fakeProvider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.calls.Add(1)
 	body, _ := io.ReadAll(r.Body)
 	p.got = string(body)
@@ -40,7 +40,7 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, p.body) //nolint:errcheck // the client reports what is missing
 }
 
-func newSender(t *testing.T, p *provider) *Sender {
+func newSender(t *testing.T, p *fakeProvider) *Sender {
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,
@@ -55,7 +55,7 @@ func code(purpose otp.Purpose) Message {
 }
 
 func TestSendEmail(t *testing.T) {
-	p := &provider{status: 200, body: `{"MessageId":"1"}`}
+	p := &fakeProvider{status: 200, body: `{"MessageId":"1"}`}
 	if err := newSender(t, p).Send(context.Background(), code(otp.Login)); err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestSendEmail(t *testing.T) {
 }
 
 func TestSendSMS(t *testing.T) {
-	p := &provider{status: 200, body: `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>` +
+	p := &fakeProvider{status: 200, body: `<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>` +
 		`<MessageId>1</MessageId></PublishResult></PublishResponse>`}
 	m := code(otp.Login)
 	m.Channel, m.To = otp.SMS, "+4915112345678"
@@ -122,46 +122,124 @@ func TestSendSMS(t *testing.T) {
 	}
 }
 
-func TestFailures(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		status    int
-		permanent bool
+// TestClassOf has an example of every row of the table, and of what the table does not name.
+func TestClassOf(t *testing.T) {
+	reached := make([]bool, len(providerErrors))
+	for _, c := range []struct {
+		provider      provider
+		code, message string
+		want          class
 	}{
-		{"MessageRejected", 400, true},
-		{"BadRequestException", 400, true},
-		{"TooManyRequestsException", 429, false},
-		{"LimitExceededException", 400, false},
-		{"SendingPausedException", 400, false},
-		{"AccountSuspendedException", 400, false},
-		{"AccessDeniedException", 403, false},
-		{"NotFoundException", 404, false},
-		{"InternalServiceErrorException", 500, false},
+		{providerSES, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: ada@example.com", later},
+		{providerSES, "MessageRejected", "Email address is not verified. The following identities failed the check: opted.out@domain.contains", later},
+		{providerSES, "BadRequestException", "Customer is suspended.", later},
+		{providerSES, "MessageRejected", "Mail FROM domain is not verified", later},
+		{providerSES, "BadRequestException", "Configuration set <streamotp> does not exist.", later},
+		{providerSES, "MessageRejected", "Address blacklisted.", permanent},
+		{providerSES, "MessageRejectedException", "Address blacklisted.", permanent},
+		{providerSES, "MessageRejected", "Amazon SES has suppressed sending to this address because it has a recent history of bouncing as an invalid address.", permanent},
+		{providerSES, "MessageRejected", "Amazon SES did not send the message to this address because it is on the suppression list for your account.", permanent},
+		{providerSES, "BadRequestException", "Illegal address", permanent},
+		{providerSES, "MessageRejected", "Illegal address", permanent},
+		{providerSES, "BadRequestException", "Missing final '@domain'", permanent},
+		{providerSES, "InvalidParameterValue", "Missing final '@domain'", permanent},
+		{providerSES, "BadRequestException", "Missing domain", permanent},
+		{providerSES, "BadRequestException", "Missing local name", permanent},
+		{providerSES, "BadRequestException", "Local address contains control or whitespace", permanent},
+		{providerSES, "BadRequestException", "Local address contains illegal character", permanent},
+		{providerSES, "BadRequestException", "Local address starts with dot", permanent},
+		{providerSES, "BadRequestException", "Local address ends with dot", permanent},
+		{providerSES, "BadRequestException", "Domain contains illegal character", permanent},
+		{providerSES, "BadRequestException", "Domain contains dot-dot", permanent},
+		{providerSES, "BadRequestException", "Domain starts with dot", permanent},
+		{providerSES, "BadRequestException", "Domain ends with dot", permanent},
+		{providerSES, "BadRequestException", "There are non-ASCII characters in the email address", permanent},
+		{providerSNS, "OptedOut", "You cannot send SMS messages to this number.", permanent},
+		{providerSNS, "OptedOutException", "", permanent},
+		{providerSNS, "InvalidParameter", "Invalid parameter: Phone number is opted out", permanent},
+		{providerSNS, "ParameterValueInvalid", "phone number is opted out", permanent},
+		{providerSNS, "InvalidParameter", "Invalid parameter: PhoneNumber Reason: +166XXXXX085 is not valid to publish to", later},
+		{providerSNS, "ParameterValueInvalid", "Invalid parameter: PhoneNumber Reason: +166XXXXX085 is not valid to publish to", later},
+		{providerSNS, "InvalidParameter", "Invalid parameter: MessageAttributes Reason: AWS.SNS.SMS.SenderID has invalid value", later},
+		{providerSNS, "ParameterValueInvalid", "Invalid parameter: MessageAttributes Reason: AWS.MM.SMS.OriginationNumber", later},
+		{providerSNS, "UserError", "No origination entities available to send", later},
+		{providerSNS, "InvalidParameter", "No origination entities available to send", later},
+
+		// The table names none of these.
+		{providerSES, "MessageRejected", "", later},
+		{providerSES, "MessageRejected", "The message contains a virus.", later},
+		{providerSES, "BadRequestException", "Headers are not valid.", later},
+		{providerSES, "TooManyRequestsException", "Maximum sending rate exceeded.", later},
+		{providerSES, "LimitExceededException", "Daily message quota exceeded.", later},
+		{providerSES, "SendingPausedException", "Email sending for this account is paused.", later},
+		{providerSES, "AccountSuspendedException", "Illegal address", later},
+		{providerSES, "MailFromDomainNotVerifiedException", "", later},
+		{providerSES, "NotFoundException", "Configuration set does not exist.", later},
+		{providerSES, "AccessDeniedException", "ses:SendEmail on resource identity/ada@example.com", later},
+		{providerSES, "InvalidSignatureException", "Signature expired", later},
+		{providerSES, "InternalServiceErrorException", "", later},
+		{providerSES, "OptedOut", "", later},
+		{providerSNS, "InvalidParameter", "Illegal address", later},
+		{providerSNS, "InvalidParameter", "Invalid parameter: Message too long", later},
+		{providerSNS, "Throttled", "Rate exceeded", later},
+		{providerSNS, "AuthorizationError", "", later},
+		{providerSNS, "EndpointDisabled", "Endpoint is disabled", later}, // of a push notification
+		{providerSNS, "InternalError", "", later},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			p := &provider{status: test.status, header: map[string]string{"x-amzn-ErrorType": test.name},
-				body: `{"message":"ada@example.com is bad"}`}
-			err := newSender(t, p).Send(context.Background(), code(otp.Login))
-			var permanent *PermanentError
-			if err == nil || errors.As(err, &permanent) != test.permanent {
-				t.Errorf("error %v", err)
-			}
-			if test.permanent && strings.Contains(err.Error(), "ada@") {
-				t.Errorf("D2: the provider's words are passed on: %v", err)
-			}
-			if n := p.calls.Load(); n != 1 {
-				t.Errorf("D1: %d attempts", n)
-			}
-		})
+		if got := classOf(c.provider, c.code, c.message); got != c.want {
+			t.Errorf("%s %s %q: class %d, want %d", c.provider, c.code, c.message, got, c.want)
+		}
+		if i := rowOf(c.provider, c.code, c.message); i >= 0 {
+			reached[i] = true
+		}
+	}
+	for i, row := range providerErrors {
+		if !reached[i] {
+			t.Errorf("no example reaches row %d, %s %q", i, row.provider, row.text)
+		}
 	}
 }
 
-func TestUnverifiedIdentityMayBeMended(t *testing.T) {
-	p := &provider{status: 400, header: map[string]string{"x-amzn-ErrorType": "MessageRejected"},
-		body: `{"message":"Email address is not verified. The following identities failed the check: ada@example.com"}`}
-	var permanent *PermanentError
-	if err := newSender(t, p).Send(context.Background(), code(otp.Login)); err == nil || errors.As(err, &permanent) {
-		t.Errorf("error %v", err)
+// TestFailures: what a permanent and any other error are to the caller, through the providers' own protocols.
+func TestFailures(t *testing.T) {
+	number := code(otp.Login)
+	number.Channel, number.To = otp.SMS, "+4915112345678"
+	sesAnswer := func(status int, code, message string) *fakeProvider {
+		return &fakeProvider{status: status, header: map[string]string{"x-amzn-ErrorType": code}, body: fmt.Sprintf(`{"message":%q}`, message)}
+	}
+	snsAnswer := func(status int, code, message string) *fakeProvider {
+		return &fakeProvider{status: status, body: `<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><Error><Type>Sender</Type>` +
+			`<Code>` + code + `</Code><Message>` + message + `</Message></Error><RequestId>1</RequestId></ErrorResponse>`}
+	}
+	for _, c := range []struct {
+		rule      string
+		message   Message
+		answer    *fakeProvider
+		permanent string // the reason; empty for an error that another attempt may overcome
+	}{
+		{"a recipient that SES rejects", code(otp.Login), sesAnswer(400, "MessageRejected", "Address blacklisted: ada@example.com"), "MessageRejected"},
+		{"an address that SES finds malformed", code(otp.Login), sesAnswer(400, "BadRequestException", "Missing final '@domain'"), "BadRequestException"},
+		{"a recipient that is not verified in the sandbox", code(otp.Login), sesAnswer(400, "MessageRejected", "Email address is not verified. ada@example.com"), ""},
+		{"a throttled account", code(otp.Login), sesAnswer(429, "TooManyRequestsException", "Maximum sending rate exceeded."), ""},
+		{"a failure inside SES", code(otp.Login), sesAnswer(500, "InternalServiceErrorException", ""), ""},
+		{"a number that opted out", number, snsAnswer(400, "OptedOut", "+4915112345678 opted out"), "OptedOut"},
+		{"a bad value that names the opt-out", number, snsAnswer(400, "ParameterValueInvalid", "+4915112345678 is opted out"), "ParameterValueInvalid"},
+		{"a region that does not send SMS", number, snsAnswer(400, "InvalidParameter", "Invalid parameter: PhoneNumber Reason: +4915112345678 is not valid to publish to"), ""},
+		{"a sender ID that SNS does not accept", number, snsAnswer(400, "ParameterValueInvalid", "Invalid parameter: MessageAttributes"), ""},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			err := newSender(t, c.answer).Send(context.Background(), c.message)
+			var permanent *PermanentError
+			if err == nil || errors.As(err, &permanent) != (c.permanent != "") {
+				t.Fatalf("error %v", err)
+			}
+			if permanent != nil && (permanent.Reason != c.permanent || strings.Contains(err.Error(), "ada@") || strings.Contains(err.Error(), "+49")) {
+				t.Errorf("D2: reason %q, error %q", permanent.Reason, err)
+			}
+			if n := c.answer.calls.Load(); n != 1 {
+				t.Errorf("D1: %d attempts", n)
+			}
+		})
 	}
 }
 
@@ -190,9 +268,10 @@ func TestText(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a resent code says what is left of its life", func(t *testing.T) {
+	t.Run("a message says how long its code is still valid, to ten seconds", func(t *testing.T) {
 		for life, want := range map[time.Duration]string{25 * time.Second: "25 seconds", 110 * time.Second: "110 seconds",
-			299*time.Second + 400*time.Millisecond: "5 minutes", 270 * time.Second: "4 minutes"} {
+			299*time.Second + 400*time.Millisecond: "5 minutes",
+			291 * time.Second:                      "5 minutes", 289 * time.Second: "4 minutes", 270 * time.Second: "4 minutes"} {
 			m := code(otp.Login)
 			m.Life = life
 			if got := s.email(m); !strings.Contains(got.text, " "+want+" ") {

@@ -147,7 +147,8 @@ func (s *Sender) email(m Message) emailText {
 		}
 		return s.compose(s.fill(n.subject), paragraphs, "")
 	}
-	life := fmt.Sprintf(l.minutes, int((m.Life+time.Second)/time.Minute)) // the second that whole seconds cut off
+	// Whole minutes, and ten seconds of grace: a code that is sent at once must not seem a minute shorter than it is.
+	life := fmt.Sprintf(l.minutes, int((m.Life+10*time.Second)/time.Minute))
 	if m.Life < 2*time.Minute {
 		life = fmt.Sprintf(l.seconds, int(m.Life/time.Second))
 	}

@@ -4,7 +4,7 @@
 // Its invariants:
 //
 //	F1: a tag tells no address and no code: both are named by their keyed hashes.
-//	F2: what an event says beside its type and our own tags is not read: it has the address in it.
+//	F2: of an event only its type, its times and our own tags are read: the rest contains the address.
 package feedback
 
 import (
@@ -75,6 +75,11 @@ type Event struct {
 	Kind   Kind
 	Reason string        // SES's own words, as Permanent/NoEmail; empty for a delivery
 	Took   time.Duration // of a delivery: from SES's acceptance to the recipient's server's
+
+	// At orders the events of a message, which SES may repeat and bring in any order: when the event happened. A Failed event
+	// counts from when SES accepted the message, so that a delivery of the same message always comes after it: an
+	// out-of-office reply looks like a bounce, and follows a delivery. Zero if the event does not say.
+	At time.Time
 }
 
 // ErrNoEvent says that a text is no event of SES: it writes one in words to a topic that is new to it.
@@ -84,10 +89,16 @@ var ErrNoEvent = errors.New("not an event of SES")
 // as it is read (F2).
 type published struct {
 	EventType string
-	Mail      struct{ Tags map[string][]string }
-	Bounce    struct{ BounceType, BounceSubType string }
-	Complaint struct{ ComplaintFeedbackType, ComplaintSubType string }
-	Delivery  struct{ ProcessingTimeMillis int64 }
+	Mail      struct {
+		Timestamp string // ISO 8601, as all times
+		Tags      map[string][]string
+	}
+	Bounce    struct{ BounceType, BounceSubType, Timestamp string }
+	Complaint struct{ ComplaintFeedbackType, ComplaintSubType, Timestamp string }
+	Delivery  struct {
+		ProcessingTimeMillis int64
+		Timestamp            string
+	}
 }
 
 // Parse reads an event.
@@ -105,12 +116,27 @@ func Parse(text string) (Event, error) {
 	switch p.EventType {
 	case "Delivery":
 		e.Kind, e.Took = Delivered, time.Duration(p.Delivery.ProcessingTimeMillis)*time.Millisecond
+		e.At = instant(p.Delivery.Timestamp)
 	case "Bounce":
 		e.Kind, e.Reason = bounce(p.Bounce.BounceType), p.Bounce.BounceType+"/"+p.Bounce.BounceSubType
+		e.At = instant(p.Bounce.Timestamp)
 	case "Complaint":
 		e.Kind, e.Reason = complaint(p.Complaint.ComplaintFeedbackType, p.Complaint.ComplaintSubType)
+		e.At = instant(p.Complaint.Timestamp)
+	}
+	if e.Kind == Failed {
+		e.At = instant(p.Mail.Timestamp)
 	}
 	return e, nil
+}
+
+// instant reads a time. One that is malformed does not lose the event, which may suppress an address.
+func instant(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // bounce tells what is over from what may pass.

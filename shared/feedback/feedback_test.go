@@ -50,6 +50,25 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an event is as old as it says; one that may be an out-of-office reply, as old as its message", func(t *testing.T) {
+		for _, c := range []struct{ text, want string }{
+			{captured(t, "delivery"), "2026-11-20T22:25:59.646Z"},
+			{captured(t, "bounce"), "2026-11-20T22:25:59.112Z"},
+			{bounce("Transient", "General"), "2026-11-20T22:25:58.523Z"},
+			{captured(t, "complaint"), "2026-11-20T22:26:02Z"},
+		} {
+			e, err := feedback.Parse(c.text)
+			if got := e.At.Format(time.RFC3339Nano); err != nil || got != c.want {
+				t.Errorf("%s, %v, want %s", got, err, c.want)
+			}
+		}
+	})
+	t.Run("a time that cannot be read does not lose the event", func(t *testing.T) {
+		e, err := feedback.Parse(strings.Replace(captured(t, "bounce"), "2026-11-20T22:25:59.112Z", "yesterday", 1))
+		if err != nil || e.Kind != feedback.Bounced || !e.At.IsZero() {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
 	t.Run("tags come back as they went", func(t *testing.T) {
 		e, err := feedback.Parse(captured(t, "delivery"))
 		want := feedback.Tags{Destination: "A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE",

@@ -164,22 +164,30 @@ func writtenBy(found item, requestID string) error {
 	return errRowExists
 }
 
-// Session reads a session, strongly consistent.
-//
-// Errors: otp.ErrSessionNotFound.
-func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error) {
+// rows reads everything that is kept under a session's id, strongly consistent.
+func (c Codes) rows(ctx context.Context, sessionID string) (rows []row, err error) {
 	out, err := c.DB.Query(ctx, &dynamodb.QueryInput{
 		TableName:                 &c.Table,
 		ConsistentRead:            aws.Bool(true),
 		KeyConditionExpression:    aws.String("sessionId = :id"),
-		ExpressionAttributeValues: item{":id": text(id)},
+		ExpressionAttributeValues: item{":id": text(sessionID)},
 	})
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	var rows []row
 	if err := attributevalue.UnmarshalListOfMaps(out.Items, &rows); err != nil {
-		return s, fmt.Errorf("decode a session: %w", err)
+		return nil, fmt.Errorf("decode a session: %w", err)
+	}
+	return rows, nil
+}
+
+// Session reads a session, strongly consistent.
+//
+// Errors: otp.ErrSessionNotFound.
+func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error) {
+	rows, err := c.rows(ctx, id)
+	if err != nil {
+		return s, err
 	}
 	var resends []time.Time
 	next := 1
@@ -200,45 +208,6 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 		return s, otp.ErrSessionNotFound
 	}
 	return s, nil
-}
-
-// messageState is how far the messages of a session came: a bounce may come after a delivery, and another message after a
-// bounce.
-func messageState(rows []row) otp.State {
-	var sent, delivered, bounced int64
-	for _, r := range rows {
-		if r.isCode() || strings.HasPrefix(r.Code, resendKey) {
-			sent, delivered, bounced = max(sent, r.SentAt), max(delivered, r.DeliveredAt), max(bounced, r.BouncedAt)
-		}
-	}
-	switch {
-	case bounced != 0 && bounced >= max(sent, delivered):
-		return otp.StateBounced
-	case delivered != 0:
-		return otp.StateDelivered
-	case sent != 0:
-		return otp.StateSent
-	}
-	return otp.StatePending
-}
-
-// MarkDelivery records in a session's row what became of its message: otp.StateDelivered or otp.StateBounced. A bounce that
-// is not final does not say of one that was delivered that it was not.
-func (c Codes) MarkDelivery(ctx context.Context, sessionID, digest string, state otp.State, final bool, now time.Time) error {
-	attribute, clauses := "deliveredAt", []string{sessionExists} // or a row that TTL purged would come back
-	if state == otp.StateBounced {
-		attribute = "bouncedAt"
-	}
-	if !final {
-		clauses = append(clauses, "attribute_not_exists(deliveredAt)")
-	}
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(sessionID, digest),
-		UpdateExpression:          aws.String("SET " + attribute + " = :now"),
-		ConditionExpression:       all(clauses...),
-		ExpressionAttributeValues: item{":now": millis(now)},
-	})
-	return doneIfRefused(err)
 }
 
 // PutResend has the stream send a session's code again. Of any number of requests at once one writes the row, and the others
@@ -398,52 +367,4 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 		return otp.ErrCodeExpired
 	}
 	return err
-}
-
-// Message is a row that the stream asks to send.
-type Message struct {
-	SessionID, Key string
-	Kind           string // SendCode or an otp.Notice
-	Purpose        otp.Purpose
-	Subject        string
-	KeyID          string
-	Sealed         []byte
-	CreatedAt      time.Time
-	ExpiresAt      time.Time
-	Sent           bool
-	AskedBy        string // request id
-}
-
-// Message reads a row that is to be sent, strongly consistent.
-//
-// Errors: otp.ErrSessionNotFound where it is gone.
-func (c Codes) Message(ctx context.Context, sessionID, code string) (m Message, err error) {
-	out, err := c.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &c.Table, Key: key(sessionID, code), ConsistentRead: aws.Bool(true),
-	})
-	if err != nil {
-		return m, err
-	}
-	if len(out.Item) == 0 {
-		return m, otp.ErrSessionNotFound
-	}
-	var r row
-	if err := decode(out.Item, &r); err != nil {
-		return m, err
-	}
-	return Message{
-		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
-		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), Sent: r.SentAt != 0, AskedBy: r.AskedBy,
-	}, nil
-}
-
-// MarkSent records that the provider took a message, so that a repeated batch sends nothing twice.
-func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(m.SessionID, m.Key),
-		UpdateExpression:          aws.String("SET sentAt = :now"),
-		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
-		ExpressionAttributeValues: item{":now": millis(now)},
-	})
-	return doneIfRefused(err)
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -240,9 +241,63 @@ func TestMessage(t *testing.T) {
 			t.Errorf("after: %+v, %v", m, err)
 		}
 	})
+	t.Run("a row that was refused, and a code that was used, say so, a resend's too", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.codes.PutResend(ctx, session("s"), "r", t0, time.Minute))
+		read := func(key string) store.Message {
+			t.Helper()
+			m, err := f.codes.Message(ctx, "s", key)
+			must(t, err)
+			return m
+		}
+		must(t, f.codes.MarkDelivery(ctx, "s", "digest", otp.StateBounced, t0))
+		if code, resend := read("digest"), read("resend#1"); !code.Refused || resend.Refused || resend.Kind != store.SendCode || resend.Used {
+			t.Errorf("refused: %+v, %+v", code, resend)
+		}
+		must(t, f.codes.Consume(ctx, session("s"), "r", t0))
+		if code, resend := read("digest"), read("resend#1"); !code.Used || !resend.Used {
+			t.Errorf("used: %+v, %+v", code, resend)
+		}
+	})
+	t.Run("a row that is not to be sent has no kind", func(t *testing.T) {
+		decoy := session("decoy")
+		decoy.Silent = true
+		must(t, f.codes.Put(ctx, decoy, "request"))
+		if m, err := f.codes.Message(ctx, "decoy", "digest"); err != nil || m.Kind != "" {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
+	t.Run("a session with all its rows costs one read", func(t *testing.T) {
+		s := session("full")
+		s.Digest, s.Subject, s.Sealed = strings.Repeat("d", 43), strings.Repeat("s", 43), make([]byte, sealedSize(t))
+		must(t, f.codes.Put(ctx, s, strings.Repeat("r", 36)))
+		for ; s.NextResend <= 2; s.NextResend++ {
+			must(t, f.codes.PutResend(ctx, s, strings.Repeat("r", 36), t0, time.Minute))
+		}
+		for _, notice := range []otp.Notice{otp.NoticeGuessed, otp.NoticeClosed} {
+			must(t, f.codes.PutNotice(ctx, s, notice, strings.Repeat("r", 36), t0))
+		}
+		out, err := f.DB.Query(ctx, &dynamodb.QueryInput{TableName: &f.Tables.Codes, ConsistentRead: aws.Bool(true),
+			KeyConditionExpression: aws.String("sessionId = :id"), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+			ExpressionAttributeValues: map[string]types.AttributeValue{":id": text("full")}})
+		must(t, err)
+		if units := *out.ConsumedCapacity.CapacityUnits; len(out.Items) != 5 || units != 1 {
+			t.Errorf("%d rows cost %g units", len(out.Items), units)
+		}
+	})
 	t.Run("marking a purged row does not bring it back", func(t *testing.T) {
 		must(t, f.codes.MarkSent(ctx, store.Message{SessionID: "gone", Key: "digest"}, t0))
 		_, err := f.codes.Message(ctx, "gone", "digest")
 		wantErr(t, err, otp.ErrSessionNotFound)
 	})
+}
+
+// sealedSize is the size of every row's sealed contents, which are padded.
+func sealedSize(t *testing.T) int {
+	t.Helper()
+	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	must(t, err)
+	sealed, err := ring.Seal("full", otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com", Code: "123456"})
+	must(t, err)
+	return len(sealed)
 }

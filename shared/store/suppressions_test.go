@@ -111,21 +111,31 @@ func TestMessageState(t *testing.T) {
 			return c.MarkSent(ctx, store.Message{SessionID: s.ID, Key: key}, at)
 		}
 	}
+	event := func(state otp.State, after time.Duration) step {
+		return func(c store.Codes, s otp.Session) error {
+			return c.MarkDelivery(ctx, s.ID, s.Digest, state, now.Add(after))
+		}
+	}
 	delivery := func(state otp.State) step {
 		return func(c store.Codes, s otp.Session) error {
 			at = at.Add(time.Second)
-			return c.MarkDelivery(ctx, s.ID, s.Digest, state, true, at)
+			return c.MarkDelivery(ctx, s.ID, s.Digest, state, at)
 		}
 	}
-	passing := func(c store.Codes, s otp.Session) error {
-		at = at.Add(time.Second)
-		return c.MarkDelivery(ctx, s.ID, s.Digest, otp.StateBounced, false, at)
+	refused := func(key string) step {
+		return func(c store.Codes, s otp.Session) error {
+			at = at.Add(time.Second)
+			return c.MarkDelivery(ctx, s.ID, key, otp.StateBounced, at)
+		}
 	}
 	suppressed := func(c store.Codes, s otp.Session) error {
 		s.Silent, s.Message = true, otp.StateBounced
 		return c.PutResend(ctx, s, "request", at.Add(time.Second), time.Second)
 	}
-	resend := func(c store.Codes, s otp.Session) error { return c.PutResend(ctx, s, "request", now, time.Second) }
+	resend := func(c store.Codes, s otp.Session) error {
+		at = at.Add(2 * time.Second)
+		return c.PutResend(ctx, s, "request", at, time.Second)
+	}
 	notice := func(c store.Codes, s otp.Session) error {
 		return c.PutNotice(ctx, s, otp.NoticeGuessed, "request", now)
 	}
@@ -142,11 +152,25 @@ func TestMessageState(t *testing.T) {
 		{"bounced after the delivery", []step{sent("digest"), delivery(otp.StateDelivered), delivery(otp.StateBounced)}, otp.StateBounced},
 		{"another one under way after a bounce", []step{delivery(otp.StateBounced), resend, sent("resend#1")}, otp.StateSent},
 		{"another one delivered after a bounce", []step{delivery(otp.StateBounced), resend, sent("resend#1"), delivery(otp.StateDelivered)}, otp.StateDelivered},
-		{"delivered, and a reply came that looks like a bounce", []step{delivery(otp.StateDelivered), passing}, otp.StateDelivered},
-		{"not delivered for now", []step{sent("digest"), passing}, otp.StateBounced},
+		{"bounced, though our clock says that it was sent later", []step{event(otp.StateBounced, -time.Second), sent("digest")}, otp.StateBounced},
+		{"bounced, and the same delivery was reported again", []step{event(otp.StateDelivered, 1*time.Second), event(otp.StateBounced, 9*time.Second),
+			event(otp.StateDelivered, 1*time.Second)}, otp.StateBounced},
+		{"bounced, and the delivery was reported only then", []step{event(otp.StateBounced, 9*time.Second), event(otp.StateDelivered, 1*time.Second)}, otp.StateBounced},
+		{"an older bounce that is reported late", []step{event(otp.StateDelivered, 9*time.Second), event(otp.StateBounced, 1*time.Second)}, otp.StateDelivered},
+		{"an older delivery does not replace a newer one", []step{event(otp.StateDelivered, 9*time.Second), event(otp.StateBounced, 5*time.Second),
+			event(otp.StateDelivered, 1*time.Second)}, otp.StateDelivered},
+		{"an older bounce does not replace a newer one", []step{event(otp.StateBounced, 9*time.Second), event(otp.StateDelivered, 5*time.Second),
+			event(otp.StateBounced, 1*time.Second)}, otp.StateBounced},
+		{"bounced, though a resend that was sent before is under way", []step{resend, sent("resend#1"), delivery(otp.StateBounced)}, otp.StateBounced},
+		{"a resend bounced, though SES's clock is behind ours", []step{resend, sent("resend#1"), event(otp.StateBounced, 1500*time.Millisecond)}, otp.StateBounced},
+		{"bounced, and a resend is not sent yet", []step{delivery(otp.StateBounced), resend}, otp.StateBounced},
+		{"the provider refused the code", []step{refused("digest")}, otp.StateBounced},
+		{"the provider refused a resend", []step{sent("digest"), delivery(otp.StateDelivered), resend, refused("resend#1")}, otp.StateBounced},
+		{"a refused security notification does not count", []step{notice, sent("digest"), refused("notice#guessed")}, otp.StateSent},
 		{"a resend that was not sent, as nothing is any more", []step{sent("digest"), delivery(otp.StateDelivered), suppressed}, otp.StateBounced},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
+			at = now
 			tables := storetest.New(t)
 			codes := store.Codes{DB: tables.DB, Table: tables.Codes}
 			s := otp.Session{ID: "session", Digest: "digest", Purpose: otp.Login, CreatedAt: now, ExpiresAt: now.Add(time.Minute), NextResend: 1}
@@ -164,7 +188,7 @@ func TestMessageState(t *testing.T) {
 	t.Run("a session that is gone does not come back", func(t *testing.T) {
 		tables := storetest.New(t)
 		codes := store.Codes{DB: tables.DB, Table: tables.Codes}
-		must(t, codes.MarkDelivery(ctx, "session", "digest", otp.StateDelivered, true, now))
+		must(t, codes.MarkDelivery(ctx, "session", "digest", otp.StateDelivered, now))
 		if _, err := codes.Session(ctx, "session"); err != otp.ErrSessionNotFound {
 			t.Error(err)
 		}

@@ -16,7 +16,7 @@ const (
 	Sent            = "Sent"
 	Verified        = "Verified"
 	WrongCode       = "WrongCode"
-	Expired         = "Expired" // a code that came too late or was used before, or a message that was not sent for that
+	Expired         = "Expired" // a code that came too late or was used before, or a message that was no longer needed
 	Locked          = "Locked"
 	Limited         = "Limited"
 	Blocked         = "Blocked"       // a robot, or a destination that nothing is sent to
@@ -32,7 +32,9 @@ const (
 
 	DeliveryTime = "DeliveryTime" // milliseconds until the recipient's server had it; beside Delivered
 
-	ServerError = "ServerError" // a mistake of ours, answered by 500: of all together alone
+	// Without dimensions alone.
+	ServerError = "ServerError" // a mistake of ours, answered by 500
+	Undelivered = "Undelivered" // a message that expired before it could be sent; its dead letter was written
 
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
@@ -92,7 +94,7 @@ func (e Event) metric(now time.Time) any {
 		Dimensions [][]string
 		Metrics    []name
 	}
-	if e.Name == ServerError {
+	if e.Name == ServerError || e.Name == Undelivered {
 		e.Channel, e.Purpose = "", ""
 	}
 	dimensions := [][]string{}

@@ -49,6 +49,7 @@ func TestDimensions(t *testing.T) {
 		{Event{Name: ProviderError, Purpose: otp.Login}, `[["Purpose"],[]]`},
 		{Event{Name: ProviderError}, `[[]]`},
 		{Event{Name: ServerError, Channel: otp.SMS, Purpose: otp.Login}, `[[]]`},
+		{Event{Name: Undelivered, Channel: otp.SMS, Purpose: otp.Login}, `[[]]`},
 	} {
 		line, err := json.Marshal(test.event.metric(time.Now()))
 		if err != nil || !strings.Contains(string(line), `"Dimensions":`+test.want) {

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+
+	"streamotp/shared/store"
+)
+
+// pointer names a row of CodesTable by its key. It is all that travels through the queues: whoever reads one learns no
+// address and no code.
+type pointer struct {
+	SessionID string `json:"sessionId"`
+	Code      string `json:"code"` // the range key
+}
+
+func (p pointer) valid() bool { return p.SessionID != "" && p.Code != "" }
+
+// sqsQueue is a queue of pointers in SQS.
+type sqsQueue struct {
+	client *sqs.Client
+	url    string
+}
+
+// Send puts a pointer into the queue, hidden for a delay of whole seconds.
+func (q sqsQueue) Send(ctx context.Context, p pointer, delay time.Duration) error {
+	body, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	_, err = q.client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &q.url, MessageBody: aws.String(string(body)), DelaySeconds: int32(delay / time.Second),
+	})
+	return err
+}
+
+// queueTasks reads a batch of the retry queue. A body that is no pointer makes a task that fails.
+func queueTasks(event json.RawMessage) (tasks []task, err error) {
+	var batch events.SQSEvent
+	if err := json.Unmarshal(event, &batch); err != nil {
+		return nil, fmt.Errorf("read the queue's event: %w", err)
+	}
+	for _, record := range batch.Records {
+		var p pointer
+		if json.Unmarshal([]byte(record.Body), &p) != nil {
+			p = pointer{}
+		}
+		tasks = append(tasks, task{id: record.MessageId, pointer: p, image: store.Message{SessionID: p.SessionID}})
+	}
+	return tasks, nil
+}

@@ -1,0 +1,116 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"streamotp/shared/otp"
+)
+
+// Message is a row that is to be sent.
+type Message struct {
+	SessionID, Key string
+	Kind           string // SendCode or an otp.Notice; empty for a row that must not be sent
+	Purpose        otp.Purpose
+	Subject        string
+	KeyID          string
+	Sealed         []byte
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+	Sent           bool   // the provider accepted it
+	Refused        bool   // the provider refused it for good, it bounced, or its dead letter was written
+	Used           bool   // the session's code was used
+	AskedBy        string // request id
+}
+
+// Message reads a row that is to be sent, strongly consistent. It reads the whole session, because only the code's row says
+// whether the code was used; a session's rows together cost as much to read as one of them.
+//
+// Errors: otp.ErrSessionNotFound if the row is gone.
+func (c Codes) Message(ctx context.Context, sessionID, code string) (m Message, err error) {
+	rows, err := c.rows(ctx, sessionID)
+	if err != nil {
+		return m, err
+	}
+	used := false
+	for _, r := range rows {
+		if r.Code == code {
+			m = r.message()
+		}
+		used = used || r.isCode() && r.UsedAt != 0
+	}
+	if m.Key == "" {
+		return m, otp.ErrSessionNotFound
+	}
+	m.Used = used
+	return m, nil
+}
+
+func (r row) message() Message {
+	return Message{
+		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
+		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0),
+		Sent: r.SentAt != 0, Refused: r.BouncedAt != 0, AskedBy: r.AskedBy,
+	}
+}
+
+// MarkSent records that the provider accepted a message, so that it is not sent again.
+func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(m.SessionID, m.Key),
+		UpdateExpression:          aws.String("SET sentAt = :now"),
+		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
+		ExpressionAttributeValues: item{":now": millis(now)},
+	})
+	return doneIfRefused(err)
+}
+
+// clockSkew is how far our clock and SES's may differ: resends are created by ours, bounces happen by SES's.
+const clockSkew = time.Second
+
+// messageState returns how far the messages of a session came. A bounce counts unless a message was delivered after it, or a
+// resend that was created after it is sent. When the bounced message itself was sent does not matter: our clock, which says that,
+// may be ahead of SES's.
+func messageState(rows []row) otp.State {
+	var sent, delivered, bounced, resent int64
+	for _, r := range rows {
+		resend := strings.HasPrefix(r.Code, resendKey)
+		if !resend && !r.isCode() {
+			continue
+		}
+		sent, delivered, bounced = max(sent, r.SentAt), max(delivered, r.DeliveredAt), max(bounced, r.BouncedAt)
+		if resend && r.SentAt != 0 {
+			resent = max(resent, r.CreatedAt)
+		}
+	}
+	switch {
+	case bounced != 0 && bounced >= delivered && resent <= bounced+clockSkew.Milliseconds():
+		return otp.StateBounced
+	case delivered != 0:
+		return otp.StateDelivered
+	case sent != 0:
+		return otp.StateSent
+	}
+	return otp.StatePending
+}
+
+// MarkDelivery records in a row what became of its message, and when: otp.StateDelivered or otp.StateBounced. Events can be
+// repeated and arrive in any order, so an older time never replaces a newer one.
+func (c Codes) MarkDelivery(ctx context.Context, sessionID, code string, state otp.State, at time.Time) error {
+	attribute := "deliveredAt"
+	if state == otp.StateBounced {
+		attribute = "bouncedAt"
+	}
+	newer := either("attribute_not_exists("+attribute+")", attribute+" < :at")
+	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &c.Table, Key: key(sessionID, code),
+		UpdateExpression:          aws.String("SET " + attribute + " = :at"),
+		ConditionExpression:       all(sessionExists, newer), // or a row that TTL purged would come back
+		ExpressionAttributeValues: item{":at": millis(at)},
+	})
+	return doneIfRefused(err)
+}
