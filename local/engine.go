@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -32,6 +33,20 @@ func (s *stack) startEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for range 3 { // another process may take the port before the engine has it
+		if err = s.launchEngine(ctx, path); !errors.Is(err, errEngineEnded) {
+			break
+		}
+	}
+	return err
+}
+
+var errEngineEnded = errors.New("the DynamoDB engine ended before it answered")
+
+// launchEngine starts the engine at a free port.
+//
+// Errors: errEngineEnded.
+func (s *stack) launchEngine(ctx context.Context, path string) error {
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -53,7 +68,12 @@ func (s *stack) startEngine(ctx context.Context) error {
 		s.failed <- fmt.Errorf("the DynamoDB engine has ended: %w\n%s", err, output.String())
 	}()
 	s.onClose(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		select {
+		case <-ended:
+			return
+		default:
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		}
 		select {
 		case <-ended:
 		case <-time.After(time.Second):
@@ -111,7 +131,7 @@ func (s *stack) awaitEngine(ctx context.Context, ended <-chan struct{}) error {
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-ended:
-			return fmt.Errorf("the DynamoDB engine ended before it answered: %w", <-s.failed)
+			return fmt.Errorf("%w: %w", errEngineEnded, <-s.failed)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

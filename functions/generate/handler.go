@@ -113,10 +113,10 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	}
 	c.Event.Channel = to.Channel
 	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, asked.purpose == otp.Login, nil))
-	c.note(d)
-	if err != nil {
+	if c.note(d); err != nil {
 		return nil, err
 	}
+	c.noteUse(d)
 	return answer{id}, h.write(ctx, c, id, to, d)
 }
 
@@ -141,16 +141,20 @@ func (c call) admission(to *otp.Contents, password bool, again *otp.Session) adm
 // note puts a decision into the audit log.
 func (c call) note(d admit.Decision) {
 	c.Event.Reason, c.Event.Country, c.Event.Prefix = d.Reason, d.Country, d.Paused
-	also := *c.Event
-	switch {
-	case d.PauseBegan:
-		also.Name, also.Reason = telemetry.Suspected, "pumping"
-	case d.TestCode != "":
-		also.Name = telemetry.TestDestination
-	default:
-		return
+	if d.PauseBegan {
+		began := *c.Event
+		began.Name, began.Reason = telemetry.Suspected, "pumping"
+		began.Write(c.ID, c.now)
 	}
-	also.Write(c.ID, c.now)
+}
+
+// noteUse counts the use of a test destination.
+func (c call) noteUse(d admit.Decision) {
+	if d.TestCode != "" {
+		use := *c.Event
+		use.Name = telemetry.TestDestination
+		use.Write(c.ID, c.now)
+	}
 }
 
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail

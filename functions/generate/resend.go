@@ -41,10 +41,10 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	}
 	c.Event.Channel = contents.Channel
 	d, err := h.admit.Admit(ctx, c.admission(&contents, false, &s))
-	c.note(d)
-	if err != nil {
+	if c.note(d); err != nil {
 		return nil, err
 	}
+	c.noteUse(d)
 	return answer{id}, h.writeResend(ctx, c, s, contents.Channel, d)
 }
 

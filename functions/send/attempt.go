@@ -16,6 +16,8 @@ import (
 type message struct {
 	store.Message
 	read    bool // Message is the row; otherwise it is what the stream's record says
+	ring    *otp.Keyring
+	to      otp.Contents // what the row contains, once it was opened
 	channel otp.Channel
 	tags    feedback.Tags
 }
@@ -103,7 +105,7 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(h.now()), Locale: contents.Locale, At: m.CreatedAt,
 	}
-	m.channel = text.Channel
+	m.ring, m.to, m.channel = ring, contents, text.Channel
 	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
 	// The other purposes send to accounts only: if their bounce held back a verify code, that would reveal the account.
 	if m.Purpose == otp.Verify {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/deliver"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
@@ -20,6 +21,7 @@ type handler struct {
 	suppressions suppressions
 	keys         keyrings
 	sender       sender
+	limits       limits
 	retries      queue // brings its pointers back to this function
 	deadLetters  queue
 	now          func() time.Time
@@ -42,6 +44,11 @@ type keyrings interface {
 
 type sender interface {
 	Send(ctx context.Context, m deliver.Message) error
+}
+
+// limits get back what a message took that its provider refused for good.
+type limits interface {
+	GiveBackRefused(ctx context.Context, r admit.Request) error
 }
 
 type queue interface {

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/deliver"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
@@ -32,6 +33,7 @@ type fixture struct {
 	ring         *otp.Keyring
 	provider     *provider
 	retry, dead  *memoryQueue
+	refunds      *refunds
 	log          *bytes.Buffer
 	ahead        time.Duration // how far the sender's clock has moved on
 }
@@ -86,6 +88,19 @@ func (q *memoryQueue) Send(ctx context.Context, p pointer, delay time.Duration) 
 	return nil
 }
 
+// refunds remember what was given back.
+type refunds struct {
+	mu  sync.Mutex
+	all []admit.Request
+}
+
+func (r *refunds) GiveBackRefused(_ context.Context, request admit.Request) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, request)
+	return nil
+}
+
 var (
 	errThrottled = errors.New("throttled")
 	errRefused   = &deliver.PermanentError{Reason: "OptedOut"}
@@ -97,9 +112,9 @@ func newFixture(t *testing.T) *fixture {
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
 	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, provider: &provider{fail: map[string]error{}},
-		suppressions: store.Suppressions{DB: tables.DB, Table: tables.Limits}, retry: &memoryQueue{}, dead: &memoryQueue{}, log: &bytes.Buffer{}}
+		suppressions: store.Suppressions{DB: tables.DB, Table: tables.Limits}, retry: &memoryQueue{}, dead: &memoryQueue{}, refunds: &refunds{}, log: &bytes.Buffer{}}
 	f.handler = handler{codes: f.store, suppressions: f.suppressions, keys: fixedKeys{ring}, sender: f.provider,
-		retries: f.retry, deadLetters: f.dead,
+		retries: f.retry, deadLetters: f.dead, limits: f.refunds,
 		now: func() time.Time { return time.Now().Add(f.ahead) }, random: func() float64 { return 0 }}
 	before := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(before) })

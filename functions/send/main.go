@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/config"
 	"streamotp/shared/deliver"
 	"streamotp/shared/keys"
@@ -24,11 +25,13 @@ func main() {
 	h := handler{
 		codes:        store.Codes{DB: db, Table: env.String("CODES_TABLE")},
 		suppressions: store.Suppressions{DB: db, Table: env.String("LIMITS_TABLE")},
-		keys:         keys.New(cfg, env.String("KEY_SECRET"), time.Now),
-		retries:      sqsQueue{queues, env.String("RETRY_QUEUE_URL")},
-		deadLetters:  sqsQueue{queues, env.String("DEAD_LETTER_QUEUE_URL")},
-		now:          time.Now,
-		random:       rand.Float64,
+		limits: admit.Admitter{Limits: store.Limits{DB: db, Table: env.String("LIMITS_TABLE")},
+			MessagesPerHour: env.Int("SENDS_PER_HOUR", 0, 20)},
+		keys:        keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		retries:     sqsQueue{queues, env.String("RETRY_QUEUE_URL")},
+		deadLetters: sqsQueue{queues, env.String("DEAD_LETTER_QUEUE_URL")},
+		now:         time.Now,
+		random:      rand.Float64,
 		sender: deliver.New(cfg, deliver.Sender{
 			AppName:          env.String("APP_NAME"),
 			From:             env.String("SES_FROM_ADDRESS"),

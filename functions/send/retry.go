@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"streamotp/shared/admit"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 )
@@ -29,8 +30,13 @@ func (h handler) settle(ctx context.Context, p pointer, m message, outcome strin
 			return failed, err
 		}
 		return outcome, h.markRefused(ctx, m)
-	case refused, suppressed:
+	case suppressed:
 		return outcome, h.markRefused(ctx, m)
+	case refused:
+		if err := h.markRefused(ctx, m); err != nil {
+			return outcome, err
+		}
+		return outcome, h.giveBack(ctx, m)
 	}
 	return outcome, nil
 }
@@ -39,6 +45,14 @@ func (h handler) settle(ctx context.Context, p pointer, m message, outcome strin
 // reset's never does (otp.Session.State).
 func (h handler) markRefused(ctx context.Context, m message) error {
 	return h.codes.MarkDelivery(ctx, m.SessionID, m.Key, otp.StateBounced, h.now())
+}
+
+// giveBack returns what the mailbox and the number paid for a code that its provider refused for good.
+func (h handler) giveBack(ctx context.Context, m message) error {
+	if m.Kind != store.SendCode {
+		return nil // a security notification is not counted
+	}
+	return h.limits.GiveBackRefused(ctx, admit.Request{ID: m.AskedBy, At: m.CreatedAt, Ring: m.ring, To: &m.to})
 }
 
 // The longest delays of a retry.

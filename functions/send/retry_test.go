@@ -92,6 +92,17 @@ func TestRetries(t *testing.T) {
 		if state := f.sessionOf(t, opted).State(false, f.now()); state != otp.StateBounced {
 			t.Error(state)
 		}
+		if all := f.refunds.all; len(all) != 1 || all[0].ID != "asked" || !all[0].At.Equal(opted.session.CreatedAt) || all[0].To.Phone != "+4915112345678" {
+			t.Errorf("given back: %+v", all)
+		}
+	})
+	t.Run("a security notification that is refused for good gives nothing back: it is not counted", func(t *testing.T) {
+		f := newFixture(t)
+		n := f.notify(t, f.put(t, "a", ada))
+		f.provider.fail["ada@example.com"] = errRefused
+		if failed := f.run(t, inserted(n)); len(failed)+len(f.refunds.all) != 0 || !f.message(t, n).Refused {
+			t.Errorf("failed %v, given back %+v", failed, f.refunds.all)
+		}
 	})
 	t.Run("a batch with a throttled message sends the others once, and that one from the queue", func(t *testing.T) {
 		f := newFixture(t)

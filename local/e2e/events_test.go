@@ -124,7 +124,7 @@ func TestEvents(t *testing.T) {
 	want := []string{
 		"Blocked email verify honeypot", "Blocked sms verify country", "Delivered email", "Delivered email", "Delivered email", "Expired verify code_used",
 		"Generated email login", "Generated email reset decoy", "Generated email verify", "Generated email verify", "Generated email verify",
-		"Generated sms verify", "Limited email verify subject", "Limited login client_passwords",
+		"Generated sms verify", "Limited email verify subject", "Limited login subject_passwords",
 		"ProviderError email verify refused", "ProviderError unavailable",
 		"Sent email login code", "Sent email verify code", "Sent email verify code", "Sent sms verify code",
 		"Verified email verify", "WrongCode email verify wrong_code", "WrongPassword login invalid_credentials",

@@ -33,6 +33,7 @@ var flows = []flow{
 	{"a message that SES throttles is retried", throttled},
 	{"a message that expires unsent is a dead letter", expired},
 	{"five wrong codes at a login are told the owner", told},
+	{"a code that cannot be written is given back", unwritten},
 	{"a call through CloudFront", throughCloudFront},
 }
 
@@ -117,13 +118,46 @@ func suppressed(t *testing.T, s *Stack) error {
 	return nil
 }
 
+// logged counts the lines of the log that have a text.
+func logged(s *Stack, text string) (n int) {
+	for _, line := range s.Logs() {
+		if strings.Contains(line, text) {
+			n++
+		}
+	}
+	return n
+}
+
+// refused is over when the sender has also given back what the mailbox and the number paid.
 func refused(t *testing.T, s *Stack) error {
+	before, denied := logged(s, `"outcome":"refused"`), denials(s, "SendFunction")
 	s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOut", "count": 1})
 	id, err := ask(s, "verify", fields{"phone": "+4915123456789"})
 	if err != nil {
 		return err
 	}
-	return awaitState(t, s, id, "bounced")
+	if err := awaitState(t, s, id, "bounced"); err != nil {
+		return err
+	}
+	until(t, Patience, "the refusal is logged", func() bool { return logged(s, `"outcome":"refused"`) > before })
+	if denials(s, "SendFunction") > denied {
+		return fmt.Errorf("the sender is denied something on the way")
+	}
+	return nil
+}
+
+func unwritten(t *testing.T, s *Stack) error {
+	before, denied := logged(s, `"status":503`), denials(s, "GenerateFunction")
+	defer s.ClearFaults()
+	s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "function": "GenerateFunction", "error": "InternalServerError"})
+	if _, err := ask(s, "verify", fields{"email": "gita@example.com"}); err == nil {
+		return fmt.Errorf("it was written")
+	}
+	until(t, Patience, "the failure is logged", func() bool { return logged(s, `"status":503`) > before })
+	if denials(s, "GenerateFunction") > denied {
+		return fmt.Errorf("generate is denied something on the way")
+	}
+	return nil
 }
 
 func throttled(t *testing.T, s *Stack) error {

@@ -5,6 +5,18 @@ import (
 	"time"
 )
 
+// held is how many slots of mailboxes and numbers are taken. The client IP address has more than two.
+func held(s *Stack) (n int) {
+	for _, item := range s.Items("LimitsTable") {
+		for name, value := range item {
+			if len(name) == 2 && name[0] == 'm' && value["N"] != "0" && item["m2"] == nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // What a message took from the limits is given back where it was not written, and nothing else is.
 func TestGiveBack(t *testing.T) {
 	down := func(s *Stack) {
@@ -45,6 +57,33 @@ func TestGiveBack(t *testing.T) {
 			if status, _, _ := s.Post("/api/generate", fields{"email": "eve@example.com"}); status != want {
 				t.Errorf("%d, want %d", status, want)
 			}
+		}
+	})
+	t.Run("a code that its provider refuses for good gives mailbox and number their slot back, a reset's does not", func(t *testing.T) {
+		s := Start(t, "-parameter", "SendsPerHour=2", "-parameter", "SmsPrefixSends=0")
+		s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOutException"})
+		s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "MessageRejected", "message": "Address blacklisted"})
+		bounced := func(id string) func() bool {
+			return func() bool {
+				return expect(t, s, "/api/status", fields{"sessionId": id}, 200, "")["state"] == "bounced"
+			}
+		}
+		for _, ask := range []fields{{"phone": "+4915123456789"}, login("grace@example.com", demoPassword), {"email": "eve@example.com"}} {
+			for range 4 {
+				id := expect(t, s, "/api/generate", ask, 200, "")["sessionId"].(string)
+				until(t, Patience, "the refusal", bounced(id))
+				until(t, Patience, "the slot is given back", func() bool { return held(s) == 0 })
+			}
+		}
+		for _, email := range []string{"ada@example.com", "none@example.com"} {
+			for _, want := range []int{200, 200, 429} {
+				if status, _, _ := s.Post("/api/generate", fields{"email": email, "purpose": "reset"}); status != want {
+					t.Errorf("reset of %s: %d, want %d", email, status, want)
+				}
+			}
+		}
+		if n := len(s.Messages()) + len(s.DeadLetters()); n != 0 {
+			t.Errorf("%d messages and dead letters", n)
 		}
 	})
 	t.Run("R4: a write whose response was lost leaves the mark that the message was sent", func(t *testing.T) {

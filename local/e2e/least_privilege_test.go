@@ -173,7 +173,12 @@ const none = -1
 
 // attributesOf is what a statement limits updates to; nil where it does not.
 func attributesOf(s *yaml.Node) *yaml.Node {
-	return entry(entry(entry(s, "Condition"), "ForAllValues:StringEquals"), "dynamodb:Attributes")
+	for _, operator := range []string{"ForAllValues:StringEquals", "ForAllValues:StringLike"} {
+		if named := entry(entry(entry(s, "Condition"), operator), "dynamodb:Attributes"); named != nil {
+			return named
+		}
+	}
+	return nil
 }
 
 // without is the template without this permission: in the place of its statement are one of its other actions, and one

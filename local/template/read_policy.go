@@ -54,7 +54,7 @@ func (v value) readStatement() (s iam.Statement) {
 			v.failf("Action must be service:Action, not %q", a)
 		}
 	}
-	named := slices.ContainsFunc(s.Conditions, func(c iam.Condition) bool { return c.Operator == iam.AllEqual })
+	named := slices.ContainsFunc(s.Conditions, func(c iam.Condition) bool { return c.Key == "dynamodb:Attributes" })
 	if named && !slices.Equal(s.Actions, []string{"dynamodb:UpdateItem"}) {
 		v.failf("the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem alone")
 	}
@@ -62,19 +62,23 @@ func (v value) readStatement() (s iam.Statement) {
 	return s
 }
 
-// conditionKeys has, for each operator, the key that the AWS endpoint gives calls.
-var conditionKeys = map[iam.Operator]string{
-	iam.Equals: "ses:FromAddress", iam.EqualsIfExists: "dynamodb:ReturnValues",
-	iam.AllEqual: "dynamodb:Attributes", iam.AllLike: "dynamodb:LeadingKeys",
+// conditionKeys has, for each operator, the keys that the AWS endpoint gives calls.
+var conditionKeys = map[iam.Operator][]string{
+	iam.Equals: {"ses:FromAddress"}, iam.EqualsIfExists: {"dynamodb:ReturnValues"},
+	iam.AllEqual: {"dynamodb:Attributes"}, iam.AllLike: {"dynamodb:Attributes", "dynamodb:LeadingKeys"},
 }
 
 func (v value) readConditions() (out []iam.Condition) {
 	known := map[string]func(value){}
-	for operator, key := range conditionKeys {
+	for operator, keys := range conditionKeys {
 		known[string(operator)] = func(v value) {
-			v.fields(map[string]func(value){key: func(v value) {
-				out = append(out, iam.Condition{Operator: operator, Key: key, Values: v.patterns()})
-			}})
+			fields := map[string]func(value){}
+			for _, key := range keys {
+				fields[key] = func(v value) {
+					out = append(out, iam.Condition{Operator: operator, Key: key, Values: v.patterns()})
+				}
+			}
+			v.fields(fields)
 		}
 	}
 	v.fields(known)
