@@ -180,6 +180,38 @@ func outspendSMS(t *testing.T, s *e2e.Stack) result {
 	return sent(t, s, 20, seen["200"], 5, func(to string) bool { return strings.HasPrefix(to, "+4915121") })
 }
 
+// outage is no attack but a provider's misfortune: what it gets are the codes that people do not.
+func outage(t *testing.T, s *e2e.Stack) result {
+	const people = 20
+	before := len(s.Calls())
+	refused := func() (n int) {
+		for _, c := range s.Calls()[before:] {
+			if c.Service == "ses" && c.Function == "SendFunction" {
+				n++
+			}
+		}
+		return n
+	}
+	s.Fault(fields{"service": "ses", "action": "SendEmail", "error": "TooManyRequestsException"})
+	seen := atOnce(people, func(i int) (int, fields) {
+		return post(elsewhere(s), "generate", fields{"email": fmt.Sprintf("outage%d@example.com", i)})
+	})
+	wait(t, "every message was refused", func() bool { return refused() >= seen["200"] })
+	s.ClearFaults()
+	arrived := func() (n int) {
+		for _, m := range s.Messages() {
+			if strings.HasPrefix(m.To, "outage") {
+				n++
+			}
+		}
+		return n
+	}
+	for deadline := time.Now().Add(e2e.Patience); arrived() < people && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+	}
+	return result{people, people - arrived(), "lost", arrived() != people}
+}
+
 // loseAnswers asks for codes at a time when each row is written, but no response says so: what was taken for a message that goes out
 // must not be given back.
 func loseAnswers(t *testing.T, s *e2e.Stack) result {
