@@ -26,7 +26,7 @@ NUMBERS = {
     "ResendCooldownSeconds": (30, 1, 600), "MonthlySmsBudgetUsd": (10, 1, 1000000), "LogRetentionDays": (30, 1, 3653),
     "ReservedConcurrency": (0, 0, 10000),
 }
-TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", "GradualDeployment": "none", **dict.fromkeys((
+TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", **dict.fromkeys((
     "AllowedCountries", "SmsSenderId", "SmsOriginationNumber", "SmsEntityId", "SmsTemplateId", "DomainName", "CertificateArn",
     "WebAclArn", "AllowedOrigins", "SiteHost", "CaptchaSiteKey", "CaptchaSecret", "AlarmEmail"), "")}
 
@@ -89,14 +89,14 @@ for policy in "DeletionPolicy", "UpdateReplacePolicy":
 # ---- From the stream to the sender, and where that fails -------------------------------------------------------------
 
 check("the event source mappings", of("AWS::Lambda::EventSourceMapping"), {"SendFunctionCodes": {
-    "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"},
+    "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunction"},
     "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "ParallelizationFactor": 2,
     "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 8, "MaximumRecordAgeInSeconds": 3600,
     "FunctionResponseTypes": ["ReportBatchItemFailures"],
     "FilterCriteria": {"Filters": [{"Pattern": '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"send":{"S":[{"exists":true}]}}}}'}]},
     "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}},
 }, "RetryMapping": {
-    "EventSourceArn": {"Fn::GetAtt": ["RetryQueue", "Arn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"}, "BatchSize": 10,
+    "EventSourceArn": {"Fn::GetAtt": ["RetryQueue", "Arn"]}, "FunctionName": {"Ref": "SendFunction"}, "BatchSize": 10,
     "MaximumBatchingWindowInSeconds": 0, "ScalingConfig": {"MaximumConcurrency": 2}, "FunctionResponseTypes": ["ReportBatchItemFailures"],
 }})
 check("the queues", of("AWS::SQS::Queue"), {
@@ -123,7 +123,7 @@ ALARMS = {
     "DeadLetterAlarm": ("Maximum", 300, 1, 1, 0), "UndeliveredAlarm": ("Sum", 300, 1, 1, 0), "FeedbackAlarm": ("Sum", 300, 1, 1, 0), "IteratorAgeAlarm": ("Maximum", 60, 3, 3, 60000),
     "ProviderErrorAlarm": ("Sum", 300, 1, 1, 5), "ServerErrorAlarm": ("Sum", 300, 1, 1, 5), "LatencyAlarm": ("p99", 300, 3, 3, 3000),
     "ThrottleAlarm": ("all", 300, 1, 3, 0), "LockAlarm": ("all", 300, 1, 3, 50), "BlockAlarm": ("all", 300, 1, 3, 100),
-    "PumpingAlarm": ("Sum", 300, 1, 1, 0), "DeploymentAlarm": ("all", 60, 1, 5, 2), "SenderDeploymentAlarm": ("Sum", 60, 1, 5, 2),
+    "PumpingAlarm": ("Sum", 300, 1, 1, 0),
 }
 REACHED = {  # at least what
     "BounceAlarm": ("Maximum", 3600, 1, 1, 0.05), "ComplaintAlarm": ("Maximum", 3600, 1, 1, 0.001),
@@ -148,15 +148,6 @@ alarms = of("AWS::CloudWatch::Alarm")
 check("the alarms", {name: judged(name, a) for name, a in alarms.items()}, {**ALARMS, **REACHED})
 check("how alarms compare", {name: a["ComparisonOperator"] for name, a in alarms.items()}, {
     **dict.fromkeys(ALARMS, "GreaterThanThreshold"), **dict.fromkeys(REACHED, "GreaterThanOrEqualToThreshold")})
-
-# ---- Gradual deployment ----------------------------------------------------------------------------------------------
-
-for name, moved in {"DeploymentRole": ["Generate", "Verify", "Reset", "Status", "Feedback"], "SenderDeploymentRole": ["Send"]}.items():
-    arns = [arn for f in moved for arn in ({"Fn::GetAtt": [f"{f}Function", "Arn"]}, {"Fn::Sub": f"${{{f}Function.Arn}}:*"})]
-    check(f"what {name} may do", [p["PolicyDocument"]["Statement"] for p in properties(name)["Policies"]], [[
-        {"Effect": "Allow", "Action": ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"], "Resource": arns},
-        {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"}]])
-    check(f"who {name} is", [s["Principal"] for s in properties(name)["AssumeRolePolicyDocument"]["Statement"]], [{"Service": "codedeploy.amazonaws.com"}])
 
 # ---- The API ---------------------------------------------------------------------------------------------------------
 

@@ -155,7 +155,6 @@ func TestCostsCountTheTemplate(t *testing.T) {
 	count := map[string]int{}
 	for _, r := range template.Resources {
 		switch {
-		case r.Condition == "HasGradualDeployment": // which is off
 		case r.Type == "AWS::CloudWatch::Alarm" && len(r.Properties.Metrics) == 0:
 			count["metrics in alarms"]++
 		case r.Type == "AWS::CloudWatch::Alarm":

@@ -73,7 +73,6 @@ func TestIntrinsicsRefuse(t *testing.T) {
 	for value, want := range map[string]string{
 		`!Ref X`:                 `Outputs.O.Value: refers to "X"`,
 		`!Ref Gone`:              `refers to "Gone"`,
-		`!Ref Q.Alias`:           `refers to "Q.Alias"`,
 		`!GetAtt Q.Color`:        "attribute Color of AWS::SQS::Queue",
 		`!ImportValue x`:         "intrinsic Fn::ImportValue",
 		`!FindInMap [a, b, c]`:   "no mapping a.b.c",
@@ -251,17 +250,6 @@ func TestDomain(t *testing.T) {
 				t.Errorf("SiteUrl %s, SITE_HOST %s", url, sender.Environment["SITE_HOST"])
 			}
 		})
-	}
-}
-
-// TestGradualDeployment: of a way that calls move to a new version by, the development stack knows that it has nothing of it.
-func TestGradualDeployment(t *testing.T) {
-	s, err := Read("../../template.yaml", "streamotp", "x", map[string]string{"GradualDeployment": "Linear10PercentEvery1Minute"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := s.QueueMappings[0].FunctionID; got != "SendFunction" {
-		t.Errorf("the retry queue is mapped to %q", got)
 	}
 }
 
