@@ -27,7 +27,7 @@ TYPES = {
 
 # Settings that a resource is made without.
 SETTINGS = {
-    "AWS::DynamoDB::Table": ["PointInTimeRecoverySpecification", "SSESpecification", "TimeToLiveSpecification"],
+    "AWS::DynamoDB::Table": ["PointInTimeRecoverySpecification", "TimeToLiveSpecification"],
     "AWS::IAM::Role": ["ManagedPolicyArns"],
     "AWS::Lambda::Function": ["Architectures", "LoggingConfig", "Tags"],
     "AWS::S3::Bucket": ["OwnershipControls", "PublicAccessBlockConfiguration"],

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -85,6 +86,9 @@ func start(t testing.TB, environment, args []string) *Stack {
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
 	t.Cleanup(s.finish)
 	s.awaitReady()
+	if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "CaptchaProvider=") && a != "CaptchaProvider=none" }) {
+		s.setCaptchaSecret()
+	}
 	return s
 }
 

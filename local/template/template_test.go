@@ -133,7 +133,7 @@ func TestRefuses(t *testing.T) {
 		{"a statement without actions", "              Action: secretsmanager:*\n", "", "Statement.2: must have Effect, Action and Resource"},
 		{"an action of no service", "Action: secretsmanager:*", "Action: GetSecretValue", `Statement.2: Action must be service:Action, not "GetSecretValue"`},
 		{"another effect", "Effect: Deny\n", "Effect: Refuse\n", "Statement.3.Effect"},
-		{"another condition operator", "StringEquals:", "StringLike:", "Statement.4.Condition.StringLike"},
+		{"another condition operator", "StringEquals:", "StringNotLike:", "Statement.4.Condition.StringNotLike"},
 		{"another condition key", "ses:FromAddress: login", "ses:FromDisplayName: login", "StringEquals.ses:FromDisplayName"},
 		{"attributes of another action", "Action: dynamodb:UpdateItem", "Action: dynamodb:GetItem", "Statement.7: the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem alone"},
 		{"attributes of another action beside", "Action: dynamodb:UpdateItem", "Action: [dynamodb:UpdateItem, dynamodb:Query]", "Statement.7: the development stack knows"},
