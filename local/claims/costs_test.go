@@ -28,7 +28,7 @@ type otpctl struct {
 func newOtpctl(t *testing.T) *otpctl {
 	t.Helper()
 	o := &otpctl{t, filepath.Join(t.TempDir(), "otpctl")}
-	if out, err := exec.Command("go", "build", "-o", o.binary, "streamotp/otpctl").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", o.binary, "streamotp/otpctl").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return o

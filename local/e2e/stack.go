@@ -184,7 +184,7 @@ func buildOnce() (string, string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", "", err
 	}
-	cmd := exec.Command("go", "build", "-o", binary, "streamotp/local")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "streamotp/local")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", "", errors.New("go build streamotp/local: " + string(out))
