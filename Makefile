@@ -103,7 +103,8 @@ $(LINT):
 
 $(VENV): .ci/requirements.txt
 	@python3 -m venv $(TOOLS)/venv || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(TOOLS)/venv; }
-	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check -r $<
+	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check pip==25.3 # older ones refuse hashes beside extras
+	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 $(DDB): .ci/dynamodb-local/pom.xml
