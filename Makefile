@@ -20,7 +20,7 @@ apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq
 .PHONY: run test lint template unit attack second-engine dynamodb-local moto fuzz bench clean
 
 run: $(ENGINE)
-	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/local streamotp/local
+	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
 test: lint template unit attack second-engine fuzz
@@ -103,20 +103,21 @@ $(LINT):
 
 $(VENV): .ci/requirements.txt
 	@python3 -m venv $(TOOLS)/venv || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(TOOLS)/venv; }
-	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check -r $<
+	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check pip==25.3 # older ones refuse hashes beside extras
+	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 $(DDB): .ci/dynamodb-local/pom.xml
 	@$(call apt,mvn,maven)
 	$(call apt,curl,curl)
 	mkdir -p $(TOOLS)/dynamodb-local
-	mvn -q -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$$PWD/$(TOOLS)/dynamodb-local
+	mvn -q -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$$PWD/$(TOOLS)/dynamodb-local"
 	touch $@
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
 
 bench: $(ENGINE)
-	@mkdir -p $(TOOLS) && go build -o $(TOOLS)/local streamotp/local
+	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	go run streamotp/bench $(ARGS)
 
 clean:

@@ -40,7 +40,10 @@ FILL = {
     r"^otpctl user import$": r"\g<0> others.csv",
     r"^otpctl user set-phone \S+$": r"\g<0> +4915112345678",
     r"^otpctl test-destinations (add|remove)$": r"\g<0> review@example.com",
+    # the stack is still needed
+    r"^(aws cloudformation delete-stack --stack-name) \S+$": r"\1 another",
     # what somebody answers at a terminal
+    r"^otpctl captcha set$": r"\g<0> --secret-stdin <<<key",
     r"^otpctl user add .*": r"\g<0> --password-stdin <<<'tulip harbor lantern 42'",
     r"^otpctl test-destinations add .*": rf"\g<0> --until {datetime.date.today() + datetime.timedelta(30)} --code-stdin <<<4829130576",
     r"^otpctl (user remove .*|rotate-secret)$": r"\g<0> --yes",
@@ -56,6 +59,7 @@ FILES = {
 NONE, BREAKS = "404 Not Found", "500 Internal Server Error"
 UNSEEN = {
     "aws cloudformation cancel-update-stack": BREAKS,
+    "aws cloudformation continue-update-rollback": BREAKS,
     "aws cloudfront get-distribution": "NoSuchDistribution",  # its CloudFormation makes none
     "aws pinpoint-sms-voice-v2 create-registration": BREAKS,
     "aws pinpoint-sms-voice-v2 describe-phone-numbers": BREAKS,

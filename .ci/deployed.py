@@ -40,12 +40,6 @@ LISTS = {
     "AWS::ApiGatewayV2::Api": lambda: [a["ApiId"] for a in aws("apigatewayv2").get_apis()["Items"]],
     "AWS::ApiGatewayV2::Stage": lambda: [s["StageName"] for a in names("AWS::ApiGatewayV2::Api")
                                          for s in aws("apigatewayv2").get_stages(ApiId=a)["Items"]],
-    "AWS::AppConfig::Application": lambda: [a["Id"] for a in setting(aws("appconfig").list_applications).get("Items", [])],
-    "AWS::AppConfig::ConfigurationProfile": lambda: [
-        p["Id"] for a in names("AWS::AppConfig::Application") for p in aws("appconfig").list_configuration_profiles(ApplicationId=a)["Items"]],
-    "AWS::AppConfig::HostedConfigurationVersion": lambda: [
-        f"{p} {v['VersionNumber']}" for a in names("AWS::AppConfig::Application") for p in names("AWS::AppConfig::ConfigurationProfile")
-        for v in aws("appconfig").list_hosted_configuration_versions(ApplicationId=a, ConfigurationProfileId=p)["Items"]],
     "AWS::CloudFront::Distribution": lambda: [
         d["Id"] for d in aws("cloudfront").list_distributions()["DistributionList"].get("Items", [])],
     "AWS::CloudFront::Function": lambda: [
@@ -58,9 +52,6 @@ LISTS = {
         "ResponseHeadersPolicyList", {}).get("Items", []),
     "AWS::CloudWatch::Alarm": lambda: [a["AlarmName"] for a in aws("cloudwatch").describe_alarms()["MetricAlarms"]],
     "AWS::CloudWatch::Dashboard": lambda: [d["DashboardName"] for d in aws("cloudwatch").list_dashboards()["DashboardEntries"]],
-    "AWS::CodeDeploy::Application": lambda: aws("codedeploy").list_applications()["applications"],
-    "AWS::CodeDeploy::DeploymentGroup": lambda: [
-        g for a in names("AWS::CodeDeploy::Application") for g in aws("codedeploy").list_deployment_groups(applicationName=a)["deploymentGroups"]],
     "AWS::DynamoDB::Table": lambda: aws("dynamodb").list_tables()["TableNames"],
     "AWS::IAM::Role": lambda: [r["RoleName"] for r in aws("iam").list_roles()["Roles"]],
     "AWS::Lambda::Alias": lambda: each_function(lambda f: [a["AliasArn"] for a in aws("lambda").list_aliases(FunctionName=f)["Aliases"]]),

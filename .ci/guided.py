@@ -11,7 +11,7 @@ import sys
 from sam import check
 
 # Questions that Enter does not answer.
-ANSWERS = {"Parameter SesFromAddress []": "login@example.com", "Parameter CaptchaSecret": "none"}
+ANSWERS = {"Parameter SesFromAddress []": "login@example.com"}
 QUESTION = re.compile(r"^\t(.*\]|Parameter \w+): $", re.M)
 NO_MORE = "Looking for resources needed for deployment"
 
@@ -25,7 +25,7 @@ def ask():
             "AWS_DEFAULT_REGION": "eu-central-1", "TERM": "dumb"})
     said, asked = "", []
     try:
-        while NO_MORE not in said and asked.count("Parameter CaptchaSecret") < 2:
+        while NO_MORE not in said:
             said += re.sub(r"\x1b\[[0-9;]*m|\r", "", os.read(terminal, 4096).decode())
             if question := QUESTION.search(said):
                 asked.append(question[1])
@@ -43,7 +43,7 @@ def main():
     signal.alarm(120)  # a question of another form would be waited for
     asked = ask()
     check("the stack and region that SAM proposes", asked[:2], ["Stack Name [streamotp]", "AWS Region [eu-central-1]"])
-    check("parameters that SAM takes no Enter for", [q for q in asked if q.startswith("Parameter") and not q.endswith("]")], ["Parameter CaptchaSecret"])
+    check("parameters that SAM takes no Enter for", [q for q in asked if q.startswith("Parameter") and not q.endswith("]")], [])
     check("questions whose default ends the deployment", [q for q in asked if q.endswith("[y/N]") and "changes" not in q and "rollback" not in q], [])
     print(f"answered the {len(asked)} questions of sam deploy --guided")
 

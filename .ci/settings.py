@@ -26,9 +26,9 @@ NUMBERS = {
     "ResendCooldownSeconds": (30, 1, 600), "MonthlySmsBudgetUsd": (10, 1, 1000000), "LogRetentionDays": (30, 1, 3653),
     "ReservedConcurrency": (0, 0, 10000),
 }
-TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", "GradualDeployment": "none", **dict.fromkeys((
+TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", **dict.fromkeys((
     "AllowedCountries", "SmsSenderId", "SmsOriginationNumber", "SmsEntityId", "SmsTemplateId", "DomainName", "CertificateArn",
-    "WebAclArn", "AllowedOrigins", "SiteHost", "CaptchaSiteKey", "CaptchaSecret", "AlarmEmail"), "")}
+    "WebAclArn", "AllowedOrigins", "SiteHost", "CaptchaSiteKey", "AlarmEmail", "AlarmTopicArn", "SmsMaxPriceUsd"), "")}
 
 
 def least_and_most(parameter):
@@ -64,7 +64,7 @@ for name, parameter in parameters.items():
 check("whole numbers, as MinValue and MaxValue would let 6.5 through", [parameters[n]["AllowedValues"] for n in ("CodeLength", "MaxAttempts")],
       [list(range(6, 11)), list(range(1, 11))])
 check("the CAPTCHA providers", parameters["CaptchaProvider"]["AllowedValues"], ["none", "recaptcha", "turnstile", "hcaptcha"])
-check("parameters that no console shows", [name for name, p in parameters.items() if p.get("NoEcho")], ["CaptchaSecret"])
+check("parameters that no console shows", [name for name, p in parameters.items() if p.get("NoEcho")], [])
 
 # ---- Tables: everything that is set, so that nothing is set beside it ------------------------------------------------
 
@@ -75,7 +75,7 @@ def key(**keys):
             "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in keys.values()]}
 
 
-EVERY_TABLE = {"BillingMode": "PAY_PER_REQUEST", "SSESpecification": {"SSEEnabled": True}}
+EVERY_TABLE = {"BillingMode": "PAY_PER_REQUEST"}
 EXPIRES = {"TimeToLiveSpecification": {"AttributeName": "expiredAt", "Enabled": True}}
 check("the tables", of("AWS::DynamoDB::Table"), {
     "CodesTable": {**EVERY_TABLE, **EXPIRES, **key(HASH="sessionId", RANGE="code"), "StreamSpecification": {"StreamViewType": "NEW_IMAGE"}},
@@ -83,21 +83,24 @@ check("the tables", of("AWS::DynamoDB::Table"), {
     "UsersTable": {**EVERY_TABLE, **key(HASH="email"), "DeletionProtectionEnabled": True,
                    "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}},
 })
-for policy in "DeletionPolicy", "UpdateReplacePolicy":
-    check(f"what {policy} keeps", sorted(name for name, r in resources.items() if r.get(policy) == "Retain"), ["KeySecret", "UsersTable"])
+check("what outlives the stack", {name: r["DeletionPolicy"] for name, r in resources.items() if r.get("DeletionPolicy", "Delete") != "Delete"}, {
+    "UsersTable": "Retain", **dict.fromkeys(("KeySecret", "LogGroup", "AccessLogGroup"), "RetainExceptOnCreate")})
+check("what a replacement keeps", sorted(name for name, r in resources.items() if r.get("UpdateReplacePolicy") == "Retain"),
+      ["AccessLogGroup", "KeySecret", "LogGroup", "UsersTable"])
 
 # ---- From the stream to the sender, and where that fails -------------------------------------------------------------
 
 check("the event source mappings", of("AWS::Lambda::EventSourceMapping"), {"SendFunctionCodes": {
-    "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"},
+    "EventSourceArn": {"Fn::GetAtt": ["CodesTable", "StreamArn"]}, "FunctionName": {"Ref": "SendFunction"},
     "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "ParallelizationFactor": 2,
     "BisectBatchOnFunctionError": True, "MaximumRetryAttempts": 8, "MaximumRecordAgeInSeconds": 3600,
-    "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    "FunctionResponseTypes": ["ReportBatchItemFailures"], "MetricsConfig": {"Metrics": ["EventCount"]},
     "FilterCriteria": {"Filters": [{"Pattern": '{"eventName":["INSERT"],"dynamodb":{"NewImage":{"send":{"S":[{"exists":true}]}}}}'}]},
     "DestinationConfig": {"OnFailure": {"Destination": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}}},
 }, "RetryMapping": {
-    "EventSourceArn": {"Fn::GetAtt": ["RetryQueue", "Arn"]}, "FunctionName": {"Ref": "SendFunctionAliaslive"}, "BatchSize": 10,
-    "MaximumBatchingWindowInSeconds": 0, "ScalingConfig": {"MaximumConcurrency": 2}, "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    "EventSourceArn": {"Fn::GetAtt": ["RetryQueue", "Arn"]}, "FunctionName": {"Ref": "SendFunction"}, "BatchSize": 10,
+    "MaximumBatchingWindowInSeconds": 0, "ScalingConfig": {"MaximumConcurrency": 2}, "MetricsConfig": {"Metrics": ["EventCount"]},
+    "FunctionResponseTypes": ["ReportBatchItemFailures"],
 }})
 check("the queues", of("AWS::SQS::Queue"), {
     "RetryQueue": {"VisibilityTimeout": 30, "MessageRetentionPeriod": 24 * 3600, "SqsManagedSseEnabled": True,
@@ -113,50 +116,33 @@ for name, function in of("AWS::Lambda::Function").items():
     check(f"{name}'s tracing", function["TracingConfig"], {"Mode": {"Ref": "Tracing"}})
     check(f"{name}'s role is its own", function["Role"], {"Fn::GetAtt": [f"{name}Role", "Arn"]})
     check(f"{name} can answer before API Gateway gives up, after 30 s", function["Timeout"] < 30 or name == "PublishFunction", True)
-check("log groups", of("AWS::Logs::LogGroup"), {"LogGroup": {"RetentionInDays": {"Ref": "LogRetentionDays"}}})
+check("log groups", of("AWS::Logs::LogGroup"), dict.fromkeys(("LogGroup", "AccessLogGroup"), {"RetentionInDays": {"Ref": "LogRetentionDays"}}))
 
 # ---- Alarms ----------------------------------------------------------------------------------------------------------
 
-# How it counts, over how many seconds, in how many of how many of them (a sum that fills with 0 needs more than one, see
-# template.yaml), more than what.
+# How it counts, over how many seconds, in how many of them, more than what.
 ALARMS = {
-    "DeadLetterAlarm": ("Maximum", 300, 1, 1, 0), "UndeliveredAlarm": ("Sum", 300, 1, 1, 0), "FeedbackAlarm": ("Sum", 300, 1, 1, 0), "IteratorAgeAlarm": ("Maximum", 60, 3, 3, 60000),
-    "ProviderErrorAlarm": ("Sum", 300, 1, 1, 5), "ServerErrorAlarm": ("Sum", 300, 1, 1, 5), "LatencyAlarm": ("p99", 300, 3, 3, 3000),
-    "ThrottleAlarm": ("all", 300, 1, 3, 0), "LockAlarm": ("all", 300, 1, 3, 50), "BlockAlarm": ("all", 300, 1, 3, 100),
-    "PumpingAlarm": ("Sum", 300, 1, 1, 0), "DeploymentAlarm": ("all", 60, 1, 5, 2), "SenderDeploymentAlarm": ("Sum", 60, 1, 5, 2),
+    "DeadLetterAlarm": ("Maximum", 300, 1, 0), "UndeliveredAlarm": ("Sum", 300, 1, 0), "FeedbackAlarm": ("Sum", 300, 1, 0),
+    "IteratorAgeAlarm": ("Maximum", 60, 3, 60000), "ProviderErrorAlarm": ("Sum", 300, 1, 5), "ServerErrorAlarm": ("Sum", 300, 1, 5),
+    "LatencyAlarm": ("p99", 300, 3, 3000), "LockAlarm": ("Sum", 300, 1, 50), "BlockAlarm": ("Sum", 300, 1, 100), "PumpingAlarm": ("Sum", 300, 1, 0),
+    **{f"{name}ThrottleAlarm": ("Sum", 300, 1, 0) for name in ("Generate", "Verify", "Reset", "Status", "Send", "Feedback")},
 }
 REACHED = {  # at least what
-    "BounceAlarm": ("Maximum", 3600, 1, 1, 0.05), "ComplaintAlarm": ("Maximum", 3600, 1, 1, 0.001),
-    "SmsSpendAlarm": ("Maximum", 3600, 1, 1, {"Ref": "MonthlySmsBudgetUsd"}),
+    "BounceAlarm": ("Maximum", 3600, 1, 0.05), "ComplaintAlarm": ("Maximum", 3600, 1, 0.001),
+    "SmsSpendAlarm": ("Maximum", 3600, 1, {"Ref": "MonthlySmsBudgetUsd"}),
 }
+MISSING = {"SenderAlarm": ("Sum", 300, 1, 0)}  # at most what
 
 
-def judged(name, alarm):
-    """How an alarm counts; a sum of metrics must add up each of them."""
-    stats = [m for m in alarm.get("Metrics", []) if "MetricStat" in m]
-    if stats:
-        sums = [m["Expression"] for m in alarm["Metrics"] if m not in stats]
-        check(f"what {name} adds up", sums, ["+".join(f"FILL({m['Id']},0)" for m in stats)])
-        check(f"how {name} counts each", {m["MetricStat"]["Stat"] for m in stats} | {m["ReturnData"] for m in stats}, {"Sum", False})
-    [period] = {m["MetricStat"]["Period"] for m in stats} or {alarm["Period"]}
-    periods = alarm["EvaluationPeriods"]
-    return ("all" if stats else alarm.get("Statistic", alarm.get("ExtendedStatistic")), period, alarm.get("DatapointsToAlarm", periods), periods,
-            alarm["Threshold"])
+def judged(alarm):
+    return (alarm.get("Statistic", alarm.get("ExtendedStatistic")), alarm["Period"], alarm["EvaluationPeriods"], alarm["Threshold"])
 
 
 alarms = of("AWS::CloudWatch::Alarm")
-check("the alarms", {name: judged(name, a) for name, a in alarms.items()}, {**ALARMS, **REACHED})
+check("the alarms", {name: judged(a) for name, a in alarms.items()}, {**ALARMS, **REACHED, **MISSING})
 check("how alarms compare", {name: a["ComparisonOperator"] for name, a in alarms.items()}, {
-    **dict.fromkeys(ALARMS, "GreaterThanThreshold"), **dict.fromkeys(REACHED, "GreaterThanOrEqualToThreshold")})
-
-# ---- Gradual deployment ----------------------------------------------------------------------------------------------
-
-for name, moved in {"DeploymentRole": ["Generate", "Verify", "Reset", "Status", "Feedback"], "SenderDeploymentRole": ["Send"]}.items():
-    arns = [arn for f in moved for arn in ({"Fn::GetAtt": [f"{f}Function", "Arn"]}, {"Fn::Sub": f"${{{f}Function.Arn}}:*"})]
-    check(f"what {name} may do", [p["PolicyDocument"]["Statement"] for p in properties(name)["Policies"]], [[
-        {"Effect": "Allow", "Action": ["lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"], "Resource": arns},
-        {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": "*"}]])
-    check(f"who {name} is", [s["Principal"] for s in properties(name)["AssumeRolePolicyDocument"]["Statement"]], [{"Service": "codedeploy.amazonaws.com"}])
+    **dict.fromkeys(ALARMS, "GreaterThanThreshold"), **dict.fromkeys(REACHED, "GreaterThanOrEqualToThreshold"),
+    **dict.fromkeys(MISSING, "LessThanOrEqualToThreshold")})
 
 # ---- The API ---------------------------------------------------------------------------------------------------------
 
@@ -166,6 +152,7 @@ check("the stage and its throttle", [stage["StageName"], stage["DefaultRouteSett
 
 # ---- Secrets ---------------------------------------------------------------------------------------------------------
 
+check("the CAPTCHA secret's value, which no deployment may write over", {"SecretString", "GenerateSecretString"} & set(properties("CaptchaProviderSecret")), set())
 check("the root secret's value", properties("KeySecret")["GenerateSecretString"],
       {"SecretStringTemplate": "{}", "GenerateStringKey": "index", "PasswordLength": 64, "ExcludePunctuation": True})
 check("the origin secret's value", properties("OriginSecret")["GenerateSecretString"], {"PasswordLength": 64, "ExcludePunctuation": True})

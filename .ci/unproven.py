@@ -9,17 +9,12 @@ from sam import translate
 TYPES = {
     "AWS::ApiGatewayV2::Api": {"Ref": "a1b2c3d4e5"},
     "AWS::ApiGatewayV2::Stage": {"Ref": "api"},
-    "AWS::AppConfig::Application": {"Ref": "a1b2c3d"},
-    "AWS::AppConfig::ConfigurationProfile": {"Ref": "b1b2c3d"},
-    "AWS::AppConfig::HostedConfigurationVersion": {"VersionNumber": "1"},
     "AWS::CloudFront::Distribution": {"Ref": "E1A2B3C4D5E6F7", "DomainName": "d111111abcdef8.cloudfront.net"},
     "AWS::CloudFront::Function": {"FunctionARN": "arn:aws:cloudfront::123456789012:function/{name}"},
     "AWS::CloudFront::OriginAccessControl": {"Id": "E2A2B3C4D5E6F7"},
     "AWS::CloudFront::OriginRequestPolicy": {"Ref": "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"},
     "AWS::CloudFront::ResponseHeadersPolicy": {"Ref": "7f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"},
     "AWS::CloudWatch::Alarm": {"Ref": "streamotp-{name}"},
-    "AWS::CodeDeploy::Application": {"Ref": "streamotp-{name}"},
-    "AWS::CodeDeploy::DeploymentGroup": {"Ref": "streamotp-{name}"},
     "AWS::Lambda::Alias": {"Ref": "its function"},
     "AWS::S3::BucketPolicy": {},
     "AWS::SES::ConfigurationSet": {"Ref": "streamotp-{name}"},
@@ -32,7 +27,7 @@ TYPES = {
 
 # Settings that a resource is made without.
 SETTINGS = {
-    "AWS::DynamoDB::Table": ["PointInTimeRecoverySpecification", "SSESpecification", "TimeToLiveSpecification"],
+    "AWS::DynamoDB::Table": ["PointInTimeRecoverySpecification", "TimeToLiveSpecification"],
     "AWS::IAM::Role": ["ManagedPolicyArns"],
     "AWS::Lambda::Function": ["Architectures", "LoggingConfig", "Tags"],
     "AWS::S3::Bucket": ["OwnershipControls", "PublicAccessBlockConfiguration"],

@@ -99,7 +99,7 @@ func buildFloor(name, out string) error {
 	if strings.Contains(out, "arm64") {
 		arch = "arm64"
 	}
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w",
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w",
 		"-o", filepath.Join(out, "bootstrap"), "streamotp/bench/floor/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)
 	cmd.Stderr = os.Stderr

@@ -17,7 +17,7 @@ func (s *stack) useCaptchaStub() {
 	if p["CaptchaProvider"] == "" || p["CaptchaProvider"] == "none" {
 		return
 	}
-	s.captcha = &captcha.Provider{Name: p["CaptchaProvider"], SiteKey: p["CaptchaSiteKey"], Secret: p["CaptchaSecret"], Now: s.Now}
+	s.captcha = &captcha.Provider{Name: p["CaptchaProvider"], SiteKey: p["CaptchaSiteKey"], Now: s.Now}
 	host, _, _ := net.SplitHostPort(s.listener.Addr().String())
 	for _, f := range s.spec.Functions {
 		if f.Environment["CAPTCHA_URL"] == "" {

@@ -42,12 +42,12 @@ func stackName(dir string) string {
 	return "streamotp"
 }
 
-// secretValue is a secret's first value: its SecretString, or one made as its GenerateSecretString says.
+// secretValue is a secret's first value: its SecretString, one made as its GenerateSecretString says, or none.
 func secretValue(x template.Secret) (string, error) {
-	if x.Value != "" {
+	g := x.Generate
+	if g == nil {
 		return x.Value, nil
 	}
-	g := x.Generate
 	text, err := aws.Characters{
 		Length: g.Length, Exclude: g.ExcludeCharacters, NoPunctuation: g.NoPunctuation, NoDigits: g.NoDigits,
 		NoLower: g.NoLower, NoUpper: g.NoUpper, Space: g.Space, NotOfEachKind: g.AnyMix,

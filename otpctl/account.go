@@ -129,7 +129,7 @@ var weaknesses = map[string]string{
 // Errors: refusal.
 func checkPassword(secret, email string) error {
 	var reasons []string
-	for _, err := range []error{password.Check(secret, ""), password.CheckAddress(secret, email)} {
+	for _, err := range []error{password.CheckList(), password.Check(secret, ""), password.CheckAddress(secret, email)} {
 		var weak *password.WeakError
 		if errors.As(err, &weak) {
 			reasons = append(reasons, weak.Reasons...)

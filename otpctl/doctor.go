@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 )
@@ -20,7 +21,8 @@ var doctor = command{
 	name: "doctor", args: "",
 	short: "Looks for what keeps codes from arriving, in the account and region of the stack.",
 	long: `It asks AWS and changes nothing: SES's sandbox, quota and state, whether the sender is verified and its mail signed;
-SNS's SMS sandbox and spend limit, and what AllowedCountries need; whether somebody hears of alarms; what Lambda may run
+SNS's SMS sandbox and spend limit, and what AllowedCountries need; whether the CAPTCHA has its secret key; whether somebody
+hears of alarms; what Lambda may run
 at once. Each finding is one of
 
   ok         as it should be
@@ -32,7 +34,7 @@ at once. Each finding is one of
 and says what to do.`,
 	examples: []string{"doctor", "doctor --json | jq -r '.findings[] | select(.state == \"problem\") | .check'"},
 	permissions: []string{"ses:GetAccount", "ses:GetEmailIdentity", "sns:GetSMSSandboxAccountStatus", "sns:GetSMSAttributes",
-		"sns:ListOriginationNumbers", "sns:ListSubscriptionsByTopic", "lambda:GetAccountSettings"},
+		"sns:ListOriginationNumbers", "sns:ListSubscriptionsByTopic", "secretsmanager:DescribeSecret", "lambda:GetAccountSettings"},
 	failure:  "there is a problem",
 	document: `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox","advice":"ask for production access"}]}`,
 	declare: func(*flag.FlagSet) action {
@@ -66,6 +68,8 @@ type examination struct {
 	ses    *sesv2.Client
 	sns    *sns.Client
 	lambda *lambda.Client
+
+	secrets *secretsmanager.Client
 }
 
 // patience is how often doctor calls: what AWS does not tell now is a finding too.
@@ -81,14 +85,14 @@ func (c *console) doctor(ctx context.Context) error {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = patience })
 	}
 	x := &examination{Findings: []finding{}, stack: d.stack, region: cfg.Region,
-		ses: sesv2.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg)}
+		ses: sesv2.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg)}
 	for _, check := range []struct {
 		name string
 		run  func(*examination, context.Context) error
 	}{
 		{"ses.account", (*examination).mailAccount}, {"ses.sender", (*examination).mailSender},
 		{"sms.sandbox", (*examination).smsSandbox}, {"sms.spend", (*examination).smsSpend}, {"sms.countries", (*examination).smsCountries},
-		{"alarms", (*examination).alarms}, {"lambda.concurrency", (*examination).concurrency},
+		{"captcha", (*examination).captcha}, {"alarms", (*examination).alarms}, {"lambda.concurrency", (*examination).concurrency},
 	} {
 		if err := check.run(x, ctx); err != nil {
 			x.cannot(check.name, err)

@@ -12,8 +12,8 @@ import (
 
 // alarms looks whether somebody hears of them: SNS sends nothing to an address that has not confirmed.
 func (x *examination) alarms(ctx context.Context) error {
-	if x.stack.parameters["AlarmEmail"] == "" {
-		x.add("alarms", remark, "set AlarmEmail, and confirm its first mail", "there are no alarms")
+	if x.stack.parameters["AlarmEmail"] == "" && x.stack.parameters["AlarmTopicArn"] == "" {
+		x.add("alarms", remark, "set AlarmEmail, and confirm its first mail, or AlarmTopicArn", "there are no alarms")
 		return nil
 	}
 	topic := x.stack.outputs["AlarmTopicArn"]

@@ -30,6 +30,7 @@ func (a *cloud) ready() {
 	a.answer("sns:ListOriginationNumbers", answerOf("ListOriginationNumbers", "<PhoneNumbers>"+fmt.Sprintf(phoneNumber, "+18005550100", "US", "ACTIVE")+"</PhoneNumbers>"))
 	a.answer("sns:ListSubscriptionsByTopic", answerOf("ListSubscriptionsByTopic", "<Subscriptions><member><SubscriptionArn>arn:aws:sns:us-east-1:1:t:1</SubscriptionArn></member></Subscriptions>"))
 	a.answer("lambda:GetAccountSettings", `{"AccountLimit":{"ConcurrentExecutions":1000}}`)
+	a.answer("secretsmanager:DescribeSecret", `{"VersionIdsToStages":{"v":["AWSCURRENT"]}}`)
 }
 
 // examine runs doctor and gives the states by check.
@@ -52,7 +53,8 @@ func (a *cloud) examine(t *testing.T) (states map[string]string, x examination, 
 	return states, x, r.code
 }
 
-var smsOperations = map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "US,DE", "AlarmEmail": "ops@example.com"}
+var smsOperations = map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "US,DE", "AlarmEmail": "ops@example.com",
+	"CaptchaProvider": "turnstile"}
 
 func TestDoctor(t *testing.T) {
 	a := newCloud(t, smsOperations)
@@ -64,10 +66,10 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("%s: %s", check, state)
 			}
 		}
-		if code != exitOK || len(states) != 13 {
+		if code != exitOK || len(states) != 14 {
 			t.Errorf("exit code %d, %d findings: %v", code, len(states), states)
 		}
-		a.run(t, "doctor").want(t, exitOK, "problem 0, warning 0, note 0, unchecked 0, ok 13")
+		a.run(t, "doctor").want(t, exitOK, "problem 0, warning 0, note 0, unchecked 0, ok 14")
 	})
 	subscribed := func(arn string) string {
 		return answerOf("ListSubscriptionsByTopic", "<Subscriptions><member><SubscriptionArn>"+arn+"</SubscriptionArn></member></Subscriptions>")
@@ -91,6 +93,7 @@ func TestDoctor(t *testing.T) {
 		{"a number that waits", "sns:ListOriginationNumbers", answerOf("ListOriginationNumbers", "<PhoneNumbers>"+fmt.Sprintf(phoneNumber, "+18005550100", "US", "PENDING")+"</PhoneNumbers>"), "sms.country.US", problem},
 		{"an unconfirmed subscription", "sns:ListSubscriptionsByTopic", subscribed("PendingConfirmation"), "alarms", problem},
 		{"no subscription", "sns:ListSubscriptionsByTopic", answerOf("ListSubscriptionsByTopic", ""), "alarms", problem},
+		{"a CAPTCHA without its secret key", "secretsmanager:DescribeSecret", `{}`, "captcha", problem},
 		{"a new account's concurrency", "lambda:GetAccountSettings", `{"AccountLimit":{"ConcurrentExecutions":10}}`, "lambda.concurrency", warning},
 		{"low concurrency", "lambda:GetAccountSettings", `{"AccountLimit":{"ConcurrentExecutions":50}}`, "lambda.concurrency", remark},
 		{"a limit that is not told", "lambda:GetAccountSettings", `{}`, "lambda.concurrency", unchecked},

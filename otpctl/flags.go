@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -46,11 +47,11 @@ func flagError(err error) error {
 func refuseSecrets(args []string) error {
 	for _, arg := range args {
 		name, value, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		secret := strings.HasPrefix(name, "pass") || name == "code" || name == "code-stdin"
-		fromStdin := (name == "password-stdin" || name == "code-stdin") && (!valued || value == "true" || value == "false")
+		secret := strings.HasPrefix(name, "pass") || name == "code" || name == "code-stdin" || strings.HasPrefix(name, "secret")
+		fromStdin := slices.Contains([]string{typedPassword.flag, typedCode.flag, typedKey.flag}, "--"+name) && (!valued || value == "true" || value == "false")
 		if strings.HasPrefix(arg, "-") && secret && !fromStdin {
-			return misuse("a password or code is never an argument, where the list of processes and the shell's history show it: " +
-				"leave it out to be asked, or pipe it in with --password-stdin or --code-stdin. Do not use the one you typed any more.")
+			return misuse("a password, code or key is never an argument, where the list of processes and the shell's history show it: " +
+				"leave it out to be asked, or pipe it in with --password-stdin, --code-stdin or --secret-stdin. Do not use the one you typed any more.")
 		}
 	}
 	return nil

@@ -33,6 +33,7 @@ Parameters:
   MonthlySmsBudgetUsd: { Type: Number, Default: 10 }
   AlarmEmail: { Type: String }
   SmsOriginationNumber: { Type: String, Default: "" }
+  CaptchaProvider: { Type: String, Default: none }
 Resources:
   Codes:
     Type: AWS::DynamoDB::Table
@@ -53,6 +54,7 @@ Outputs:
   DeadLetterQueueUrl: { Value: !Ref Letters }
   RetryQueueUrl: { Value: !Ref Retries }
   AlarmTopicArn: { Value: !Ref Alarms }
+  CaptchaSecretArn: { Value: none }
 `
 
 // cloud is an AWS of moto's with a stack in it, behind a server that notes what is called, and answers what moto does

@@ -19,6 +19,7 @@ type typedSecret struct{ name, flag string }
 var (
 	typedPassword = typedSecret{"password", "--password-stdin"}
 	typedCode     = typedSecret{"code", "--code-stdin"}
+	typedKey      = typedSecret{"secret key", "--secret-stdin"}
 )
 
 // terminal returns the file of a stream that is a terminal.

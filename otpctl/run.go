@@ -38,7 +38,7 @@ type action func(ctx context.Context, c *console, args []string) error
 // commands is the table of commands. A function, since help reads it.
 func commands() []command {
 	return []command{userAdd, userImport, userList, userRemove, userSetPhone, unlock, prefixesList, prefixesRelease,
-		testAdd, testList, testRemove, suppressionsList, suppressionsRemove, rotateSecret, cost, deadLettersList, deadLettersRedrive, doctor, stats, completion(), man()}
+		testAdd, testList, testRemove, suppressionsList, suppressionsRemove, rotateSecret, captchaSet, cost, deadLettersList, deadLettersRedrive, doctor, stats, completion(), man()}
 }
 
 // console is what a command sees of the world.

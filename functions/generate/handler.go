@@ -213,6 +213,7 @@ func (h handler) write(ctx context.Context, c call, id string, to recipient, d a
 	if err = h.seal(c, &s, to, d.TestCode); err == nil {
 		err = h.codes.Put(ctx, s, c.ID)
 	}
+	c.Event.Waits = !s.Silent
 	return h.giveBack(ctx, c, d, err)
 }
 

@@ -58,6 +58,7 @@ func (h handler) writeResend(ctx context.Context, c call, s otp.Session, channel
 		c.suppress(&s, channel)
 	}
 	c.Event.Reason = "resend"
+	c.Event.Waits = !s.Silent
 	err := h.codes.PutResend(ctx, s, c.ID, c.now, h.cooldown)
 	var first *otp.TooManyRequestsError
 	if errors.As(err, &first) {

@@ -37,7 +37,8 @@ func deploy(t *testing.T) *deployment {
 	t.Helper()
 	cfg := newAWS(t)
 	d := &deployment{t: t, bucket: fmt.Sprintf("site-%d", time.Now().UnixNano()), log: &strings.Builder{}}
-	d.handler = handler{site: frontend.Files, s3: s3Client(cfg), cloudfront: cloudfront.NewFromConfig(cfg)}
+	d.handler = handler{site: frontend.Files, s3: s3Client(cfg), cloudfront: cloudfront.NewFromConfig(cfg),
+		pause: func(context.Context, time.Duration) error { return nil }}
 	_, err := d.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &d.bucket})
 	d.must(err)
 	made, err := d.cloudfront.CreateDistribution(t.Context(), &cloudfront.CreateDistributionInput{DistributionConfig: distribution(d.bucket)})

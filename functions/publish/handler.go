@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
 	"github.com/aws/aws-sdk-go-v2/service/cloudfront/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 
 	"streamotp/shared/telemetry"
 )
@@ -26,6 +28,7 @@ type handler struct {
 	site       fs.FS
 	s3         *s3.Client
 	cloudfront *cloudfront.Client
+	pause      func(ctx context.Context, d time.Duration) error // waits, or ends with the context
 }
 
 // answering sends CloudFormation what handle returns, once.
@@ -55,7 +58,7 @@ func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data m
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
-	id, err = h.serve(ctx, event)
+	id, err = h.untilKnown(ctx, func() (string, error) { return h.serve(ctx, event) })
 	if err != nil {
 		id, err = event.PhysicalResourceID, reason(err)
 		slog.Error("failed", "request", event.RequestType, "reason", err.Error())
@@ -63,6 +66,34 @@ func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data m
 	}
 	slog.Info("done", "request", event.RequestType)
 	return id, nil, nil
+}
+
+const (
+	knownWithin = 40 * time.Second // of the function's 60
+	askedEach   = 2 * time.Second
+)
+
+// untilKnown repeats what IAM denies. The first call of a new stack comes right after its role's policy was made, which takes
+// some seconds to be known everywhere; all that is done here may be done twice.
+func (h handler) untilKnown(ctx context.Context, serve func() (string, error)) (id string, err error) {
+	for waited := time.Duration(0); ; waited += askedEach {
+		id, err = serve()
+		var api smithy.APIError
+		denied := errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied")
+		if !denied || waited >= knownWithin || h.pause(ctx, askedEach) != nil {
+			return id, err
+		}
+	}
+}
+
+// wait waits unless the context ends before.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (h handler) serve(ctx context.Context, event cfn.Event) (id string, err error) {

@@ -19,7 +19,7 @@ func main() {
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	log.SetOutput(io.Discard) // package cfn logs what the response URL answered; handle logs what matters
 	cfg := env.AWS()
-	h := handler{site: frontend.Files, s3: s3.NewFromConfig(cfg), cloudfront: cloudfront.NewFromConfig(cfg)}
+	h := handler{site: frontend.Files, s3: s3.NewFromConfig(cfg), cloudfront: cloudfront.NewFromConfig(cfg), pause: wait}
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}

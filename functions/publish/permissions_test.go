@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -56,13 +57,13 @@ func needs(operation string, input any) []string {
 	return []string{operation}
 }
 
-// limit has the function's clients do what the actions allow, and nothing else.
-func (d *deployment) limit(actions []string) {
+// limit has the function's clients do what the actions allow at the time of a call, and nothing else.
+func (d *deployment) limit(actions func() []string) {
 	deny := func(stack *middleware.Stack) error {
 		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("limit", func(ctx context.Context, in middleware.InitializeInput,
 			next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			for _, need := range needs(awsmiddleware.GetOperationName(ctx), in.Parameters) {
-				if !slices.Contains(actions, need) {
+				if !slices.Contains(actions(), need) {
 					return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "AccessDenied"}
 				}
 			}
@@ -77,7 +78,7 @@ func (d *deployment) limit(actions []string) {
 // lifeOf makes, changes and deletes a site, and returns what fails.
 func lifeOf(t *testing.T, actions []string) (failed []string) {
 	d := deploy(t)
-	d.limit(actions)
+	d.limit(func() []string { return actions })
 	for _, event := range []string{"create", "update", "delete"} {
 		if event == "update" {
 			d.site = fstest.MapFS{"index.html": {}, "config.json": {Data: []byte("{}")}}
@@ -105,6 +106,30 @@ func TestPermissions(t *testing.T) {
 				t.Error("nothing fails")
 			}
 			t.Logf("fails: %v", failed)
+		})
+	}
+}
+
+// TestPolicyIsKnownLate: the first deployment calls the function before IAM knows its role's policy everywhere.
+func TestPolicyIsKnownLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		knownAfter time.Duration
+		want       cfn.StatusType
+	}{"in time": {30 * time.Second, cfn.StatusSuccess}, "too late": {50 * time.Second, cfn.StatusFailed}} {
+		t.Run(name, func(t *testing.T) {
+			d := deploy(t)
+			var known []string
+			d.limit(func() []string { return known })
+			waited := time.Duration(0)
+			d.handler.pause = func(_ context.Context, step time.Duration) error {
+				if waited += step; waited >= c.knownAfter {
+					known = allowed(t)
+				}
+				return nil
+			}
+			if answer := d.send(t.Context(), "create", nil); answer.Status != c.want || waited > 45*time.Second {
+				t.Errorf("%+v after %v", answer, waited)
+			}
 		})
 	}
 }

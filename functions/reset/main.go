@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -11,6 +12,7 @@ import (
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
 	"streamotp/shared/keys"
+	"streamotp/shared/password"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -33,7 +35,7 @@ func main() {
 		appName: env.String("APP_NAME"),
 	}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
-	if err := env.Err(); err != nil {
+	if err := errors.Join(env.Err(), password.CheckList()); err != nil {
 		telemetry.Fatal(err)
 	}
 	lambda.Start(httpapi.Handler(h.routes(), gate))

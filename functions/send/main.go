@@ -37,11 +37,13 @@ func main() {
 			From:             env.String("SES_FROM_ADDRESS"),
 			Host:             env.String("SITE_HOST"),
 			ConfigurationSet: env.Optional("SES_CONFIGURATION_SET"),
+			NotificationSet:  env.Optional("SES_NOTIFICATION_CONFIGURATION_SET"),
 			SMS: deliver.SMSSender{
 				SenderID:          env.Optional("SMS_SENDER_ID"),
 				OriginationNumber: env.Optional("SMS_ORIGINATION_NUMBER"),
 				EntityID:          env.Optional("SMS_ENTITY_ID"),
 				TemplateID:        env.Optional("SMS_TEMPLATE_ID"),
+				MaxPriceUSD:       env.Optional("SMS_MAX_PRICE_USD"),
 			},
 		}),
 	}

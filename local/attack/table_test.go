@@ -110,7 +110,7 @@ var attacks = []attack{
 		{"CaptchaProvider", []string{"CaptchaProvider=none"}, nil},
 		{"the check of the token's site", nil, edit("functions/generate/captcha.go", "case !slices.Contains(c.hosts,", "case false && !slices.Contains(c.hosts,")},
 		{"the check of the token's action", nil, edit("functions/generate/captcha.go", `case c.provider == "turnstile" && !action:`, `case c.provider == "never" && !action:`)},
-	}, []string{"CaptchaProvider=turnstile", "CaptchaSiteKey=site-key", "CaptchaSecret=0xSECRET"}},
+	}, []string{"CaptchaProvider=turnstile", "CaptchaSiteKey=site-key"}},
 	{"a robot that fills every field", fillEverything, []control{
 		{"the honeypots", nil, edit(generate, `if request.Get("website") != "" || request.Get("url") != "" {`, "if false {")},
 	}, nil},

@@ -75,6 +75,9 @@ func (e *Endpoint) permissions(q *request) (out []permission) {
 		out = e.sendPermissions(q)
 	case "sns:Publish":
 		out = []permission{{action: action, resource: q.published()}}
+		if q.form["PhoneNumber"] != "" { // SNS calls End User Messaging in the caller's name
+			out = append(out, permission{"sms-voice:SendTextMessage", "*", map[string][]string{"aws:CalledViaLast": {"sns.amazonaws.com"}}})
+		}
 	case "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue":
 		var in struct{ SecretId string }
 		_ = json.Unmarshal(q.body, &in) // it will be told what is wrong, if it may call at all

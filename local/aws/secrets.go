@@ -161,8 +161,10 @@ func (x *Secret) replace(id, value string) {
 	if x.Previous != nil {
 		x.Older = append(x.Older, *x.Previous)
 	}
-	last := x.Current
-	x.Previous, x.Current = &last, Version{id, value, time.Now()}
+	if last := x.Current; last.Value != "" {
+		x.Previous = &last
+	}
+	x.Current = Version{id, value, time.Now()}
 }
 
 func (x *Secret) describe(q *request) *reply {
@@ -189,7 +191,10 @@ func (v staged) stages() []string {
 }
 
 func (x *Secret) versions() []staged {
-	out := []staged{{x.Current, "AWSCURRENT"}}
+	var out []staged
+	if x.Current.Value != "" { // a secret may have been made without a value
+		out = append(out, staged{x.Current, "AWSCURRENT"})
+	}
 	if x.Previous != nil {
 		out = append(out, staged{*x.Previous, "AWSPREVIOUS"})
 	}

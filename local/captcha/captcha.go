@@ -16,13 +16,16 @@ import (
 
 // Provider is the stub of one provider and one site. It is safe for concurrent use.
 type Provider struct {
-	Name            string // recaptcha, turnstile or hcaptcha
-	SiteKey, Secret string
-	Now             func() time.Time
+	Name    string // recaptcha, turnstile or hcaptcha
+	SiteKey string
+	Now     func() time.Time
 
 	mu     sync.Mutex
 	tokens map[string]*token
 }
+
+// Secret is the stub's secret key, whatever its site key.
+const Secret = "stub-secret"
 
 // token is what a solved challenge left.
 type token struct {
@@ -82,7 +85,7 @@ func (p *Provider) Siteverify(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case secret == "":
 		refuse(w, "missing-input-secret")
-	case secret != p.Secret:
+	case secret != Secret:
 		refuse(w, "invalid-input-secret")
 	case text == "":
 		refuse(w, "missing-input-response")

@@ -13,12 +13,9 @@ import (
 	"time"
 )
 
-const captchaSecret = "0xSECRET-of-the-provider"
-
 // withCaptcha are the parameters of a stack that asks for a CAPTCHA of the stub.
 func withCaptcha(provider string, more ...string) []string {
-	return append([]string{"-parameter", "CaptchaProvider=" + provider, "-parameter", "CaptchaSiteKey=site-key",
-		"-parameter", "CaptchaSecret=" + captchaSecret}, more...)
+	return append([]string{"-parameter", "CaptchaProvider=" + provider, "-parameter", "CaptchaSiteKey=site-key"}, more...)
 }
 
 // solve makes the token of a solved challenge; change says what is wrong with it.
@@ -161,15 +158,14 @@ func TestCaptchaFailsClosed(t *testing.T) {
 }
 
 // A stack that could let nobody in does not start.
-func TestCaptchaNeedsItsKeys(t *testing.T) {
+func TestCaptchaNeedsItsSite(t *testing.T) {
 	root, binary, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for missing, parameters := range map[string][]string{
-		"CaptchaSiteKey": {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSecret=x"},
-		"CaptchaSecret":  {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSiteKey=x"},
-		"SiteHost":       {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSiteKey=x", "-parameter", "CaptchaSecret=x", "-parameter", "SiteHost="},
+		"CaptchaSiteKey": {"-parameter", "CaptchaProvider=turnstile"},
+		"SiteHost":       {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSiteKey=x", "-parameter", "SiteHost="},
 	} {
 		cmd := exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, parameters...)...)
 		cmd.Dir = root

@@ -16,7 +16,7 @@ var buildOtpctl = sync.OnceValues(func() (binary string, err error) {
 		return "", err
 	}
 	binary = filepath.Join(root, ".tools", "e2e", "otpctl")
-	cmd := exec.Command("go", "build", "-o", binary, "streamotp/otpctl")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "streamotp/otpctl")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build streamotp/otpctl: %s", out)

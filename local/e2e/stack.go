@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -85,6 +86,9 @@ func start(t testing.TB, environment, args []string) *Stack {
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
 	t.Cleanup(s.finish)
 	s.awaitReady()
+	if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "CaptchaProvider=") && a != "CaptchaProvider=none" }) {
+		s.setCaptchaSecret()
+	}
 	return s
 }
 
@@ -180,7 +184,7 @@ func buildOnce() (string, string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", "", err
 	}
-	cmd := exec.Command("go", "build", "-o", binary, "streamotp/local")
+	cmd := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "streamotp/local")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", "", errors.New("go build streamotp/local: " + string(out))

@@ -1,8 +1,8 @@
 // Package iam decides, as IAM does, whether identity-based policies let a call through. It knows what template.yaml
-// uses: Allow and Deny, wildcards in actions and resources, and four condition operators.
+// uses: Allow and Deny, wildcards in actions and resources, and five condition operators.
 //
 // It promises: (P1) a statement that denies a call wins over any number that allow it; (P2) what no statement allows is
-// not allowed; (P3) a condition on a key that the call does not have holds for all operators but StringEquals.
+// not allowed; (P3) a condition on a key that the call does not have holds for all operators but StringEquals and StringLike.
 package iam
 
 import (
@@ -26,7 +26,7 @@ type Statement struct {
 type Condition struct {
 	Operator Operator
 	Key      string
-	Values   []string // patterns of ForAllValues:StringLike
+	Values   []string // patterns of the two operators with Like
 }
 
 // Operator is a condition operator, as policies name it. Whether a key has one value or several is the key's own matter.
@@ -34,6 +34,7 @@ type Operator string
 
 const (
 	Equals         Operator = "StringEquals"
+	Like           Operator = "StringLike"
 	EqualsIfExists Operator = "StringEqualsIfExists"
 	AllEqual       Operator = "ForAllValues:StringEquals"
 	AllLike        Operator = "ForAllValues:StringLike"
@@ -78,10 +79,12 @@ func (s Statement) applies(action, resource string, context map[string][]string)
 func (c Condition) holds(context map[string][]string) bool {
 	given, ok := context[c.Key]
 	if !ok {
-		return c.Operator != Equals
+		return c.Operator != Equals && c.Operator != Like
 	}
 	for _, value := range given {
-		fits := func(v string) bool { return v == value || c.Operator == AllLike && matches(v, value) }
+		fits := func(v string) bool {
+			return v == value || (c.Operator == Like || c.Operator == AllLike) && matches(v, value)
+		}
 		if !slices.ContainsFunc(c.Values, fits) {
 			return false
 		}

@@ -9,12 +9,6 @@ var inert = map[string][]string{
 	"AWS::CloudWatch::Dashboard": {},
 	"AWS::SNS::Topic":            {}, // but what SES tells one of comes to the functions that hear it
 	"AWS::SNS::TopicPolicy":      {},
-	"AWS::IAM::Role":             {}, // one of no function
-
-	// Versions of functions: here each has one, the last that was built.
-	"AWS::AppConfig::Application":                {},
-	"AWS::AppConfig::ConfigurationProfile":       {},
-	"AWS::AppConfig::HostedConfigurationVersion": {"VersionNumber"},
 
 	// The site: pages come from frontend/ and the API from the same server.
 	"AWS::CloudFront::Distribution":        {"DomainName"},
@@ -27,8 +21,7 @@ var inert = map[string][]string{
 
 // ignored are properties that the development stack knows and knowingly does nothing with.
 var ignored = map[string][]string{
-	"AWS::Serverless::Function": {"Architectures", "Description", "Tags", "Tracing", "AutoPublishAlias", "AutoPublishAliasAllProperties",
-		"DeploymentPreference", "VersionDeletionPolicy", "VersionDescription"},
+	"AWS::Serverless::Function":   {"Architectures", "Description", "Tags", "Tracing", "AutoPublishAlias", "VersionDeletionPolicy"},
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
 	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
 	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},

@@ -109,7 +109,7 @@ func (v value) ref(name string) *yaml.Node {
 	if s, ok := v.pseudo(name); ok {
 		return scalar(v.node.Line, s)
 	}
-	if r := v.aliased(name); r != nil && r.custom() {
+	if r := v.resource(name); r != nil && r.custom() {
 		v.failf("refers to %q, a custom resource, whose function alone knows its physical id", name)
 		return nil
 	} else if r != nil {
@@ -117,17 +117,6 @@ func (v value) ref(name string) *yaml.Node {
 	}
 	v.failf("refers to %q, which is no parameter and no resource of this template", name)
 	return nil
-}
-
-// aliased is the resource of that name. Function.Alias, SAM's name for a function's alias, is the function: here each has
-// one version.
-func (v value) aliased(name string) *resource {
-	if id, ok := strings.CutSuffix(name, ".Alias"); ok {
-		if r := v.resource(id); r != nil && r.kind == "AWS::Serverless::Function" {
-			return r
-		}
-	}
-	return v.resource(name)
 }
 
 func (v value) getAtt() *yaml.Node {

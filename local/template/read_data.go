@@ -131,12 +131,12 @@ type Generate struct {
 
 func (res *resource) readSecret() {
 	v := res.properties
-	s := Secret{ID: res.id, Name: v.physicalName(res.id), ARN: v.secretARN(res.id), Generate: Generate{Length: 32}}
-	g, given := &s.Generate, false
+	s := Secret{ID: res.id, Name: v.physicalName(res.id), ARN: v.secretARN(res.id)}
+	g := &Generate{Length: 32}
 	res.fields(map[string]func(value){
 		"SecretString": func(v value) { s.Value = v.str() },
 		"GenerateSecretString": func(v value) {
-			given = true
+			s.Generate = g
 			v.fields(map[string]func(value){
 				"SecretStringTemplate":    func(v value) { g.Template = v.str() },
 				"GenerateStringKey":       func(v value) { g.Key = v.str() },
@@ -151,8 +151,8 @@ func (res *resource) readSecret() {
 			})
 		},
 	})
-	if given == (s.Value != "") || (g.Template == "") != (g.Key == "") {
-		v.failf("must have either SecretString or GenerateSecretString, that with SecretStringTemplate and GenerateStringKey both or neither")
+	if s.Generate != nil && s.Value != "" || (g.Template == "") != (g.Key == "") {
+		v.failf("must not have both SecretString and GenerateSecretString, that with SecretStringTemplate and GenerateStringKey both or neither")
 	}
 	v.out.Secrets = append(v.out.Secrets, s)
 }

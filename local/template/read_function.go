@@ -109,6 +109,7 @@ func (v value) readMapping(function, name string) Mapping {
 	position := ""
 	v.fields(map[string]func(value){
 		"Stream":           func(v value) { m.StreamARN = v.str() },
+		"MetricsConfig":    func(value) {}, // there is no CloudWatch
 		"StartingPosition": func(v value) { position = v.oneOf("TRIM_HORIZON", "LATEST") },
 		"BatchSize":        func(v value) { m.BatchSize = v.integer(1, 1000) },
 		"MaximumBatchingWindowInSeconds": func(v value) {

@@ -64,7 +64,7 @@ func (v value) readStatement() (s iam.Statement) {
 
 // conditionKeys has, for each operator, the keys that the AWS endpoint gives calls.
 var conditionKeys = map[iam.Operator][]string{
-	iam.Equals: {"ses:FromAddress"}, iam.EqualsIfExists: {"dynamodb:ReturnValues"},
+	iam.Equals: {"ses:FromAddress", "aws:CalledViaLast"}, iam.Like: {"ses:FromAddress"}, iam.EqualsIfExists: {"dynamodb:ReturnValues"},
 	iam.AllEqual: {"dynamodb:Attributes"}, iam.AllLike: {"dynamodb:Attributes", "dynamodb:LeadingKeys"},
 }
 

@@ -72,6 +72,7 @@ func (res *resource) readQueueMapping() {
 		"BatchSize":                      func(v value) { m.BatchSize = v.integer(1, 10) },
 		"MaximumBatchingWindowInSeconds": func(v value) { v.oneOf("0") },
 		"FunctionResponseTypes":          func(v value) { m.PartialFailed = v.reportsFailures() },
+		"MetricsConfig":                  func(value) {}, // there is no CloudWatch
 		"ScalingConfig": func(v value) {
 			v.fields(map[string]func(value){"MaximumConcurrency": func(v value) { m.Concurrency = v.integer(2, 1000) }})
 		},

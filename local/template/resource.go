@@ -120,8 +120,6 @@ func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
 		"AWS::Logs::LogGroup.Arn":                  ARN("logs", "log-group:"+name+":*"),
 		"AWS::S3::Bucket.Arn":                      "arn:aws:s3:::" + strings.ToLower(name),
 		"AWS::CloudFront::Distribution.DomainName": SiteHost,
-
-		"AWS::AppConfig::HostedConfigurationVersion.VersionNumber": "1",
 	}
 	s, ok := known[res.kind+"."+attribute]
 	if ok {

@@ -137,8 +137,8 @@ type Key struct{ Name, Type string }
 // Secret is a Secrets Manager secret and its first value, or how that is made.
 type Secret struct {
 	ID, Name, ARN string
-	Value         string // SecretString; empty where it is made
-	Generate      Generate
+	Value         string    // SecretString; empty if it is generated, or if the secret has no value yet
+	Generate      *Generate // GenerateSecretString; nil without it
 }
 
 // Output is a stack output.

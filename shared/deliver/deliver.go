@@ -46,8 +46,9 @@ type Sender struct {
 	From    string // verified in SES
 	Host    string // of the page, for the origin-bound line of an SMS
 
-	ConfigurationSet string // SES; empty for none
-	SMS              SMSSender
+	// The configuration sets of SES, for codes and for security notifications; empty for none.
+	ConfigurationSet, NotificationSet string
+	SMS                               SMSSender
 
 	ses *sesv2.Client
 	sns *sns.Client
@@ -57,6 +58,7 @@ type Sender struct {
 type SMSSender struct {
 	SenderID, OriginationNumber string
 	EntityID, TemplateID        string // India's DLT registration
+	MaxPriceUSD                 string // SNS sends no dearer message
 }
 
 // New returns the sender with its clients, each with one attempt a call (D1).
@@ -92,8 +94,12 @@ func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 			Body:    &sestypes.Body{Text: utf8(mailText.text), Html: utf8(mailText.html)},
 		}},
 	}
-	if s.ConfigurationSet != "" {
-		in.ConfigurationSetName = &s.ConfigurationSet
+	set := s.ConfigurationSet
+	if m.Notice != "" {
+		set = s.NotificationSet
+	}
+	if set != "" {
+		in.ConfigurationSetName = &set
 	}
 	for name, value := range m.Tags {
 		in.EmailTags = append(in.EmailTags, sestypes.MessageTag{Name: &name, Value: &value})
@@ -118,6 +124,9 @@ func (s *Sender) sendSMS(ctx context.Context, m Message) error {
 		if value != "" {
 			in.MessageAttributes[name] = snstypes.MessageAttributeValue{DataType: aws.String("String"), StringValue: &value}
 		}
+	}
+	if s.SMS.MaxPriceUSD != "" {
+		in.MessageAttributes["AWS.SNS.SMS.MaxPrice"] = snstypes.MessageAttributeValue{DataType: aws.String("Number"), StringValue: &s.SMS.MaxPriceUSD}
 	}
 	_, err := s.sns.Publish(ctx, in)
 	return err

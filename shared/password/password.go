@@ -6,6 +6,7 @@ package password
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
@@ -90,11 +91,18 @@ func isCommon(folded string) bool {
 	return start < len(common) && lineAt(start) == folded
 }
 
-// lineAt returns the line that the i-th byte of common lies in.
+// lineAt returns the line that the i-th byte of common lies in. A checkout may have given the lines an end of two bytes.
 func lineAt(i int) string {
-	begin := strings.LastIndexByte(common[:i], '\n') + 1
-	end := strings.IndexByte(common[begin:], '\n')
-	return common[begin : begin+end]
+	line, _, _ := strings.Cut(common[strings.LastIndexByte(common[:i], '\n')+1:], "\n")
+	return strings.TrimSuffix(line, "\r")
+}
+
+// CheckList reports a blocklist that is empty or unreadable, with which every password would be accepted.
+func CheckList() error {
+	if !isCommon("password1") || !isCommon("12345678") {
+		return errors.New("the list of common passwords is empty or damaged: shared/password/common.txt")
+	}
+	return nil
 }
 
 // params are OWASP's for Argon2id (Password Storage Cheat Sheet).

@@ -131,3 +131,35 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+// TestCommonList: O1, a list that a checkout changed still holds, and one that is lost is noticed.
+func TestCommonList(t *testing.T) {
+	list := common
+	t.Cleanup(func() { common = list })
+	for name, c := range map[string]struct {
+		list string
+		ok   bool
+	}{
+		"as it is":                {list, true},
+		"with line ends of CR LF": {strings.ReplaceAll(list, "\n", "\r\n"), true},
+		"without its last end":    {strings.TrimSuffix(list, "\n"), true},
+		"empty":                   {"", false},
+		"a pointer to a file":     {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", false},
+	} {
+		common = c.list
+		if err := CheckList(); (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		var weak *WeakError
+		if found := errors.As(Check("password1", ""), &weak); found != c.ok {
+			t.Errorf("%s: a common password is refused: %v", name, found)
+		}
+	}
+	common = strings.ReplaceAll(list, "\n", "\r\n")
+	for word := range strings.Lines(list) {
+		word = strings.TrimSuffix(word, "\n")
+		if !isCommon(word) {
+			t.Fatalf("%q is not found", word)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"log/slog"
+	"slices"
 	"time"
 
 	"streamotp/shared/otp"
@@ -50,6 +51,7 @@ type Event struct {
 	Country string        // ISO 3166, of a number
 	Prefix  string        // of a number: where it is paused
 	Took    time.Duration // of a delivery
+	Waits   bool          // of Generated: the message is to be sent, which counts Sent as 0
 }
 
 // namespace of the metrics; set by Start.
@@ -80,8 +82,11 @@ func (e Event) Attrs(now time.Time) []slog.Attr {
 	if e.Name == "" || e.Name == WrongPassword {
 		return attrs
 	}
-	if e.Name == Delivered {
+	switch {
+	case e.Name == Delivered:
 		attrs = append(attrs, slog.Int64(DeliveryTime, e.Took.Milliseconds()))
+	case e.Name == Generated && e.Waits:
+		attrs = append(attrs, slog.Int(Sent, 0))
 	}
 	return append(attrs, slog.Int(e.Name, 1), slog.Any("_aws", e.metric(now)))
 }
@@ -104,18 +109,25 @@ func (e Event) metric(now time.Time) any {
 	if e.Purpose != "" {
 		dimensions = append(dimensions, []string{"Purpose"})
 	}
-	if len(dimensions) == 0 || e.Name == ProviderError {
+	if len(dimensions) == 0 || slices.Contains(watched, e.Name) {
 		dimensions = append(dimensions, []string{})
 	}
 	metrics := []name{{e.Name, "Count"}}
 	if e.Name == Delivered {
 		metrics = append(metrics, name{DeliveryTime, "Milliseconds"})
 	}
+	directives := []directive{{namespace, dimensions, metrics}}
+	if e.Name == Generated && e.Waits { // so that the metric exists, and an alarm sees that nothing is sent
+		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Sent, "Count"}}})
+	}
 	return struct {
 		Timestamp         int64 // epoch milliseconds
 		CloudWatchMetrics []directive
-	}{now.UnixMilli(), []directive{{namespace, dimensions, metrics}}}
+	}{now.UnixMilli(), directives}
 }
+
+// watched are the metrics that exist without a dimension too, for an alarm on all of them together.
+var watched = []string{ProviderError, Locked, Blocked, Sent}
 
 // hash names a session in the log: its id is half of what verifies it.
 func hash(session string) string {

@@ -16,8 +16,16 @@ import (
 
 // Start sends log lines to standard output as JSON, where Lambda collects them, and names the metrics' namespace.
 func Start(metrics string) {
-	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, nil)))
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: forLambda})))
 	namespace = metrics
+}
+
+// forLambda names the time as Lambda's JSON log format does, which reads it and the level.
+func forLambda(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		a.Key = "timestamp"
+	}
+	return a
 }
 
 // Fatal ends the process for a reason that an operator mends, as a bad environment.

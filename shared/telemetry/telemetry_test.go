@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,10 @@ func TestDimensions(t *testing.T) {
 		event Event
 		want  string
 	}{
-		{Event{Name: Sent, Channel: otp.Email, Purpose: otp.Login}, `[["Channel"],["Purpose"]]`},
+		{Event{Name: Verified, Channel: otp.Email, Purpose: otp.Login}, `[["Channel"],["Purpose"]]`},
+		{Event{Name: Sent, Channel: otp.Email, Purpose: otp.Login}, `[["Channel"],["Purpose"],[]]`},
+		{Event{Name: Locked, Purpose: otp.Login}, `[["Purpose"],[]]`},
+		{Event{Name: Blocked, Purpose: otp.Login}, `[["Purpose"],[]]`},
 		{Event{Name: Delivered, Channel: otp.Email}, `[["Channel"]]`},
 		{Event{Name: ProviderError, Channel: otp.SMS, Purpose: otp.Login}, `[["Channel"],["Purpose"],[]]`},
 		{Event{Name: ProviderError, Purpose: otp.Login}, `[["Purpose"],[]]`},
@@ -55,5 +59,29 @@ func TestDimensions(t *testing.T) {
 		if err != nil || !strings.Contains(string(line), `"Dimensions":`+test.want) {
 			t.Errorf("%+v: %s, %v, want %s", test.event, line, err, test.want)
 		}
+	}
+}
+
+// TestWaitingMessage: a message that is to be sent counts Sent as 0, so that an alarm sees when none is.
+func TestWaitingMessage(t *testing.T) {
+	for waits, want := range map[bool]int{true: 1, false: 0} {
+		var out strings.Builder
+		log := slog.New(slog.NewJSONHandler(&out, nil))
+		log.LogAttrs(t.Context(), slog.LevelInfo, "request", Event{Name: Generated, Channel: otp.Email, Purpose: otp.Verify, Waits: waits}.Attrs(time.Now())...)
+		zero := strings.Count(out.String(), `"Sent":0`)
+		all := strings.Count(out.String(), `"Dimensions":[[]],"Metrics":[{"Name":"Sent","Unit":"Count"}]`)
+		if zero != want || all != want {
+			t.Errorf("%v: %s", waits, out.String())
+		}
+	}
+}
+
+// TestLinesForLambda: Lambda's JSON format reads timestamp and level.
+func TestLinesForLambda(t *testing.T) {
+	var out strings.Builder
+	slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: forLambda})).Info("words", "time", "of ours")
+	var line map[string]any
+	if err := json.Unmarshal([]byte(out.String()), &line); err != nil || line["timestamp"] == nil || line["level"] != "INFO" {
+		t.Errorf("%s, %v", out.String(), err)
 	}
 }
