@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"streamotp/shared/otp"
@@ -77,10 +76,11 @@ func readChannel(typed string) (otp.Channel, error) {
 	return "", refusal("channel: must be email or sms")
 }
 
-// onto lays what was typed over an account as it is held, zero for a new one: what was not said stays.
+// onto lays what was typed over an account as it is held, zero for a new one: what was not said stays. SMS may go to the
+// given countries.
 //
 // Errors: refusal, where login codes would go to a number that cannot have them.
-func (a account) onto(held store.User) (store.User, error) {
+func (a account) onto(held store.User, countries []string) (store.User, error) {
 	wanted := held
 	wanted.Email = a.email
 	if a.name != "" {
@@ -95,21 +95,28 @@ func (a account) onto(held store.User) (store.User, error) {
 	if wanted.Channel == "" {
 		wanted.Channel = otp.Email
 	}
-	return wanted, checkChannel(wanted)
+	return wanted, checkChannel(wanted, countries)
 }
 
-// checkChannel says whether login codes can go where the account wants them.
+// checkChannel says whether login codes can go where the account wants them, as generate decides it.
 //
 // Errors: refusal.
-func checkChannel(u store.User) error {
+func checkChannel(u store.User, countries []string) error {
 	if u.Channel != otp.SMS {
 		return nil
 	}
 	if u.Phone == "" {
 		return refusal("channel: sms needs a phone")
 	}
-	if n, err := phone.Parse(u.Phone); err != nil || !n.Mobile {
+	n, err := phone.Parse(u.Phone)
+	switch {
+	case len(countries) == 0:
+		return refusal("channel: must be email, since this stack sends no SMS: its parameter AllowedCountries is empty")
+	case err != nil || !n.Mobile:
 		return refusal("phone: must be a mobile number, since login codes go to it by SMS")
+	case !n.Receives(countries):
+		return refusal(fmt.Sprintf("phone: is a number of %s, and this stack sends SMS only to %s: its parameter AllowedCountries lists them",
+			n.Country, strings.Join(countries, ", ")))
 	}
 	return nil
 }
@@ -147,30 +154,4 @@ func checkPassword(secret, email string) error {
 		}
 	}
 	return refusal("password: choose another, " + strings.Join(reasons, " and "))
-}
-
-// checkHash takes hashes made with password.Hash's parameters only: with others, the time of a login would tell who has
-// an account.
-//
-// Errors: refusal.
-func checkHash(hash string) error {
-	err := password.CheckHash(hash)
-	switch {
-	case err == nil:
-		return nil
-	case errors.Unwrap(err) != nil: // a parser's error may quote what it read
-		return refusal("password_hash: must be an Argon2id hash in PHC format ($argon2id$v=19$m=…,t=…,p=…$salt$key); " +
-			"others cannot be imported: their owners set a new password by a reset")
-	}
-	return about("password_hash", err)
-}
-
-// printable replaces what a terminal would act on instead of showing it.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
 }

@@ -20,34 +20,55 @@ const (
 // not closed spoils its own line and not the rest of the file (C4).
 type lines struct {
 	r      *bufio.Reader
-	number int // of the line that was read last
+	number int  // of the line that was read last
+	end    byte // the last byte of each line; 0 until the first line's end is read
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxLine)} }
 
-// next returns the next line without its end, of Unix or Windows.
+// next returns the next line without its end. The first line shows which end the file has: that of Unix, of Windows, or a
+// CR alone, as Excel for Mac writes it.
 //
 // Errors: refusal for a line that is no text or too long, which the next call goes on after; io.EOF; others of the
 // reader.
 func (l *lines) next() (string, error) {
 	l.number++
-	text, err := l.r.ReadSlice('\n')
-	tooLong := err == bufio.ErrBufferFull
-	line := string(text)
-	for err == bufio.ErrBufferFull {
-		_, err = l.r.ReadSlice('\n')
+	var line []byte
+	length := 0
+	for {
+		b, err := l.r.ReadByte()
+		if err == io.EOF && length > 0 {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		if l.end == 0 && (b == '\n' || b == '\r') {
+			l.end = l.endBeginning(b)
+		}
+		if b == l.end {
+			break
+		}
+		if length++; length <= maxLine {
+			line = append(line, b)
+		}
 	}
+	text := string(line)
 	switch {
-	case err != nil && err != io.EOF:
-		return "", err
-	case tooLong:
+	case length > maxLine:
 		return "", refusal(fmt.Sprintf("the line is over %d KiB", maxLine>>10))
-	case err == io.EOF && line == "":
-		return "", io.EOF
-	case !utf8.ValidString(line) || strings.ContainsRune(line, 0):
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return "", refusal("the line is not UTF-8: save the file as UTF-8 (in Excel: \"CSV UTF-8\")")
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
+	return strings.TrimSuffix(text, "\r"), nil
+}
+
+// endBeginning returns the last byte of a line end that begins with b.
+func (l *lines) endBeginning(b byte) byte {
+	if following, err := l.r.Peek(1); b == '\r' && err == nil && following[0] == '\n' {
+		return '\n'
+	}
+	return b
 }
 
 // fields splits a line as RFC 4180 says.
@@ -75,22 +96,26 @@ type columns struct {
 	count int
 }
 
-// readHeader reads the first line of a file. It quotes nothing of it: without a header line, that is the first account.
+// readHeader reads the first line of a file. Columns that an import does not know are an error, or ignored.
 //
 // Errors: refusal.
-func readHeader(l *lines) (columns, error) {
+func readHeader(l *lines, ignoreUnknown bool) (columns, error) {
 	cols := columns{index: map[string]int{}}
 	line, err := l.next()
+	line = strings.TrimSpace(strings.TrimPrefix(line, bom))
 	var wrong refusal
 	switch {
-	case err == io.EOF || err == nil && strings.TrimSpace(strings.TrimPrefix(line, bom)) == "":
+	case err == io.EOF || err == nil && line == "":
 		return cols, refusal("the file begins with no header line: it names the columns, as email,name,phone,channel,password")
 	case errors.As(err, &wrong):
 		return cols, refusal("line 1: " + string(wrong))
 	case err != nil:
 		return cols, err
+	case line[0] == '{' || line[0] == '[':
+		return cols, refusal("the file is JSON, and an import takes CSV: convert it, as with " +
+			`jq -r '["email"], (.users[] | [.email]) | @csv' export.json`)
 	}
-	names, err := fields(strings.TrimPrefix(line, bom))
+	names, err := fields(line)
 	if err != nil {
 		return cols, refusal("line 1: " + err.Error())
 	}
@@ -98,24 +123,43 @@ func readHeader(l *lines) (columns, error) {
 		return cols, refusal("line 1: the columns are separated by semicolons or tabs: save the file with commas between them " +
 			"(in Excel: \"CSV UTF-8 (comma delimited)\", in LibreOffice: field delimiter \",\")")
 	}
+	cols.count = len(names)
+	return cols, cols.find(names, ignoreUnknown)
+}
+
+// find notes where the known columns are. It quotes the others, since they are no account's: a line with an @ or an empty
+// field is taken for the first account of a file without a header, and not quoted.
+//
+// Errors: refusal.
+func (c columns) find(names []string, ignoreUnknown bool) error {
+	var unknown []string
 	for i, name := range names {
 		name = strings.ToLower(strings.TrimSpace(name))
-		if _, twice := cols.index[name]; twice || !slices.Contains(known, name) {
-			return cols, refusal(fmt.Sprintf("line 1: column %d is named twice or none of %s; the first line must name the columns",
-				i+1, strings.Join(known, ", ")))
+		_, twice := c.index[name]
+		switch {
+		case strings.Contains(name, "@") || name == "" && !ignoreUnknown:
+			return refusal(fmt.Sprintf("line 1: column %d has no name: the first line must name the columns, as email,name,phone,channel,password", i+1))
+		case !slices.Contains(known, name):
+			unknown = append(unknown, fmt.Sprintf("%d (%q)", i+1, name))
+		case twice:
+			return refusal(fmt.Sprintf("line 1: column %d is named %s, as another one is", i+1, name))
+		default:
+			c.index[name] = i
 		}
-		cols.index[name] = i
 	}
-	cols.count = len(names)
-	return cols, cols.complete()
+	if len(unknown) > 0 && !ignoreUnknown {
+		return refusal(fmt.Sprintf("line 1: an import does not know the column %s; it knows %s. Rename it, remove it, or ignore all such columns with --ignore-unknown",
+			strings.Join(unknown, ", "), strings.Join(known, ", ")))
+	}
+	return c.complete()
 }
 
 func (c columns) complete() error {
 	_, email := c.index["email"]
 	_, plain := c.index["password"]
 	_, hashed := c.index["password_hash"]
-	if !email || plain == hashed {
-		return refusal("line 1: the columns must have email, and either password or password_hash")
+	if !email || plain && hashed {
+		return refusal("line 1: the columns must have email, and not both of password and password_hash")
 	}
 	return nil
 }
@@ -123,7 +167,7 @@ func (c columns) complete() error {
 // row is what a line of an import says.
 type row struct {
 	typed
-	secret string // the password, or its hash
+	secret string // the password, or its hash; empty: the line has none
 }
 
 // blank says whether a line has nothing in it, as spreadsheets leave them at the end.
@@ -150,9 +194,6 @@ func (c columns) read(found []string) (row, error) {
 		r.secret = trimmed("password_hash")
 	} else {
 		r.secret = get("password") // spaces are part of a password
-	}
-	if r.secret == "" {
-		return r, refusal("the password is missing")
 	}
 	return r, nil
 }

@@ -25,7 +25,7 @@ func FuzzRow(f *testing.F) {
 		w.Flush()
 		text := bom + strings.ReplaceAll(file.String(), "\n", "\r\n") + "last@example.com,,x\n"
 		in := newLines(strings.NewReader(text))
-		im := newImporter(nil, must(readHeader(in)), false, true)
+		im := newImporter(nil, must(readHeader(in, false)), false, true)
 		_, got, err := im.next(in)
 		if err == nil && got != secret {
 			t.Errorf("read %q as %q", secret, got)
@@ -45,9 +45,10 @@ func must[T any](value T, err error) T {
 func FuzzFile(f *testing.F) {
 	f.Add([]byte("email,password\nada@example.com,x\n"))
 	f.Add([]byte("email,password_hash\n\"a\",\"b\n\xff\n\x00"))
+	f.Add([]byte("email,x\rada@example.com,y\r"))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		in := newLines(bytes.NewReader(file))
-		cols, err := readHeader(in)
+		cols, err := readHeader(in, true)
 		if err != nil {
 			if !isRefusal(err) {
 				t.Fatal(err)
@@ -56,7 +57,7 @@ func FuzzFile(f *testing.F) {
 		}
 		im := newImporter(nil, cols, false, true)
 		readOn(t, im, in)
-		if lines := bytes.Count(file, []byte("\n")) + 2; in.number > lines {
+		if lines := bytes.Count(file, []byte("\n")) + bytes.Count(file, []byte("\r")) + 2; in.number > lines {
 			t.Errorf("read %d lines of %d", in.number, lines)
 		}
 	})

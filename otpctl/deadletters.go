@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 )
 
@@ -65,7 +64,7 @@ func (c *console) listLetters(ctx context.Context) error {
 	slices.SortFunc(letters, func(a, b letter) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
 	list := letterList{Letters: []listedLetter{}}
 	for _, l := range letters {
-		state, err := q.state(ctx, l, c.now())
+		state, err := q.state(ctx, l, d.clock.now())
 		if err != nil {
 			return err
 		}
@@ -78,14 +77,13 @@ func (c *console) listLetters(ctx context.Context) error {
 }
 
 func (list letterList) write(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSINCE\tKIND\tROW\tMEANING")
+	t := newTable(w, "ID", "SINCE", "KIND", "ROW", "MEANING")
 	for _, l := range list.Letters {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", l.ID, l.Since.Format(time.RFC3339), l.Kind, cmp.Or(l.Row, "-"), l.Meaning)
+		t.row(l.ID, l.Since.Format(time.RFC3339), l.Kind, cmp.Or(l.Row, "-"), l.Meaning)
 	}
-	flush(table)
+	err := t.end("There are no dead letters.")
 	if list.Hidden > 0 {
 		fmt.Fprintf(w, "Another command has about %s more just now.\n", plural(list.Hidden, "dead letter"))
 	}
-	return nil
+	return err
 }

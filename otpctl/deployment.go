@@ -22,62 +22,96 @@ var errBusy = errors.New("somebody else keeps changing the account: run it again
 type putting struct {
 	replace bool                   // one that exists gets the password and whatever else was typed
 	dryRun  bool                   // nothing is written
-	hash    func() (string, error) // the password's; called once it is known that it is needed, perhaps several times
+	hash    func() (string, error) // the password's; called once it is known that it is needed, perhaps several times; nil: keep what there is
 }
 
-// put adds an account, or changes one that exists. It says whether the account was there.
+// put adds an account, or changes one that exists. It returns the account as it was, zero for a new one.
 //
 // Errors: store.ErrAccountExists, refusal, errBusy.
-func (d *deployment) put(ctx context.Context, a account, p putting) (existed bool, err error) {
+func (d *deployment) put(ctx context.Context, a account, p putting) (held store.User, err error) {
 	for range rounds {
-		held, err := d.users.Get(ctx, a.email)
+		held, err = d.users.Get(ctx, a.email)
 		if err != nil {
-			return false, err
+			return held, err
 		}
-		existed = held.Email != ""
-		if existed && !p.replace {
-			return true, store.ErrAccountExists
+		if held.Email != "" && !p.replace {
+			return held, store.ErrAccountExists
 		}
-		wanted, err := a.onto(held)
+		wanted, err := a.onto(held, d.stack.countries())
 		if err != nil || p.dryRun {
-			return existed, err
+			return held, err
 		}
-		if wanted.PasswordHash, err = p.hash(); err != nil {
-			return existed, err
+		if p.hash != nil {
+			if wanted.PasswordHash, err = p.hash(); err != nil {
+				return held, err
+			}
 		}
 		err = d.write(ctx, held, wanted)
 		if lost := errors.Is(err, store.ErrAccountExists) || errors.Is(err, store.ErrAccountChanged); !lost {
-			return existed, err
+			return held, err
 		}
 	}
-	return existed, errBusy
+	return held, errBusy
 }
 
 // write makes of held what is wanted, on the condition that it is still so. Where that changes who can log in or where
-// the codes go, login sessions end first: nothing is left open where the second step fails (C3).
+// the codes go, login sessions end too.
 func (d *deployment) write(ctx context.Context, held, wanted store.User) error {
-	if wanted.PasswordHash != held.PasswordHash {
-		wanted.PasswordChangedAt = d.now().UnixMilli()
-	}
+	newPassword := wanted.PasswordHash != held.PasswordHash
 	if held.Email == "" {
+		if newPassword {
+			wanted.PasswordChangedAt = d.clock.now().UnixMilli()
+		}
 		return d.users.Add(ctx, wanted)
 	}
-	rerouted := held.Phone != wanted.Phone || held.Channel != wanted.Channel
-	if rerouted || wanted.PasswordHash != held.PasswordHash {
-		if err := d.endLogins(ctx, held.Email); err != nil {
-			return err
-		}
+	if newPassword { // a reset that was asked for before must not undo it
+		wanted.PasswordChangedAt = d.clock.justOver().UnixMilli()
 	}
-	return d.users.Update(ctx, held, wanted)
+	update := func(ctx context.Context) error { return d.users.Update(ctx, held, wanted) }
+	if newPassword || held.Phone != wanted.Phone || held.Channel != wanted.Channel {
+		return d.endingLogins(ctx, held.Email, update)
+	}
+	return update(ctx)
+}
+
+// endingLogins ends the account's login sessions before a write and after it (C3). Before, so that nothing is left open if
+// they cannot be ended; after, for a login that read the account while the write was under way.
+//
+// Errors: *sessionsOpenError.
+func (d *deployment) endingLogins(ctx context.Context, email string, write func(context.Context) error) error {
+	if err := d.endLogins(ctx, email); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx) // an interrupt between the two would leave a session open
+	if err := write(ctx); err != nil {
+		return err
+	}
+	if err := d.endLogins(ctx, email); err != nil {
+		return &sessionsOpenError{email, err}
+	}
+	return nil
+}
+
+// sessionsOpenError says that an account was written, but a login session that was opened meanwhile may go on. The caller
+// cannot run the command again, as there is nothing left to change.
+type sessionsOpenError struct {
+	email string
+	cause error
+}
+
+func (e *sessionsOpenError) Error() string {
+	return e.email + " was changed, but login sessions that were opened during the change could not be ended; " +
+		"their codes work until they expire, CodeTtlSeconds at most"
 }
 
 // endLogins ends the account's login sessions: their codes answer code_expired.
 func (d *deployment) endLogins(ctx context.Context, email string) error {
+	before := d.clock.justOver() // now, since the last response is the one of the write
 	ring, err := d.keys.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("end the account's login sessions: %w", err)
 	}
-	return d.limits.EndSessions(ctx, ring.Subject(otp.Login, email), d.now())
+	return d.limits.EndSessions(ctx, ring.Subject(otp.Login, email), before)
 }
 
 // account reads an account that must be there.

@@ -32,6 +32,10 @@ func (t target) describe(ctx context.Context, cfg aws.Config) (d description, er
 		return d, fmt.Errorf("there is no stack %q in %s: name yours with --stack and its region with --region, "+
 			"or deploy it with `sam deploy --guided`; for the development stack give its --endpoint", t.stack, cfg.Region)
 	}
+	if t.endpoint != "" && isNotAWS(err) {
+		return d, fmt.Errorf("%s answers, but not as AWS does: give --endpoint the AWS URL that `make run` prints, "+
+			"not the URL of the pages", t.endpoint)
+	}
 	if err != nil {
 		return d, err
 	}
@@ -74,6 +78,11 @@ func (d description) number(name string) (float64, error) {
 		return 0, fmt.Errorf("the stack %q has no usable parameter %s: is it StreamOTP's? Name the right one with --stack", d.name, name)
 	}
 	return n, nil
+}
+
+// countries returns the countries that SMS may go to; none means that SMS is off.
+func (d description) countries() []string {
+	return nonEmpty(strings.Split(d.parameters["AllowedCountries"], ",")...)
 }
 
 // tryLimit is the rule of the stack's functions.

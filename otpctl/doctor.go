@@ -131,9 +131,12 @@ func (x *examination) write(w io.Writer) error {
 	counts := map[string]int{}
 	for _, f := range x.Findings {
 		counts[f.State]++
-		fmt.Fprintf(w, "%-9s  %s: %s\n", f.State, f.Check, printable(f.Finding))
+		line := say("%-9s  %s: %s\n", f.State, f.Check, f.Finding)
 		if f.Advice != "" {
-			fmt.Fprintf(w, "           -> %s\n", printable(f.Advice))
+			line = say("%-9s  %s: %s\n           -> %s\n", f.State, f.Check, f.Finding, f.Advice)
+		}
+		if err := line(w); err != nil {
+			return err
 		}
 	}
 	var words []string

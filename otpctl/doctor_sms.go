@@ -12,7 +12,7 @@ import (
 
 // countries are those that SMS may go to; none means that SMS is off.
 func (x *examination) countries() []string {
-	return nonEmpty(strings.Split(x.stack.parameters["AllowedCountries"], ",")...)
+	return x.stack.countries()
 }
 
 func (x *examination) smsSandbox(ctx context.Context) error {
@@ -51,9 +51,9 @@ func (x *examination) smsSpend(ctx context.Context) error {
 		return errors.New("SNS tells no MonthlySpendLimit; that of a new account is 1 USD")
 	case limit < budget:
 		x.add("sms.spend", warning, "ask for more in Service Quotas, then set MonthlySpendLimit in SNS",
-			"SNS stops at %g USD a month, before the alarm at MonthlySmsBudgetUsd (%g)", limit, budget)
+			"SNS stops at %s USD a month, before the alarm at MonthlySmsBudgetUsd (%s)", decimal(limit), decimal(budget))
 	default:
-		x.add("sms.spend", fine, "", "SNS stops at %g USD a month, the alarm goes off at %g", limit, budget)
+		x.add("sms.spend", fine, "", "SNS stops at %s USD a month, the alarm goes off at %s", decimal(limit), decimal(budget))
 	}
 	return nil
 }

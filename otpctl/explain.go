@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // explain says what went wrong and what to do, for what the operator can do something about.
@@ -20,7 +23,10 @@ func explain(err error) string {
 		profile config.SharedConfigProfileNotExistError
 		request *url.Error
 	)
+	var half *sessionsOpenError
 	switch {
+	case errors.As(err, &half):
+		return half.Error() + ": " + explain(half.cause)
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case errors.As(err, &api):
@@ -59,12 +65,17 @@ func explainAPI(err error, api smithy.APIError) string {
 	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
 		return fmt.Sprintf("%s is throttled (%s): wait a minute and run it again", call, code)
 	}
+	expired := code == "RequestExpired" || code == "RequestTimeTooSkewed" || strings.Contains(api.ErrorMessage(), "Signature expired") ||
+		strings.Contains(api.ErrorMessage(), "Signature not yet current")
+	if skew, ok := clockSkew(err, time.Now()); ok && expired {
+		return fmt.Sprintf("this machine's clock is wrong (%s): %s. Set it, then run the command again", code, skew)
+	}
 	switch {
 	case strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation"):
 		return fmt.Sprintf("these AWS credentials may not call %s: have it allowed for them, or use others with --profile. AWS says: %s",
 			call, api.ErrorMessage())
-	case strings.HasPrefix(code, "ExpiredToken") || code == "RequestExpired":
-		return "the AWS credentials have expired: log in again (aws sso login), and see that the clock is right"
+	case strings.HasPrefix(code, "ExpiredToken"):
+		return "the AWS credentials have expired: log in again (aws sso login)"
 	case code == "UnrecognizedClientException" || code == "InvalidClientTokenId" || strings.HasPrefix(code, "InvalidSignature") ||
 		code == "SignatureDoesNotMatch" || code == "IncompleteSignature" || code == "MissingAuthenticationToken":
 		return fmt.Sprintf("AWS does not know these credentials (%s): log in again or name a profile with --profile", code)
@@ -75,4 +86,29 @@ func explainAPI(err error, api smithy.APIError) string {
 		return fmt.Sprintf("%s met another change of the same account each time: run it again", call)
 	}
 	return fmt.Sprintf("%s failed (%s): %s", call, code, api.ErrorMessage())
+}
+
+// clockSkew says how far this machine's clock is from that of AWS, by the Date header of the response that an error
+// reports. ok is false if the response has none.
+func clockSkew(err error, now time.Time) (words string, ok bool) {
+	var response *smithyhttp.ResponseError
+	if !errors.As(err, &response) || response.Response == nil {
+		return "", false
+	}
+	date, err := http.ParseTime(response.Response.Header.Get("Date"))
+	if err != nil {
+		return "", false
+	}
+	ahead, direction := now.Sub(date).Round(time.Second), "fast"
+	if ahead < 0 {
+		ahead, direction = -ahead, "slow"
+	}
+	return fmt.Sprintf("it is %s %s, it shows %s and AWS %s", ahead, direction, utc(now), utc(date)), true
+}
+
+// isNotAWS reports whether a response was no answer that an AWS service gives, such as a page.
+func isNotAWS(err error) bool {
+	var api smithy.APIError
+	var unreadable *smithy.DeserializationError
+	return errors.As(err, &unreadable) || errors.As(err, &api) && api.ErrorCode() == "UnknownError"
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -88,12 +89,20 @@ func printFlags(w io.Writer, title string, flags, except *flag.FlagSet) {
 		}
 		value, usage := flag.UnquoteUsage(f)
 		if f.DefValue != "" && f.DefValue != "false" {
-			usage += " (default " + f.DefValue + ")"
+			usage += " (default " + defaultOf(f) + ")"
 		}
 		fmt.Fprintf(table, "  --%s %s\t%s\n", f.Name, value, usage)
 	})
 	flush(table)
 }
 
-// flush writes a table out. A terminal that is gone shows no error either.
-func flush(table *tabwriter.Writer) { _ = table.Flush() }
+// defaultOf returns a flag's default. Package flag would write a million as 1e+06.
+func defaultOf(f *flag.Flag) string {
+	if n, ok := f.Value.(flag.Getter).Get().(float64); ok {
+		return decimal(n)
+	}
+	return f.DefValue
+}
+
+// decimal writes a number as people do, without an exponent.
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

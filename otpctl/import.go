@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 
 	"streamotp/shared/password"
 	"streamotp/shared/store"
@@ -33,8 +34,15 @@ func newImporter(d *deployment, cols columns, replace, dryRun bool) *importer {
 // outcome is what became of a line, once done is closed.
 type outcome struct {
 	line int
+	imported
 	err  error
 	done chan struct{}
+}
+
+// imported is what an import tells of an account beside that it was written.
+type imported struct {
+	passwordless bool // it has no password now
+	foreignHash  bool // since its hash is of another kind than StreamOTP's
 }
 
 func (o *outcome) end(err error) {
@@ -65,7 +73,9 @@ func (im *importer) start(ctx context.Context, in *lines) <-chan *outcome {
 			}
 			slots <- struct{}{}
 			go func() {
-				o.end(im.write(context.WithoutCancel(ctx), a, secret))
+				var err error
+				o.imported, err = im.write(context.WithoutCancel(ctx), a, secret)
+				o.end(err)
 				<-slots
 			}()
 		}
@@ -104,35 +114,32 @@ func (im *importer) next(in *lines) (a account, secret string, err error) {
 	return a, r.secret, err
 }
 
-// write puts one line's account.
+// write puts one line's account. A line without a password keeps the one that an account has.
 //
 // Errors: refusal and whatever stops the import.
-func (im *importer) write(ctx context.Context, a account, secret string) error {
-	check, hash := checkPasswordOf(a), im.hash
-	if im.columns.hashed() {
-		check, hash = checkHash, func(given string) (string, error) { return given, nil }
-	}
-	if err := check(secret); err != nil {
-		return err
-	}
-	var once string // a second round of put needs no second hash
-	_, err := im.d.put(ctx, a, putting{replace: im.replace, dryRun: im.dryRun, hash: func() (_ string, err error) {
-		if once == "" {
-			once, err = hash(secret)
+func (im *importer) write(ctx context.Context, a account, secret string) (done imported, err error) {
+	p := putting{replace: im.replace, dryRun: im.dryRun}
+	switch {
+	case secret == "":
+	case !im.columns.hashed():
+		if err := checkPassword(secret, a.email); err != nil {
+			return done, err
 		}
-		return once, err
-	}})
+		p.hash = sync.OnceValues(func() (string, error) { return im.hash(secret) }) // a second round of put needs no second hash
+	case password.CheckHash(secret) == nil:
+		p.hash = func() (string, error) { return secret, nil }
+	default: // with another kind of hash, the time of a login would reveal who has an account
+		done.foreignHash = true
+	}
+	held, err := im.d.put(ctx, a, p)
+	done.passwordless = p.hash == nil && held.PasswordHash == ""
 	switch err {
 	case store.ErrAccountExists:
-		return refusal("the account exists already and was left alone; --replace gives it this line's password")
+		return done, refusal("the account exists already and was left alone; --replace changes it to what this line says")
 	case errBusy:
-		return refusal(errBusy.Error())
+		return done, refusal(errBusy.Error())
 	}
-	return err
-}
-
-func checkPasswordOf(a account) func(string) error {
-	return func(secret string) error { return checkPassword(secret, a.email) }
+	return done, err
 }
 
 func (im *importer) hash(secret string) (string, error) {

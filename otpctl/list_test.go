@@ -10,7 +10,9 @@ import (
 
 func TestList(t *testing.T) {
 	s := newStack(t)
-	s.run("", "user", "list").want(t, exitOK, "EMAIL")
+	if r := s.run("", "user", "list"); r.stdout != "There are no accounts.\n" {
+		t.Errorf("no accounts are %q", r.stdout)
+	}
 	if r := s.run("", "user", "list", "--json"); strings.TrimSpace(r.stdout) != "[]" {
 		t.Errorf("no accounts are %q", r.stdout)
 	}

@@ -7,9 +7,9 @@
 //	C1: a password comes from a terminal or from stdin and goes nowhere but into its hash: no argument, no variable, no
 //	    output, no error. So does the code of a test destination; it goes into their secret, and list --codes shows it.
 //	C2: an account that exists is changed only where the operator said so, and only as it was when it was judged.
-//	C3: a new password, a new phone or a removal ends the login sessions that were opened before.
+//	C3: a new password, a new phone or a removal ends the login sessions that were opened before its end, by AWS's time.
 //	C4: a bad line of an import neither stops nor changes the others.
-//	C5: unlocking touches the counts of what was named, and nothing else.
+//	C5: unlocking touches the counts of what was named, and its times in the future, and nothing else.
 //	C6: a test destination has an end, within a year; of two operators' changes at once both are made.
 //	C7: rotating the root secret ends no live code unless that was asked for, changes "index" never, and shows no key; of
 //	    two rotations at once one is made.

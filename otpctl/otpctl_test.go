@@ -47,6 +47,8 @@ type stack struct {
 	mu     sync.Mutex
 	before func(call string) (refusal string) // may do something before a call, or name the error that it fails with
 	bodies strings.Builder                    // of every request
+	ahead  time.Duration                      // of the stack's clock before this machine's
+	slowed func(call, body string)            // may take time before a call
 }
 
 func newStack(t *testing.T) *stack {
@@ -83,15 +85,23 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 		}
 		s.mu.Lock()
 		s.bodies.Write(body)
-		before := s.before
+		before, slowed := s.before, s.slowed
 		s.mu.Unlock()
+		w = s.date(w)
 		if before != nil {
 			if failure := before(call); failure != "" {
 				w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 				w.WriteHeader(http.StatusBadRequest)
+				if service == "" {
+					fmt.Fprintf(w, `<ErrorResponse><Error><Code>%s</Code><Message>User is not authorized</Message></Error></ErrorResponse>`, failure)
+					return
+				}
 				fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"User is not authorized"}`, failure)
 				return
 			}
+		}
+		if slowed != nil {
+			slowed(call, string(body))
 		}
 		switch {
 		case service == "secretsmanager" && strings.Contains(string(body), testsARN):
@@ -119,7 +129,8 @@ func (s *stack) describe(w http.ResponseWriter, form string) {
 			fmt.Fprintf(w, `<member><OutputKey>%s</OutputKey><OutputValue>%s</OutputValue></member>`, key, value)
 		}
 		fmt.Fprint(w, `</Outputs><Parameters>`)
-		for key, value := range map[string]string{"MaxAttempts": "5", "LockSeconds": "3600", "CodeLength": "6", "CodeTtlSeconds": "300"} {
+		for key, value := range map[string]string{"MaxAttempts": "5", "LockSeconds": "3600", "CodeLength": "6", "CodeTtlSeconds": "300",
+			"AllowedCountries": "US,DE"} {
 			fmt.Fprintf(w, `<member><ParameterKey>%s</ParameterKey><ParameterValue>%s</ParameterValue></member>`, key, value)
 		}
 		fmt.Fprint(w, `</Parameters></member></Stacks></DescribeStacksResult></DescribeStacksResponse>`)
@@ -138,6 +149,17 @@ func (s *stack) on(f func(call string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = f
+}
+
+// slow has f run before a call that writes a table.
+func (s *stack) slow(call, table string, f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slowed = func(called, body string) {
+		if called == call && strings.Contains(body, table) {
+			f()
+		}
+	}
 }
 
 // deny has the named calls fail.

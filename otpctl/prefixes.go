@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"streamotp/shared/store"
@@ -37,7 +36,7 @@ func (c *console) listPrefixes(ctx context.Context, onlyPaused bool) error {
 	if err != nil {
 		return err
 	}
-	now := d.now()
+	now := d.clock.now()
 	var all []store.Prefix
 	for prefix, err := range d.prefixes.List(ctx, now) {
 		if err != nil {
@@ -61,16 +60,19 @@ func (c *console) listPrefixes(ctx context.Context, onlyPaused bool) error {
 		}
 		document = append(document, shown)
 	}
-	return c.answer(document, func(w io.Writer) error { return writePrefixes(w, all) })
+	none := "No SMS went to a new number in the last day."
+	if onlyPaused {
+		none = "No prefix is paused."
+	}
+	return c.answer(document, func(w io.Writer) error { return writePrefixes(w, all, none) })
 }
 
-func writePrefixes(w io.Writer, all []store.Prefix) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "PREFIX\tMESSAGES\tVERIFIED\tSHARE\tPAUSES\tPAUSED UNTIL")
+func writePrefixes(w io.Writer, all []store.Prefix, none string) error {
+	t := newTable(w, "PREFIX", "MESSAGES", "VERIFIED", "SHARE", "PAUSES", "PAUSED UNTIL")
 	for _, p := range all {
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%d\t%s\n", printable(p.Name), p.Sends, p.Verified, share(p), p.Pauses, pausedUntil(p))
+		t.row(p.Name, p.Sends, p.Verified, share(p), p.Pauses, pausedUntil(p))
 	}
-	return table.Flush()
+	return t.end(none)
 }
 
 func share(p store.Prefix) string {

@@ -30,7 +30,8 @@ func (s *stack) message(t *testing.T, prefix string, n int, verified bool) {
 
 func TestPrefixes(t *testing.T) {
 	s := newStack(t)
-	s.run("", "prefixes", "list").want(t, exitOK, "PREFIX")
+	s.run("", "prefixes", "list").want(t, exitOK, "No SMS went to a new number in the last day.")
+	s.run("", "prefixes", "list", "--paused").want(t, exitOK, "No prefix is paused.")
 	s.message(t, "+4930", 3, true)
 	s.message(t, "+4915112", 6, false)
 	s.message(t, "+12015", 4, false)

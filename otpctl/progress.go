@@ -12,7 +12,7 @@ type nowFunc = func() time.Time
 type progress struct {
 	w              io.Writer
 	now            nowFunc
-	live           bool
+	screen         io.Writer // the terminal that w is; nil: it is none
 	started, shown time.Time
 	done           int
 }
@@ -23,26 +23,29 @@ const (
 )
 
 func newProgress(w io.Writer, now nowFunc) progress {
-	_, live := terminal(w)
-	return progress{w: w, now: now, live: live, started: now()}
+	p := progress{w: w, now: now, started: now()}
+	if tty, live := terminal(w); live {
+		p.screen = tty
+	}
+	return p
 }
 
 // step counts one line as done.
 func (p *progress) step() {
 	p.done++
 	now := p.now()
-	if !p.live || now.Sub(p.shown) < showEvery {
+	if p.screen == nil || now.Sub(p.shown) < showEvery {
 		return
 	}
 	p.shown = now
 	rate := float64(p.done) / max(now.Sub(p.started).Seconds(), 0.001)
-	fmt.Fprintf(p.w, "%s%d lines, %.0f a second", clearLine, p.done, rate)
+	fmt.Fprintf(p.screen, "%s%d lines, %.0f a second", clearLine, p.done, rate)
 }
 
 // say prints a line of its own.
 func (p *progress) say(format string, args ...any) {
-	if p.live {
-		fmt.Fprint(p.w, clearLine)
+	if p.screen != nil {
+		fmt.Fprint(p.screen, clearLine)
 	}
 	fmt.Fprintf(p.w, format+"\n", args...)
 }

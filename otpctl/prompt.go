@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,9 @@ var (
 
 // terminal returns the file of a stream that is a terminal.
 func terminal(stream any) (*os.File, bool) {
+	if p, ok := stream.(plain); ok {
+		stream = p.w
+	}
 	file, ok := stream.(*os.File)
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
@@ -39,11 +43,11 @@ func (c *console) readSecret(ctx context.Context, secret typedSecret, fromStdin 
 	case !interactive:
 		return "", misuse("a %s is asked for at a terminal: without one, pipe it in with %s", secret.name, secret.flag)
 	}
-	first, err := c.askHidden(ctx, tty, "New "+secret.name+": ")
+	first, err := askHidden(ctx, tty, c.stderr, "New "+secret.name+": ")
 	if err != nil {
 		return "", err
 	}
-	second, err := c.askHidden(ctx, tty, "The same again: ")
+	second, err := askHidden(ctx, tty, c.stderr, "The same again: ")
 	if err != nil {
 		return "", err
 	}
@@ -70,15 +74,33 @@ func (secret typedSecret) readLine(r io.Reader) (string, error) {
 	return line, nil
 }
 
+// askMFA returns a function that asks for the code of the MFA device that an AWS profile names. It asks at the terminal
+// itself: stdin may be an import's file or a password.
+func (c *console) askMFA(ctx context.Context) func() (string, error) {
+	return func() (string, error) {
+		if c.target.endpoint != "" && c.target.profile == "" {
+			return "", errors.New("the endpoint needs no credentials of a profile that nobody named")
+		}
+		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		if err != nil {
+			return "", misuse("the AWS profile wants the code of an MFA device (mfa_serial), and there is no terminal to ask at: " +
+				"run it at a terminal, or use credentials that need no code with --profile")
+		}
+		defer tty.Close() //nolint:errcheck // nothing was written that could be lost
+		code, err := askHidden(ctx, tty, tty, "MFA code for the AWS profile: ")
+		return strings.TrimSpace(code), err
+	}
+}
+
 // askHidden reads a line without echo. Ctrl-C restores the terminal: the read itself cannot be stopped.
-func (c *console) askHidden(ctx context.Context, tty *os.File, question string) (string, error) {
+func askHidden(ctx context.Context, tty *os.File, screen io.Writer, question string) (string, error) {
 	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("read the terminal's state: %w", err)
 	}
-	fmt.Fprint(c.stderr, question)
-	defer fmt.Fprintln(c.stderr)
+	fmt.Fprint(screen, question)
+	defer fmt.Fprintln(screen)
 	type result struct {
 		line []byte
 		err  error
@@ -100,17 +122,18 @@ func (c *console) askHidden(ctx context.Context, tty *os.File, question string) 
 	}
 }
 
-// confirm asks a question that only "yes" answers.
+// confirm asks a question that only "yes" or "y" answers.
 func (c *console) confirm(ctx context.Context, question string) (bool, error) {
 	if _, interactive := terminal(c.stdin); !interactive {
 		return false, misuse("without a terminal to ask at, say --yes")
 	}
-	fmt.Fprintf(c.stderr, "%s Type yes: ", question)
+	fmt.Fprintf(c.stderr, "%s Type yes: ", printable(question))
 	answer, err := bufio.NewReader(interruptible(ctx, c.stdin)).ReadString('\n')
 	if err != nil && err != io.EOF {
 		return false, err
 	}
-	return strings.EqualFold(strings.TrimSpace(answer), "yes"), nil
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "yes" || answer == "y", nil
 }
 
 // interruptible ends a read when ctx does. What blocks in r's own Read is left behind for the end of the process.

@@ -4,9 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -166,14 +172,85 @@ func TestRemovalAtATerminal(t *testing.T) {
 	ask := func(answer string) result {
 		return s.at(ctx, t, newPTY(t), false, []string{answer}, "user", "remove", adasEmail)
 	}
-	for _, answer := range []string{"\n", "y\n", "no\n", "\x04"} {
+	for _, answer := range []string{"\n", "ye\n", "no\n", "\x04"} {
 		ask(answer).want(t, exitFailed, "Ada Lovelace", "nothing was removed")
 		if s.count(t) != 1 {
 			t.Fatalf("%q removed the account", answer)
 		}
 	}
-	ask("yes\n").want(t, exitOK, "Removed")
+	ask("Y\n").want(t, exitOK, "Removed")
 	if s.count(t) != 0 {
 		t.Error("the account is still there")
 	}
+}
+
+// TestMain lets a test run otpctl as a process of its own, which has a terminal of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_AS_OTPCTL") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestMFA: a profile with mfa_serial asks for the code at the terminal, wherever stdin comes from.
+func TestMFA(t *testing.T) {
+	s := newStack(t)
+	var asked atomic.Value // the last call of STS
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked.Store(string(body))
+		fmt.Fprint(w, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>role</AccessKeyId><SecretAccessKey>x</SecretAccessKey>`+
+			`<SessionToken>x</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+	}))
+	t.Cleanup(sts.Close)
+	profile := "[profile base]\naws_access_key_id = base\naws_secret_access_key = x\n" +
+		"[profile admin]\nrole_arn = arn:aws:iam::123456789012:role/admin\nsource_profile = base\nmfa_serial = arn:aws:iam::123456789012:mfa/ada\n"
+	if err := os.WriteFile(os.Getenv("AWS_CONFIG_FILE"), []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command := func(args ...string) *exec.Cmd {
+		cmd := exec.Command(os.Args[0], append([]string{"--endpoint", s.url}, args...)...)
+		cmd.Env = append(os.Environ(), "TEST_AS_OTPCTL=1", "AWS_ENDPOINT_URL_STS="+sts.URL, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		return cmd
+	}
+	t.Run("asks_at_the_terminal_while_stdin_is_a_pipe", func(t *testing.T) {
+		p := newPTY(t)
+		cmd := command("--profile", "admin", "user", "add", adasEmail, "--password-stdin")
+		cmd.Stdin = strings.NewReader(good)
+		cmd.ExtraFiles = []*os.File{p.tty}
+		cmd.SysProcAttr.Setctty, cmd.SysProcAttr.Ctty = true, 3
+		var said consoleBuffer
+		cmd.Stdout, cmd.Stderr = &said, &said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the question", func() bool { return strings.Contains(p.shown(), "MFA code") && !p.echoes(t) })
+		if _, err := p.keyboard.WriteString("123456\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("%v\n%s", err, said.String())
+		}
+		if call, _ := asked.Load().(string); !strings.Contains(call, "TokenCode=123456") || !strings.Contains(call, "mfa%2Fada") {
+			t.Errorf("STS got %s", call)
+		}
+		if strings.Contains(p.shown(), "123456") {
+			t.Error("the terminal showed the code")
+		}
+		s.wantPassword(t, adasEmail, good)
+	})
+	t.Run("says_so_without_a_terminal", func(t *testing.T) {
+		out, err := command("--profile", "admin", "user", "list").CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "wants the code of an MFA device") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	t.Run("is_not_for_the_development_stack", func(t *testing.T) {
+		cmd := command("user", "list")
+		cmd.Env = append(cmd.Env, "AWS_PROFILE=admin")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), adasEmail) {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 }

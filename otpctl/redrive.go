@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 )
 
@@ -75,7 +74,7 @@ func (c *console) redriveLetters(ctx context.Context, drop bool) error {
 	if err != nil {
 		return err
 	}
-	report, err := redriver{queue: q, drop: drop, now: c.now}.run(ctx)
+	report, err := redriver{queue: q, drop: drop, now: d.clock.now}.run(ctx)
 	if e := c.answer(report, report.write); err == nil {
 		err = e
 	}
@@ -164,12 +163,13 @@ func (r redriver) try(ctx context.Context, l letter, out *redriven) (err error) 
 }
 
 func (report redriveReport) write(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tSINCE\tKIND\tRESULT")
+	t := newTable(w, "ID", "SINCE", "KIND", "RESULT")
 	for _, l := range report.Letters {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", l.ID, l.Since.Format(time.RFC3339), l.Kind, l.result())
+		t.row(l.ID, l.Since.Format(time.RFC3339), l.Kind, l.result())
 	}
-	flush(table)
+	if err := t.end("There are no dead letters."); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintf(w, "%s queued, %d deleted, %d stay.\n", plural(report.Queued, "message"), report.Deleted, report.Stay)
 	return err
 }
@@ -177,7 +177,7 @@ func (report redriveReport) write(w io.Writer) error {
 func (l redriven) result() string {
 	switch {
 	case l.Problem != "":
-		return "stays: " + printable(l.Problem)
+		return "stays: " + l.Problem
 	case l.Queued:
 		return "queued again"
 	case l.Row == sent:

@@ -84,7 +84,7 @@ func (c *console) rotateSecret(ctx context.Context, yes, force bool) error {
 	if !yes {
 		question := fmt.Sprintf("Rotate the root key of the stack %q?", d.stack.name)
 		if next.ends {
-			question = fmt.Sprintf("Rotate the root key of the stack %q and end the codes made with the key %s?", d.stack.name, printable(next.Forgets))
+			question = fmt.Sprintf("Rotate the root key of the stack %q and end the codes made with the key %s?", d.stack.name, next.Forgets)
 		}
 		sure, err := c.confirm(ctx, question)
 		if err != nil {
@@ -118,7 +118,7 @@ func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, 
 	if ends && !s.force {
 		return next, refusal(fmt.Sprintf("the secret was changed at %s: rotating it before %s would end the codes that were made with "+
 			"the key %s. Wait until then; --force rotates now and ends them. Nothing was changed",
-			written(held.written), written(safe), printable(rotated.Forgets)))
+			written(held.written), written(safe), rotated.Forgets))
 	}
 	return rotation{rotated, string(document), held.id, ends}, nil
 }
@@ -143,17 +143,16 @@ func (c *console) rotate(ctx context.Context, root rootSecret, next rotation) er
 
 // write tells what a rotation means; safe is when the replaced key may be forgotten.
 func (next rotation) write(w io.Writer, safe string) error {
-	old, forgotten := printable(next.Old), printable(next.Forgets)
-	fmt.Fprintf(w, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, old)
+	fmt.Fprintf(w, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, next.Old)
 	switch {
 	case next.ends:
-		fmt.Fprintf(w, "The key %s is forgotten, and its codes are ended; no other live code breaks, no lock is forgotten.\n", forgotten)
+		fmt.Fprintf(w, "The key %s is forgotten, and its codes are ended; no other live code breaks, no lock is forgotten.\n", next.Forgets)
 	case next.Forgets != "":
-		fmt.Fprintf(w, "The key %s is forgotten, and its codes had expired: no live code breaks, no lock is forgotten.\n", forgotten)
+		fmt.Fprintf(w, "The key %s is forgotten, and its codes had expired: no live code breaks, no lock is forgotten.\n", next.Forgets)
 	default:
 		fmt.Fprintln(w, "No live code breaks, no lock is forgotten.")
 	}
-	_, err := fmt.Fprintf(w, "The key %s may be forgotten from %s on, by another rotation.\n", old, safe)
+	_, err := fmt.Fprintf(w, "The key %s may be forgotten from %s on, by another rotation.\n", next.Old, safe)
 	return err
 }
 

@@ -68,7 +68,7 @@ var errReported = errors.New("reported")
 
 // Run runs one command line and returns its exit code.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &console{stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, target: target{stack: "streamotp"}}
+	c := &console{stdin: stdin, stdout: plain{stdout}, stderr: plain{stderr}, now: time.Now, target: target{stack: "streamotp"}}
 	err := c.run(ctx, args)
 	var wrong *usageError
 	switch {
@@ -77,10 +77,10 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case errors.Is(err, errReported):
 		return exitFailed
 	case errors.As(err, &wrong):
-		fmt.Fprintf(stderr, "otpctl: %v\n", err)
+		fmt.Fprintf(c.stderr, "otpctl: %v\n", err)
 		return exitUsage
 	}
-	fmt.Fprintf(stderr, "otpctl: %s\n", explain(err))
+	fmt.Fprintf(c.stderr, "otpctl: %s\n", explain(err))
 	return exitFailed
 }
 

@@ -5,7 +5,11 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +112,61 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestAWrongClockIsNamed: AWS rejects a signature that is over five minutes old or early, and its Date header says by how much.
+func TestAWrongClockIsNamed(t *testing.T) {
+	newStack(t) // its environment
+	for name, c := range map[string]struct {
+		ahead time.Duration // of AWS
+		error string
+		says  string
+	}{
+		"slow":            {20 * time.Minute, "SignatureDoesNotMatch|Signature expired: 20261128T100000Z is now earlier than 20261128T101500Z", "it is 20m0s slow"},
+		"fast":            {-2 * time.Hour, "SignatureDoesNotMatch|Signature not yet current: 20261128T120000Z is still later than 20261128T100500Z", "it is 2h0m0s fast"},
+		"too late":        {20 * time.Minute, "RequestExpired|Request has expired.", "it is 20m0s slow"},
+		"right":           {0, "SignatureDoesNotMatch|The request signature we calculated does not match", "does not know these credentials"},
+		"another failure": {20 * time.Minute, "AccessDenied|User is not authorized", "may not call"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				// Half a second before the next one, so that the test sees the same distance whenever it runs.
+				w.Header().Set("Date", time.Now().Add(c.ahead+time.Second/2).UTC().Format(http.TimeFormat))
+				w.WriteHeader(http.StatusForbidden)
+				code, message, _ := strings.Cut(c.error, "|")
+				fmt.Fprintf(w, "<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>", code, message)
+			}))
+			t.Cleanup(server.Close)
+			r := runWith(ctx, nil, "--endpoint", server.URL, "user", "list")
+			r.want(t, exitFailed, c.says)
+			if named := strings.Contains(r.stderr, "clock is wrong"); named != strings.Contains(c.says, "it is") {
+				t.Errorf("the clock is named: %v\n%s", named, r.stderr)
+			}
+		})
+	}
+}
+
+func TestAWrongEndpointIsNamed(t *testing.T) {
+	newStack(t) // its environment
+	for _, status := range []int{http.StatusOK, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(status)
+			fmt.Fprint(w, "<!doctype html><title>Log in</title><p>Log in<br>")
+		}))
+		t.Cleanup(server.Close)
+		runWith(ctx, nil, "--endpoint", server.URL, "user", "list").want(t, exitFailed, server.URL+" answers, but not as AWS does", "the AWS URL that `make run` prints")
+	}
+}
+
+func TestNumbersAreDecimal(t *testing.T) {
+	for _, cmd := range commands() {
+		r := runWith(ctx, nil, append(strings.Fields(cmd.name), "--help")...)
+		if r.want(t, exitOK); regexp.MustCompile(`\de[+-]\d`).MatchString(r.stdout) {
+			t.Errorf("%s has an exponent:\n%s", cmd.name, r.stdout)
+		}
+	}
+	runWith(ctx, nil, "cost", "--help").want(t, exitOK, "(default 1000000)")
+}
+
 func TestConflictsAreTriedAgain(t *testing.T) {
 	if !retryer().IsErrorRetryable(&smithy.GenericAPIError{Code: "TransactionConflictException"}) {
 		t.Error("a write that meets a reset's transaction fails at once")
@@ -121,7 +180,7 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 	if out.Len() != 0 {
 		t.Errorf("a log has %q in it", out.String())
 	}
-	p.live, p.now = true, at(10)
+	p.screen, p.now = &out, at(10)
 	p.step()
 	if got := out.String(); !strings.Contains(got, "2 lines, 0 a second") {
 		t.Errorf("shows %q", got)

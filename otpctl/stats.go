@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -162,17 +161,29 @@ func sum(values []float64) (total float64) {
 	return total
 }
 
-func (s statistics) write(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "LAST %s\tSENT\tVERIFIED\tCONVERSION\n", map[bool]string{true: "DAY", false: strconv.Itoa(s.Days) + " DAYS"}[s.Days == 1])
-	for _, row := range append(s.ByChannel, s.ByPurpose...) {
+func writeCounted(w io.Writer, name string, rows []counted) error {
+	t := newTable(w, name, "SENT", "VERIFIED", "CONVERSION")
+	for _, row := range rows {
 		share := "-"
 		if row.Conversion != nil {
 			share = fmt.Sprintf("%.0f %%", *row.Conversion*100)
 		}
-		fmt.Fprintf(table, "%s\t%.0f\t%.0f\t%s\n", row.Name, row.Sent, row.Verified, share)
+		t.row(row.Name, fmt.Sprintf("%.0f", row.Sent), fmt.Sprintf("%.0f", row.Verified), share)
 	}
-	flush(table)
+	return t.end("Nothing was counted.")
+}
+
+func (s statistics) write(w io.Writer) error {
+	fmt.Fprintf(w, "Since %s:\n", utc(s.Since))
+	for _, part := range []struct {
+		name string
+		rows []counted
+	}{{"CHANNEL", s.ByChannel}, {"PURPOSE", s.ByPurpose}} {
+		fmt.Fprintln(w)
+		if err := writeCounted(w, part.name, part.rows); err != nil {
+			return err
+		}
+	}
 	if s.SMSSpend == nil {
 		_, err := fmt.Fprintln(w, "\nSNS tells no SMS spend of this month.")
 		return err

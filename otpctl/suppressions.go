@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"streamotp/shared/otp"
@@ -71,7 +70,7 @@ func (c *console) listSuppressions(ctx context.Context, args []string) error {
 		}
 	}
 	all := []store.Suppression{}
-	for held, err := range d.suppressions.List(ctx, d.now()) {
+	for held, err := range d.suppressions.List(ctx, d.clock.now()) {
 		if err != nil {
 			return err
 		}
@@ -86,16 +85,19 @@ func (c *console) listSuppressions(ctx context.Context, args []string) error {
 	for _, held := range all {
 		document = append(document, object{"destination": held.Destination, "reason": held.Reason, "since": utc(held.Since), "until": utc(held.Until)})
 	}
-	return c.answer(document, func(w io.Writer) error { return writeSuppressions(w, all) })
+	none := "No address is suppressed."
+	if only != "" {
+		none = "The address is not suppressed."
+	}
+	return c.answer(document, func(w io.Writer) error { return writeSuppressions(w, all, none) })
 }
 
-func writeSuppressions(w io.Writer, all []store.Suppression) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "DESTINATION\tREASON\tSINCE\tUNTIL")
+func writeSuppressions(w io.Writer, all []store.Suppression, none string) error {
+	t := newTable(w, "DESTINATION", "REASON", "SINCE", "UNTIL")
 	for _, held := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", printable(held.Destination), printable(string(held.Reason)), utc(held.Since), utc(held.Until))
+		t.row(held.Destination, held.Reason, utc(held.Since), utc(held.Until))
 	}
-	return table.Flush()
+	return t.end(none)
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }

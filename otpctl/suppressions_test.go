@@ -23,7 +23,8 @@ func (s *stack) suppress(t *testing.T, email string, reason store.Reason) {
 
 func TestSuppressions(t *testing.T) {
 	s := newStack(t)
-	s.run("", "suppressions", "list").want(t, exitOK, "DESTINATION")
+	s.run("", "suppressions", "list").want(t, exitOK, "No address is suppressed.")
+	s.run("", "suppressions", "list", adasEmail).want(t, exitOK, "The address is not suppressed.")
 	s.suppress(t, adasEmail, store.Bounce)
 	s.suppress(t, "grace@example.com", store.Complaint)
 	s.message(t, "+4930", 3, true) // another item of the same table

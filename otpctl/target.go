@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/url"
@@ -13,6 +14,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
@@ -53,15 +55,17 @@ type deployment struct {
 	secrets      *secretsmanager.Client
 	cfg          aws.Config // for clients that few commands need
 	stack        description
-	now          func() time.Time
+	clock        *serverClock
 }
 
 // connect finds the deployment.
 func (c *console) connect(ctx context.Context) (*deployment, error) {
-	cfg, err := c.target.config(ctx)
+	cfg, err := c.target.config(ctx, c.askMFA(ctx))
 	if err != nil {
 		return nil, err
 	}
+	clock := newServerClock(c.now)
+	cfg.APIOptions = append(cfg.APIOptions, clock.listen)
 	stack, err := c.target.describe(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -76,21 +80,22 @@ func (c *console) connect(ctx context.Context) (*deployment, error) {
 		secrets:      secretsmanager.NewFromConfig(cfg),
 		cfg:          cfg,
 		stack:        stack,
-		now:          c.now,
+		clock:        clock,
 	}, nil
 }
 
 // secret is the one that an output of the stack names.
 func (d *deployment) secret(output string) secret { return secret{d.secrets, d.stack.outputs[output]} }
 
-// config is the SDK's usual one: environment, profiles, SSO, roles.
-func (t target) config(ctx context.Context) (cfg aws.Config, err error) {
+// config is the SDK's usual one: environment, profiles, SSO, roles. Where a role wants an MFA code, askMFA gets it.
+func (t target) config(ctx context.Context, askMFA func() (string, error)) (cfg aws.Config, err error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTimeout)),
 		config.WithRetryer(retryer),
 		config.WithLogger(logging.Nop{}), // its warnings would stand among ours and tell an operator nothing
 		config.WithRegion(t.region),
 		config.WithSharedConfigProfile(t.profile),
+		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) { o.TokenProvider = askMFA }),
 	}
 	if t.endpoint != "" {
 		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled)) // it is not there, and slow at it
@@ -104,7 +109,10 @@ func (t target) config(ctx context.Context) (cfg aws.Config, err error) {
 	if cfg.Region == "" {
 		return cfg, misuse("no region is set: name it with --region, in AWS_REGION or in the profile")
 	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+	var wrong *usageError
+	if _, err := cfg.Credentials.Retrieve(ctx); errors.As(err, &wrong) {
+		return cfg, wrong
+	} else if err != nil {
 		return cfg, fmt.Errorf("no AWS credentials: log in (aws sso login, aws configure) or name a profile with --profile; "+
 			"for the development stack give its --endpoint: %w", err)
 	}
@@ -122,8 +130,13 @@ func (t target) redirect(ctx context.Context, cfg aws.Config) (aws.Config, error
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"
 	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil && t.profile == "" {
+	var wrong *usageError
+	switch _, err := cfg.Credentials.Retrieve(ctx); {
+	case err == nil:
+	case t.profile == "":
 		cfg.Credentials = credentials.NewStaticCredentialsProvider("local", "local", "")
+	case errors.As(err, &wrong):
+		return cfg, wrong
 	}
 	return cfg, nil
 }

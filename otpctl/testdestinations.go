@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"streamotp/shared/otp"
@@ -184,14 +183,15 @@ type listedTest struct {
 }
 
 func writeTests(w io.Writer, list []listedTest, codes bool) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range append([]listedTest{{"DESTINATION", "UNTIL", "STATE", "CODE"}}, list...) {
-		if codes {
-			row.State += "\t" + printable(row.Code)
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\n", printable(row.Destination), printable(row.Until), row.State)
+	header := []any{"DESTINATION", "UNTIL", "STATE"}
+	if codes {
+		header = append(header, "CODE")
 	}
-	return table.Flush()
+	t := newTable(w, header...)
+	for _, l := range list {
+		t.row([]any{l.Destination, l.Until, l.State, l.Code}[:len(header)]...)
+	}
+	return t.end("There are no test destinations.")
 }
 
 // testState says whether an entry works, and if not, why.
@@ -248,5 +248,5 @@ func (c *console) removeTest(ctx context.Context, typed string) error {
 	if err != nil {
 		return err
 	}
-	return c.answer(object{"destination": name}, say("Removed %s.\n", printable(name)))
+	return c.answer(object{"destination": name}, say("Removed %s.\n", name))
 }

@@ -153,7 +153,7 @@ func TestTestDestinationsOfTwoOperators(t *testing.T) {
 
 func TestTestDestinationsList(t *testing.T) {
 	s := newStack(t)
-	s.run("", "test-destinations", "list").want(t, exitOK, "DESTINATION")
+	s.run("", "test-destinations", "list").want(t, exitOK, "There are no test destinations.")
 	s.addTest(fixedCode, reviewer, "--until", in(30)).want(t, exitOK)
 	all := s.testDocument(t)
 	for destination, entry := range map[string]otp.TestDestination{

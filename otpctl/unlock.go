@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"streamotp/shared/otp"
@@ -27,14 +26,17 @@ alone, and its messages of every purpose are counted there. Login codes by SMS a
 address, and for the number: where such a login gets no code, unlock both. Messages to ada+shop@example.com are counted
 for the mailbox, ada@example.com: they are forgotten too, the lock of ada@example.com itself is not.
 
-Sessions and codes stay what they are: one that was ended, used or has expired does not work again. Limits of a client
+Sessions and codes stay what they are: one that was ended, used or has expired does not work again. A time in the future,
+which a machine with a fast clock has written, is forgotten too: until then, all sessions of the account would be over, or
+no reset would be accepted. The command takes the time from AWS's responses, not from this machine's clock. Limits of a client
 address are not touched, nor is a pause of a number's prefix (see otpctl prefixes). First find out who was guessing:
 unlocking gives them their guesses back.`,
 	examples:    []string{"unlock ada@example.com", "unlock +4915112345678", "unlock ada@example.com --purpose login"},
 	permissions: []string{"dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
 	document: `{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
-"before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1},
-"after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0}}]}`,
+"before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1,"futureTry":null,"sessionsOverUntil":null},
+"after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0,"futureTry":null,"sessionsOverUntil":null}}],
+"futurePasswordChange":null}`,
 	declare: func(flags *flag.FlagSet) action {
 		purpose := flags.String("purpose", "", "only this one: `verify|login|reset`")
 		return func(ctx context.Context, c *console, args []string) error { return c.unlock(ctx, args[0], *purpose) }
@@ -61,7 +63,16 @@ func (c *console) unlock(ctx context.Context, typed, purpose string) error {
 	if err != nil {
 		return err
 	}
-	return c.forget(ctx, d.counters(ring, to, purposes), to, d.now())
+	now := d.clock.now()
+	report := forgotten{To: to.String(), Counters: []forgottenCounter{}}
+	err = report.forget(ctx, d.counters(ring, to, purposes), now)
+	if err == nil && slices.Contains(purposes, otp.Reset) {
+		var change time.Time
+		change, err = d.users.ForgetFutureChange(ctx, to.String(), now)
+		report.PasswordChange = shownTime(change)
+	}
+	report.done = err == nil
+	return errors.Join(err, c.answer(report, report.write))
 }
 
 // readPurposes returns what a destination is counted for: all of it, or the one that was named.
@@ -103,32 +114,23 @@ func (d *deployment) counters(ring *otp.Keyring, to destination, purposes []otp.
 	return all
 }
 
-// forget empties the counters and tells of each. Where one fails, those before it are done and told.
-func (c *console) forget(ctx context.Context, counters []counter, to destination, now time.Time) error {
-	report := forgotten{To: to.String(), Counters: []forgottenCounter{}}
-	counted := false
+// forget empties the counters and notes each. Where one fails, those before it are done and noted.
+func (f *forgotten) forget(ctx context.Context, counters []counter, now time.Time) error {
 	for _, counter := range counters {
 		before, err := counter.forget(ctx, counter.key, now)
 		if err != nil {
-			return errors.Join(err, c.answer(report, report.write))
+			return err
 		}
 		after := store.Counted{}
 		if counter.sendOnly {
 			after, after.Sends = before, 0
 		}
-		report.Counters = append(report.Counters, forgottenCounter{counter.name, showCounted(before, now), showCounted(after, now)})
-		report.WasLocked = report.WasLocked || before.LockedFor > after.LockedFor
-		counted = counted || before != after
+		f.Counters = append(f.Counters, forgottenCounter{counter.name, showCounted(before, now), showCounted(after, now)})
+		f.WasLocked = f.WasLocked || before.LockedFor > after.LockedFor
+		f.counted = f.counted || before != after
+		f.future = f.future || !before.NotBefore.Equal(after.NotBefore) || !before.LastTry.Equal(after.LastTry)
 	}
-	switch {
-	case report.WasLocked:
-		report.words = fmt.Sprintf("Unlocked %s.\n", to)
-	case counted:
-		report.words = fmt.Sprintf("%s was not locked; what was counted is forgotten.\n", to)
-	default:
-		report.words = fmt.Sprintf("%s was not locked, and nothing was counted.\n", to)
-	}
-	return c.answer(report, report.write)
+	return nil
 }
 
 // forgotten is what an unlock has done, so far where it failed.
@@ -136,7 +138,11 @@ type forgotten struct {
 	To        string             `json:"destination"`
 	WasLocked bool               `json:"wasLocked"`
 	Counters  []forgottenCounter `json:"counters"`
-	words     string
+
+	PasswordChange *time.Time `json:"futurePasswordChange"` // what the account had; nil if it was not in the future
+
+	counted, future bool // something was counted; a time was in the future
+	done            bool // nothing failed
 }
 
 type forgottenCounter struct {
@@ -151,26 +157,54 @@ type shownCounted struct {
 	Tries       int        `json:"wrongCodes"`
 	Passwords   int        `json:"wrongPasswords"`
 	Sends       int        `json:"messages"`
+
+	// Times in the future, or nil.
+	LastTry   *time.Time `json:"futureTry"`         // of the last wrong code
+	NotBefore *time.Time `json:"sessionsOverUntil"` // sessions opened before it are over
 }
 
 func showCounted(counted store.Counted, now time.Time) shownCounted {
-	shown := shownCounted{Tries: counted.Tries, Passwords: counted.Passwords, Sends: counted.Sends}
+	shown := shownCounted{Tries: counted.Tries, Passwords: counted.Passwords, Sends: counted.Sends,
+		LastTry: shownTime(counted.LastTry), NotBefore: shownTime(counted.NotBefore)}
 	if counted.LockedFor > 0 {
-		until := now.Add(counted.LockedFor).UTC().Truncate(time.Second)
-		shown.LockedUntil = &until
+		shown.LockedUntil = shownTime(now.Add(counted.LockedFor))
 	}
 	return shown
 }
 
-func (f forgotten) write(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "COUNTED FOR\tWAS\tIS")
-	for _, c := range f.Counters {
-		fmt.Fprintf(table, "%s\t%s\t%s\n", c.Name, c.Before.words(), c.After.words())
+// shownTime is a time as a document has it, nil for none.
+func shownTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
 	}
-	flush(table)
-	_, err := io.WriteString(w, f.words)
+	t = t.UTC().Truncate(time.Second)
+	return &t
+}
+
+func (f forgotten) write(w io.Writer) error {
+	t := newTable(w, "COUNTED FOR", "WAS", "IS")
+	for _, c := range f.Counters {
+		t.row(c.Name, c.Before.words(), c.After.words())
+	}
+	if err := t.end("Nothing was forgotten."); err != nil || !f.done {
+		return err
+	}
+	if f.future || f.PasswordChange != nil {
+		fmt.Fprintln(w, "A time in the future was forgotten, which a fast clock had written: new sessions and resets work again.")
+	}
+	_, err := fmt.Fprintln(w, f.words())
 	return err
+}
+
+// words is the last line of the report.
+func (f forgotten) words() string {
+	switch {
+	case f.WasLocked:
+		return "Unlocked " + f.To + "."
+	case f.counted:
+		return f.To + " was not locked; what was counted is forgotten."
+	}
+	return f.To + " was not locked, and nothing was counted."
 }
 
 // words is what is counted, as people read it.
@@ -178,6 +212,12 @@ func (counted shownCounted) words() string {
 	var parts []string
 	if counted.LockedUntil != nil {
 		parts = append(parts, "locked until "+counted.LockedUntil.Format(time.RFC3339))
+	}
+	if counted.LastTry != nil {
+		parts = append(parts, "last wrong code in the future, at "+utc(*counted.LastTry))
+	}
+	if counted.NotBefore != nil {
+		parts = append(parts, "sessions over until "+utc(*counted.NotBefore))
 	}
 	for _, count := range []struct {
 		n    int

@@ -15,8 +15,10 @@ var userAdd = command{
 	name: "user add", args: "EMAIL",
 	short: "Adds an account.",
 	long: `The password is asked for twice without showing it, or read from stdin with --password-stdin. It is never an
-argument. An account that exists is left alone, unless --replace gives it the new password: then its name, phone
-and channel change where you name them, and login sessions that were opened before are over.`,
+argument. With --no-password the account has none until its owner sets one by "Forgot password". An account that exists is
+left alone, unless --replace gives it the new password, or none: then its name, phone and channel change where you name
+them, and login sessions that were opened before are over. Codes go by SMS to mobile numbers of the stack's
+AllowedCountries only.`,
 	examples:    []string{"user add ada@example.com --name Ada", "user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt"},
 	permissions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
 	document:    `{"email":"ada@example.com","existed":false}`,
@@ -27,15 +29,19 @@ and channel change where you name them, and login sessions that were opened befo
 		flags.StringVar(&t.channel, "channel", "", "where login codes go: `email|sms` (a new account: email)")
 		replace := flags.Bool("replace", false, "give an account that exists this new password")
 		stdin := flags.Bool("password-stdin", false, "read the password from stdin, one line")
+		none := flags.Bool("no-password", false, "give the account no password: its owner sets one by a reset")
 		return func(ctx context.Context, c *console, args []string) error {
+			if *none && *stdin {
+				return misuse("--no-password and --password-stdin exclude each other")
+			}
 			t.email = args[0]
-			return c.addUser(ctx, t, *replace, *stdin)
+			return c.addUser(ctx, t, *replace, *stdin, *none)
 		}
 	},
 }
 
 // addUser judges all that it can before it asks for a password.
-func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin bool) error {
+func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin, without bool) error {
 	a, err := t.read()
 	if err != nil {
 		return misuse("%v", err)
@@ -47,23 +53,37 @@ func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin bool)
 	if _, err := d.put(ctx, a, putting{replace: replace, dryRun: true}); err != nil {
 		return putError(a.email, err)
 	}
-	secret, err := c.readSecret(ctx, typedPassword, fromStdin)
-	if err != nil {
-		return err
+	hash := func() (string, error) { return "", nil }
+	if !without {
+		if hash, err = c.newPassword(ctx, a.email, fromStdin); err != nil {
+			return err
+		}
 	}
-	if err := checkPassword(secret, a.email); err != nil {
-		return err
-	}
-	hash := sync.OnceValues(func() (string, error) { return password.Hash(secret) })
-	existed, err := d.put(ctx, a, putting{replace: replace, hash: hash})
+	held, err := d.put(ctx, a, putting{replace: replace, hash: hash})
 	if err != nil {
 		return putError(a.email, err)
 	}
+	d.clock.settle(ctx)
+	existed := held.Email != ""
 	words := say("Added %s.\n", a.email)
-	if existed {
+	switch {
+	case existed && without:
+		words = say("%s has no password any more; login sessions opened before are over.\n", a.email)
+	case existed:
 		words = say("%s has a new password; login sessions opened before are over.\n", a.email)
+	case without:
+		words = say("Added %s, without a password: its owner sets one by \"Forgot password\".\n", a.email)
 	}
 	return c.answer(object{"email": a.email, "existed": existed}, words)
+}
+
+// newPassword reads a new password, and returns what hashes it once.
+func (c *console) newPassword(ctx context.Context, email string, fromStdin bool) (hash func() (string, error), err error) {
+	secret, err := c.readSecret(ctx, typedPassword, fromStdin)
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceValues(func() (string, error) { return password.Hash(secret) }), checkPassword(secret, email)
 }
 
 func putError(email string, err error) error {
@@ -101,7 +121,7 @@ func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) e
 		return err
 	}
 	if !yes {
-		sure, err := c.confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", email, printable(held.Name)))
+		sure, err := c.confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", email, held.Name))
 		if err != nil {
 			return err
 		}
@@ -109,12 +129,11 @@ func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) e
 			return refusal("nothing was removed")
 		}
 	}
-	if err := d.endLogins(ctx, email); err != nil {
+	err = d.endingLogins(ctx, email, func(ctx context.Context) error { return d.users.Remove(ctx, held) })
+	if err != nil {
 		return err
 	}
-	if err := d.users.Remove(ctx, held); err != nil {
-		return err
-	}
+	d.clock.settle(ctx) // the account may be added again
 	return c.answer(object{"email": email}, say("Removed %s.\n", email))
 }
 
@@ -122,8 +141,8 @@ var userSetPhone = command{
 	name: "user set-phone", args: "EMAIL [PHONE]",
 	short: "Sets or removes an account's telephone number.",
 	long: `PHONE has its country code, as +4915112345678; --none removes the number. --channel says where login codes go from
-now on; without it that stays as it is. Codes go by SMS to mobile numbers only. Login sessions that were opened before
-a change are over, since their codes may have gone to the old number.`,
+now on; without it that stays as it is. Codes go by SMS to mobile numbers of the stack's AllowedCountries only. Login
+sessions that were opened before a change are over, since their codes may have gone to the old number.`,
 	examples:    []string{"user set-phone grace@example.com +4915112345678 --channel sms", "user set-phone grace@example.com --none --channel email"},
 	permissions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
 	document:    `{"email":"grace@example.com"}`,
@@ -159,6 +178,7 @@ func (c *console) setPhone(ctx context.Context, t typed) error {
 	if err := d.setPhone(ctx, a); err != nil {
 		return err
 	}
+	d.clock.settle(ctx)
 	return c.answer(object{"email": a.email}, say("Changed %s.\n", a.email))
 }
 
@@ -173,7 +193,7 @@ func (d *deployment) setPhone(ctx context.Context, a account) error {
 		}
 		without := held
 		without.Phone = ""
-		wanted, err := a.onto(without)
+		wanted, err := a.onto(without, d.stack.countries())
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"streamotp/shared/store"
@@ -64,7 +63,7 @@ func (c *console) listUsers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var out lister = newTable(c.stdout)
+	var out lister = newAccountTable(c.stdout)
 	if c.asJSON {
 		out = &jsonList{w: c.stdout}
 	}
@@ -108,32 +107,20 @@ func (j *jsonList) end() error {
 	return err
 }
 
-// table aligns its columns over blocks of rows, so that a million accounts need no memory.
-type table struct {
-	w    *tabwriter.Writer
-	rows int
+// accountTable is the table of accounts.
+type accountTable struct{ *table }
+
+func newAccountTable(w io.Writer) accountTable {
+	return accountTable{newTable(w, "EMAIL", "NAME", "PHONE", "CHANNEL", "PASSWORD CHANGED")}
 }
 
-const block = 500 // rows
-
-func newTable(w io.Writer) *table {
-	t := &table{w: tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	fmt.Fprintln(t.w, "EMAIL\tNAME\tPHONE\tCHANNEL\tPASSWORD CHANGED")
-	return t
-}
-
-func (t *table) add(l listed) error {
+func (t accountTable) add(l listed) error {
 	changed := "never"
 	if l.PasswordChangedAt != nil {
 		changed = *l.PasswordChangedAt
 	}
-	t.rows++
-	fmt.Fprintf(t.w, "%s\t%s\t%s\t%s\t%s\n",
-		printable(l.Email), printable(l.Name), l.Phone, printable(l.Channel), changed)
-	if t.rows%block == 0 {
-		return t.w.Flush()
-	}
+	t.row(l.Email, l.Name, l.Phone, l.Channel, changed)
 	return nil
 }
 
-func (t *table) end() error { return t.w.Flush() }
+func (t accountTable) end() error { return t.table.end("There are no accounts.") }

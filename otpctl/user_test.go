@@ -35,6 +35,7 @@ func TestAddRefuses(t *testing.T) {
 		"a_number_without_its_country":       {"user add ada@example.com --phone 015112345678 --password-stdin", good, exitUsage, "country code"},
 		"sms_without_a_phone":                {"user add ada@example.com --channel sms --password-stdin", good, exitFailed, "sms needs a phone"},
 		"sms_to_a_landline":                  {"user add ada@example.com --channel sms --phone " + landline + " --password-stdin", good, exitFailed, "must be a mobile number"},
+		"sms_to_another_country":             {"user add ada@example.com --channel sms --phone +33612345678 --password-stdin", good, exitFailed, "is a number of FR, and this stack sends SMS only to US, DE"},
 		"a_password_as_a_flag":               {"user add ada@example.com --password=hunter2hunter2", "", exitUsage, "never an argument"},
 		"a_password_as_the_value_of_a_flag":  {"user add ada@example.com --password-stdin=hunter2hunter2", "", exitUsage, "never an argument"},
 		"a_password_as_the_next_argument":    {"user add ada@example.com --password hunter2hunter2", "", exitUsage, "never an argument"},
@@ -51,7 +52,7 @@ func TestAddRefuses(t *testing.T) {
 		t.Run(rule, func(t *testing.T) {
 			r := s.run(c.stdin, strings.Fields(c.args)...)
 			r.want(t, c.code, c.says)
-			s.silent(t, r, "hunter2", good, "xxxxxxxx", "1815", "password1", landline)
+			s.silent(t, r, "hunter2", good, "xxxxxxxx", "1815", "password1", landline, "+336")
 			if n := s.count(t); n != 0 {
 				t.Errorf("%d accounts were written", n)
 			}
@@ -262,9 +263,11 @@ func TestSetPhone(t *testing.T) {
 		{"needs_a_number_or_none", adasEmail, exitUsage, landline, otp.Email},
 		{"takes_no_number_with_none", adasEmail + " --none " + mobile, exitUsage, landline, otp.Email},
 		{"needs_a_mobile_number_for_sms", adasEmail + " " + landline + " --channel sms", exitFailed, landline, otp.Email},
+		{"needs_an_allowed_country_for_sms", adasEmail + " +33612345678 --channel sms", exitFailed, landline, otp.Email},
 		{"sets_both", adasEmail + " " + mobile + " --channel sms", exitOK, mobile, otp.SMS},
 		{"keeps_the_channel", adasEmail + " +4915187654321", exitOK, "+4915187654321", otp.SMS},
 		{"keeps_sms_reachable", adasEmail + " --none", exitFailed, "+4915187654321", otp.SMS},
+		{"keeps_sms_in_an_allowed_country", adasEmail + " +33612345678", exitFailed, "+4915187654321", otp.SMS},
 		{"keeps_sms_on_a_mobile", adasEmail + " " + landline, exitFailed, "+4915187654321", otp.SMS},
 		{"removes_the_number", adasEmail + " --none --channel email", exitOK, "", otp.Email},
 	} {

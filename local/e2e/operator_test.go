@@ -98,3 +98,103 @@ func TestTestDestinationsSecret(t *testing.T) {
 		t.Errorf("the secret is %v", got)
 	}
 }
+
+// TestLoginDuringAnOperatorsWrite: a login that read the account while otpctl wrote it does not survive the change, and a
+// login afterwards works at once.
+func TestLoginDuringAnOperatorsWrite(t *testing.T) {
+	s := Start(t, "-parameter", "SendsPerIpPerHour=0")
+	const grace, oldPhone, newPhone, newPassword = "grace@example.com", "+4915112345678", "+4915187654321", "marble orchard ferry 17"
+	for _, c := range []struct {
+		action, stdin    string
+		args             []string
+		email, to        string // who logs in meanwhile, and where the code goes
+		password, toThen string // of the login afterwards; none after a removal
+	}{
+		{"UpdateItem", "", []string{"user", "set-phone", grace, newPhone}, grace, oldPhone, demoPassword, newPhone},
+		{"UpdateItem", newPassword, []string{"user", "add", "ada@example.com", "--replace", "--password-stdin"}, "ada@example.com", "ada@example.com", newPassword, "ada@example.com"},
+		{"DeleteItem", "", []string{"user", "remove", grace, "--yes"}, grace, newPhone, "", ""},
+	} {
+		t.Run(strings.Join(c.args[:2], " "), func(t *testing.T) {
+			s.Fault(fields{"service": "dynamodb", "action": c.action, "table": "UsersTable", "latencyMs": 2500, "count": 1})
+			before := notBefore(s)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if said, err := tryOtpctl(t, s, c.stdin, c.args...); err != nil {
+					t.Errorf("otpctl: %v\n%s", err, said)
+				}
+			}()
+			for deadline := time.Now().Add(20 * time.Second); notBefore(s) == before; time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatal("otpctl has ended no session")
+				}
+			}
+			time.Sleep(1200 * time.Millisecond) // past the second that DynamoDB's Date cuts off, before the write
+			id, code := session(t, s, login(c.email, demoPassword), c.to)
+			select {
+			case <-done:
+				t.Fatal("the write was not slow")
+			default:
+			}
+			<-done
+			expect(t, s, "/api/verify", try(id, code), 410, "code_expired")
+			if c.password != "" {
+				id, code = session(t, s, login(c.email, c.password), c.toThen)
+				expect(t, s, "/api/verify", try(id, code), 200, "")
+			}
+		})
+	}
+}
+
+// notBefore returns the latest time in the limits before which sessions are over.
+func notBefore(s *Stack) (latest string) {
+	for _, item := range s.Items("LimitsTable") {
+		if at, _ := item["notBefore"]["N"].(string); at > latest {
+			latest = at
+		}
+	}
+	return latest
+}
+
+// TestAccountWithoutPassword: an import brings accounts whose password nobody knows; a reset opens them.
+func TestAccountWithoutPassword(t *testing.T) {
+	s := Start(t)
+	const paula = "paula@example.com"
+	said := otpctl(t, s, "email,name\n"+paula+",Paula\n", "user", "import", "-")
+	if !strings.Contains(said, "without a password: 1") {
+		t.Errorf("otpctl said:\n%s", said)
+	}
+	expect(t, s, "/api/generate", login(paula, demoPassword), 401, "invalid_credentials")
+	id, code := session(t, s, fields{"email": paula, "purpose": "reset"}, paula)
+	const chosen = "marble orchard ferry 17"
+	expect(t, s, "/api/reset", fields{"sessionId": id, "code": code, "password": chosen}, 200, "")
+	id, code = session(t, s, login(paula, chosen), paula)
+	expect(t, s, "/api/verify", try(id, code), 200, "")
+}
+
+// TestWrongEndpoint: whoever gives otpctl the URL of the pages learns which one it takes.
+func TestWrongEndpoint(t *testing.T) {
+	s := Start(t)
+	binary, err := buildOtpctl()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(binary, "--endpoint", s.URL, "user", "list").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "give --endpoint the AWS URL that `make run` prints") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestNumberThatLoginCannotUse: the development stack allows no SMS to France.
+func TestNumberThatLoginCannotUse(t *testing.T) {
+	s := Start(t)
+	said, err := tryOtpctl(t, s, "", "user", "set-phone", "ada@example.com", "+33612345678", "--channel", "sms")
+	if err == nil || !strings.Contains(said, "only to US, GB, DE, IN") {
+		t.Errorf("%v\n%s", err, said)
+	}
+	off := Start(t, "-parameter", "AllowedCountries=")
+	said, err = tryOtpctl(t, off, "", "user", "set-phone", "ada@example.com", "+4915112345679", "--channel", "sms")
+	if err == nil || !strings.Contains(said, "sends no SMS") {
+		t.Errorf("%v\n%s", err, said)
+	}
+}

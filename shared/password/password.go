@@ -124,8 +124,8 @@ func Hash(password string) (string, error) {
 	return argon2id.CreateHash(norm.NFKC.String(password), &params)
 }
 
-// Matches says whether a password is the one that was hashed. An empty hash stands for no account: it costs the same
-// and never matches.
+// Matches says whether a password is the one that was hashed. An empty hash stands for no account, or for one without a
+// password: it costs the same and never matches.
 //
 // Errors: the hash is no Argon2id PHC string.
 func Matches(password, hash string) (bool, error) {

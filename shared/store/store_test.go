@@ -186,6 +186,20 @@ func TestReset(t *testing.T) {
 		wantErr(t, f.codes.Reset(ctx, r), otp.ErrCodeExpired)
 		unchanged(t)
 	})
+	t.Run("an account without a password gets one", func(t *testing.T) {
+		g := newFixture(t)
+		must(t, g.users.Remove(ctx, store.User{Email: "ada@example.com", PasswordHash: "old"}))
+		must(t, g.users.Add(ctx, store.User{Email: "ada@example.com", Channel: otp.Email}))
+		if item := g.Item(t, g.Users, map[string]types.AttributeValue{"email": text("ada@example.com")}); item["passwordHash"] != nil {
+			t.Errorf("it has %v", item["passwordHash"])
+		}
+		must(t, g.codes.Reset(ctx, reset(g, "r")))
+		user, err := g.users.Get(ctx, "ada@example.com")
+		must(t, err)
+		if user.PasswordHash != "new r" {
+			t.Errorf("it is %+v", user)
+		}
+	})
 	t.Run("a password newer than the session stays", func(t *testing.T) {
 		f.put(t, f.Users, store.User{Email: "ada@example.com", PasswordHash: "old", PasswordChangedAt: t0.UnixMilli() + 1})
 		wantErr(t, f.codes.Reset(ctx, reset(f, "r")), otp.ErrCodeExpired)

@@ -20,14 +20,24 @@ type Counted struct {
 	LockedFor time.Duration // zero where a guess is taken
 	Sends     int           // messages in the last hour
 	Passwords int           // wrong passwords in the last hour
+
+	// Times in the future, from a machine whose clock was fast; zero where there is none.
+	LastTry   time.Time // of the last wrong code
+	NotBefore time.Time // sessions older than this are over: until then, every session
 }
 
 // Unlock forgets what is counted against a key: tries with their lock, messages and wrong passwords. It returns what
-// was there. Everything else of the item stays, the time before which sessions are over above all, and where there is
-// no item none is made.
+// was there. Everything else of the item stays, and where there is no item none is made. The time before which sessions
+// are over stays too; if it lies in the future it becomes now, since without it the sessions that it ended would go on.
 func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before Counted, err error) {
 	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "failedBy"}
-	return l.forget(ctx, key, now, slices.Concat(tries, messageSlots(mostSlots).names(), wrongPasswordSlots(mostSlots).names()))
+	before, err = l.forget(ctx, key, now, slices.Concat(tries, messageSlots(mostSlots).names(), wrongPasswordSlots(mostSlots).names()))
+	if err != nil || before.NotBefore.IsZero() {
+		return before, err
+	}
+	_, err = l.write(ctx, key, "SET notBefore = :now", aws.String("notBefore = :held"),
+		item{":now": millis(now), ":held": millis(before.NotBefore)})
+	return before, doneIfRefused(err)
 }
 
 // ForgetSends forgets the messages that are counted for a key, and leaves its tries and wrong passwords: those of a
@@ -58,8 +68,17 @@ func (l Limits) count(found item, now time.Time) (c Counted, err error) {
 	if held.LastTry > now.Add(-otp.TriesLifetime).UnixMilli() {
 		c.Tries, c.LockedFor = held.Tries, l.Rule.LockedFor(held.tries(), now)
 	}
+	c.LastTry, c.NotBefore = future(held.LastTry, now), future(held.NotBefore, now)
 	var badSends, badPasswords error
 	c.Sends, badSends = messageSlots(mostSlots).taken(found, now)
 	c.Passwords, badPasswords = wrongPasswordSlots(mostSlots).taken(found, now)
 	return c, errors.Join(badSends, badPasswords)
+}
+
+// future returns a stored time if it lies so far ahead that a clock must have been wrong, else zero.
+func future(stored int64, now time.Time) (at time.Time) {
+	if stored > now.Add(clockSlack).UnixMilli() {
+		at = time.UnixMilli(stored)
+	}
+	return at
 }

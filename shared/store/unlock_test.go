@@ -48,6 +48,46 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("an item without TTL was made: %v", item)
 		}
 	})
+	t.Run("a time in the future becomes now, and what it ended stays ended", func(t *testing.T) {
+		f := newFixture(t)
+		ahead := t0.Add(10 * time.Minute)
+		f.put(t, f.Limits, map[string]any{"key": "subject", "tries": 1, "ceiling": 5, "lastTry": ahead.UnixMilli(), "notBefore": ahead.UnixMilli()})
+		session := func(created, now time.Time) error {
+			_, err := f.limits.Reserve(ctx, otp.Session{Subject: "subject", CreatedAt: created}, fmt.Sprint(created), now)
+			return err
+		}
+		if err := session(t0.Add(time.Second), t0.Add(time.Second)); err != otp.ErrCodeExpired {
+			t.Fatalf("before, a new session got %v", err)
+		}
+		before, err := f.limits.Unlock(ctx, "subject", t0)
+		must(t, err)
+		if !before.LastTry.Equal(ahead) || !before.NotBefore.Equal(ahead) {
+			t.Errorf("found %+v", before)
+		}
+		if err := session(t0.Add(-time.Second), t0.Add(time.Second)); err != otp.ErrCodeExpired {
+			t.Errorf("a session that was ended got %v", err)
+		}
+		must(t, session(t0.Add(time.Second), t0.Add(time.Second)))
+	})
+	t.Run("a password change in the future becomes one of now, and an earlier one stays", func(t *testing.T) {
+		f := newFixture(t)
+		ahead, earlier := t0.Add(10*time.Minute), t0.Add(-time.Minute)
+		f.put(t, f.Users, map[string]any{"email": "ada@example.com", "passwordChangedAt": ahead.UnixMilli()})
+		f.put(t, f.Users, map[string]any{"email": "grace@example.com", "passwordChangedAt": earlier.UnixMilli()})
+		for email, want := range map[string]struct{ was, is time.Time }{"ada@example.com": {ahead, t0}, "grace@example.com": {time.Time{}, earlier}} {
+			was, err := f.users.ForgetFutureChange(ctx, email, t0)
+			must(t, err)
+			user, err := f.users.Get(ctx, email)
+			must(t, err)
+			if !was.Equal(want.was) || user.PasswordChangedAt != want.is.UnixMilli() {
+				t.Errorf("%s: was %v, is %d", email, was, user.PasswordChangedAt)
+			}
+		}
+		was, err := f.users.ForgetFutureChange(ctx, "nobody@example.com", t0)
+		if nobody, bad := f.users.Get(ctx, "nobody@example.com"); err != nil || bad != nil || !was.IsZero() || nobody.Email != "" {
+			t.Errorf("without an account: %v, %v, %+v, %v", was, err, nobody, bad)
+		}
+	})
 	t.Run("every count goes, everything else stays, and so does every other item", func(t *testing.T) {
 		f := newFixture(t)
 		f.put(t, f.Limits, full("subject"))

@@ -23,8 +23,8 @@ type Users struct {
 
 // User is an account. It is the one place where an address, a name and a number lie in the clear.
 type User struct {
-	Email             string      `dynamodbav:"email"`        // normalised
-	PasswordHash      string      `dynamodbav:"passwordHash"` // Argon2id, PHC string
+	Email             string      `dynamodbav:"email"`                  // normalised
+	PasswordHash      string      `dynamodbav:"passwordHash,omitempty"` // Argon2id, PHC string; an account may have no password
 	Name              string      `dynamodbav:"name,omitempty"`
 	Phone             string      `dynamodbav:"phone,omitempty"`             // E.164
 	Channel           otp.Channel `dynamodbav:"channel"`                     // where login codes go
@@ -58,6 +58,24 @@ func (u Users) setPassword(email, hash string, created, now time.Time) *types.Up
 			":hash": text(hash), ":now": millis(now), ":created": millis(created),
 		},
 	}
+}
+
+// ForgetFutureChange sets the time of the last password change to now if it lies in the future, where a machine with a
+// fast clock has written it: until then no reset would be accepted. It returns the time that was there, or zero.
+func (u Users) ForgetFutureChange(ctx context.Context, email string, now time.Time) (was time.Time, err error) {
+	out, err := u.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &u.Table, Key: item{"email": text(email)},
+		UpdateExpression:          aws.String("SET passwordChangedAt = :now"),
+		ConditionExpression:       aws.String("passwordChangedAt > :future"),
+		ExpressionAttributeValues: item{":now": millis(now), ":future": millis(now.Add(clockSlack))},
+		ReturnValues:              types.ReturnValueUpdatedOld,
+	})
+	if err != nil {
+		return was, doneIfRefused(err)
+	}
+	var before User
+	err = decode(out.Attributes, &before)
+	return time.UnixMilli(before.PasswordChangedAt), err
 }
 
 // What an operator's write is refused for.
