@@ -16,6 +16,7 @@ const CODE_OF_STATUS = {
 //   fields     names of the fields that the API refused
 //   reasons    why a new password was refused
 //   attemptsRemaining, supportedCountries, retryAfter (seconds), requestId: undefined if not told
+//   repeated   set by code-step.js on a wrong code where this tab asked for another code before
 export class ApiError extends Error {
   constructor(code, status = 0, details = {}) {
     super(`${code} (${status})`);
