@@ -263,8 +263,9 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     if (!session) return;
     const left = (session.resendAt - Date.now()) / 1000;
     const over = session.resends >= MAX_RESENDS;
-    button.hidden = over;
-    exhausted.hidden = !over || known === 'bounced'; // where one message bounced, another one is refused
+    const bounced = known === 'bounced'; // another message to that address would be refused
+    button.hidden = over || bounced;
+    exhausted.hidden = !over || bounced;
     if (busy || left > 0) button.setAttribute('aria-disabled', 'true');
     else button.removeAttribute('aria-disabled');
     wait.textContent = left > 0 ? ` in ${clock(left)}` : '';

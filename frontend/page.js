@@ -50,9 +50,9 @@ function showSettings(settings, problem) {
 
 // Only the development stack has a mailbox: a deployment's config.json names none.
 function linkMailbox(url) {
-  const link = Object.assign(document.createElement('a'), { className: 'link', href: url, target: '_blank', textContent: 'Open the mailbox' });
+  const link = Object.assign(document.createElement('a'), { className: 'link', href: url, target: '_blank', textContent: 'mailbox' });
   const note = document.createElement('p');
-  note.append('This is the development stack: no message leaves it. ', link);
+  note.append('Codes of this development stack arrive in its ', link, '.');
   document.querySelector('.foot').prepend(note);
 }
 

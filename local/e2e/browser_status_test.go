@@ -34,7 +34,8 @@ func bounced(v *visit) {
 		v.waitText("#code-form [data-alert]", "We could not deliver to "+typed+". Check it")
 	}
 	told()
-	v.same("what asks whether it arrived", eval[bool](v.tab, "document.querySelector('[data-exhausted]').checkVisibility()"), false)
+	v.wait("document.querySelector('[data-resend]').hidden")
+	v.same("what offers another message", v.text(".again"), "")
 	v.inspect("verify-bounced")
 	v.reload()
 	told()
