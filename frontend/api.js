@@ -4,16 +4,19 @@
 // API Gateway gives up after 30 s; a second more lets its own answer arrive first.
 const TIMEOUT_MS = 31_000;
 
-// Answers of API Gateway itself have {"message"} and no code; these take its place.
-const CODE_OF_STATUS = { 404: 'no_route', 413: 'too_large', 415: 'not_json', 429: 'too_many_requests', 500: 'internal', 503: 'unavailable' };
+// Responses of API Gateway, CloudFront and a WAF have no code, and some are HTML; these codes take its place.
+const CODE_OF_STATUS = {
+  403: 'refused', 404: 'no_route', 413: 'too_large', 415: 'not_json', 429: 'too_many_requests', 500: 'internal', 502: 'unavailable', 503: 'unavailable', 504: 'unavailable',
+};
 
 // What went wrong, whatever the layer.
-//   code       the API's own code, or one of: network, timeout, bad_answer, no_route; captcha_missing and
+//   code       the API's own code, or one of: network, timeout, refused, bad_answer, no_route; captcha_missing and
 //              captcha_unavailable are of captcha.js, before anything is sent
 //   status     the HTTP status, 0 if there was no answer
 //   fields     names of the fields that the API refused
 //   reasons    why a new password was refused
 //   attemptsRemaining, supportedCountries, retryAfter (seconds), requestId: undefined if not told
+//   repeated   set by code-step.js on a wrong code where this tab asked for another code before
 export class ApiError extends Error {
   constructor(code, status = 0, details = {}) {
     super(`${code} (${status})`);
@@ -100,18 +103,21 @@ export class Client {
   }
 
   async #post(call, body, isExpected, seen = () => {}) {
-    const response = await this.#send(call, body);
+    const { response, answer } = await this.#send(call, body);
     seen(response.headers);
-    const answer = await readJson(response);
     if (!response.ok) throw errorFrom(response.status, answer, retryAfterSeconds(response.headers.get('retry-after')));
     // A page answered by a proxy or by a static host's fallback is a 200 too.
     if (answer === null || typeof answer !== 'object' || !isExpected(answer)) throw new ApiError('bad_answer', response.status);
     return answer;
   }
 
+  // The answer is null where the body is not JSON.
   async #send(call, body) {
+    // Not AbortSignal.timeout, which Safari has since 16 only.
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), this.#timeoutMs);
     try {
-      return await this.#fetch(`${this.#base}/${call}`, {
+      const response = await this.#fetch(`${this.#base}/${call}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
@@ -119,19 +125,21 @@ export class Client {
         cache: 'no-store',
         redirect: 'error', // a redirect would carry the password elsewhere
         referrerPolicy: 'no-referrer',
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal: abort.signal,
       });
+      return { response, answer: parsed(await response.text()) };
     } catch (cause) {
-      throw new ApiError(cause?.name === 'TimeoutError' ? 'timeout' : 'network', 0, { cause });
+      throw new ApiError(abort.signal.aborted ? 'timeout' : 'network', 0, { cause });
+    } finally {
+      clearTimeout(timer);
     }
   }
 }
 
-async function readJson(response) {
+function parsed(text) {
   try {
-    return await response.json();
-  } catch (cause) {
-    if (cause?.name === 'TimeoutError') throw new ApiError('timeout', response.status, { cause });
+    return JSON.parse(text);
+  } catch {
     return null;
   }
 }

@@ -3,13 +3,16 @@
 import { ApiError } from './api.js';
 import { fillCode, fitCodeField, listenForSms } from './code-field.js';
 import { bindForm, clearErrors, present, showAlert } from './form.js';
-import { clock, maskedBy } from './words.js';
+import { clock, explain, lockTitle, sentTo } from './words.js';
 
 const MAX_RESENDS = 2; // the API's own limit for one session
 const TICK_MS = 250; // shorter than a second, so that no second is skipped
+const JUMP_MS = 2_000; // more than a clock is corrected by while it runs
 
 // When the API is asked how the message fares: most arrive within the first of these, most bounces within the last.
 const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
+// When it is asked whether a code has ended whose time is over by the clock here.
+const LAST_LOOKS_MS = [0, 1_000, 5_000, 20_000, 60_000];
 
 export function codeStep(page, { usesSms, follows, lost, check = () => ({}), submit, done }) {
   const { settings, client, steps, store } = page;
@@ -17,18 +20,39 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
   const form = section.querySelector('form');
   const input = form.elements.code;
   const length = settings.codeLength;
+  const addresses = new Set(); // that this tab asked for, to know a second code for one
+  const showEnd = bindEnd(steps);
   let stopSms = () => {};
   let stopLooking = () => {};
+  let wrong = null; // {code, text}: what the API said of the last wrong code
+  let isLastLook = false;
+  let clockAhead = Date.now() - performance.now();
 
   const bound = bindForm(form, {
-    check: (values) => ({ ...(values.code.length === length ? {} : { code: `Enter all ${length} digits of the code.` }), ...check(values) }),
+    check: (values) => ({ ...codeProblem(values.code), ...check(values) }),
     send: async (values) => {
       stopSms();
-      done(await submit(client, store.load().sessionId, values));
+      try {
+        done(await submit(client, store.load().sessionId, values));
+      } catch (error) {
+        if (error.code === 'wrong_code') noteWrong(values.code, error);
+        throw error;
+      }
     },
     ended: end,
   });
   fitCodeField(input, length, 'auto' in form.dataset ? () => form.requestSubmit() : () => {});
+
+  function codeProblem(code) {
+    if (code.length !== length) return { code: `Enter all ${length} digits of the code.` };
+    // The last digit sent it, then Enter once more: the same answer would cost another try.
+    return code === wrong?.code ? { code: wrong.text } : {};
+  }
+
+  function noteWrong(code, error) {
+    error.repeated = store.load().repeated;
+    wrong = { code, text: explain(error, ['code']).text };
+  }
 
   const resend = bindResend(page, section, {
     failed: (error) => present(form, error, end),
@@ -41,15 +65,12 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
   });
 
   // The code is of no more use: say why, and what to do.
-  function end([title, text]) {
+  function end(ended) {
     stopSms();
     stopLooking();
     store.clear();
     form.elements.code.value = '';
-    const ended = steps.section('ended');
-    ended.querySelector('h1').textContent = title;
-    ended.querySelector('[data-reason]').textContent = text;
-    steps.show('ended');
+    showEnd(ended);
   }
 
   function tick() {
@@ -61,10 +82,21 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     const left = (session.expiresAt - Date.now()) / 1000;
     showTimeLeft(section, left);
     resend.tick(session);
-    // An answer that is on its way decides, not this clock.
-    if (left <= 0 && !bound.isBusy()) present(form, new ApiError('code_expired'), end);
+    if (left > 0) isLastLook = false;
+    else if (!isLastLook) {
+      isLastLook = true;
+      follow(LAST_LOOKS_MS); // this clock may be wrong, so it ends nothing
+    }
+    if (hasJumped()) look(session);
   }
   setInterval(tick, TICK_MS);
+
+  // The clock was set or the computer slept: the times by this clock are worth nothing.
+  function hasJumped() {
+    const before = clockAhead;
+    clockAhead = Date.now() - performance.now();
+    return Math.abs(clockAhead - before) > JUMP_MS;
+  }
 
   function waitForSms() {
     stopSms();
@@ -77,14 +109,14 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     try {
       answer = await client.status(session.sessionId);
     } catch (error) {
-      if (error.code === 'session_not_found' && isCurrent(session)) present(form, error, end);
+      if (error.code === 'session_not_found' && isCurrent(session)) present(form, isLastLook ? new ApiError('code_expired') : error, end);
       return;
     }
     if (!isCurrent(session) || bound.isBusy()) return; // what was typed meanwhile has its own answer
     const over = { used: 'code_used', expired: 'code_expired', locked: 'locked' }[answer.state];
     if (over) present(form, new ApiError(over), end);
     else learn(answer);
-    if (isSettled(answer)) stopLooking();
+    if (isSettled(answer) && !isLastLook) stopLooking();
   }
 
   const isCurrent = ({ sessionId }) => steps.current === 'code' && store.load()?.sessionId === sessionId;
@@ -94,17 +126,17 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     store.save({
       ...held,
       channel: answer.channel,
-      destination: follows ? maskedBy(answer) : held.destination,
+      destination: sentTo(held.address, answer),
       expiresAt: answer.expiresAt ?? held.expiresAt,
       resendAt: answer.resendAt ?? held.resendAt,
       resends: answer.resendAt === null ? MAX_RESENDS : held.resends,
     });
     showDestination(section, store.load());
     if (answer.state === 'bounced') showAlert(form, `We could not deliver to ${store.load().destination}. ${lost}`);
-    else if (answer.state === 'delivered') resend.say('It was delivered. Not there? Look in the spam folder.');
+    if (answer.state === 'bounced' || answer.state === 'delivered') resend.tell(answer.state);
   }
 
-  // A message's end is looked for a few times; of a reset nothing is told of it.
+  // A message's end is looked for a few times.
   function follow(looks) {
     stopLooking();
     const session = store.load();
@@ -112,32 +144,89 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     stopLooking = () => timers.forEach(clearTimeout);
   }
 
-  // Shows the step for the session in the store.
+  // Shows the step for the session in the store. Of a reset's message nothing is told: one look finds out whether there is
+  // such a session at all.
   function open({ entry = 'replace', looks = [0, ...LOOKS_MS] } = {}) {
+    const session = store.load();
+    addresses.add(session.address.toLowerCase());
     clearErrors(form);
-    section.querySelector('[data-sent-again]').textContent = '';
-    showDestination(section, store.load());
+    wrong = null;
+    resend.tell('');
+    showDestination(section, session);
+    fillStart(steps.section('start').querySelector('form'), session.address);
+    if (form.elements.username) form.elements.username.value = session.address; // whose password a password manager keeps
     steps.show('code', { entry });
     waitForSms();
+    follow(follows ? looks : looks.slice(0, 1));
     tick();
-    follow(follows ? looks : looks.filter((ms) => ms === 0));
   }
 
   // Begins with a session that was just made. `asked` is when: the code is a little younger than
   // that, so the clock here never promises more time than there is.
-  function begin({ sessionId, destination, channel, asked }) {
+  function begin({ sessionId, address, channel, asked }) {
     store.save({
       sessionId,
-      destination,
+      address,
+      destination: address,
       channel,
       expiresAt: asked + settings.codeTtlSeconds * 1000,
       resendAt: Date.now() + settings.resendCooldownSeconds * 1000,
       resends: 0,
+      repeated: addresses.has(address.toLowerCase()) || store.load()?.address.toLowerCase() === address.toLowerCase(),
     });
     form.reset();
     open({ entry: 'push', looks: channel ? LOOKS_MS : [0, ...LOOKS_MS] }); // a login learns at once which way its code takes
   }
-  return { open, begin, form };
+  return { open, begin };
+}
+
+// After a reload the first step is empty; who comes back to it finds what was typed.
+function fillStart(form, address) {
+  const { email, phone, channel } = form.elements;
+  if (email.value || phone?.value) return;
+  const field = phone && !address.includes('@') ? phone : email;
+  field.value = address;
+  if (!channel) return;
+  channel.value = field === phone ? 'sms' : 'email';
+  form.dispatchEvent(new Event('change'));
+}
+
+// The step that says why a code is of no more use. While a lock lasts it counts down, and does not offer a new code, which
+// would be refused.
+function bindEnd(steps) {
+  const section = steps.section('ended');
+  const title = section.querySelector('h1');
+  const text = section.querySelector('[data-reason]');
+  const offer = section.querySelector('[data-restart=same]');
+  const others = section.querySelector('[data-restart=other]');
+  let until = 0; // by this browser's clock; 0 where nothing is counted down
+
+  function showLock(isLocked) {
+    offer.hidden = isLocked;
+    others.hidden = !isLocked;
+  }
+
+  function tick() {
+    if (until === 0 || steps.current !== 'ended') return;
+    const left = (until - Date.now()) / 1000;
+    const now = left > 0 ? lockTitle(left) : 'You can try again';
+    if (title.textContent === now) return;
+    title.textContent = now;
+    steps.showTitle();
+    if (left > 0) return;
+    until = 0;
+    text.textContent = 'The lock is over. Ask for a new code.';
+    showLock(false);
+  }
+  setInterval(tick, TICK_MS);
+
+  return (ended) => {
+    title.textContent = ended.title;
+    text.textContent = ended.text;
+    until = ended.lock ? Date.now() + ended.lock * 1000 : 0;
+    showLock('lock' in ended);
+    steps.show('ended');
+  };
 }
 
 function bindResend({ settings, client, store }, section, { starting, sent, failed }) {
@@ -146,6 +235,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
   const exhausted = section.querySelector('[data-exhausted]');
   const sentAgain = section.querySelector('[data-sent-again]');
   let busy = false;
+  let known = ''; // what became of the message: 'delivered', 'bounced' or ''
 
   button.addEventListener('click', async () => {
     const session = store.load();
@@ -156,7 +246,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
       const { sessionId } = await client.resend(session.sessionId);
       if (store.load()?.sessionId !== session.sessionId) return; // somebody chose another address meanwhile
       store.save({ ...session, sessionId, resends: session.resends + 1, resendAt: Date.now() + settings.resendCooldownSeconds * 1000 });
-      sentAgain.textContent = 'The same code was sent again.';
+      tell('', 'The same code was sent again.');
       sent();
     } catch (error) {
       if (error.code !== 'too_many_requests' || !error.retryAfter) return failed(error);
@@ -173,14 +263,21 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     if (!session) return;
     const left = (session.resendAt - Date.now()) / 1000;
     const over = session.resends >= MAX_RESENDS;
-    button.hidden = over;
-    exhausted.hidden = !over;
+    const bounced = known === 'bounced'; // another message to that address would be refused
+    button.hidden = over || bounced;
+    exhausted.hidden = !over || bounced;
     if (busy || left > 0) button.setAttribute('aria-disabled', 'true');
     else button.removeAttribute('aria-disabled');
     wait.textContent = left > 0 ? ` in ${clock(left)}` : '';
   }
-  const say = (text) => { sentAgain.textContent = text; };
-  return { tick, say };
+
+  // Only where nothing is known of the message the page asks whether anything arrived.
+  function tell(state, text = '') {
+    known = state;
+    sentAgain.textContent = state === 'delivered' ? 'It was delivered. Not there? Look in the spam folder.' : text;
+    exhausted.querySelector('.hint').hidden = state !== '';
+  }
+  return { tick, tell };
 }
 
 // Nothing more will be known of the message; of an SMS nothing after it was sent.

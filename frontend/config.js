@@ -9,6 +9,7 @@ export const defaults = Object.freeze({
   resendCooldownSeconds: 30,
   channels: Object.freeze(['email', 'sms']),
   captcha: null,
+  mailbox: null,
 });
 
 const whole = (least, most) => (v) => Number.isInteger(v) && v >= least && v <= most;
@@ -22,6 +23,12 @@ const checks = {
   resendCooldownSeconds: whole(1, 600),
   channels: (v) => Array.isArray(v) && v.length > 0 && v.every((c) => c === 'email' || c === 'sms'),
   captcha: (v) => v === null || isCaptcha(v),
+  mailbox: (v) => v === null || (typeof v === 'string' && /^\/(?![/\\])/.test(v)), // the development stack's, which shows every message
+};
+
+// What a setting has to be, where a wrong value is an easy mistake.
+const hints = {
+  apiBaseUrl: 'It must be a path or an https:// URL; http:// is for localhost and 127.0.0.1 only.',
 };
 
 // {provider, siteKey, version?, script?}: version 3 is reCAPTCHA's without a widget; script is loaded in place of the
@@ -34,10 +41,11 @@ function isCaptcha({ provider, siteKey, version = 2, script = '/', ...others }) 
 }
 
 // A path of this origin, or an absolute https URL; plain http would carry codes and passwords in
-// the open. A URL with a query or fragment cannot have "/generate" appended to it.
+// the open, unless they do not leave this machine. The hosts are those that the pages' policy lists.
+// A URL with a query or fragment cannot have "/generate" appended to it.
 function isBaseUrl(text) {
   if (/[?#\s\\]/.test(text)) return false;
-  return /^\/(?!\/)/.test(text) || /^https:\/\/[^/@]+(\/|$)/.test(text);
+  return /^\/(?!\/)/.test(text) || /^https:\/\/[^/@]+(\/|$)/.test(text) || /^http:\/\/(localhost|127\.0\.0\.1)(:\d+)?(\/|$)/i.test(text);
 }
 
 // Keeps each good setting and returns the names of the bad ones beside them.
@@ -60,7 +68,8 @@ export async function loadConfig(fetchFn = fetch) {
     const raw = await response.json();
     if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw new Error('not an object');
     const { settings, bad } = readSettings(raw);
-    const problem = bad.length ? `config.json: ${bad.join(', ')} cannot be used. The default is used in its place.` : '';
+    const hint = bad.map((name) => hints[name] ?? '').join('');
+    const problem = bad.length ? `config.json: ${bad.join(', ')} cannot be used. The default is used in its place. ${hint}`.trim() : '';
     return { settings, problem };
   } catch {
     return {

@@ -4,7 +4,7 @@
 
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
-import { isEmail, maskEmail } from './words.js';
+import { isEmail } from './words.js';
 
 const LEAST = 8; // NIST SP 800-63B-4 3.1.1.2, where a code is asked for as well
 
@@ -12,11 +12,8 @@ const page = await openPage({
   purpose: 'reset',
   follows: false, // or it would tell whether there is an account
   usesSms: () => false,
-  // Typed twice (OWASP, Forgot Password): a slip would lock its owner out of the account again.
-  check: ({ password, again }) => {
-    if ([...password.normalize('NFKC')].length < LEAST) return { password: `Use at least ${LEAST} characters.` };
-    return password === again ? {} : { again: 'The two passwords are not the same.' };
-  },
+  // Typed once: who wants to see a slip can have the password shown (NIST SP 800-63B-4 3.1.1.2).
+  check: ({ password }) => ([...password.normalize('NFKC')].length < LEAST ? { password: `Use at least ${LEAST} characters.` } : {}),
   submit: (client, sessionId, { code, password }) => client.reset(sessionId, code, password),
   done: () => {},
 });
@@ -27,8 +24,6 @@ bindForm(form, {
   send: async ({ email, website }) => {
     const asked = Date.now();
     const { sessionId } = await page.generate({ purpose: 'reset', email: email.trim(), website });
-    page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: 'email', asked });
-    // Tells a password manager whose password the new one is.
-    page.code.form.elements.username.value = email.trim();
+    page.code.begin({ sessionId, address: email.trim(), channel: 'email', asked });
   },
 });

@@ -4,7 +4,7 @@ import { ApiError } from './api.js';
 import { explain } from './words.js';
 
 // Wires a form. `check(values)` returns {field: text} for what is wrong before anything is sent;
-// `send(values)` does the work; `ended([title, text])` is told when a code is of no more use.
+// `send(values)` does the work; `ended({title, text, lock})` is told when a code is of no more use.
 // A <form> in HTML has method="post" and a disabled button, so that a page whose script failed
 // cannot put a password into a URL.
 export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {

@@ -2,7 +2,7 @@
 
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
-import { isEmail, maskEmail } from './words.js';
+import { isEmail } from './words.js';
 
 const page = await openPage({
   purpose: 'login',
@@ -25,6 +25,6 @@ bindForm(form, {
     const asked = Date.now();
     const { sessionId } = await page.generate({ purpose: 'login', email: email.trim(), password, website });
     form.elements.password.value = '';
-    page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: '', asked });
+    page.code.begin({ sessionId, address: email.trim(), channel: '', asked });
   },
 });

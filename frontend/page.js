@@ -22,6 +22,7 @@ export async function openPage({ purpose, follows = true, lost = '', usesSms, ch
 
   const { settings, problem } = await loadConfig();
   showSettings(settings, problem);
+  if (settings.mailbox) linkMailbox(settings.mailbox);
   steps.appName = settings.appName;
   const client = new Client(settings.apiBaseUrl, { locale: document.documentElement.lang }); // a message speaks as its page does
   const captcha = openCaptcha(settings.captcha, steps.section('start').querySelector('form'), purpose);
@@ -30,7 +31,7 @@ export async function openPage({ purpose, follows = true, lost = '', usesSms, ch
   const page = { settings, client, steps, store, generate };
   const code = codeStep(page, { usesSms, follows, lost, check, submit, done: (answer) => finish(page, done, answer) });
 
-  window.addEventListener('popstate', () => (steps.remembered() === 'code' && store.live() ? code.open() : openStart(page)));
+  window.addEventListener('popstate', () => (steps.remembered() === 'code' && store.load() ? code.open() : openStart(page)));
   for (const button of document.querySelectorAll('[data-restart]')) {
     button.addEventListener('click', () => restart(page, button.dataset.restart));
   }
@@ -47,25 +48,46 @@ function showSettings(settings, problem) {
   box.hidden = problem === '';
 }
 
+// Only the development stack has a mailbox: a deployment's config.json names none.
+function linkMailbox(url) {
+  const link = Object.assign(document.createElement('a'), { className: 'link', href: url, target: '_blank', textContent: 'mailbox' });
+  const note = document.createElement('p');
+  note.append('Codes of this development stack arrive in its ', link, '.');
+  document.querySelector('.foot').prepend(note);
+}
+
 // The first step sends nothing by being shown.
 function openStart(page) {
   offerResume(page);
+  // A password manager may have filled the hidden field in. Out of use it stays empty, so the next code is a real one.
+  Object.assign(document.querySelector('[data-trap] input'), { value: '', disabled: true });
   page.steps.show('start');
 }
 
-// A code that is still on its way can be gone back to.
-function offerResume({ store }) {
-  const session = store.live();
+// A code that is still on its way can be gone back to. This clock may be wrong: where it says that the time is over, the
+// API decides.
+async function offerResume({ store, client }) {
+  const session = store.load();
+  const seemsOver = session !== null && session.expiresAt <= Date.now();
+  showResume(seemsOver ? null : session);
+  if (!seemsOver) return;
+  const state = await client.status(session.sessionId).then((answer) => answer.state, (error) => error.code);
+  if (store.load()?.sessionId !== session.sessionId) return;
+  if (['expired', 'used', 'session_not_found'].includes(state)) store.clear();
+  else if (['pending', 'sent', 'delivered'].includes(state)) showResume(session);
+}
+
+function showResume(session) {
   const note = document.querySelector('[data-resume]');
   note.hidden = session === null;
   note.querySelector('[data-destination]').textContent = session?.destination ?? '';
 }
 
-// how: 'same' keeps what was typed, 'other' empties it.
+// What was typed stays. how: 'same' is for one more code, 'other' to change the address, so that typing replaces it.
 function restart(page, how) {
   page.store.clear();
-  if (how === 'other') page.steps.section('start').querySelector('form').reset();
   openStart(page);
+  if (how === 'other') document.activeElement.select?.();
 }
 
 // Nothing that was typed stays behind, for the next person at this screen.

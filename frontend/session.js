@@ -1,14 +1,16 @@
 // The one thing that outlives a reload: the session a code was asked for. It lives in
-// sessionStorage (this tab, until it is closed) and holds no address, password or code.
+// sessionStorage (this tab, until it is closed) and holds no password or code.
 //
 //   sessionId    the API's id
-//   destination  masked, as shown
+//   address      the e-mail address or number as the person typed it, so that a slip in it can be seen
+//   destination  where the code went, as shown
 //   channel      'email', 'sms', or '' where only the server knows
 //   expiresAt, resendAt   milliseconds since 1970, by this browser's clock
 //   resends      how often the code was sent again
+//   repeated     whether this tab asked for the same address before
 
 const isSession = (s) =>
-  s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.destination === 'string' &&
+  s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.address === 'string' && typeof s.destination === 'string' &&
   Number.isFinite(s.expiresAt) && Number.isFinite(s.resendAt) && Number.isInteger(s.resends);
 
 export class SessionStore {
@@ -30,12 +32,6 @@ export class SessionStore {
       this.#memory = null;
     }
     return this.#memory;
-  }
-
-  // A session that can still be used, or null.
-  live(now = Date.now()) {
-    const session = this.load();
-    return session && session.expiresAt > now ? session : null;
   }
 
   save(session) {

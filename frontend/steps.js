@@ -16,7 +16,7 @@ export class Steps {
 
   set appName(name) {
     this.#appName = name;
-    this.#setTitle();
+    this.showTitle();
   }
 
   // The step that this history entry was left in.
@@ -30,7 +30,7 @@ export class Steps {
     else history.replaceState({ step: name }, '');
     for (const [key, section] of this.#sections) section.hidden = key !== name;
     this.current = name;
-    this.#setTitle();
+    this.showTitle();
     if (focus) this.#focus();
   }
 
@@ -42,7 +42,8 @@ export class Steps {
     window.scrollTo({ top: 0 });
   }
 
-  #setTitle() {
+  // The tab says what the heading of the step says.
+  showTitle() {
     document.title = `${this.section(this.current).querySelector('h1').textContent} – ${this.#appName}`;
   }
 }

@@ -2,7 +2,7 @@
 
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
-import { isEmail, isPhone, maskEmail, maskPhone, plainPhone } from './words.js';
+import { isEmail, isPhone, plainPhone } from './words.js';
 
 const form = document.getElementById('start-form');
 
@@ -40,6 +40,6 @@ bindForm(form, {
     const asked = Date.now();
     const to = channel === 'sms' ? { phone: plainPhone(phone) } : { email: email.trim() };
     const { sessionId } = await page.generate({ purpose: 'verify', ...to, website });
-    page.code.begin({ sessionId, destination: to.phone ? maskPhone(to.phone) : maskEmail(to.email), channel, asked });
+    page.code.begin({ sessionId, address: (channel === 'sms' ? phone : email).trim(), channel, asked });
   },
 });

@@ -16,19 +16,9 @@ export function clock(seconds) {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 }
 
-// What is kept and shown of an address once a code is on its way.
-export function maskEmail(email) {
-  const at = email.lastIndexOf('@');
-  return at < 1 ? '•••' : `${[...email][0]}•••${email.slice(at)}`;
-}
-
-export function maskPhone(phone) {
-  return `the phone ending in ${phone.replace(/\D/g, '').slice(-2)}`;
-}
-
-// What the API masked, as these pages say it: "•••78" → "the phone ending in 78"
-export function maskedBy({ channel, destination }) {
-  return channel === 'sms' ? maskPhone(destination) : destination;
+// Where a code went: to the address that was typed, or to the phone of its account, which the API masks: "•••78"
+export function sentTo(address, { channel, destination }) {
+  return channel === 'sms' && address.includes('@') ? `the phone ending in ${destination.slice(-2)}` : address;
 }
 
 // Enough to catch a slip; the server is the judge.
@@ -78,28 +68,39 @@ function weakPassword(reasons) {
   return known.length ? known.join(' ') : 'This password is too easy to guess. Choose another one.';
 }
 
-function wrongCode(left) {
-  if (left === undefined) return 'Wrong code. Check it and try again.';
-  return `Wrong code. ${left === 1 ? 'One try' : `${left} tries`} left.`;
+function wrongCode({ attemptsRemaining: left, repeated }) {
+  const which = repeated ? 'Use the code of the newest message.' : 'Check it and try again.';
+  if (left === undefined) return `Wrong code. ${which}`;
+  return `Wrong code. ${repeated ? `${which} ` : ''}${left === 1 ? 'One try' : `${left} tries`} left.`;
 }
 
-// The states in which the code at hand is of no more use: a heading and what to do.
+// The heading of a lock: how long it lasts.
+export const lockTitle = (seconds) => (seconds ? `Locked for ${duration(seconds)}` : 'Locked for some minutes');
+
+const locked = (reason) => (e) => ({
+  title: lockTitle(e.retryAfter), text: `${reason} To protect the account, no code is sent or accepted until then.`, lock: e.retryAfter ?? null,
+});
+
+// The states in which the code at hand is of no more use: a heading and what to do. `lock` is there where a new code is
+// of no use either: for so many seconds, null if that is not known.
 const ENDED = {
-  locked: (e) => ['Too many wrong codes', `To protect the account, no code is accepted for now. ${later(e)}`],
-  session_not_found: () => ['This code is no longer valid', 'We do not know this request any more. Ask for a new code.'],
-  code_expired: () => ['The code has expired', 'For your safety a code works for a short time only. Ask for a new one.'],
-  code_used: () => ['This code was already used', 'Each code works once. Ask for a new one.'],
+  wrong_code: locked('That code was wrong too, and it was the last try.'),
+  locked: locked('Too many wrong codes were entered.'),
+  session_not_found: () => ({ title: 'This code is no longer valid', text: 'We do not know this request any more. Ask for a new code.' }),
+  code_expired: () => ({ title: 'The code has expired', text: 'For your safety a code works for a short time only. Ask for a new one.' }),
+  code_used: () => ({ title: 'This code was already used', text: 'Each code works once. Ask for a new one.' }),
 };
 
 const OTHERS = {
   captcha_failed: () => 'We could not confirm that you are a person. Try again.',
   captcha_missing: () => 'First confirm that you are a person.',
   captcha_unavailable: () => 'The check that you are a person could not be loaded. Check your network and what may block it, then reload the page.',
-  locked: (e) => `Too many wrong codes were entered. To protect the account, no new code is sent for now. ${later(e)}`,
+  locked: (e) => `${later(e)} Too many wrong codes were entered, and to protect the account no code is sent until then.`,
   too_many_requests: (e) => `Too many requests in a short time. ${later(e)}`,
   unavailable: (e) => `The service cannot answer right now. ${e.retryAfter ? later(e) : 'Try again in a moment.'}`,
   network: () => 'There is no connection to the service. Check your network and try again.',
   timeout: () => 'The answer took too long. Try again.',
+  refused: () => 'This request was turned away before it reached the service. If you use a VPN or a proxy, try without it.',
   no_route: () => 'The service was not found. Whoever runs this site should check apiBaseUrl in config.json.',
   bad_answer: () => 'The answer was not understood. Whoever runs this site should check apiBaseUrl in config.json.',
   session_not_found: () => 'We do not know this request any more. Ask for a new code.',
@@ -108,17 +109,14 @@ const OTHERS = {
 
 // What to show for an ApiError:
 //   {field, text}         next to that field
-//   {ended: [title, text]} the code is of no more use
+//   {ended: {title, text, lock?}} the code is of no more use
 //   {text}                above the form
 // `named` is the fields that the form has; a code step has 'code' among them.
 export function explain(error, named) {
   const { code } = error;
   const has = (field) => named.includes(field);
   if (has('code')) {
-    if (code === 'wrong_code' && error.attemptsRemaining === 0) {
-      return { ended: ['Too many wrong codes', 'That code was not right either, and it was the last try. To protect the account, no code is accepted for now. Wait some minutes, then ask for a new one.'] };
-    }
-    if (code === 'wrong_code') return { field: 'code', text: wrongCode(error.attemptsRemaining) };
+    if (code === 'wrong_code' && error.attemptsRemaining !== 0) return { field: 'code', text: wrongCode(error) };
     if (ENDED[code]) return { ended: ENDED[code](error) };
   }
   if (code === 'invalid_credentials' && has('password')) return { field: 'password', text: 'The e-mail address or the password is not right.' };
@@ -131,8 +129,9 @@ export function explain(error, named) {
 }
 
 function unsupported(error, has) {
-  if (!has('phone')) return { field: 'email', text: 'We cannot send to this address. Use another one.' };
-  const where = error.supportedCountries;
+  const where = error.supportedCountries; // the API says it of phones only
+  if (!has('phone') && where) return { text: 'We cannot send text messages to the phone number of this account. Whoever runs this site can change where your codes go.' };
+  if (!has('phone')) return { ...(has('email') && { field: 'email' }), text: 'We cannot send to this address. Use another one.' };
   if (!where) return { field: 'phone', text: 'We cannot send text messages to this number. Use another one, or an e-mail address.' };
   if (where.length === 0) return { field: 'phone', text: 'This service does not send text messages. Use an e-mail address.' };
   return { field: 'phone', text: `We cannot send text messages to this number. Use a mobile number from ${countries(where)}.` };

@@ -17,6 +17,7 @@ func (s *stack) control() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /_local/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"aws": s.awsURL}) })
 	m.HandleFunc("GET /_local/messages", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.mailbox.list()) })
+	m.HandleFunc("GET /_local/sent", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.mailbox.all()) })
 	m.HandleFunc("DELETE /_local/messages", func(w http.ResponseWriter, _ *http.Request) { s.mailbox.clear(); done(w) })
 	m.HandleFunc("GET /_local/events", s.mailbox.events)
 	m.HandleFunc("GET /_local/deadletters", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.deadLetters()) })

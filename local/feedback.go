@@ -14,6 +14,7 @@ import (
 
 // fate is what becomes of a message that a provider took.
 type fate struct {
+	words  string   // for the mailbox page
 	lost   bool     // nobody gets it
 	events []string // what SES tells of it, in this order
 	detail object   // of the bounce or complaint
@@ -24,11 +25,11 @@ type object = map[string]any
 // fates are those of SES's mailbox simulator ("Using the mailbox simulator manually in Amazon SES"), by local part;
 // bounce+label@ is like bounce@. Every other address gets its mail.
 var fates = map[string]fate{
-	"bounce": {lost: true, events: []string{"Bounce"}, detail: object{"bounceType": "Permanent", "bounceSubType": "General"}},
-	"suppressionlist": {lost: true, events: []string{"Bounce"},
+	"bounce": {words: "Bounced", lost: true, events: []string{"Bounce"}, detail: object{"bounceType": "Permanent", "bounceSubType": "General"}},
+	"suppressionlist": {words: "Suppressed", lost: true, events: []string{"Bounce"},
 		detail: object{"bounceType": "Permanent", "bounceSubType": "Suppressed"}},
-	"ooto": {events: []string{"Delivery", "Bounce"}, detail: object{"bounceType": "Transient", "bounceSubType": "General"}},
-	"complaint": {events: []string{"Delivery", "Complaint"},
+	"ooto": {words: "Delivered, then an out-of-office reply", events: []string{"Delivery", "Bounce"}, detail: object{"bounceType": "Transient", "bounceSubType": "General"}},
+	"complaint": {words: "Delivered, then reported as spam", events: []string{"Delivery", "Complaint"},
 		detail: object{"complaintFeedbackType": "abuse", "complaintSubType": nil}},
 }
 
@@ -38,7 +39,10 @@ func fateOf(m aws.Message) fate {
 	if f, ok := fates[local]; ok && simulated {
 		return f
 	}
-	return fate{events: []string{"Delivery"}}
+	if m.Channel == "sms" {
+		return fate{words: "Sent"} // SNS tells nobody what became of it
+	}
+	return fate{words: "Delivered", events: []string{"Delivery"}}
 }
 
 // tellDelay is how long SES takes to tell. In AWS it is a second or two, or as long as the recipient's server takes.

@@ -19,13 +19,20 @@ const maxMessages = 20_000
 // mailbox is what SES and SNS were given, and who is told of it.
 type mailbox struct {
 	mu       sync.Mutex
-	messages []aws.Message // oldest first
+	messages []sent // oldest first
 	watchers map[chan []byte]bool
+}
+
+// sent is a message and how its delivery ends, in words.
+type sent struct {
+	aws.Message
+	Delivery string `json:"delivery"`
+	lost     bool
 }
 
 func newMailbox() *mailbox { return &mailbox{watchers: map[chan []byte]bool{}} }
 
-func (m *mailbox) add(x aws.Message) {
+func (m *mailbox) add(x sent) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.messages) >= maxMessages {
@@ -67,12 +74,23 @@ func (m *mailbox) tell(event []byte) {
 	}
 }
 
-// list is the messages, newest first.
-func (m *mailbox) list() []aws.Message {
+// all is what was sent, newest first.
+func (m *mailbox) all() []sent {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := append([]aws.Message{}, m.messages...)
+	out := append([]sent{}, m.messages...)
 	slices.Reverse(out)
+	return out
+}
+
+// list is what arrived, newest first.
+func (m *mailbox) list() []aws.Message {
+	out := []aws.Message{}
+	for _, x := range m.all() {
+		if !x.lost {
+			out = append(out, x.Message)
+		}
+	}
 	return out
 }
 
@@ -128,9 +146,7 @@ func mailboxPage() http.Handler {
 // delivered is told by SES and SNS of each message they accept.
 func (s *stack) delivered(m aws.Message) {
 	fate := fateOf(m)
-	if !fate.lost {
-		s.mailbox.add(m)
-	}
+	s.mailbox.add(sent{m, fate.words, fate.lost})
 	s.log.delivered(m)
 	s.tellOf(m, fate)
 }

@@ -90,6 +90,7 @@ func (p pages) settings(w http.ResponseWriter, r *http.Request) {
 	if countries, ok := p.parameters["AllowedCountries"]; ok && countries == "" {
 		settings["channels"] = []string{"email"}
 	}
+	settings["mailbox"] = "/_local/" // only here: on a deployment codes go to their owners alone
 	settings["captcha"] = captchaSettings(p.parameters, settings["captcha"])
 	writeJSON(w, settings)
 }

@@ -465,6 +465,12 @@ func mail(change map[string]any) string {
 	return string(data)
 }
 
+func mailWithHeader(name, value string) string {
+	part := map[string]string{"Data": "x"}
+	return mail(map[string]any{"Content": map[string]any{"Simple": map[string]any{"Subject": part, "Body": map[string]any{"Text": part},
+		"Headers": []map[string]string{{"Name": name, "Value": value}}}}})
+}
+
 // told is a parameter as DescribeStacks tells it.
 func told(parameter string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {

@@ -192,13 +192,15 @@ func TestAWS(t *testing.T) {
 	})
 	t.Run("providers refuse what they would", func(t *testing.T) {
 		for what, a := range map[string]answer{
-			"an address that is none": s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Destination": map[string]any{"ToAddresses": []string{"ä@example.com"}}})),
-			"a raw mail":              s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Content": map[string]any{"Raw": "x"}})),
-			"a number that is none":   s.call(t, "sns", "", "/", "Action=Publish&Message=x&PhoneNumber=12"),
-			"a topic":                 s.call(t, "sns", "", "/", "Action=Publish&Message=x&TopicArn=x"),
-			"an unknown stack":        s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=x"),
-			"an unknown secret":       s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"x"}`),
-			"an unknown service":      s.call(t, "s3", "", "/", ""),
+			"an address that is none":    s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Destination": map[string]any{"ToAddresses": []string{"ä@example.com"}}})),
+			"a header name with a colon": s.call(t, "ses", "", "/v2/email/outbound-emails", mailWithHeader("X:Y", "z")),
+			"a header of two lines":      s.call(t, "ses", "", "/v2/email/outbound-emails", mailWithHeader("X-Y", "z\r\nBcc: eve@example.com")),
+			"a raw mail":                 s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Content": map[string]any{"Raw": "x"}})),
+			"a number that is none":      s.call(t, "sns", "", "/", "Action=Publish&Message=x&PhoneNumber=12"),
+			"a topic":                    s.call(t, "sns", "", "/", "Action=Publish&Message=x&TopicArn=x"),
+			"an unknown stack":           s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=x"),
+			"an unknown secret":          s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"x"}`),
+			"an unknown service":         s.call(t, "s3", "", "/", ""),
 		} {
 			if a.status < 400 {
 				t.Errorf("%s: %v", what, a)

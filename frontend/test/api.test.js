@@ -56,10 +56,17 @@ test('reasons, countries and Retry-After are read', async () => {
 });
 
 test('answers of API Gateway itself have a code too', async () => {
-  for (const [status, code] of [[404, 'no_route'], [413, 'too_large'], [429, 'too_many_requests'], [500, 'internal'], [503, 'unavailable'], [502, 'bad_answer']]) {
+  for (const [status, code] of [[404, 'no_route'], [413, 'too_large'], [429, 'too_many_requests'], [500, 'internal'], [503, 'unavailable'], [418, 'bad_answer']]) {
     assert.equal((await failure(clientFor(status, { message: 'x' }).client.verify('s', '1'))).code, code);
     assert.equal((await failure(clientFor(status, '<html>').client.verify('s', '1'))).code, code);
   }
+});
+
+test('P5: the pages of a WAF, of CloudFront and of a proxy are told apart', async () => {
+  for (const [status, code] of [[403, 'refused'], [502, 'unavailable'], [504, 'unavailable']]) {
+    assert.equal((await failure(clientFor(status, '<html><h1>403 ERROR</h1>').client.verify('s', '1'))).code, code);
+  }
+  assert.equal((await failure(clientFor(403, { code: 'locked' }).client.verify('s', '1'))).code, 'locked');
 });
 
 test('a 200 that is not from the API is no success', async () => {
@@ -74,10 +81,27 @@ test('no connection and no answer are told apart', async () => {
   const silent = new Client('/api', {
     timeoutMs: 5,
     fetchFn: (url, { signal }) => new Promise((_, reject) => {
-      const awake = setTimeout(() => {}, 10_000); // AbortSignal.timeout alone does not keep node running
-      signal.addEventListener('abort', () => { clearTimeout(awake); reject(signal.reason); });
+      signal.addEventListener('abort', () => reject(signal.reason));
     }),
   });
+  assert.equal((await failure(silent.verify('s', '1'))).code, 'timeout');
+});
+
+test('a response whose body does not end is a timeout, one that breaks off is no connection', async () => {
+  const body = (start) => async (url, { signal }) => new Response(new ReadableStream({ start: (stream) => start(stream, signal) }));
+  const endless = body((stream, signal) => signal.addEventListener('abort', () => stream.error(signal.reason)));
+  assert.equal((await failure(new Client('/api', { timeoutMs: 5, fetchFn: endless }).verify('s', '1'))).code, 'timeout');
+  const broken = body((stream) => stream.error(new TypeError('network error')));
+  assert.equal((await failure(new Client('/api', { fetchFn: broken }).verify('s', '1'))).code, 'network');
+});
+
+test('P4: a browser without AbortSignal.timeout sends, and gives up in time', async (t) => {
+  const timeout = AbortSignal.timeout;
+  t.after(() => { AbortSignal.timeout = timeout; });
+  delete AbortSignal.timeout;
+  const { client } = clientFor(200, { verified: true });
+  assert.ok((await client.verify('s', '1')).verified);
+  const silent = new Client('/api', { timeoutMs: 5, fetchFn: (url, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('aborted')))) });
   assert.equal((await failure(silent.verify('s', '1'))).code, 'timeout');
 });
 

@@ -47,11 +47,31 @@ test('a CAPTCHA is one of those that are known, with its key', () => {
   }
 });
 
+test('O8: an API on this machine may be called by http, and the page says so of any other', async () => {
+  for (const good of ['http://127.0.0.1:3000/api', 'http://localhost/api', 'http://localhost:3000']) {
+    assert.deepEqual(readSettings({ apiBaseUrl: good }).bad, [], good);
+  }
+  const { problem } = await loadConfig(answer('{"apiBaseUrl":"http://x.example/api"}'));
+  assert.match(problem, /apiBaseUrl cannot be used.*must be a path or an https:\/\/ URL; http:\/\/ is for localhost and 127\.0\.0\.1/);
+});
+
+test('the pages\' own policy lets an API on this machine in, on each page alike', async () => {
+  for (const page of ['index', 'verify', 'forgot']) {
+    const html = await readFile(new URL(`../${page}.html`, import.meta.url), 'utf8');
+    assert.match(html, /connect-src 'self' https: http:\/\/localhost:\* http:\/\/127\.0\.0\.1:\*;/, page);
+  }
+});
+
+test('the mailbox of the development stack is a path of the page\'s own origin', () => {
+  assert.deepEqual(readSettings({ mailbox: '/_local/' }).bad, []);
+  for (const mailbox of ['//evil.example', 'https://evil.example', 'javascript:1', '', 7, '/\\evil.example']) assert.deepEqual(readSettings({ mailbox }).bad, ['mailbox'], String(mailbox));
+});
+
 test('a code never travels in the open', () => {
   for (const good of ['/api', '/', '/a/b/', 'https://x.execute-api.eu-central-1.amazonaws.com/api', 'https://x.example']) {
     assert.deepEqual(readSettings({ apiBaseUrl: good }).bad, [], good);
   }
-  for (const bad of ['', 'api', '//evil.example', 'http://x.example/api', 'https://', 'https://u@x.example/', '/api?x=1', '/api#x', 'javascript:1', '/\\evil.example', 7, null]) {
+  for (const bad of ['', 'api', '//evil.example', 'http://x.example/api', 'http://localhost.evil.example/', 'http://localhost@evil.example/', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:80@evil.example', 'http://10.0.0.1/api', 'https://', 'https://u@x.example/', '/api?x=1', '/api#x', 'javascript:1', '/\\evil.example', 7, null]) {
     assert.deepEqual(readSettings({ apiBaseUrl: bad }).bad, ['apiBaseUrl'], String(bad));
   }
 });

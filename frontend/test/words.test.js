@@ -15,12 +15,10 @@ test('a clock never shows less than 0:00', () => {
   }
 });
 
-test('a masked destination keeps what its owner needs to know it', () => {
-  assert.equal(words.maskEmail('ada@example.com'), 'a•••@example.com');
-  assert.equal(words.maskEmail('"a@b"@example.com'), '"•••@example.com');
-  assert.equal(words.maskEmail('😀x@example.com'), '😀•••@example.com');
-  assert.equal(words.maskEmail('nonsense'), '•••');
-  assert.equal(words.maskPhone('+4915112345678'), 'the phone ending in 78');
+test('a code went to what was typed, in full, or to the phone of its account', () => {
+  assert.equal(words.sentTo('ada@exmaple.com', { channel: 'email', destination: 'a•••@exmaple.com' }), 'ada@exmaple.com');
+  assert.equal(words.sentTo('+49 151 12345678', { channel: 'sms', destination: '•••78' }), '+49 151 12345678');
+  assert.equal(words.sentTo('ada@example.com', { channel: 'sms', destination: '•••78' }), 'the phone ending in 78');
 });
 
 test('a phone number is cleaned, and never given a country', () => {
@@ -44,24 +42,29 @@ test('countries have names', () => {
 
 const LOGIN = ['email', 'password'];
 const CODE = ['code'];
-const RESET = ['code', 'password', 'again'];
+const RESET = ['code', 'password'];
 
 test('each answer of the API is explained where it belongs', async (t) => {
   const rules = [
     ['a refused address', LOGIN, ['invalid_request', 400, { fields: ['sessionId', 'email'] }], 'email', /name@example\.com/],
     ['a refused field that is not on the form', LOGIN, ['invalid_request', 400, { fields: ['purpose'], requestId: 'r-7' }], undefined, /r-7/],
     ['no match', LOGIN, ['invalid_credentials', 401], 'password', /address or the password/],
-    ['a locked account at the first step', LOGIN, ['locked', 403, { retryAfter: 900 }], undefined, /15 minutes/],
+    ['a locked account at the first step', LOGIN, ['locked', 403, { retryAfter: 900 }], undefined, /^Try again in 15 minutes\./],
     ['too often', LOGIN, ['too_many_requests', 429, { retryAfter: 40 }], undefined, /40 seconds/],
     ['too often, without a time', LOGIN, ['too_many_requests', 429], undefined, /few minutes/],
     ['a wrong code', CODE, ['wrong_code', 401, { attemptsRemaining: 4 }], 'code', /4 tries/],
     ['a wrong code with one try left', CODE, ['wrong_code', 401, { attemptsRemaining: 1 }], 'code', /One try left/],
+    ['P10: a wrong code after a second request', CODE, ['wrong_code', 401, { attemptsRemaining: 4, repeated: true }], 'code', /Use the code of the newest message\. 4 tries/],
     ['a code of the wrong shape', CODE, ['invalid_request', 400, { fields: ['code'] }], 'code', /digits/],
     ['a weak password', RESET, ['weak_password', 422, { reasons: ['common', 'contains_address'] }], 'password', /common.*address/],
     ['a weak password for a new reason', RESET, ['weak_password', 422, { reasons: ['?'] }], 'password', /too easy/],
     ['a country without SMS', ['phone'], ['unsupported_destination', 400, { supportedCountries: ['DE'] }], 'phone', /Germany/],
     ['SMS is off', ['phone'], ['unsupported_destination', 400, { supportedCountries: [] }], 'phone', /does not send text/],
     ['an address that SES cannot send to', ['email'], ['unsupported_destination', 400], 'email', /another one/],
+    ['O5: the phone of an account', LOGIN, ['unsupported_destination', 400, { supportedCountries: ['DE'] }], undefined, /phone number of this account/],
+    ['O5: the phone of an account where SMS is off', LOGIN, ['unsupported_destination', 400, { supportedCountries: [] }], undefined, /phone number of this account/],
+    ['an address that became unsupported at a resend', CODE, ['unsupported_destination', 400], undefined, /another one/],
+    ['P5: a firewall', CODE, ['refused', 403], undefined, /turned away before it reached the service/],
     ['the service is down', CODE, ['unavailable', 503, { retryAfter: 5 }], undefined, /5 seconds/],
     ['no network', CODE, ['network'], undefined, /connection/],
     ['a slow answer', CODE, ['timeout'], undefined, /too long/],
@@ -80,20 +83,16 @@ test('each answer of the API is explained where it belongs', async (t) => {
 
 test('a code that is of no more use ends the step', () => {
   for (const [error, title] of [
-    [['wrong_code', 401, { attemptsRemaining: 0 }], /Too many/],
-    [['locked', 403, { retryAfter: 900 }], /Too many/],
+    [['wrong_code', 401, { attemptsRemaining: 0, retryAfter: 900 }], /^Locked for 15 minutes$/],
+    [['locked', 403, { retryAfter: 3600 }], /^Locked for 60 minutes$/],
+    [['locked', 403], /^Locked for some minutes$/],
     [['code_expired', 410], /expired/],
     [['code_used', 410], /used/],
     [['session_not_found', 404], /no longer valid/],
   ]) {
     const { ended, field, text } = words.explain(new ApiError(...error), CODE);
-    assert.match(ended[0], title);
+    assert.match(ended.title, title);
+    assert.equal('lock' in ended, /Locked/.test(ended.title), error[0]);
     assert.equal(field ?? text, undefined);
   }
-  assert.match(words.explain(new ApiError('locked', 403, { retryAfter: 900 }), CODE).ended[1], /15 minutes/);
-});
-
-test('what the API masked is said as these pages say it', () => {
-  assert.equal(words.maskedBy({ channel: 'sms', destination: '•••78' }), 'the phone ending in 78');
-  assert.equal(words.maskedBy({ channel: 'email', destination: 'a•••@example.com' }), 'a•••@example.com');
 });

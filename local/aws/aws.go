@@ -55,17 +55,24 @@ type Caller struct {
 	Process  int
 }
 
+// MailHeader is one of Content.Simple.Headers.
+type MailHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
 // Message is what a provider accepted.
 type Message struct {
-	ID      string `json:"id"`
-	Channel string `json:"channel"` // email or sms
-	To      string `json:"to"`
-	From    string `json:"from"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-	HTML    string `json:"html"`
-	SentAt  string `json:"sentAt"` // RFC 3339
-	Caller  Caller `json:"-"`
+	ID      string       `json:"id"`
+	Channel string       `json:"channel"` // email or sms
+	To      string       `json:"to"`
+	From    string       `json:"from"`
+	Subject string       `json:"subject"`
+	Text    string       `json:"text"`
+	HTML    string       `json:"html"`
+	SentAt  string       `json:"sentAt"`            // RFC 3339
+	Headers []MailHeader `json:"headers,omitempty"` // of an e-mail, besides those that SES writes
+	Caller  Caller       `json:"-"`
 
 	MailSet string            `json:"-"` // SES configuration set; empty for none
 	Tags    map[string]string `json:"-"` // EmailTags

@@ -32,12 +32,17 @@ func (e *Endpoint) sendEmail(q *request) *reply {
 		}
 	}
 	m := Message{Channel: "email", To: strings.Join(in.Destination.ToAddresses, ", "), From: in.FromEmailAddress,
-		Subject: s.Subject.Data, Text: s.Body.Text.Data, HTML: s.Body.Html.Data, MailSet: in.ConfigurationSetName, Tags: map[string]string{}}
+		Subject: s.Subject.Data, Text: s.Body.Text.Data, HTML: s.Body.Html.Data, Headers: s.Headers, MailSet: in.ConfigurationSetName, Tags: map[string]string{}}
 	for _, tag := range in.EmailTags {
 		if !mailTag.MatchString(tag.Name) || !mailTag.MatchString(tag.Value) {
 			return q.fail("BadRequestException", "Tags have letters, digits and _-.@ only, 1 to 256 of them: "+tag.Name+"="+tag.Value)
 		}
 		m.Tags[tag.Name] = tag.Value
+	}
+	for _, h := range m.Headers {
+		if !headerName.MatchString(h.Name) || !headerValue.MatchString(h.Value) || len(h.Name)+len(h.Value) > 996 {
+			return q.fail("BadRequestException", "Header names are printable ASCII without a colon, values printable ASCII: "+h.Name)
+		}
 	}
 	return q.ok(map[string]string{"MessageId": e.deliver(q, m)})
 }
@@ -52,10 +57,17 @@ type outbound struct {
 		Simple *struct {
 			Subject part
 			Body    struct{ Text, Html part }
+			Headers []MailHeader
 		}
 		Raw, Template json.RawMessage
 	}
 }
+
+// headerName and headerValue are what SES takes of a MessageHeader (API reference of SES v2).
+var (
+	headerName  = regexp.MustCompile(`^[!-9;-~]{1,126}$`)
+	headerValue = regexp.MustCompile(`^[ -~]{1,995}$`)
+)
 
 var mailTag = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,256}$`)
 

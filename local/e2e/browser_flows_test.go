@@ -24,14 +24,14 @@ func forgotPassword(v *visit) {
 	v.press(code + kb.Tab + "short" + kb.Enter)
 	v.waitText("#password-error", "at least 8")
 	v.focus("password")
-	v.press("password1" + kb.Tab + kb.Tab + "password2" + kb.Enter) // over the show button
-	v.waitText("#again-error", "not the same")
-	v.fill("#again", "password1")
-	v.press(kb.Enter)
+	v.press("password1" + kb.Enter)
 	v.waitText("#password-error", "common")
 	v.inspect("forgot-weak-password")
 	v.press(fresh)
-	v.fill("#again", fresh)
+	v.click("#code-form [data-reveal]") // typed once, so it can be shown
+	v.same("the type of a shown password", eval[string](v.tab, "document.getElementById('password').type"), "text")
+	v.inspect("forgot-password-shown")
+	v.do(chromedp.Focus(chromedp.CSS("#password")))
 	v.press(kb.Enter)
 	v.waitStep("done")
 	v.focus("done-title")
@@ -56,21 +56,18 @@ func forgotPassword(v *visit) {
 func unknownAddress(v *visit) {
 	seen := map[string]string{}
 	user := v.addUser("email", "")
-	for _, address := range []string{user, user[:1] + "-nobody@example.com"} { // the same once masked
+	for _, address := range []string{user, "nobody-" + user} {
 		v.open("/forgot.html")
 		v.fill("#email", address)
 		v.press(kb.Enter)
 		v.waitStep("code")
-		page := v.text("main")
-		v.press("000000" + kb.Tab + "a cedar boat at noon")
-		v.fill("#again", "a cedar boat at noon")
-		v.press(kb.Enter)
+		page := strings.ReplaceAll(v.text("main"), address, "the address")
+		v.press("000000" + kb.Tab + "a cedar boat at noon" + kb.Enter)
 		v.waitText("#code-error", "tries left")
 		page += v.text("#code-error")
 		seen[regexp.MustCompile(`\d:\d\d`).ReplaceAllString(page, "0:00")] = address
 		v.click("[data-step=code] [data-restart=other]")
 		v.waitStep("start")
-		v.same("the e-mail field", eval[string](v.tab, "document.getElementById('email').value"), "")
 		v.focus("email")
 	}
 	if len(seen) != 1 {
@@ -85,11 +82,11 @@ func confirmEmail(v *visit) {
 	v.press("nonsense" + kb.Enter)
 	v.waitText("#email-error", "name@example.com")
 	v.ask(address)
-	v.waitText("[data-step=code] .lead", "•••@example.com")
+	v.waitText("[data-step=code] .lead", address)
 	v.inspect("verify-step2")
 	v.press(v.code(address, 1))
 	v.waitStep("done")
-	v.waitText("[data-step=done]", address)
+	v.waitText("[data-step=done]", "You entered the code that we sent to "+address)
 	v.inspect("verify-done")
 }
 
@@ -107,10 +104,13 @@ func confirmPhone(v *visit) {
 	v.announced("phone")
 	v.inspect("verify-phone-country")
 	phone := v.phone()
-	v.fill("#phone", "00"+phone[1:3]+" ("+phone[3:6]+") "+phone[6:10]+"-"+phone[10:])
+	typed := "00" + phone[1:3] + " (" + phone[3:6] + ") " + phone[6:10] + "-" + phone[10:]
+	v.fill("#phone", typed)
 	v.press(kb.Enter)
 	v.waitStep("code")
-	v.waitText("[data-step=code] .lead", "the phone ending in "+phone[len(phone)-2:])
+	v.waitText("[data-step=code] .lead", typed)
+	v.reload()
+	v.waitText("[data-step=code] .lead", typed)
 	v.press(v.code(phone, 1))
 	v.waitStep("done")
 	v.waitText("[data-step=done]", phone)
@@ -153,14 +153,14 @@ func keyboardOnly(v *visit) {
 	v.waitStep("code")
 	v.same("the type of a password that was sent", eval[string](v.tab, "document.getElementById('password').type"), "password")
 	var path []string
-	for range 3 {
+	for range 2 {
 		v.press(kb.Tab)
 		path = append(path, eval[string](v.tab, "document.activeElement.innerText.split(' in ')[0]"))
 		if !eval[bool](v.tab, "document.activeElement.matches(':focus-visible') && getComputedStyle(document.activeElement).outlineStyle !== 'none'") {
 			v.t.Errorf("the focus cannot be seen on %q", path[len(path)-1])
 		}
 	}
-	v.same("the way through the page", strings.Join(path, ", "), "Log in, Send the code again, Use another account")
+	v.same("the way through the page", strings.Join(path, ", "), "Log in, Send the code again")
 	v.do(chromedp.Focus(chromedp.CSS("#code")))
 	v.press(v.code(user, 1))
 	v.waitStep("done")

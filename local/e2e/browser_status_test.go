@@ -27,19 +27,23 @@ const bounces = "bounce@simulator.amazonses.com"
 
 func bounced(v *visit) {
 	v.open("/verify.html")
-	v.ask(bounces)
+	typed := "Bounce@simulator.AmazonSES.com" // as it was typed, so that a slip in it can be seen
+	v.ask(typed)
 	told := func() {
 		v.t.Helper()
-		v.waitText("#code-form [data-alert]", "We could not deliver to b•••@simulator.amazonses.com.")
+		v.waitText("#code-form [data-alert]", "We could not deliver to "+typed+". Check it")
 	}
 	told()
+	v.wait("document.querySelector('[data-resend]').hidden")
+	v.same("what offers another message", v.text(".again"), "")
 	v.inspect("verify-bounced")
 	v.reload()
 	told()
-	v.keepsNoSecret(bounces)
+	v.keepsNoSecret(typed)
 	v.click("[data-step=code] [data-restart=other]")
 	v.waitStep("start")
 	v.focus("email")
+	v.same("the address to correct", eval[string](v.tab, "document.getElementById('email').value"), typed)
 }
 
 func namesThePhone(v *visit) {

@@ -56,11 +56,16 @@ func (v *visit) announced(id string) {
 		document.getElementById(f.id + '-error').getAttribute('role') === 'alert')(document.getElementById(%q))`, id))
 }
 
-// keepsNoSecret fails if one of the texts is in a URL, a cookie or any storage.
-func (v *visit) keepsNoSecret(secrets ...string) {
+// keepsNoSecret fails if one of the texts is in a URL, a cookie or any storage. The address that was typed may be in
+// sessionStorage, which is this tab's alone.
+func (v *visit) keepsNoSecret(typed string, secrets ...string) {
 	v.t.Helper()
-	kept := eval[string](v.tab, `JSON.stringify([location.href, history.state, document.cookie, {...localStorage}, {...sessionStorage},
+	kept := eval[string](v.tab, `JSON.stringify([location.href, history.state, document.cookie, {...localStorage},
 		performance.getEntriesByType('resource').map(e => e.name)])`)
+	if strings.Contains(kept, typed) {
+		v.t.Errorf("%q is kept in %s", typed, kept)
+	}
+	kept += eval[string](v.tab, "JSON.stringify({...sessionStorage})")
 	secrets = append(secrets, eval[string](v.tab, "Object.values({...sessionStorage}).map(s => JSON.parse(s).sessionId)[0] ?? 'none'"))
 	for i, secret := range secrets {
 		if allowed := map[bool]int{true: 1}[i == len(secrets)-1]; strings.Count(kept, secret) > allowed { // the session id, once, in sessionStorage
@@ -92,6 +97,12 @@ func (v *visit) beforeScripts(source string) {
 	v.t.Helper()
 	call(v.tab, page.Enable, page.EnableParams{})
 	call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
+}
+
+// watchClock lets window.ahead set the page's clock, in milliseconds.
+func (v *visit) watchClock() {
+	v.t.Helper()
+	v.beforeScripts("window.ahead = 0; const now = Date.now; Date.now = () => now() + window.ahead")
 }
 
 // block makes requests to a path (a URL pattern) fail as without a network.

@@ -1,8 +1,11 @@
-// The mailbox page: what SES and SNS were given, as it comes in.
+// The mailbox page: what SES and SNS were given, as it comes in. One line a message, the newest open.
 
 const list = document.querySelector("#list");
 const status = document.querySelector("#status");
+const filter = document.querySelector("#filter");
+const template = document.querySelector("#message").content.firstElementChild;
 const shown = new Set();
+let opened = null; // the message that was opened by itself
 
 /** The code in a message: alone on its line, or behind the # of an SMS's last line. */
 export function codeIn(text) {
@@ -10,38 +13,46 @@ export function codeIn(text) {
 }
 
 function build(message) {
-  const node = document.querySelector(message.channel === "sms" ? "#sms" : "#email").content.firstElementChild.cloneNode(true);
+  const node = template.cloneNode(true);
   const put = (selector, text) => { node.querySelector(selector).textContent = text; };
   const time = node.querySelector("time");
+  const state = node.querySelector(".state");
+  const details = node.querySelector("details");
+  const code = codeIn(message.text);
+  node.dataset.to = message.to;
+  node.classList.add(message.channel);
   time.dateTime = message.sentAt;
   time.textContent = new Date(message.sentAt).toLocaleTimeString();
+  state.textContent = message.delivery;
+  state.toggleAttribute("data-lost", /^(Bounced|Suppressed)$/.test(message.delivery));
   put(".to", message.to);
-  put(".from", message.from ? `from ${message.from}` : "");
-  if (message.channel === "sms") {
-    put(".bubble", message.text);
-  } else {
-    put(".subject", message.subject);
-    put(".text", message.text);
-    fillMail(node, message);
-  }
-  addCopy(node.querySelector(".copy"), codeIn(message.text));
+  put(".subject", message.subject || "SMS");
+  put(".digits", code);
+  put(".meta", describe(message));
+  put(".text", message.text);
+  addCopy(node.querySelector(".copy"), code);
+  // A frame in a closed message has no size to be measured.
+  details.addEventListener("toggle", () => fillMail(node, message), { once: true });
   return node;
+}
+
+function describe({ to, from, delivery, headers = [] }) {
+  return [`To ${to}`, from && `From ${from}`, delivery, ...headers.map(({ name, value }) => `${name}: ${value}`)].filter(Boolean).join(" · ");
 }
 
 function fillMail(node, message) {
   const frame = node.querySelector(".html");
-  const text = node.querySelector(".text");
   const asHTML = node.querySelector(".as-html");
   const asText = node.querySelector(".as-text");
   const show = (html) => {
     frame.hidden = !html;
-    text.hidden = html;
+    node.querySelector(".text").hidden = html;
     asHTML.setAttribute("aria-pressed", html);
     asText.setAttribute("aria-pressed", !html);
   };
   asHTML.addEventListener("click", () => show(true));
   asText.addEventListener("click", () => show(false));
-  asHTML.disabled = !message.html;
+  asHTML.hidden = asText.hidden = !message.html;
   show(Boolean(message.html));
   // The sandbox runs no script; allow-same-origin only lets this page measure the mail.
   const fit = () => {
@@ -51,7 +62,7 @@ function fillMail(node, message) {
   frame.addEventListener("load", () => {
     fit();
     let width = frame.clientWidth;
-    new ResizeObserver(() => { if (width !== frame.clientWidth) { width = frame.clientWidth; fit(); } }).observe(frame);
+    new ResizeObserver(() => { if (frame.clientWidth && width !== frame.clientWidth) { width = frame.clientWidth; fit(); } }).observe(frame);
   });
   frame.srcdoc = message.html;
 }
@@ -76,27 +87,44 @@ function add(message, isNew) {
   const node = build(message);
   node.classList.toggle("new", isNew);
   list.prepend(node);
-  refresh();
+  offerRecipient(message.to);
+}
+
+function offerRecipient(to) {
+  const recipients = document.querySelector("#recipients");
+  if (![...recipients.options].some((option) => option.value === to)) recipients.append(new Option(to, to));
 }
 
 function clear() {
   shown.clear();
   list.replaceChildren();
+  document.querySelector("#recipients").replaceChildren();
   refresh();
 }
 
+/** Shows the messages that the filter names, with the newest of them open. */
 function refresh() {
   const empty = shown.size === 0;
+  const wanted = filter.value.trim().toLowerCase();
+  for (const node of list.children) node.hidden = !node.dataset.to.toLowerCase().includes(wanted);
+  const newest = list.querySelector(".message:not([hidden]) details");
+  if (newest !== opened) {
+    if (opened) opened.open = false;
+    if (newest) newest.open = true;
+    opened = newest;
+  }
+  document.querySelector("#none").textContent = newest || empty ? "" : "No message to this recipient.";
   document.querySelector("#empty").hidden = !empty;
-  document.querySelector("#clear").hidden = empty;
+  document.querySelector("#tools").hidden = empty;
   document.title = `${empty ? "" : `(${shown.size}) `}Mailbox – StreamOTP development stack`;
 }
 
 /** Loads everything; at most 200 are shown, newest first. */
 async function load() {
   clear(); // first, so that what arrives during the request stays
-  const messages = await (await fetch("/_local/messages")).json();
+  const messages = await (await fetch("/_local/sent")).json();
   for (const message of messages.slice(0, 200).reverse()) add(message, false);
+  refresh();
 }
 
 function connect() {
@@ -110,10 +138,15 @@ function connect() {
     status.dataset.state = "wait";
     status.textContent = "The stack is not running; waiting for it…";
   });
-  events.addEventListener("message", (event) => add(JSON.parse(event.data), true));
+  events.addEventListener("message", (event) => {
+    add(JSON.parse(event.data), true);
+    refresh();
+  });
   events.addEventListener("cleared", clear);
 }
 
+filter.addEventListener("input", refresh);
+document.querySelector("#tools").addEventListener("submit", (event) => event.preventDefault());
 document.querySelector("#clear").addEventListener("click", () => fetch("/_local/messages", { method: "DELETE" }));
 document.querySelector("#example").textContent = `curl ${location.origin}/api/generate \\
   -H 'content-type: application/json' \\

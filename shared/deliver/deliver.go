@@ -10,6 +10,7 @@ package deliver
 
 import (
 	"context"
+	"crypto/rand"
 	"net/mail"
 	"time"
 
@@ -82,6 +83,9 @@ func (s *Sender) Send(ctx context.Context, m Message) error {
 
 func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 	mailText := s.email(m)
+	header := func(name, value string) sestypes.MessageHeader {
+		return sestypes.MessageHeader{Name: &name, Value: &value}
+	}
 	from := mail.Address{Name: s.AppName, Address: s.From}
 	utf8 := func(data string) *sestypes.Content {
 		return &sestypes.Content{Data: &data, Charset: aws.String("UTF-8")}
@@ -92,6 +96,11 @@ func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 		Content: &sestypes.EmailContent{Simple: &sestypes.Message{
 			Subject: utf8(mailText.subject),
 			Body:    &sestypes.Body{Text: utf8(mailText.text), Html: utf8(mailText.html)},
+			Headers: []sestypes.MessageHeader{
+				header("Auto-Submitted", "auto-generated"), // RFC 3834, 5: no out-of-office reply answers a code
+				// Gmail puts mails with one subject into one conversation and folds the newest away, unless this differs.
+				header("X-Entity-Ref-ID", rand.Text()),
+			},
 		}},
 	}
 	set := s.ConfigurationSet

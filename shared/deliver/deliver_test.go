@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,6 +67,7 @@ func TestSendEmail(t *testing.T) {
 			Simple struct {
 				Subject struct{ Data string }
 				Body    struct{ Text, Html struct{ Data string } }
+				Headers []struct{ Name, Value string }
 			}
 		}
 	}
@@ -89,11 +91,34 @@ func TestSendEmail(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+	t.Run("P9: it says that a machine wrote it, and in which language", func(t *testing.T) {
+		if h := simple.Headers; len(h) != 2 || h[0].Name != "Auto-Submitted" || h[0].Value != "auto-generated" ||
+			!strings.Contains(simple.Body.Html.Data, `<html lang="en">`) {
+			t.Errorf("headers %+v, html %q", h, simple.Body.Html.Data)
+		}
+	})
 	t.Run("a name is text in HTML too", func(t *testing.T) {
 		if strings.Contains(simple.Body.Html.Data, "<Co>") || !strings.Contains(simple.Body.Html.Data, "Tea &amp; &lt;Co&gt;") {
 			t.Errorf("html %q", simple.Body.Html.Data)
 		}
 	})
+}
+
+// P9: Gmail folds the newest of two mails with one subject and one reference away.
+func TestEachMailHasItsOwnReference(t *testing.T) {
+	p := &fakeProvider{status: 200, body: `{"MessageId":"1"}`}
+	sender, reference := newSender(t, p), regexp.MustCompile(`"X-Entity-Ref-ID","Value":"([A-Z2-7]{26,})"`)
+	seen := map[string]bool{}
+	for _, m := range []Message{code(otp.Login), code(otp.Login), {Notice: otp.NoticeChanged, Channel: otp.Email, To: "ada@example.com"}} {
+		if err := sender.Send(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+		match := reference.FindStringSubmatch(p.got)
+		if match == nil || seen[match[1]] {
+			t.Fatalf("sent %s after %v", p.got, seen)
+		}
+		seen[match[1]] = true
+	}
 }
 
 func TestSendSMS(t *testing.T) {
@@ -255,6 +280,9 @@ func TestText(t *testing.T) {
 					if part == "" || !strings.Contains(strings.ToLower(mail.text), strings.ToLower(part)) {
 						t.Errorf("%s %s lacks %q:\n%s", locale, purpose, part, mail.text)
 					}
+				}
+				if !strings.Contains(mail.html, `<html lang="`+locale+`">`) {
+					t.Errorf("%s %s does not name its language:\n%s", locale, purpose, mail.html)
 				}
 				if strings.Contains(mail.text+mail.html+mail.subject, "%!") || strings.Contains(mail.text+mail.html, "%[") || mail.subject == "" {
 					t.Errorf("%s %s has a hole:\n%s", locale, purpose, mail.text)

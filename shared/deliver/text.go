@@ -11,6 +11,7 @@ import (
 
 // language is what a message says, apart from names and numbers. %[1]s is the app's name.
 type language struct {
+	tag                     string                 // BCP 47, for the HTML
 	subject, action, notYou map[otp.Purpose]string // by purpose
 	expires, secret         string
 	minutes, seconds        string
@@ -31,6 +32,7 @@ type notice struct {
 var languages = map[string]*language{"en": &english, "de": &german}
 
 var english = language{
+	tag: "en",
 	subject: map[otp.Purpose]string{
 		otp.Verify: "Your %[1]s confirmation code",
 		otp.Login:  "Your %[1]s login code",
@@ -79,6 +81,7 @@ var english = language{
 }
 
 var german = language{
+	tag: "de",
 	subject: map[otp.Purpose]string{
 		otp.Verify: "Ihr Bestätigungscode für %[1]s",
 		otp.Login:  "Ihr Anmeldecode für %[1]s",
@@ -145,14 +148,14 @@ func (s *Sender) email(m Message) emailText {
 		for i, p := range n.paragraphs {
 			paragraphs[i] = s.fill(p, m.At.UTC().Format(l.date))
 		}
-		return s.compose(s.fill(n.subject), paragraphs, "")
+		return s.compose(l.tag, s.fill(n.subject), paragraphs, "")
 	}
 	// Whole minutes, and ten seconds of grace: a code that is sent at once must not seem a minute shorter than it is.
 	life := fmt.Sprintf(l.minutes, int((m.Life+10*time.Second)/time.Minute))
 	if m.Life < 2*time.Minute {
 		life = fmt.Sprintf(l.seconds, int(m.Life/time.Second))
 	}
-	return s.compose(s.fill(l.subject[m.Purpose]), []string{
+	return s.compose(l.tag, s.fill(l.subject[m.Purpose]), []string{
 		s.fill(l.action[m.Purpose]),
 		fmt.Sprintf(l.expires, life),
 		s.fill(l.secret),
@@ -170,7 +173,7 @@ func (s *Sender) fill(text string, more ...string) string {
 }
 
 // compose lays paragraphs out, with the code, if there is one, after the first.
-func (s *Sender) compose(subject string, paragraphs []string, code string) emailText {
+func (s *Sender) compose(lang, subject string, paragraphs []string, code string) emailText {
 	var text, body strings.Builder
 	for i, p := range paragraphs {
 		fmt.Fprintf(&text, "%s\n\n", p)
@@ -183,7 +186,7 @@ func (s *Sender) compose(subject string, paragraphs []string, code string) email
 	}
 	name := html.EscapeString(s.AppName)
 	return emailText{subject: subject, text: text.String() + "-- \n" + s.AppName + "\n", html: `<!doctype html>
-<html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+<html lang="` + lang + `"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
 		`<meta name="color-scheme" content="light dark"><title>` + html.EscapeString(subject) + `</title></head>
 <body style="margin:0;padding:24px;font:16px/1.5 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif">
 <div style="max-width:480px;margin:0 auto">

@@ -87,7 +87,7 @@ func problemOf(err error) problem {
 			event: telemetry.Blocked}
 	case errors.As(err, &wrong):
 		return problem{Status: 401, Code: "wrong_code", Detail: "The code is wrong.", AttemptsRemaining: &wrong.AttemptsRemaining,
-			event: telemetry.WrongCode}
+			retryAfter: wrong.RetryAfter, event: telemetry.WrongCode}
 	case errors.As(err, &locked):
 		return problem{Status: 403, Code: "locked", Detail: "Too many wrong codes. Try again later.", retryAfter: locked.RetryAfter,
 			event: telemetry.Locked}

@@ -111,14 +111,16 @@ func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(c
 // wrong returns the error for a wrong code. A reset session counts its own attempts: the subject's would show a stranger what the
 // account's owner does meanwhile, and so that there is an account.
 func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error) {
+	now := j.Now()
 	if c.Purpose != otp.Reset {
-		return &otp.WrongCodeError{AttemptsRemaining: c.Tries.Remaining()}
+		return &otp.WrongCodeError{AttemptsRemaining: c.Tries.Remaining(), RetryAfter: j.Rule.LockedFor(c.Tries, now)}
 	}
-	c.AttemptedAt = j.Now()
-	if c.Attempts, err = j.Codes.CountAttempt(ctx, c.Session, requestID, c.AttemptedAt); err != nil {
+	c.AttemptedAt = now
+	if c.Attempts, err = j.Codes.CountAttempt(ctx, c.Session, requestID, now); err != nil {
 		return err
 	}
-	return &otp.WrongCodeError{AttemptsRemaining: c.Own(j.Rule).Remaining()}
+	own := c.Own(j.Rule)
+	return &otp.WrongCodeError{AttemptsRemaining: own.Remaining(), RetryAfter: j.Rule.LockedFor(own, now)}
 }
 
 // tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written; the

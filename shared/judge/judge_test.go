@@ -27,7 +27,8 @@ type world struct {
 	toldOf  int
 	changed bool // somebody wrote another purpose into the item
 
-	own      int // wrong codes of the session itself
+	own      int  // wrong codes of the session itself
+	locks    bool // the attempt is the subject's last
 	countErr error
 }
 
@@ -40,6 +41,9 @@ func (w *world) Session(context.Context, string) (otp.Session, error) {
 
 func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Tries, error) {
 	w.events = append(w.events, "reserve")
+	if w.locks {
+		return otp.Tries{Count: 5, Ceiling: 5, Last: noon, Told: 5}, w.reserve
+	}
 	return otp.Tries{Count: w.count, Ceiling: w.count + 3, Told: w.toldOf}, w.reserve
 }
 
@@ -146,6 +150,30 @@ func TestJudge(t *testing.T) {
 			events, err := w.try(test.code)
 			if events != test.events || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) || fmt.Sprint(err) != fmt.Sprint(test.want) {
 				t.Errorf("%s, %v; want %s, %v", events, err, test.events, test.want)
+			}
+		})
+	}
+}
+
+// A caller has to know how long to wait; a reset session's wait is that of its own attempts, as if nobody else tried the subject.
+func TestWrongCodeSaysHowLongItsLockLasts(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(w *world)
+		want   time.Duration
+	}{
+		{"attempts remain", func(*world) {}, 0},
+		{"the last attempt", func(w *world) { w.locks = true }, time.Minute},
+		{"attempts of a reset session remain", func(w *world) { w.locks = true; w.purpose(otp.Reset) }, 0},
+		{"the last attempt of a reset session", func(w *world) { w.own = 4; w.purpose(otp.Reset) }, time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			test.change(w)
+			_, err := w.try("482914")
+			var wrong *otp.WrongCodeError
+			if !errors.As(err, &wrong) || wrong.RetryAfter != test.want || (wrong.AttemptsRemaining == 0) != (test.want > 0) {
+				t.Errorf("%+v", err)
 			}
 		})
 	}

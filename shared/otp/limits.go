@@ -94,7 +94,8 @@ func (l TryLimit) NextCeiling(count int) int {
 
 // WrongCodeError says that a code was judged and is wrong.
 type WrongCodeError struct {
-	AttemptsRemaining int // before the subject locks
+	AttemptsRemaining int           // before the subject locks
+	RetryAfter        time.Duration // how long the lock lasts that this attempt began; 0 while attempts remain
 }
 
 func (e *WrongCodeError) Error() string {
