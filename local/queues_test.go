@@ -205,7 +205,11 @@ func TestQueueMapping(t *testing.T) {
 			return n
 		}
 		await(t, "it is given up", func() bool { return crashed() == 1 })
-		if got := fmt.Sprint(s.handed("BEGIN", "crash")); got != "[BEGIN crash:1 BEGIN crash:2 BEGIN crash:3 BEGIN crash:4 BEGIN crash:5]" {
+		var received []string // an earlier message may come again in the same batch
+		for _, line := range s.handed("BEGIN", "crash") {
+			received = append(received, regexp.MustCompile(`crash:[0-9]+`).FindString(line))
+		}
+		if got := fmt.Sprint(received); got != "[crash:1 crash:2 crash:3 crash:4 crash:5]" {
 			t.Error(got)
 		}
 		a := s.sqs(t, "ReceiveMessage", "Letters", `,"MaxNumberOfMessages":10,"MessageSystemAttributeNames":["DeadLetterQueueSourceArn"]`)
