@@ -59,9 +59,9 @@ func (t typed) read() (a account, err error) {
 func about(field string, err error) error { return refusal(field + ": " + err.Error()) }
 
 func readName(typed string) (string, error) {
-	name := strings.TrimSpace(typed)
+	name, ok := otp.FoldName(typed)
 	switch {
-	case !utf8.ValidString(name) || printable(name) != name:
+	case !ok:
 		return "", refusal("name: must be plain text in UTF-8, without control characters")
 	case utf8.RuneCountInString(name) > maxName:
 		return "", refusal(fmt.Sprintf("name: must have at most %d characters", maxName))
@@ -165,10 +165,10 @@ func checkHash(hash string) error {
 	return about("password_hash", err)
 }
 
-// printable replaces what a terminal would act on instead of showing it.
+// printable replaces what a terminal would act on instead of showing it. The joiners that a name may have only shape its letters.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || r == '\u200C' || r == '\u200D' {
 			return r
 		}
 		return unicode.ReplacementChar

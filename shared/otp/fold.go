@@ -12,14 +12,17 @@ import (
 // never changes a letter, or two people could become one.
 
 // Fold returns a text without format characters and without white space around it.
-func Fold(text string) string { return strings.TrimFunc(drop(text, isFormat), isEdge) }
+func Fold(text string) string { return Trim(drop(text, isFormat)) }
+
+// Trim returns a text without format characters and white space around it.
+func Trim(text string) string { return strings.TrimFunc(text, isEdge) }
 
 // FoldAddress folds an e-mail address. The joiners in its domain stay, since a domain with a joiner is another domain; IDNA
 // decides where they are valid. Digits of other scripts stay for the same reason.
 func FoldAddress(text string) string {
 	at := max(0, strings.LastIndexByte(text, '@'))
 	local, domain := drop(text[:at], isFormat), drop(text[at:], func(r rune) bool { return isFormat(r) && !isJoiner(r) })
-	return strings.TrimFunc(local+domain, isEdge)
+	return Trim(local + domain)
 }
 
 // FoldCode folds a code: spaces and hyphens of any kind are dropped, decimal digits of any script become ASCII digits.
