@@ -2,6 +2,7 @@
 // account for the address shows nowhere, and nobody is logged in by this: who has the new password
 // can do that, with the second step it needs.
 
+import { foldAddress, foldPassword } from './fold.js';
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
 import { isEmail, maskEmail } from './words.js';
@@ -14,8 +15,8 @@ const page = await openPage({
   usesSms: () => false,
   // Typed twice (OWASP, Forgot Password): a slip would lock its owner out of the account again.
   check: ({ password, again }) => {
-    if ([...password.normalize('NFKC')].length < LEAST) return { password: `Use at least ${LEAST} characters.` };
-    return password === again ? {} : { again: 'The two passwords are not the same.' };
+    if ([...foldPassword(password).normalize('NFKC')].length < LEAST) return { password: `Use at least ${LEAST} characters.` };
+    return foldPassword(password) === foldPassword(again) ? {} : { again: 'The two passwords are not the same.' };
   },
   submit: (client, sessionId, { code, password }) => client.reset(sessionId, code, password),
   done: () => {},
@@ -24,11 +25,11 @@ const page = await openPage({
 const form = document.getElementById('start-form');
 bindForm(form, {
   check: ({ email }) => (isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
-  send: async ({ email, website }) => {
+  send: async ({ email, contact_me_by_fax_only }) => {
     const asked = Date.now();
-    const { sessionId } = await page.generate({ purpose: 'reset', email: email.trim(), website });
-    page.code.begin({ sessionId, destination: maskEmail(email.trim()), channel: 'email', asked });
+    const { sessionId } = await page.generate({ purpose: 'reset', email: foldAddress(email), contact_me_by_fax_only });
+    page.code.begin({ sessionId, destination: maskEmail(foldAddress(email)), channel: 'email', asked });
     // Tells a password manager whose password the new one is.
-    page.code.form.elements.username.value = email.trim();
+    page.code.form.elements.username.value = foldAddress(email);
   },
 });

@@ -225,9 +225,9 @@ func settings(v *visit) {
 
 func robot(v *visit) {
 	v.open("/verify.html")
-	v.wait("!document.getElementById('website').checkVisibility({visibilityProperty: true}) || document.getElementById('website').closest('[aria-hidden=true].visually-hidden')")
+	v.wait("!document.getElementById('contact_me_by_fax_only').checkVisibility({visibilityProperty: true}) || document.getElementById('contact_me_by_fax_only').closest('[aria-hidden=true].visually-hidden')")
 	robot, person := v.address(), v.address()
-	eval[chromedp.Void](v.tab, "document.getElementById('website').value = 'https://buy.example'")
+	eval[chromedp.Void](v.tab, "document.getElementById('contact_me_by_fax_only').value = 'https://buy.example'")
 	v.ask(robot)
 	v.click("[data-step=code] [data-restart=other]")
 	v.ask(person)
