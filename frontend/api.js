@@ -14,14 +14,15 @@ const CODE_OF_STATUS = {
 //              captcha_unavailable are of captcha.js, before anything is sent
 //   status     the HTTP status, 0 if there was no answer
 //   fields     names of the fields that the API refused
+//   why        the reason for each of them: {field: text}, which completes "This field …"
 //   reasons    why a new password was refused
-//   attemptsRemaining, supportedCountries, retryAfter (seconds), requestId: undefined if not told
+//   attemptsRemaining, supportedCountries, country, retryAfter (seconds), requestId: undefined if not told
 //   repeated   set by code-step.js on a wrong code where this tab asked for another code before
 export class ApiError extends Error {
   constructor(code, status = 0, details = {}) {
     super(`${code} (${status})`);
     this.name = 'ApiError';
-    Object.assign(this, { code, status, fields: [], reasons: [] }, details);
+    Object.assign(this, { code, status, fields: [], why: {}, reasons: [] }, details);
   }
 }
 
@@ -39,14 +40,21 @@ function fieldNames(errors) {
   return errors.map((e) => String(e?.field ?? e?.name ?? e?.pointer ?? e).replace(/^#?\//, ''));
 }
 
+function fieldReasons(errors) {
+  const list = Array.isArray(errors) ? errors : [];
+  return Object.fromEntries(list.filter((e) => typeof e?.reason === 'string').map((e) => [e.field, e.reason]));
+}
+
 export function errorFrom(status, body, retryAfter) {
   const known = body !== null && typeof body === 'object' ? body : {};
   const code = typeof known.code === 'string' ? known.code : CODE_OF_STATUS[status] ?? 'bad_answer';
   return new ApiError(code, status, {
     fields: fieldNames(known.errors),
+    why: fieldReasons(known.errors),
     reasons: Array.isArray(known.reasons) ? known.reasons.map(String) : [],
     attemptsRemaining: Number.isInteger(known.attemptsRemaining) ? known.attemptsRemaining : undefined,
     supportedCountries: Array.isArray(known.supportedCountries) ? known.supportedCountries.map(String) : undefined,
+    country: typeof known.country === 'string' ? known.country : undefined,
     requestId: typeof known.requestId === 'string' ? known.requestId : undefined,
     retryAfter,
   });
@@ -73,7 +81,7 @@ export class Client {
     this.#timeoutMs = timeoutMs;
   }
 
-  // request: {purpose, email | phone, password?, website?, captchaToken?} → {sessionId}
+  // request: {purpose, email | phone, password?, contact_me_by_fax_only?, captchaToken?} → {sessionId}
   generate(request) {
     return this.#post('generate', { ...request, locale: this.#locale }, (a) => typeof a.sessionId === 'string');
   }

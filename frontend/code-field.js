@@ -1,11 +1,11 @@
 // The code's text field: it takes a code however it comes.
 
-import { codeIn, digitsOf } from './code.js';
+import { codeIn, digitsOf, isPartOfCode } from './code.js';
 
-// Makes a text field take a code however it comes; `complete` is called at the last digit.
-export function fitCodeField(input, length, complete) {
+// Makes a text field take a code however it comes; `complete` is called at the last digit, `unread` when a text is pasted that
+// has no code or several. The field has no maxlength: the browser would cut a message before its code is read.
+export function fitCodeField(input, length, complete, unread) {
   input.pattern = `[0-9]{${length}}`;
-  input.maxLength = 4 * length; // not `length`: a browser would cut "482 913" before it is read
   let before = '';
 
   function take(value, caret = value.length) {
@@ -20,11 +20,22 @@ export function fitCodeField(input, length, complete) {
   input.form.addEventListener('reset', () => { before = ''; });
   input.addEventListener('paste', (event) => {
     const text = event.clipboardData?.getData('text') ?? '';
-    if (codeIn(text, length) === '') return;
+    const code = codeIn(text, length);
+    if (code === '' && isPartOfCode(text, length)) return;
     event.preventDefault();
-    fillCode(input, text, length);
+    if (code) fillCode(input, text, length);
+    else unread();
   });
-  const read = () => take(digitsOf(input.value, length), digitsOf(input.value.slice(0, input.selectionStart), length).length);
+  function read() {
+    const text = input.value;
+    // Some keyboards and tools insert a text at once without a paste event.
+    if (text.length <= before.length + 1 || isPartOfCode(text, length)) {
+      return take(digitsOf(text, length), digitsOf(text.slice(0, input.selectionStart), length).length);
+    }
+    const code = codeIn(text, length);
+    take(code || before);
+    if (code === '') unread();
+  }
   input.addEventListener('input', (event) => event.isComposing || read());
   input.addEventListener('compositionend', read);
 }

@@ -2,7 +2,7 @@
 
 import { ApiError } from './api.js';
 import { fillCode, fitCodeField, listenForSms } from './code-field.js';
-import { bindForm, clearErrors, present, showAlert } from './form.js';
+import { bindForm, clearErrors, present, showAlert, showErrors } from './form.js';
 import { clock, explain, lockTitle, sentTo } from './words.js';
 
 const MAX_RESENDS = 2; // the API's own limit for one session
@@ -41,7 +41,9 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     },
     ended: end,
   });
-  fitCodeField(input, length, 'auto' in form.dataset ? () => form.requestSubmit() : () => {});
+  fitCodeField(input, length, 'auto' in form.dataset ? () => form.requestSubmit() : () => {}, () => {
+    showErrors(form, { code: `This text does not have exactly one code of ${length} digits. Type the code.` });
+  });
 
   function codeProblem(code) {
     if (code.length !== length) return { code: `Enter all ${length} digits of the code.` };

@@ -1,24 +1,28 @@
 // Reads a code as people paste and type it. Pure, so that it can be tested without a browser.
 
-// Full-width digits come from East Asian keyboards, the other two rows from Arabic ones.
-const OTHER_DIGITS = /[\uFF10-\uFF19\u0660-\u0669\u06F0-\u06F9]/g;
-
-// All three rows start at a code point whose last hexadecimal digit is 0, so it is the value.
-export function foldDigits(text) {
-  return text.replace(OTHER_DIGITS, (digit) => String(digit.codePointAt(0) & 0xf));
-}
+import { asciiDigits, foldCode } from './fold.js';
 
 // What the field keeps of what is typed: digits, at most `length`.
 export function digitsOf(text, length) {
-  return foldDigits(text).replace(/\D/g, '').slice(0, length);
+  return asciiDigits(text).replace(/[^0-9]/g, '').slice(0, length);
 }
 
-// The code in a pasted text, which may be "482 913", "482-913" or a whole message with other
-// numbers in it. A lone run of the right length wins over digits that only add up to it.
+// Whether a text is nothing but a code or the beginning of one.
+export const isPartOfCode = (text, length) => /^\d*$/.test(foldCode(text)) && foldCode(text).length <= length;
+
+// The code in a pasted text, which may be "482 913" or a whole message with other numbers in it; '' where there is none, or
+// more than one: a guess would cost an attempt. A code written together wins over digits in groups, such as those of a date.
 export function codeIn(text, length) {
-  const folded = foldDigits(text);
-  const run = folded.match(new RegExp(`(?<!\\d)\\d{${length}}(?!\\d)`));
-  if (run) return run[0];
-  const grouped = folded.match(new RegExp(`(?<!\\d)\\d(?:[\\s\\-\u2010-\u2015.]*\\d){${length - 1}}(?!\\d)`));
-  return digitsOf(grouped ? grouped[0] : folded, length);
+  const folded = asciiDigits(text).replace(/\p{Cf}/gu, '');
+  const together = oneOf(folded.match(/\d+/g), length);
+  return together ?? oneOf(folded.match(GROUPS), length) ?? '';
+}
+
+// Groups of digits with blanks, a hyphen or a dot between them.
+const GROUPS = /\d+(?:(?:[\p{Zs}\t]*\p{Pd}[\p{Zs}\t]*|[\p{Zs}\t]+|\.)\d+)+/gu;
+
+// The one code among the texts, '' if there are several, undefined if there is none. A message may repeat its code.
+function oneOf(texts, length) {
+  const codes = new Set((texts ?? []).map((text) => digitsOf(text)).filter((digits) => digits.length === length));
+  return codes.size > 1 ? '' : [...codes][0];
 }

@@ -2,6 +2,7 @@
 // account for the address shows nowhere, and nobody is logged in by this: who has the new password
 // can do that, with the second step it needs.
 
+import { foldAddress, foldPassword } from './fold.js';
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
 import { isEmail } from './words.js';
@@ -13,7 +14,7 @@ const page = await openPage({
   follows: false, // or it would tell whether there is an account
   usesSms: () => false,
   // Typed once: who wants to see a slip can have the password shown (NIST SP 800-63B-4 3.1.1.2).
-  check: ({ password }) => ([...password.normalize('NFKC')].length < LEAST ? { password: `Use at least ${LEAST} characters.` } : {}),
+  check: ({ password }) => ([...foldPassword(password).normalize('NFKC')].length < LEAST ? { password: `Use at least ${LEAST} characters.` } : {}),
   submit: (client, sessionId, { code, password }) => client.reset(sessionId, code, password),
   done: () => {},
 });
@@ -21,9 +22,9 @@ const page = await openPage({
 const form = document.getElementById('start-form');
 bindForm(form, {
   check: ({ email }) => (isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
-  send: async ({ email, website }) => {
+  send: async ({ email, contact_me_by_fax_only }) => {
     const asked = Date.now();
-    const { sessionId } = await page.generate({ purpose: 'reset', email: email.trim(), website });
-    page.code.begin({ sessionId, address: email.trim(), channel: 'email', asked });
+    const { sessionId } = await page.generate({ purpose: 'reset', email: foldAddress(email), contact_me_by_fax_only });
+    page.code.begin({ sessionId, address: foldAddress(email), channel: 'email', asked });
   },
 });

@@ -29,7 +29,8 @@ export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
       setBusy(button, false);
     }
   });
-  form.addEventListener('input', (event) => clearError(event.target));
+  // Before the field's own listeners, so that what they say of this input stays.
+  form.addEventListener('input', (event) => clearError(event.target), { capture: true });
   for (const toggle of form.querySelectorAll('[data-reveal]')) {
     toggle.addEventListener('click', () => reveal(form, form.querySelector('[data-password]').type === 'password'));
   }
@@ -39,7 +40,7 @@ export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
 
 function valuesOf(form) {
   const values = Object.fromEntries(new FormData(form));
-  if (!values.website) delete values.website; // the honeypot travels only when something filled it
+  if (!values.contact_me_by_fax_only) delete values.contact_me_by_fax_only; // the honeypot travels only when something filled it
   return values;
 }
 
@@ -56,7 +57,7 @@ export function present(form, error, ended) {
 const fieldsOf = (form) => [...form.querySelectorAll('input[aria-describedby]:enabled')].map((input) => input.name);
 
 // Returns whether there were any; the first one in error gets the focus.
-function showErrors(form, errors) {
+export function showErrors(form, errors) {
   const inputs = [...form.elements].filter((input) => errors[input.name]);
   for (const input of inputs) {
     input.setAttribute('aria-invalid', 'true');

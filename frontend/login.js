@@ -1,5 +1,6 @@
 // Log in: the password, then the code that it caused to be sent.
 
+import { foldAddress } from './fold.js';
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
 import { isEmail } from './words.js';
@@ -21,10 +22,10 @@ bindForm(form, {
     ...(isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
     ...(password ? {} : { password: 'Enter your password.' }),
   }),
-  send: async ({ email, password, website }) => {
+  send: async ({ email, password, contact_me_by_fax_only }) => {
     const asked = Date.now();
-    const { sessionId } = await page.generate({ purpose: 'login', email: email.trim(), password, website });
+    const { sessionId } = await page.generate({ purpose: 'login', email: foldAddress(email), password, contact_me_by_fax_only });
     form.elements.password.value = '';
-    page.code.begin({ sessionId, address: email.trim(), channel: '', asked });
+    page.code.begin({ sessionId, address: foldAddress(email), channel: '', asked });
   },
 });

@@ -1,8 +1,9 @@
 // Confirm an e-mail address or a phone number.
 
+import { foldAddress, foldNumber } from './fold.js';
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
-import { isEmail, isPhone, plainPhone } from './words.js';
+import { isEmail, lacksCountry } from './words.js';
 
 const form = document.getElementById('start-form');
 
@@ -33,13 +34,13 @@ useChannel();
 
 bindForm(form, {
   check: ({ channel, email, phone }) => {
-    if (channel === 'sms') return isPhone(phone) ? {} : { phone: 'Enter the number with + and its country code, like +49 151 23456789.' };
+    if (channel === 'sms') return lacksCountry(phone) ? { phone: 'Enter the number with + and its country code, like +49 151 23456789.' } : {};
     return isEmail(email) ? {} : { email: 'Enter your e-mail address, like name@example.com.' };
   },
-  send: async ({ channel, email, phone, website }) => {
+  send: async ({ channel, email, phone, contact_me_by_fax_only }) => {
     const asked = Date.now();
-    const to = channel === 'sms' ? { phone: plainPhone(phone) } : { email: email.trim() };
-    const { sessionId } = await page.generate({ purpose: 'verify', ...to, website });
-    page.code.begin({ sessionId, address: (channel === 'sms' ? phone : email).trim(), channel, asked });
+    const to = channel === 'sms' ? { phone: foldNumber(phone) } : { email: foldAddress(email) };
+    const { sessionId } = await page.generate({ purpose: 'verify', ...to, contact_me_by_fax_only });
+    page.code.begin({ sessionId, address: to.email ?? phone.trim(), channel, asked });
   },
 });

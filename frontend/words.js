@@ -1,5 +1,7 @@
 // Every sentence that depends on an answer or on a clock. Pure, so that it can be tested.
 
+import { foldAddress, foldNumber } from './fold.js';
+
 const plural = (n, unit) => `${n} ${unit}${n === 1 ? '' : 's'}`;
 
 // A wait, rounded up so that nobody comes back too early.
@@ -22,15 +24,10 @@ export function sentTo(address, { channel, destination }) {
 }
 
 // Enough to catch a slip; the server is the judge.
-export const isEmail = (text) => /^[^\s@]+@[^\s@]+$/.test(text.trim());
+export const isEmail = (text) => /^[^\s@]+@[^\s@]+$/.test(foldAddress(text));
 
-export const isPhone = (text) => /^\+[1-9]\d{6,14}$/.test(plainPhone(text));
-
-// "0049 (151) 234-567" → "+49151234567". A number without a country stays as it is: guessing the
-// country would send a code to a stranger.
-export function plainPhone(text) {
-  return text.replace(/[\s().\/\u2010-\u2015-]/g, '').replace(/^00/, '+');
-}
+// The slip that most people make with a number. Of every other one the API says what is wrong.
+export const lacksCountry = (text) => /^\d*$/.test(foldNumber(text));
 
 // ISO codes → "Germany, India and the United States"
 export function countries(codes) {
@@ -53,6 +50,12 @@ const FIELD_TEXT = {
   password: 'This password cannot be used.',
   code: 'Enter the digits of the code.',
 };
+
+// A number has many ways to be wrong, and only the API knows which.
+function refusedText(field, why) {
+  if (field === 'phone' && why) return `This number ${why}.`;
+  return FIELD_TEXT[field] ?? 'This cannot be used.';
+}
 
 const REASON_TEXT = {
   too_short: 'Use at least 8 characters.',
@@ -123,7 +126,7 @@ export function explain(error, named) {
   if (code === 'weak_password' && has('password')) return { field: 'password', text: weakPassword(error.reasons) };
   if (code === 'unsupported_destination') return unsupported(error, has);
   const refused = code === 'invalid_request' && error.fields.find(has);
-  if (refused) return { field: refused, text: FIELD_TEXT[refused] ?? 'This cannot be used.' };
+  if (refused) return { field: refused, text: refusedText(refused, error.why[refused]) };
   if (OTHERS[code]) return { text: OTHERS[code](error) };
   return { text: `Something went wrong on our side. Try again.${error.requestId ? ` If it happens again, tell us this number: ${error.requestId}` : ''}` };
 }
@@ -131,8 +134,10 @@ export function explain(error, named) {
 function unsupported(error, has) {
   const where = error.supportedCountries; // the API says it of phones only
   if (!has('phone') && where) return { text: 'We cannot send text messages to the phone number of this account. Whoever runs this site can change where your codes go.' };
-  if (!has('phone')) return { ...(has('email') && { field: 'email' }), text: 'We cannot send to this address. Use another one.' };
+  if (has('email')) return { field: 'email', text: 'We cannot send to an address with letters like ä or я before the @. Use another one.' };
+  if (!has('phone')) return { text: 'We cannot send to this address. Use another one.' };
   if (!where) return { field: 'phone', text: 'We cannot send text messages to this number. Use another one, or an e-mail address.' };
   if (where.length === 0) return { field: 'phone', text: 'This service does not send text messages. Use an e-mail address.' };
-  return { field: 'phone', text: `We cannot send text messages to this number. Use a mobile number from ${countries(where)}.` };
+  const these = error.country ? `numbers of ${countries([error.country])}` : 'this number'; // +44 is Guernsey's too
+  return { field: 'phone', text: `We cannot send text messages to ${these}. Use a mobile number from ${countries(where)}.` };
 }

@@ -58,9 +58,9 @@ func (t typed) read() (a account, err error) {
 func about(field string, err error) error { return refusal(field + ": " + err.Error()) }
 
 func readName(typed string) (string, error) {
-	name := strings.TrimSpace(typed)
+	name, ok := otp.FoldName(typed)
 	switch {
-	case !utf8.ValidString(name) || printable(name) != name:
+	case !ok:
 		return "", refusal("name: must be plain text in UTF-8, without control characters")
 	case utf8.RuneCountInString(name) > maxName:
 		return "", refusal(fmt.Sprintf("name: must have at most %d characters", maxName))

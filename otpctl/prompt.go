@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/term"
+
+	"streamotp/shared/otp"
 )
 
 const maxStdinSecret = 4 << 10 // bytes; far over what is accepted, so that "too long" is what one hears
@@ -57,16 +59,15 @@ func (c *console) readSecret(ctx context.Context, secret typedSecret, fromStdin 
 	return first, nil
 }
 
-// readLine reads a secret that is all of stdin but for its line end. Spaces are part of it.
+// readLine reads a secret that is all of stdin but for line ends and invisible characters around it. Spaces are part of it.
 func (secret typedSecret) readLine(r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxStdinSecret))
 	if err != nil {
 		return "", err
 	}
-	line, rest, _ := strings.Cut(strings.TrimPrefix(string(text), bom), "\n")
-	line = strings.TrimSuffix(line, "\r")
+	line := otp.FoldPassword(string(text))
 	switch {
-	case strings.Trim(rest, "\r\n") != "":
+	case strings.ContainsAny(line, "\n"):
 		return "", misuse("%s takes one line, and stdin has more", secret.flag)
 	case line == "":
 		return "", misuse("%s takes one line, and stdin is empty", secret.flag)

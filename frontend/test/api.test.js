@@ -20,7 +20,7 @@ async function failure(promise) {
 
 test('each call is a POST whose body has everything and whose URL has nothing', async () => {
   const calls = [
-    ['generate', { sessionId: 's' }, (c) => c.generate({ purpose: 'login', email: 'a@b', password: 'p', website: undefined }), { purpose: 'login', email: 'a@b', password: 'p', locale: 'en' }],
+    ['generate', { sessionId: 's' }, (c) => c.generate({ purpose: 'login', email: 'a@b', password: 'p', contact_me_by_fax_only: undefined }), { purpose: 'login', email: 'a@b', password: 'p', locale: 'en' }],
     ['resend', { sessionId: 's' }, (c) => c.resend('s'), { sessionId: 's' }],
     ['verify', { verified: true, purpose: 'login', email: 'a@b' }, (c) => c.verify('s', '123456'), { sessionId: 's', code: '123456' }],
     ['reset', { reset: true }, (c) => c.reset('s', '123456', 'p'), { sessionId: 's', code: '123456', password: 'p' }],
@@ -52,6 +52,9 @@ test('the fields in error are named, however they are listed', async () => {
 test('reasons, countries and Retry-After are read', async () => {
   assert.deepEqual((await failure(clientFor(422, { code: 'weak_password', reasons: ['common'] }).client.reset('s', '1', 'p'))).reasons, ['common']);
   assert.deepEqual((await failure(clientFor(400, { code: 'unsupported_destination', supportedCountries: ['DE'] }).client.generate({}))).supportedCountries, ['DE']);
+  assert.equal((await failure(clientFor(400, { code: 'unsupported_destination', supportedCountries: ['GB'], country: 'GG' }).client.generate({}))).country, 'GG');
+  const { fields, why } = await failure(clientFor(400, { code: 'invalid_request', errors: [{ field: 'phone', reason: 'is missing' }, { field: 'x' }] }).client.generate({}));
+  assert.deepEqual([fields, why], [['phone', 'x'], { phone: 'is missing' }]);
   assert.equal((await failure(clientFor(403, { code: 'locked' }, { 'retry-after': '900' }).client.verify('s', '1'))).retryAfter, 900);
 });
 

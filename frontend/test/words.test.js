@@ -21,16 +21,13 @@ test('a code went to what was typed, in full, or to the phone of its account', (
   assert.equal(words.sentTo('ada@example.com', { channel: 'sms', destination: '•••78' }), 'the phone ending in 78');
 });
 
-test('a phone number is cleaned, and never given a country', () => {
-  for (const typed of ['+49 151 12345678', '0049 151/12345678', '+49 (151) 123-456-78', '+49\u00a0151\u201112345678']) {
-    assert.equal(words.plainPhone(typed), '+4915112345678', typed);
-    assert.ok(words.isPhone(typed), typed);
-  }
-  for (const typed of ['', '0151 12345678', '+0151123456', '+49', '+49151abc45678', 'ada@example.com']) assert.ok(!words.isPhone(typed), typed);
+test('a number without its country is refused here, every other one by the API', () => {
+  for (const typed of ['', '0151 12345678', '49 151 12345678', '٠١٥١١٢٣٤٥٦٧٨', '(0151) 123-456-78']) assert.ok(words.lacksCountry(typed), typed);
+  for (const typed of ['+49 151 12345678', '0049 151/12345678', '\u202d+49 151 12345678\u202c', '＋４９ １５１', '4.9E+12', '="+4915112345678"', 'x']) assert.ok(!words.lacksCountry(typed), typed);
 });
 
 test('an address needs something before and after its @', () => {
-  for (const good of ['a@b', ' ada@example.com ', 'ü@exämple.com']) assert.ok(words.isEmail(good), good);
+  for (const good of ['a@b', ' ada@example.com ', 'ü@exämple.com', '\u200bada@example.com', '\u00a0ada@example.com\u202c']) assert.ok(words.isEmail(good), good);
   for (const bad of ['', 'ada', '@b', 'a@', 'a b@c', 'a@b@c']) assert.ok(!words.isEmail(bad), bad);
 });
 
@@ -59,8 +56,11 @@ test('each answer of the API is explained where it belongs', async (t) => {
     ['a weak password', RESET, ['weak_password', 422, { reasons: ['common', 'contains_address'] }], 'password', /common.*address/],
     ['a weak password for a new reason', RESET, ['weak_password', 422, { reasons: ['?'] }], 'password', /too easy/],
     ['a country without SMS', ['phone'], ['unsupported_destination', 400, { supportedCountries: ['DE'] }], 'phone', /Germany/],
+    ['a number of a country that shares its code', ['phone'], ['unsupported_destination', 400, { supportedCountries: ['GB'], country: 'GG' }], 'phone', /numbers of Guernsey\. Use a mobile number from the United Kingdom/],
+    ['a number that cannot be read', ['phone'], ['invalid_request', 400, { fields: ['phone'], why: { phone: 'has too few digits for its country' } }], 'phone', /^This number has too few digits for its country\.$/],
+    ['a number that cannot be read, by an older API', ['phone'], ['invalid_request', 400, { fields: ['phone'] }], 'phone', /country code/],
     ['SMS is off', ['phone'], ['unsupported_destination', 400, { supportedCountries: [] }], 'phone', /does not send text/],
-    ['an address that SES cannot send to', ['email'], ['unsupported_destination', 400], 'email', /another one/],
+    ['an address that SES cannot send to', ['email'], ['unsupported_destination', 400], 'email', /before the @.*another one/],
     ['O5: the phone of an account', LOGIN, ['unsupported_destination', 400, { supportedCountries: ['DE'] }], undefined, /phone number of this account/],
     ['O5: the phone of an account where SMS is off', LOGIN, ['unsupported_destination', 400, { supportedCountries: [] }], undefined, /phone number of this account/],
     ['an address that became unsupported at a resend', CODE, ['unsupported_destination', 400], undefined, /another one/],

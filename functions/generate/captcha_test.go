@@ -209,8 +209,8 @@ func TestCaptchaIsAskedForFirst(t *testing.T) {
 		"a reset with a bad token":         {fields{"email": "ada@example.com", "purpose": "reset", "captchaToken": "x"}, 400, "captcha_failed", 1},
 		"a number with a bad token":        {fields{"phone": "+4915112345678", "captchaToken": "x"}, 400, "captcha_failed", 1},
 		"a malformed request is told so":   {fields{"email": "ada", "captchaToken": "x"}, 400, "invalid_request", 0},
-		"a robot is not asked for one":     {fields{"email": "ada@example.com", "website": "x"}, 200, nil, 0},
-		"a robot that has one neither":     {fields{"email": "ada@example.com", "url": "x", "captchaToken": "x"}, 200, nil, 0},
+		"a robot is not asked for one":     {fields{"email": "ada@example.com", honeypot: "x"}, 200, nil, 0},
+		"a robot that has one neither":     {fields{"email": "ada@example.com", honeypot: "x", "captchaToken": "x"}, 200, nil, 0},
 		"a token with control characters":  {fields{"email": "ada@example.com", "captchaToken": "x\n"}, 400, "invalid_request", 0},
 		"a body over the limit is refused": {fields{"email": "ada@example.com", "captchaToken": strings.Repeat("x", 9000)}, 413, "too_large", 0},
 	} {

@@ -59,10 +59,14 @@ type testDestinations interface {
 	Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error)
 }
 
+// honeypot is a field that people do not see and robots fill in. No client has a field of this name by accident, and no password
+// manager fills it.
+const honeypot = "contact_me_by_fax_only"
+
 func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{
 		"POST /generate": {
-			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "website", "url"},
+			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", honeypot},
 			Serve:  h.generate, Counts: telemetry.Generated,
 		},
 		"POST /resend": {Fields: []string{"sessionId"}, Serve: h.resend, Counts: telemetry.Generated},
@@ -95,7 +99,7 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	}
 	request.Event.Purpose, request.Event.Channel = asked.purpose, asked.channel()
 	id := uuid.NewString()
-	if request.Get("website") != "" || request.Get("url") != "" { // fields that people do not see and robots fill in
+	if request.Get(honeypot) != "" {
 		request.Event.Name, request.Event.Reason, request.Event.Session = telemetry.Blocked, "honeypot", id
 		return answer{id}, nil
 	}

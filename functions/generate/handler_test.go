@@ -154,7 +154,6 @@ func TestGenerateRefuses(t *testing.T) {
 		"neither address nor number":         {fields{}, 400, "email"},
 		"both":                               {fields{"email": "ada@example.com", "phone": "+4915112345678"}, 400, "phone"},
 		"an unknown purpose":                 {fields{"email": "ada@example.com", "purpose": "pay"}, 400, "purpose"},
-		"an empty purpose":                   {fields{"email": "ada@example.com", "purpose": ""}, 400, "purpose"},
 		"a number for login":                 {fields{"phone": "+4915112345678", "purpose": "login", "password": "x"}, 400, "phone"},
 		"a number for reset":                 {fields{"phone": "+4915112345678", "purpose": "reset"}, 400, "phone"},
 		"login without a password":           {fields{"email": "ada@example.com", "purpose": "login"}, 400, "password"},
@@ -163,7 +162,7 @@ func TestGenerateRefuses(t *testing.T) {
 		"a bad address":                      {fields{"email": "ada"}, 400, "email"},
 		"a second recipient":                 {fields{"email": "ada@example.com,eve@example.com"}, 400, "email"},
 		"a bad number":                       {fields{"phone": "015112345678"}, 400, "phone"},
-		"a bad locale":                       {fields{"email": "ada@example.com", "locale": "{{.}}"}, 400, "locale"},
+		"a bad locale":                       {fields{"email": "ada@example.com", "locale": strings.Repeat("de", 200)}, 400, "locale"},
 		"an unknown field":                   {fields{"email": "ada@example.com", "to": "x"}, 400, "to"},
 		"an address that SES cannot send to": {fields{"email": "ädа@example.com"}, 400, ""},
 		"a country that is not allowed":      {fields{"phone": "+33612345678"}, 400, ""},
@@ -249,13 +248,67 @@ func TestGenerateWrites(t *testing.T) {
 func TestGenerate(t *testing.T) {
 	t.Run("a robot that fills a field people do not see gets a session id and nothing happens", func(t *testing.T) {
 		f := newFixture(t)
-		for _, field := range []string{"website", "url"} {
-			if status, _, body := f.call(t, "/generate", fields{"email": "ada@example.com", field: "x"}); status != 200 || len(body) != 1 {
-				t.Errorf("%d %v", status, body)
-			}
+		if status, _, body := f.call(t, "/generate", fields{"email": "ada@example.com", "contact_me_by_fax_only": "x"}); status != 200 || len(body) != 1 {
+			t.Errorf("%d %v", status, body)
 		}
 		if items := f.items(t); len(items) != 0 {
 			t.Errorf("items %v", items)
+		}
+	})
+	t.Run("a stray field of a typed client is refused", func(t *testing.T) {
+		f := newFixture(t)
+		for _, field := range []string{"website", "url"} {
+			status, _, body := f.call(t, "/generate", fields{"email": "ada@example.com", field: "x"})
+			if status != 400 || fmt.Sprint(body["errors"]) != "[map[field:"+field+" reason:is not known here]]" {
+				t.Errorf("%d %v", status, body)
+			}
+		}
+	})
+	t.Run("an absent field may be null or empty", func(t *testing.T) {
+		f := newFixture(t)
+		for _, body := range []fields{
+			{"email": "ada@example.com", "phone": nil, "captchaToken": nil, "password": nil, "locale": nil, "purpose": nil, honeypot: nil},
+			{"email": "ada@example.com", "phone": "", "captchaToken": "", "password": "", "locale": "", "purpose": "", honeypot: ""},
+			{"phone": "+4915112345678", "email": ""},
+		} {
+			if status, _, answer := f.call(t, "/generate", body); status != 200 {
+				t.Errorf("%v: %d %v", body, status, answer)
+			}
+		}
+		if items := f.items(t); len(items) != 3 {
+			t.Errorf("items %v", items)
+		}
+		for want, body := range map[string]fields{
+			"[map[field:email reason:is missing: send email or phone]]": {"email": nil, "phone": ""},
+			"[map[field:password reason:is missing]]":                   {"email": "ada@example.com", "purpose": "login", "password": nil},
+		} {
+			if status, _, answer := f.call(t, "/generate", body); status != 400 || fmt.Sprint(answer["errors"]) != want {
+				t.Errorf("%v: %d %v", body, status, answer)
+			}
+		}
+	})
+	t.Run("a number that cannot be read is refused with the true reason", func(t *testing.T) {
+		f := newFixture(t)
+		for typed, says := range map[string]string{
+			"4.9E+12": "a spreadsheet has rounded", `="+4915112345678"`: "spreadsheet's formula", "015112345678": "begin with + and its country code",
+			"+34 (0)612345678": "0 after its country code",
+		} {
+			status, _, body := f.call(t, "/generate", fields{"phone": typed})
+			if status != 400 || body["code"] != "invalid_request" || !strings.Contains(fmt.Sprint(body["errors"]), says) {
+				t.Errorf("%q: %d %v", typed, status, body)
+			}
+		}
+	})
+	t.Run("a number of a country without SMS is refused with the country's name", func(t *testing.T) {
+		f := newFixture(t)
+		status, _, body := f.call(t, "/generate", fields{"phone": "+447781123456"})
+		if status != 400 || body["code"] != "unsupported_destination" || body["country"] != "GG" || !strings.Contains(fmt.Sprint(body["detail"]), "Guernsey") {
+			t.Errorf("%d %v", status, body)
+		}
+		for what, body := range map[string]fields{"a fixed line": {"phone": "+493012345678"}, "an account's own number": {"email": "joan@example.com", "purpose": "login", "password": secretWord}} {
+			if status, _, body := f.call(t, "/generate", body); status != 400 || body["country"] != nil || strings.Contains(fmt.Sprint(body), "France") {
+				t.Errorf("%s: %d %v", what, status, body)
+			}
 		}
 	})
 	t.Run("a locked subject gets no code, for account and decoy alike", func(t *testing.T) {

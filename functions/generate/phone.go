@@ -29,7 +29,7 @@ func (p phoneReader) Parse(ctx context.Context, typed string) (n number.Number, 
 	out, err := helper.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() == number.InvalidExit {
-		return n, httpapi.Invalid("phone", number.ErrInvalid.Error())
+		return n, httpapi.Invalid("phone", string(out))
 	}
 	if err != nil {
 		return n, fmt.Errorf("run the phone helper: %w", err)

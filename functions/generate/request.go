@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 
 	"streamotp/shared/httpapi"
@@ -33,13 +34,11 @@ func readGenerate(request httpapi.Request) (a asked, err error) {
 	var wrong []httpapi.FieldError
 	refuse := func(field, reason string) { wrong = append(wrong, httpapi.FieldError{Field: field, Reason: reason}) }
 
-	a = asked{purpose: otp.Purpose(request.Get("purpose")), phone: request.Get("phone"), password: request.Get("password")}
-	_, hasEmail := request.Fields["email"]
-	_, hasPhone := request.Fields["phone"]
-	_, hasPassword := request.Fields["password"]
-	if _, given := request.Fields["purpose"]; !given {
-		a.purpose = otp.Verify
+	a = asked{
+		purpose: cmp.Or(otp.Purpose(request.Get("purpose")), otp.Verify),
+		phone:   request.Get("phone"), password: request.Get("password"),
 	}
+	hasEmail, hasPhone := request.Get("email") != "", a.phone != ""
 	switch a.purpose {
 	case otp.Verify, otp.Login, otp.Reset:
 	default:
@@ -50,8 +49,6 @@ func readGenerate(request httpapi.Request) (a asked, err error) {
 		refuse("phone", "must not stand beside email")
 	case hasPhone && a.purpose != otp.Verify:
 		refuse("phone", "is for purpose verify only")
-	case hasPhone && a.phone == "":
-		refuse("phone", "must not be empty")
 	case !hasEmail && !hasPhone:
 		refuse("email", "is missing: send email or phone")
 	}
@@ -63,8 +60,8 @@ func readGenerate(request httpapi.Request) (a asked, err error) {
 	}
 	switch {
 	case a.purpose == otp.Login && a.password == "":
-		refuse("password", "is missing")
-	case a.purpose != otp.Login && hasPassword:
+		refuse("password", httpapi.Missing)
+	case a.purpose != otp.Login && a.password != "":
 		refuse("password", "is for purpose login only")
 	}
 	if a.locale, err = otp.Language(request.Get("locale")); err != nil {

@@ -48,7 +48,7 @@ type answer struct {
 // reset checks the new password before a try is taken, so that a weak one costs neither the code nor a try. It never
 // logs anyone in.
 func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error) {
-	id, code, err := httpapi.SessionAndCode(request)
+	id, code, err := httpapi.SessionAndCode(request, "password")
 	if err != nil {
 		return nil, err
 	}

@@ -113,6 +113,15 @@ func TestReset(t *testing.T) {
 			t.Error("the password changed")
 		}
 	})
+	t.Run("an absent password is named, and costs no try", func(t *testing.T) {
+		f := newFixture(t, "grace@example.com")
+		if status, body := f.call(t, "111111", ""); status != 400 || fmt.Sprint(body["errors"]) != "[map[field:password reason:is missing]]" {
+			t.Errorf("%d %v", status, body)
+		}
+		if status, body := f.call(t, "111111", fresh); body["attemptsRemaining"] != float64(4) {
+			t.Errorf("a try was taken: %d %v", status, body)
+		}
+	})
 	t.Run("a decoy is tried, counted and locked like a real one and never right", func(t *testing.T) {
 		real, decoy := newFixture(t, "grace@example.com"), newFixture(t, "nobody@example.com")
 		for range 6 {

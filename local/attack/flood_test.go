@@ -264,7 +264,7 @@ func cheatCaptcha(t *testing.T, s *e2e.Stack) result {
 func fillEverything(t *testing.T, s *e2e.Stack) result {
 	caller := elsewhere(s)
 	seen := atOnce(20, func(i int) (int, fields) {
-		return post(caller, "generate", fields{"email": fmt.Sprintf("robot%d@example.com", i), "website": "https://example.com", "url": "x"})
+		return post(caller, "generate", fields{"email": fmt.Sprintf("robot%d@example.com", i), "contact_me_by_fax_only": "https://example.com"})
 	})
 	if seen["200"] != 20 {
 		t.Errorf("the robot is told that it is known: %v", seen)

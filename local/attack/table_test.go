@@ -112,7 +112,7 @@ var attacks = []attack{
 		{"the check of the token's action", nil, edit("functions/generate/captcha.go", `case c.provider == "turnstile" && !action:`, `case c.provider == "never" && !action:`)},
 	}, []string{"CaptchaProvider=turnstile", "CaptchaSiteKey=site-key"}},
 	{"a robot that fills every field", fillEverything, []control{
-		{"the honeypots", nil, edit(generate, `if request.Get("website") != "" || request.Get("url") != "" {`, "if false {")},
+		{"the honeypot", nil, edit(generate, `if request.Get(honeypot) != "" {`, "if false {")},
 	}, nil},
 	{"a login code on the channel of the caller's choice", chooseChannel, []control{
 		{"the account's own channel", nil, edit(generate, "if user.Channel == otp.SMS {", "if user.Channel == otp.SMS && h.codeLength == 0 {")},

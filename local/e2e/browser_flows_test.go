@@ -116,6 +116,50 @@ func confirmPhone(v *visit) {
 	v.waitText("[data-step=done]", phone)
 }
 
+func unreadCode(v *visit) {
+	address := v.address()
+	v.open("/verify.html")
+	v.ask(address)
+	code := v.code(address, 1)
+	for _, text := range []string{code + " or " + wrong(code), "no code at all", code + "7", "Call +49 30 12345678"} {
+		for _, enter := range []func(){func() { v.paste("#code", text) }, func() { v.insert(text) }} {
+			enter()
+			v.waitText("#code-error", "exactly one code of 6 digits")
+			v.same("the field", eval[string](v.tab, "document.getElementById('code').value"), "")
+			v.press("1" + kb.Backspace) // typing ends the error
+			v.wait("document.getElementById('code-error').textContent === ''")
+		}
+	}
+	v.press(code[:2])
+	v.paste("#code", code)
+	v.waitStep("done")
+}
+
+func pastedDestinations(v *visit) {
+	address, phone := v.address(), v.phone()
+	v.open("/verify.html")
+	v.ask("\u200b" + address + "\u202c")
+	v.press(v.code(address, 1))
+	v.waitStep("done")
+	v.waitText("[data-step=done]", address)
+	v.click("[data-step=done] [data-restart=other]")
+	v.click("[value=sms]")
+	for typed, says := range map[string]string{
+		"4.91511E+12": "This number is a number that a spreadsheet has rounded", "+34 (0)612345678": "has a 0 after its country code",
+		"+447781123456": "numbers of Guernsey. Use a mobile number from",
+	} {
+		v.fill("#phone", typed)
+		v.press(kb.Enter)
+		v.waitText("#phone-error", says)
+	}
+	v.fill("#phone", "\u202d"+shift(phone[:3]+" (0)"+phone[3:], '٠')+"\u202c")
+	v.press(kb.Enter)
+	v.waitStep("code")
+	v.press(v.code(phone, 1))
+	v.waitStep("done")
+	v.waitText("[data-step=done]", phone)
+}
+
 func typedAnyhow(v *visit) {
 	wide := func(code string) string {
 		return strings.Map(func(r rune) rune { return r - '0' + '０' }, code)
@@ -125,6 +169,10 @@ func typedAnyhow(v *visit) {
 		"pasted with hyphens":     func(code string) { v.paste("#code", code[:2]+"-"+code[2:4]+"-"+code[4:]) },
 		"pasted with its message": func(code string) { v.paste("#code", code+" is your code. 5 minutes.\n@127.0.0.1 #"+code) },
 		"pasted full-width":       func(code string) { v.paste("#code", wide(code)) },
+		"pasted in a sentence":    func(code string) { v.paste("#code", "Your code, for 5 minutes, is "+code+".") },
+		"pasted in Devanagari":    func(code string) { v.paste("#code", shift(code, '०')) },
+		"pasted with marks":       func(code string) { v.paste("#code", "\u202d"+code[:3]+"\u2013"+code[3:]+"\u200b") },
+		"inserted in a sentence":  func(code string) { v.insert("Your code, for 5 minutes, is " + code + ".") },
 		"typed with a space":      func(code string) { v.press(code[:3] + " " + code[3:]) },
 		"typed full-width":        func(code string) { v.insert(wide(code)) },
 		"filled in by the browser": func(code string) {
@@ -225,9 +273,9 @@ func settings(v *visit) {
 
 func robot(v *visit) {
 	v.open("/verify.html")
-	v.wait("!document.getElementById('website').checkVisibility({visibilityProperty: true}) || document.getElementById('website').closest('[aria-hidden=true].visually-hidden')")
+	v.wait("!document.getElementById('contact_me_by_fax_only').checkVisibility({visibilityProperty: true}) || document.getElementById('contact_me_by_fax_only').closest('[aria-hidden=true].visually-hidden')")
 	robot, person := v.address(), v.address()
-	eval[chromedp.Void](v.tab, "document.getElementById('website').value = 'https://buy.example'")
+	eval[chromedp.Void](v.tab, "document.getElementById('contact_me_by_fax_only').value = 'https://buy.example'")
 	v.ask(robot)
 	v.click("[data-step=code] [data-restart=other]")
 	v.ask(person)

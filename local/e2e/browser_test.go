@@ -55,6 +55,8 @@ func TestPages(t *testing.T) {
 		{"confirm an e-mail", confirmEmail},
 		{"confirm a phone", confirmPhone},
 		{"a code is taken however it is typed or pasted", typedAnyhow},
+		{"a text without one code is not taken, and the field says so", unreadCode},
+		{"addresses and numbers are read as contacts and spreadsheets give them", pastedDestinations},
 		{"the keyboard is enough", keyboardOnly},
 		{"a code from WebOTP is filled in and sent", webOTP},
 		{"no script or style gets in", strictPolicy},

@@ -132,7 +132,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 		s := s.In(t)
 		age(t, s, id, time.Minute)
 		s.ClearCalls()
-		expect(t, s, "/api/generate", fields{"email": "eve@example.com", "website": "x"}, 200, "")
+		expect(t, s, "/api/generate", fields{"email": "eve@example.com", "contact_me_by_fax_only": "x"}, 200, "")
 		expect(t, s, "/api/generate", fields{"email": "eve", "captchaToken": "x"}, 400, "invalid_request")
 		if n := asked(t, s); n != 0 {
 			t.Errorf("siteverify was asked %d times", n)

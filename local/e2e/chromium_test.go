@@ -179,7 +179,7 @@ func (p *tab) paste(selector, text string) {
 	eval[chromedp.Void](p, fmt.Sprintf(`(f => {
 		f.focus();
 		const data = new DataTransfer();
-		data.setData('text', %q);
+		data.setData('text', %[2]q);
 		if (f.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true}))) document.execCommand('insertText', false, %[2]q);
 	})(document.querySelector(%[1]q))`, selector, text))
 }

@@ -106,7 +106,7 @@ func TestEvents(t *testing.T) {
 	session(t, s, fields{"phone": "+4915123456789"}, "+4915123456789")
 	session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
 	s.Post("/api/generate", fields{"email": "eve@example.com"})
-	s.Post("/api/generate", fields{"email": "eve@example.com", "website": "x"})
+	s.Post("/api/generate", fields{"email": "eve@example.com", "contact_me_by_fax_only": "x"})
 	s.Post("/api/generate", fields{"phone": "+33612345678"})
 	session(t, s, login("ada@example.com", demoPassword), "ada@example.com")
 	s.Post("/api/generate", login("ada@example.com", "not the password"))

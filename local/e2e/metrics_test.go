@@ -54,7 +54,7 @@ func TestWatchedMetrics(t *testing.T) {
 		begun(t, s, ask("grace@example.com"))
 		expect(t, s, "/api/generate", ask("grace@example.com"), 429, "too_many_requests")
 		robot := ask("ada@example.com")
-		robot["website"] = "x"
+		robot["contact_me_by_fax_only"] = "x"
 		begun(t, s, robot)
 	}
 	for i := 0; ; i++ { // SMS, until their prefix is paused

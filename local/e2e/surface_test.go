@@ -14,7 +14,7 @@ func everyCall() map[string][]fields {
 	const id, code = "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f", "123456"
 	return map[string][]fields{
 		"/api/generate": {
-			{"email": "eve@example.com", "purpose": "verify", "locale": "de", "captchaToken": "x", "website": "", "url": ""},
+			{"email": "eve@example.com", "purpose": "verify", "locale": "de", "captchaToken": "x", "contact_me_by_fax_only": ""},
 			{"phone": "+4915123456789"}, login("ada@example.com", demoPassword),
 		},
 		"/api/resend": {{"sessionId": id}},
@@ -67,7 +67,8 @@ func TestSurfaceFields(t *testing.T) {
 						"escape": "\x1b[2J", "a lone surrogate": `\ud800`, "the replacement character": "\ufffd",
 					} {
 						changed := maps.Clone(body)
-						changed[name] = fmt.Sprint(body[name], evil)
+						value := fmt.Sprint(body[name])
+						changed[name] = value[:len(value)/2] + evil + value[len(value)/2:]
 						text, err := json.Marshal(changed)
 						if err != nil {
 							t.Fatal(err)
@@ -94,7 +95,7 @@ func TestSurfaceFields(t *testing.T) {
 			"a field in capitals":           `{"EMAIL":"eve@example.com"}`,
 			"a prototype":                   `{` + member + `,"__proto__":{"purpose":"login"}}`,
 			"a number beyond all":           `{"email":1e999999}`,
-			"a byte order mark":             "\ufeff{" + member + `}`,
+			"two byte order marks":          "\ufeff\ufeff{" + member + `}`,
 			"UTF-16":                        "{\x00\"\x00e\x00",
 			"invalid UTF-8 in a value":      "{\"email\":\"e\xffve@example.com\"}",
 			"invalid UTF-8 in a name":       "{\"em\xffail\":\"eve@example.com\"}",
@@ -123,6 +124,47 @@ func TestSurfaceFields(t *testing.T) {
 	})
 }
 
+func TestAbsentFields(t *testing.T) {
+	s := Start(t, unlimited...)
+	body := func(absent string, given fields) string {
+		all := map[string]json.RawMessage{}
+		for _, name := range []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "contact_me_by_fax_only"} {
+			all[name] = json.RawMessage(absent)
+		}
+		for name, value := range given {
+			all[name] = json.RawMessage(fmt.Sprintf("%q", value))
+		}
+		text, err := json.Marshal(all)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, absent := range []string{"null", `""`} {
+		for _, given := range []fields{{"email": "eve@example.com"}, {"phone": "+4915123456789"}, {"email": "ada@example.com", "purpose": "login", "password": demoPassword}} {
+			if status, answer := raw(t, s, "/api/generate", "\ufeff"+body(absent, given), nil); status != 200 {
+				t.Errorf("%s beside %v: %d %v", absent, given, status, answer)
+			}
+		}
+		for path, fields := range map[string][]string{"/api/verify": {"sessionId", "code"}, "/api/reset": {"sessionId", "code", "password"}, "/api/resend": {"sessionId"}, "/api/status": {"sessionId"}} {
+			text := "{"
+			for _, name := range fields {
+				text += fmt.Sprintf("%q:%s,", name, absent)
+			}
+			status, answer := raw(t, s, path, strings.TrimSuffix(text, ",")+"}", nil)
+			list, _ := answer["errors"].([]any)
+			if status != 400 || len(list) != len(fields) || strings.Count(fmt.Sprint(list), "reason:is missing") != len(fields) {
+				t.Errorf("%s with %s: %d %v", path, absent, status, answer)
+			}
+		}
+	}
+	for _, stray := range []string{"website", "url"} {
+		if answer := expect(t, s, "/api/generate", fields{"email": "eve@example.com", stray: "https://example.com"}, 400, "invalid_request"); !strings.Contains(fmt.Sprint(answer["errors"]), stray) {
+			t.Error(answer)
+		}
+	}
+}
+
 func TestLookAlikes(t *testing.T) {
 	s := Start(t, unlimited...)
 	ada := func() int { return count(s, "ada@example.com") }
@@ -130,8 +172,9 @@ func TestLookAlikes(t *testing.T) {
 		for _, email := range []string{
 			"\u0430da@example.com",       // Cyrillic а
 			"ａda@example.com",            // full width
-			"ada\u200b@example.com",      // zero width space
-			"\u202eada@example.com",      // written from the right
+			"\u202e\u0430da@example.com", // written from the right
+			"m\u0131ke@example.com",      // dotless i
+			"ada\u0661@example.com",      // an Arabic digit
 			"ad\u0061\u0301@example.com", // a combining accent
 			"grace\u212a@example.com",    // the Kelvin sign, whose small letter is k
 			"ad\u1d43@example.com",       // superscript
@@ -162,40 +205,63 @@ func TestLookAlikes(t *testing.T) {
 			session(t, s, fields{"email": email}, to)
 		}
 	})
+	t.Run("marks and white space that are pasted along change nothing", func(t *testing.T) {
+		for _, email := range []string{"\u200bada@example.com", "\u00a0ada@example.com", "\u202aada@example.com\u202c", "ada\u200b@example.com", "ada@example.com\u3000\r\n"} {
+			session(t, s, fields{"email": email}, "ada@example.com")
+		}
+		for _, phone := range []string{"\u202a+4915123456781\u202c", "\u202d+49 151 23456781\u202c\n", "+4915123456781\u200b", "0049\u2011151\u201123456781", "+49 (0)151 23456781"} {
+			session(t, s, fields{"phone": phone}, "+4915123456781")
+		}
+		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+		for _, join := range []string{"\u2013", "\u2009", "\u200b", "\u2212", "\r\n"} {
+			typed := wrong(code)
+			expect(t, s, "/api/verify", try(id, typed[:3]+join+typed[3:]), map[bool]int{true: 401, false: 400}[join != "\r\n"], "")
+		}
+		expect(t, s, "/api/verify", try(id, "\u202d"+code[:3]+"\u2013"+code[3:]+"\u200b\r\n"), 200, "")
+	})
 	t.Run("full-width digits are digits, in codes and numbers", func(t *testing.T) {
 		id, code := session(t, s, fields{"phone": "＋４９ １５１ ２３４５６７８９"}, "+4915123456789")
 		if got := expect(t, s, "/api/verify", try(id, shift(code, '０')), 200, ""); got["phone"] != "+4915123456789" {
 			t.Error(got)
 		}
 	})
-	t.Run("other scripts' digits are no code and cost no try", func(t *testing.T) {
+	t.Run("decimal digits of every script are read in a code", func(t *testing.T) {
+		for _, zero := range []rune{'٠', '۰', '०', '০', '๐', '᠐', '𝟎', '𝟬'} {
+			id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
+			expect(t, s, "/api/verify", try(id, shift(code, zero)), 200, "")
+		}
+	})
+	t.Run("other signs for digits are no code and cost no attempt", func(t *testing.T) {
 		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
-		for _, zero := range []rune{'٠', '۰', '०', '০', '๐', '᠐', '𝟎', '𝟬', '₀', '⁴'} {
+		for _, zero := range []rune{'₀', '⓪', '🄁'} {
 			expect(t, s, "/api/verify", try(id, shift(code, zero)), 400, "invalid_request")
 		}
+		expect(t, s, "/api/verify", try(id, "Your code is "+code), 400, "invalid_request")
 		if left := expect(t, s, "/api/verify", try(id, wrong(code)), 401, "wrong_code")["attemptsRemaining"]; left != 4.0 {
-			t.Errorf("%v tries remain", left)
+			t.Errorf("%v attempts remain", left)
 		}
 	})
-	t.Run("Arabic digits in a number are digits, and others make no number", func(t *testing.T) {
-		for _, zero := range []rune{'٠', '۰'} {
+	t.Run("decimal digits of every script are read in a number, and other signs are not", func(t *testing.T) {
+		for _, zero := range []rune{'٠', '۰', '०', '๐', '𝟎'} {
 			session(t, s, fields{"phone": "+" + shift("4915123456780", zero)}, "+4915123456780")
 		}
-		for _, zero := range []rune{'०', '๐', '𝟎', '₀'} {
-			expect(t, s, "/api/generate", fields{"phone": "+" + shift("4915123456780", zero)}, 400, "invalid_request")
-		}
+		expect(t, s, "/api/generate", fields{"phone": "+" + shift("4915123456780", '₀')}, 400, "invalid_request")
 	})
-	t.Run("a session or purpose in other letters is none", func(t *testing.T) {
-		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
-		for _, other := range []string{strings.ToUpper(id), shift(id, '０'), id + "\u200b", "{" + id + "}", "urn:uuid:" + id} {
-			if other != id {
-				expect(t, s, "/api/verify", try(other, code), 400, "invalid_request")
-			}
+	t.Run("a session id in capitals is the same session, and one in other characters is none", func(t *testing.T) {
+		id, code := session(t, s, fields{"email": "capitals@example.com"}, "capitals@example.com")
+		for _, other := range []string{shift(id, '０'), id + "\u200b", "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", "")} {
+			expect(t, s, "/api/verify", try(other, code), 400, "invalid_request")
 		}
+		if got := expect(t, s, "/api/status", fields{"sessionId": strings.ToUpper(id)}, 200, ""); got["attemptsRemaining"] != 5.0 {
+			t.Error(got)
+		}
+		expect(t, s, "/api/verify", try(strings.ToUpper(id), code), 200, "")
+		expect(t, s, "/api/verify", try(id, code), 410, "code_used")
+	})
+	t.Run("a purpose in other letters is none", func(t *testing.T) {
 		for _, purpose := range []string{"ｌｏｇｉｎ", "LOGIN", "login ", "l\u043egin"} {
 			expect(t, s, "/api/generate", fields{"email": "ada@example.com", "password": demoPassword, "purpose": purpose}, 400, "invalid_request")
 		}
-		expect(t, s, "/api/verify", try(id, code), 200, "")
 	})
 	t.Run("two keyboards type the same password", func(t *testing.T) {
 		expect(t, s, "/api/generate", login("ada@example.com", strings.Replace(demoPassword, "42", "４２", 1)), 200, "")
@@ -304,13 +370,16 @@ func TestMessageInjection(t *testing.T) {
 			t.Errorf("%+v", plain)
 		}
 	})
-	t.Run("a locale is a language or refused", func(t *testing.T) {
-		for _, locale := range []string{evil, "{{.Code}}", "<b>", "de\u0430", "../../etc/passwd", "de; DROP", "en-US-" + strings.Repeat("x", 40)} {
-			expect(t, s, "/api/generate", fields{"email": "eve@example.com", "locale": locale}, 400, "invalid_request")
+	t.Run("a locale that is no language means English", func(t *testing.T) {
+		for _, locale := range []string{evil, "{{.Code}}", "<b>", "de\u0430", "../../etc/passwd", "C", "*", "xx", "en_US@rg=gbzzzz"} {
+			to := "eve@example.com"
+			_, code := session(t, s, fields{"email": to, "locale": locale}, to)
+			if m := s.WaitMessage(to, nil); strings.ReplaceAll(m.Text, code, plainCode) != plain.Text {
+				t.Errorf("%s: %s", locale, m.Text)
+			}
 		}
-		_, code := session(t, s, fields{"email": "eve@example.com", "locale": "xx"}, "eve@example.com")
-		if m := s.WaitMessage("eve@example.com", nil); strings.ReplaceAll(m.Text, code, plainCode) != plain.Text {
-			t.Errorf("an unknown language: %s", m.Text)
+		for _, locale := range []string{"en-US-" + strings.Repeat("x", 400), "en\u2028de", "en\u0085de"} {
+			expect(t, s, "/api/generate", fields{"email": "eve@example.com", "locale": locale}, 400, "invalid_request")
 		}
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"streamotp/shared/otp"
+	"streamotp/shared/phone/number"
 	"streamotp/shared/store"
 )
 
@@ -103,11 +105,20 @@ func readNumber(ctx context.Context, a *admission) error {
 	a.Country = n.Country
 	if !n.Receives(a.Countries) {
 		if _, test, err := a.Tests.Code(ctx, n.E164, a.CodeLength, a.At); err != nil || !test {
-			return cmp.Or[error](err, a.unsupported())
+			return cmp.Or[error](err, a.unsupportedNumber(n))
 		}
 	}
 	a.To.Phone, a.To.Prefix = n.E164, n.Prefix
 	return nil
+}
+
+// unsupportedNumber names the country where that is the reason, since +44 and +1 are shared by many. The number of an account
+// is not the caller's to learn from.
+func (a *admission) unsupportedNumber(n number.Number) error {
+	if a.To.Purpose != otp.Verify || slices.Contains(a.Countries, n.Country) {
+		return a.unsupported()
+	}
+	return &otp.UnsupportedError{Reason: "Codes are not sent to numbers of this country: " + n.Region + ".", Countries: a.Countries, Country: n.Country}
 }
 
 // unsupported is the answer for a number that gets no SMS, whatever the reason.

@@ -32,6 +32,7 @@ type problem struct {
 
 	Errors             []FieldError `json:"errors,omitempty"`
 	SupportedCountries []string     `json:"supportedCountries,omitzero"` // empty where SMS is off
+	Country            string       `json:"country,omitempty"`           // of a number, where it is not a supported one
 	AttemptsRemaining  *int         `json:"attemptsRemaining,omitempty"`
 	Reasons            []string     `json:"reasons,omitempty"`
 
@@ -84,7 +85,7 @@ func problemOf(err error) problem {
 		return problem{Status: 400, Code: "invalid_request", Detail: "The body is not what this call takes.", Errors: invalid.Fields}
 	case errors.As(err, &unsupported):
 		return problem{Status: 400, Code: "unsupported_destination", Detail: unsupported.Reason, SupportedCountries: unsupported.Countries,
-			event: telemetry.Blocked}
+			Country: unsupported.Country, event: telemetry.Blocked}
 	case errors.As(err, &wrong):
 		return problem{Status: 401, Code: "wrong_code", Detail: "The code is wrong.", AttemptsRemaining: &wrong.AttemptsRemaining,
 			retryAfter: wrong.RetryAfter, event: telemetry.WrongCode}

@@ -79,6 +79,7 @@ func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error
 	if len(body) > maxBody {
 		return request, errTooLarge
 	}
+	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // a byte order mark, which RFC 8259 8.1 allows to ignore
 	if mediaType, _, err := mime.ParseMediaType(event.Headers["content-type"]); err != nil || mediaType != "application/json" {
 		return request, errNotJSON
 	}
@@ -88,7 +89,8 @@ func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error
 }
 
 // parse reads a JSON object of strings, more strictly than encoding/json does: each name known, none twice, nothing
-// after the object, valid UTF-8 (also in escapes) and no control characters (H1).
+// after the object, valid UTF-8 (also in escapes) and no control characters (H1). A field that is null or "" is absent, since
+// typed clients send what they leave out in one of these ways.
 //
 // Errors: *InvalidError, which lists every field that is wrong as far as the text is JSON.
 func parse(body []byte, known []string) (map[string]string, error) {
@@ -100,17 +102,24 @@ func parse(body []byte, known []string) (map[string]string, error) {
 		return nil, Invalid("", "the body must be a JSON object")
 	}
 	fields := make(map[string]string, len(known))
+	seen := make(map[string]bool, len(known))
 	var wrong []FieldError
 	for dec.More() {
 		name, value, err := member(dec)
 		if err != nil {
 			return nil, Invalid("", "the body must be valid JSON")
 		}
-		if reason := refuse(name, value, known, fields); reason != "" {
+		if text, isString := value.(string); isString && slices.Contains(trimmed, name) {
+			value = otp.Trim(text)
+		}
+		if reason := refuse(name, value, known, seen[name]); reason != "" {
 			wrong = append(wrong, FieldError{clip(name), reason})
 			continue
 		}
-		fields[name] = value.(string)
+		seen[name] = true
+		if text, _ := value.(string); text != "" {
+			fields[name] = text
+		}
 	}
 	if _, err := dec.Token(); err != nil {
 		return nil, Invalid("", "the body must be valid JSON")
@@ -155,16 +164,18 @@ func skip(dec *json.Decoder) error {
 	return nil
 }
 
+// trimmed are the fields that people type or paste, where a line end or tab around the text does no harm.
+var trimmed = []string{"email", "phone", "code"}
+
 // refuse says why a member is not accepted, or nothing.
-func refuse(name string, value any, known []string, seen map[string]string) string {
+func refuse(name string, value any, known []string, repeated bool) string {
 	text, isString := value.(string)
-	_, twice := seen[name]
 	switch {
 	case !slices.Contains(known, name):
 		return "is not known here"
-	case twice:
+	case repeated:
 		return "must not be repeated"
-	case !isString:
+	case !isString && value != nil:
 		return "must be a string"
 	case strings.ContainsFunc(text, isUnfit):
 		return "must not contain control or replacement characters"
@@ -185,26 +196,48 @@ func clip(name string) string {
 	return strings.ToValidUTF8(name[:most], "") + "…"
 }
 
-// SessionID returns the field sessionId in the one spelling that sessions are stored under.
+// SessionID returns the field sessionId in the one spelling that sessions are stored under: lower case, whatever the caller's
+// UUID type writes (RFC 9562, 4).
+//
+// Errors: *InvalidError.
 func SessionID(r Request) (string, error) {
-	id, err := uuid.Parse(r.Get("sessionId"))
-	if err != nil || id.String() != r.Get("sessionId") {
+	typed := r.Get("sessionId")
+	id, err := uuid.Parse(typed)
+	switch {
+	case typed == "":
+		return "", Invalid("sessionId", Missing)
+	case err != nil || id.String() != strings.ToLower(typed): // the library reads other notations too
 		return "", Invalid("sessionId", "must be the sessionId that /generate answered")
 	}
-	return r.Get("sessionId"), nil
+	return id.String(), nil
 }
 
-// SessionAndCode returns the fields sessionId and code, the latter as its digits, and reports both if both are wrong.
-func SessionAndCode(r Request) (id, code string, err error) {
+// Missing is the reason of a FieldError for a field that is absent.
+const Missing = "is missing"
+
+// SessionAndCode returns the fields sessionId and code, the latter as its digits. Fields named in others must not be absent.
+//
+// Errors: *InvalidError, which lists every field that is wrong.
+func SessionAndCode(r Request, others ...string) (id, code string, err error) {
+	var list []FieldError
 	var wrong *InvalidError
-	id, err = SessionID(r)
+	if id, err = SessionID(r); errors.As(err, &wrong) {
+		list = wrong.Fields
+	}
 	code, ok := otp.NormalizeCode(r.Get("code"))
-	if ok {
-		return id, code, err
+	switch {
+	case r.Get("code") == "":
+		list = append(list, FieldError{"code", Missing})
+	case !ok:
+		list = append(list, FieldError{"code", "must be the 6 to 10 digits that were sent"})
 	}
-	badCode := FieldError{"code", "must be the 6 to 10 digits that were sent"}
-	if errors.As(err, &wrong) {
-		return "", "", &InvalidError{Fields: append(wrong.Fields, badCode)}
+	for _, field := range others {
+		if r.Get(field) == "" {
+			list = append(list, FieldError{field, Missing})
+		}
 	}
-	return "", "", &InvalidError{Fields: []FieldError{badCode}}
+	if len(list) > 0 {
+		return "", "", &InvalidError{list}
+	}
+	return id, code, nil
 }

@@ -15,6 +15,7 @@ var ErrInvalidEmail = errors.New("must be one e-mail address, as ada@example.com
 type UnsupportedError struct {
 	Reason    string   // for the caller
 	Countries []string // where SMS goes, for phones
+	Country   string   // of the phone, as an ISO code; empty where it is not the reason
 }
 
 func (e *UnsupportedError) Error() string { return e.Reason }
@@ -24,12 +25,12 @@ const (
 	maxLocal = 64  // octets, RFC 5321 4.5.3.1.1
 )
 
-// NormalizeEmail returns the one spelling of an e-mail address that everything else uses: ASCII lower case, the domain
-// as Punycode (I5). Spaces around it are dropped.
+// NormalizeEmail returns the one spelling of an e-mail address that everything else uses: folded, ASCII lower case, the domain
+// as Punycode (I5).
 //
 // Errors: ErrInvalidEmail; *UnsupportedError for a local part that is not ASCII, which SES cannot send to.
 func NormalizeEmail(typed string) (string, error) {
-	typed = strings.Trim(typed, " ")
+	typed = FoldAddress(typed)
 	at := strings.LastIndexByte(typed, '@')
 	if at < 1 {
 		return "", ErrInvalidEmail
@@ -51,23 +52,27 @@ func NormalizeEmail(typed string) (string, error) {
 	return strings.ToLower(address), nil
 }
 
+// domains is idna.Lookup without its check of hyphens: hosts such as r3---sn.example.com exist. The check of labels that begin
+// with xn-- is another one and stays.
+var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false))
+
 // toASCII returns the one spelling of a domain. The library makes Punycode of some characters that it refuses to read
 // back, so that what it makes must be what it reads.
 func toASCII(domain string) (string, error) {
-	ascii, err := idna.Lookup.ToASCII(domain)
+	ascii, err := domains.ToASCII(domain)
 	if err != nil || !plainDomain(ascii) {
 		return "", ErrInvalidEmail
 	}
-	if again, err := idna.Lookup.ToASCII(ascii); err != nil || again != ascii {
+	if again, err := domains.ToASCII(ascii); err != nil || again != ascii {
 		return "", ErrInvalidEmail
 	}
 	return ascii, nil
 }
 
-// plainDomain says whether an ASCII domain is a host name with at least one dot, and no address literal.
+// plainDomain reports whether an ASCII domain is a host name with at least one dot, and no address literal.
 func plainDomain(domain string) bool {
 	for label := range strings.SplitSeq(domain, ".") {
-		if len(label) < 1 || len(label) > 63 { // RFC 1035 2.3.4
+		if len(label) < 1 || len(label) > 63 || strings.Trim(label, "-") != label { // RFC 1035 2.3.4 and 2.3.1
 			return false
 		}
 	}
@@ -107,25 +112,4 @@ func Mask(destination string) string {
 		return "•••" + destination[max(0, len(destination)-2):]
 	}
 	return local[:1] + "•••@" + domain
-}
-
-// ErrInvalidLocale says that a text is no language tag. The caller corrects it.
-var ErrInvalidLocale = errors.New("must be a language tag, as de or pt-BR")
-
-// Language returns the primary language of a language tag (BCP 47) in lower case; of an empty one, nothing.
-//
-// Errors: ErrInvalidLocale.
-func Language(tag string) (string, error) {
-	primary, _, _ := strings.Cut(strings.ReplaceAll(tag, "_", "-"), "-")
-	if tag == "" {
-		return "", nil
-	}
-	alphanumeric := func(r rune) bool {
-		return r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-	}
-	if len(tag) > 35 || len(primary) < 2 || len(primary) > 3 || strings.Trim(tag, "-_") != tag ||
-		strings.ContainsFunc(tag, func(r rune) bool { return !alphanumeric(r) }) {
-		return "", ErrInvalidLocale
-	}
-	return strings.ToLower(primary), nil
 }

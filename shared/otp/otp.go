@@ -11,7 +11,10 @@
 //	I6: a decoy differs from a real session in nothing that its caller can see.
 package otp
 
-import "io"
+import (
+	"io"
+	"strings"
+)
 
 // NewCode returns length decimal digits, each as likely as any other, from random (crypto/rand in production).
 func NewCode(random io.Reader, length int) (string, error) {
@@ -39,25 +42,11 @@ func digit(random io.Reader) (byte, error) {
 	}
 }
 
-// NormalizeCode reads a code as people type it: spaces and hyphens are removed and full-width digits (which some
-// keyboards produce) are digits. Anything else is not a code: ok is false for other characters, other scripts' digits
-// and lengths outside 6 to 10.
+// NormalizeCode folds a code. Anything else than 6 to 10 digits is not a code: ok is false.
 func NormalizeCode(typed string) (code string, ok bool) {
-	digits := make([]byte, 0, 10)
-	for _, r := range typed {
-		switch {
-		case r >= '0' && r <= '9':
-		case r >= '\uFF10' && r <= '\uFF19':
-			r -= '\uFF10' - '0'
-		case r == ' ' || r == '-' || r == '\u00A0' || r == '\u2011' || r == '\u3000':
-			continue
-		default:
-			return "", false
-		}
-		if len(digits) == 10 {
-			return "", false
-		}
-		digits = append(digits, byte(r))
+	code = FoldCode(typed)
+	if len(code) < 6 || len(code) > 10 || strings.Trim(code, "0123456789") != "" {
+		return "", false
 	}
-	return string(digits), len(digits) >= 6
+	return code, true
 }

@@ -1,7 +1,8 @@
 // Package password says which passwords are accepted and keeps them as Argon2id hashes.
 //
 // Its rules are those of NIST SP 800-63B-4 3.1.1.2: length and a blocklist, no composition rules, any Unicode,
-// nothing cut off. A password is compared in its NFKC form, so that two keyboards type the same one.
+// nothing cut off. A password is compared in its NFKC form and without invisible characters around it, so that two keyboards
+// type the same one, and a copied or piped one is the one that its owner types.
 package password
 
 import (
@@ -15,6 +16,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"golang.org/x/text/unicode/norm"
+
+	"streamotp/shared/otp"
 )
 
 const (
@@ -43,13 +46,13 @@ func (e *WeakError) Error() string { return "weak password: " + strings.Join(e.R
 func Check(password, appName string) error {
 	var reasons []string
 	folded := fold(password)
-	switch n := utf8.RuneCountInString(norm.NFKC.String(password)); {
+	switch n := utf8.RuneCountInString(normal(password)); {
 	case n < minLength:
 		reasons = append(reasons, "too_short")
 	case n > maxLength:
 		reasons = append(reasons, "too_long")
 	}
-	if strings.ContainsFunc(password, unicode.IsControl) || !utf8.ValidString(password) {
+	if strings.ContainsFunc(otp.FoldPassword(password), unicode.IsControl) || !utf8.ValidString(password) {
 		reasons = append(reasons, "control_characters") // no form can send them
 	}
 	if isCommon(folded) {
@@ -79,7 +82,10 @@ func weak(reasons []string) error {
 	return &WeakError{Reasons: reasons}
 }
 
-func fold(s string) string { return strings.ToLower(norm.NFKC.String(s)) }
+// normal returns the one spelling of a password that is counted, hashed and compared.
+func normal(password string) string { return norm.NFKC.String(otp.FoldPassword(password)) }
+
+func fold(s string) string { return strings.ToLower(normal(s)) }
 
 func contains(folded, word string) bool {
 	return len(word) >= shortWord && strings.Contains(folded, fold(word))
@@ -121,7 +127,7 @@ const stranger = "$argon2id$v=19$m=19456,t=2,p=1$" +
 
 // Hash returns the PHC string of a password.
 func Hash(password string) (string, error) {
-	return argon2id.CreateHash(norm.NFKC.String(password), &params)
+	return argon2id.CreateHash(normal(password), &params)
 }
 
 // Matches says whether a password is the one that was hashed. An empty hash stands for no account, or for one without a
@@ -133,7 +139,7 @@ func Matches(password, hash string) (bool, error) {
 	if !known {
 		hash = stranger
 	}
-	ok, err := argon2id.ComparePasswordAndHash(norm.NFKC.String(password), hash)
+	ok, err := argon2id.ComparePasswordAndHash(normal(password), hash)
 	return ok && known, err
 }
 

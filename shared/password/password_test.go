@@ -26,6 +26,8 @@ func TestCheck(t *testing.T) {
 		"":                        "too_short",
 		"seven77":                 "too_short",
 		"é́é́é́":                  "too_short",
+		"seven77\u200b":           "too_short",
+		"password1\ufeff":         "common",
 		"password1":               "common",
 		"PassWord1":               "common",
 		"ｐａｓｓｗｏｒｄ１":               "common", // full-width letters are the letters in NFKC
@@ -88,6 +90,8 @@ func TestMatches(t *testing.T) {
 	}
 	for password, want := range map[string]bool{
 		"tulip harbor lantern 42": true, "tulip harbor lantern 4２": true, // NFKC
+		"tulip harbor lantern 42\u200b": true, "\ufefftulip harbor lantern 42\r\n": true, "\u202atulip harbor lantern 42\u202c": true,
+		"tulip \u200bharbor lantern 42": false, "\u200b": false,
 		"tulip harbor lantern 43": false, "": false, "tulip harbor lantern 42 ": false,
 	} {
 		if got, err := Matches(password, hash); got != want || err != nil {

@@ -3,37 +3,106 @@
 package phone
 
 import (
+	"errors"
+	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/nyaruka/phonenumbers"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 
+	"streamotp/shared/otp"
 	"streamotp/shared/phone/number"
 )
 
-// Parse reads a number in international format; spaces and punctuation are dropped.
+// Parse reads a number in international format.
 //
-// Errors: number.ErrInvalid.
+// Errors: *number.InvalidError.
 func Parse(typed string) (number.Number, error) {
-	if strings.ContainsFunc(typed, unicode.IsLetter) { // or the library reads them as a keypad has them
-		return number.Number{}, number.ErrInvalid
+	text := withoutOldMobilePrefix(otp.FoldNumber(typed))
+	if reason := notPlain(text); reason != "" {
+		return number.Number{}, &number.InvalidError{Reason: reason}
 	}
-	n, err := phonenumbers.Parse(typed, "ZZ") // no default region: + is required
-	if err != nil || !phonenumbers.IsValidNumber(n) || n.GetExtension() != "" {
-		return number.Number{}, number.ErrInvalid
+	n, err := phonenumbers.Parse(text, "ZZ") // no default region: + is required
+	if reason := notInPlan(n, err); reason != "" {
+		return number.Number{}, &number.InvalidError{Reason: reason}
 	}
 	e164 := phonenumbers.Format(n, phonenumbers.E164)
-	if len(e164) > len("+")+15 { // the library lets some longer ones through; E.164 has 15 digits at most
-		return number.Number{}, number.ErrInvalid
-	}
-	kind := phonenumbers.GetNumberType(n)
+	kind, country := phonenumbers.GetNumberType(n), phonenumbers.GetRegionCodeForNumber(n)
 	return number.Number{
 		E164:    e164,
-		Country: phonenumbers.GetRegionCodeForNumber(n),
+		Country: country,
+		Region:  regionName(country),
 		Prefix:  prefix(e164, int(n.GetCountryCode())),
 		Mobile:  kind == phonenumbers.MOBILE || kind == phonenumbers.FIXED_LINE_OR_MOBILE,
 	}, nil
+}
+
+var (
+	rounded   = regexp.MustCompile(`^\+?[\d,]+[eE]\+?\d+$`) // 4.91511E+12, folded
+	oldMexico = regexp.MustCompile(`^\+521(\d{10})$`)
+)
+
+// withoutOldMobilePrefix drops the 1 that mobile numbers of Mexico had until 2019 and that WhatsApp still shows. No other number
+// of Mexico has eleven digits.
+func withoutOldMobilePrefix(text string) string { return oldMexico.ReplaceAllString(text, "+52$1") }
+
+// notPlain says why a folded text is not a plus sign and digits, or nothing.
+func notPlain(text string) string {
+	digits, plus := strings.CutPrefix(text, "+")
+	switch {
+	case strings.IndexAny(text, `='"`) == 0:
+		return "has a spreadsheet's formula or quotes around it: only the number itself can be read"
+	case rounded.MatchString(text):
+		return "is a number that a spreadsheet has rounded: format its column as text and enter the number again"
+	case strings.Trim(digits, "+0123456789") != "":
+		return "must have no letters, extension or other characters beside its digits"
+	case strings.Contains(digits, "+"):
+		return "must be one telephone number, not several"
+	case !plus:
+		return "must begin with + and its country code, as +4915112345678"
+	}
+	return ""
+}
+
+// notInPlan says why a number is none of its country's numbering plan, or nothing.
+func notInPlan(n *phonenumbers.PhoneNumber, err error) string {
+	switch {
+	case errors.Is(err, phonenumbers.ErrInvalidCountryCode):
+		return "begins with a country code that does not exist"
+	case errors.Is(err, phonenumbers.ErrNumTooLong):
+		return tooLong
+	case err != nil:
+		return tooShort
+	case len(phonenumbers.Format(n, phonenumbers.E164)) > len("+")+15: // the library accepts some longer ones
+		return tooLong
+	case phonenumbers.IsValidNumber(n):
+		return ""
+	case n.GetItalianLeadingZero():
+		return "has a 0 after its country code, which is only dialed within the country: leave it out"
+	}
+	switch phonenumbers.IsPossibleNumberWithReason(n) {
+	case phonenumbers.TOO_SHORT:
+		return tooShort
+	case phonenumbers.TOO_LONG:
+		return tooLong
+	}
+	return "does not exist in the numbering plan of its country: check its digits"
+}
+
+const (
+	tooShort = "has too few digits for its country"
+	tooLong  = "has too many digits for its country"
+)
+
+// regionName returns the English name of a country, or the code where there is no name, as for satellite networks.
+func regionName(code string) string {
+	region, err := language.ParseRegion(code)
+	if err != nil {
+		return code
+	}
+	return display.English.Regions().Name(region)
 }
 
 // inBlock is how many digits tell the numbers of a prefix apart.

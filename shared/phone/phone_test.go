@@ -12,25 +12,56 @@ import (
 )
 
 func TestParse(t *testing.T) {
+	german := number.Number{E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Region: "Germany", Mobile: true}
 	for typed, want := range map[string]number.Number{
-		"+4915112345678":      {E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Mobile: true},
-		"+49 (151) 1234-5678": {E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Mobile: true},
-		"＋４９１５１１２３４５６７８":      {E164: "+4915112345678", Prefix: "+4915112", Country: "DE", Mobile: true},
-		"+12015550123":        {E164: "+12015550123", Prefix: "+12015", Country: "US", Mobile: true}, // fixed line or mobile
-		"+12042345678":        {E164: "+12042345678", Prefix: "+12042", Country: "CA", Mobile: true}, // +1 is shared
-		"+77710009998":        {E164: "+77710009998", Prefix: "+77710", Country: "KZ", Mobile: true}, // +7 is shared
-		"+79123456789":        {E164: "+79123456789", Prefix: "+79123", Country: "RU", Mobile: true},
-		"+493012345678":       {E164: "+493012345678", Prefix: "+493012", Country: "DE"}, // fixed line
-		"+499001234567":       {E164: "+499001234567", Prefix: "+499001", Country: "DE"}, // premium rate
+		"+4915112345678":               german,
+		"+49 (151) 1234-5678":          german,
+		"(+49) 151/12345678":           german,
+		"＋４９１５１１２３４５６７８":               german,
+		"\u202a+49 151 12345678\u202c": german, // fold.json has more
+		"0049 151 12345678":            german,
+		"+49 (0)151 12345678":          german,
+		"+44 (0)7911 123456":           {E164: "+447911123456", Prefix: "+447911", Country: "GG", Region: "Guernsey", Mobile: true},
+		"+447781123456":                {E164: "+447781123456", Prefix: "+447781", Country: "GG", Region: "Guernsey", Mobile: true},    // +44 is shared
+		"+12015550123":                 {E164: "+12015550123", Prefix: "+12015", Country: "US", Region: "United States", Mobile: true}, // fixed line or mobile
+		"+12042345678":                 {E164: "+12042345678", Prefix: "+12042", Country: "CA", Region: "Canada", Mobile: true},        // +1 is shared
+		"+77710009998":                 {E164: "+77710009998", Prefix: "+77710", Country: "KZ", Region: "Kazakhstan", Mobile: true},    // +7 is shared
+		"+79123456789":                 {E164: "+79123456789", Prefix: "+79123", Country: "RU", Region: "Russia", Mobile: true},
+		"+5215512345678":               {E164: "+525512345678", Prefix: "+525512", Country: "MX", Region: "Mexico", Mobile: true}, // WhatsApp's
+		"+52 1 55 1234 5678":           {E164: "+525512345678", Prefix: "+525512", Country: "MX", Region: "Mexico", Mobile: true},
+		"+39 (0)6 12345678":            {E164: "+390612345678", Prefix: "+390612", Country: "IT", Region: "Italy"},   // Italy keeps its 0
+		"+493012345678":                {E164: "+493012345678", Prefix: "+493012", Country: "DE", Region: "Germany"}, // fixed line
+		"+499001234567":                {E164: "+499001234567", Prefix: "+499001", Country: "DE", Region: "Germany"}, // premium rate
 	} {
 		if got, err := phone.Parse(typed); err != nil || got != want {
 			t.Errorf("%q is %+v, %v", typed, got, err)
 		}
 	}
-	for _, bad := range []string{"", "+", "015112345678", "4915112345678", "+49151", "+4915112345678901234", "110", "+999123456789",
-		"+49 57 1N123TT45618", "+4915112345678 ext. 5", "+49151x2345678", "+1202FLOWERS", "tel:", "+49\r\n15112345678\x00", strings.Repeat("+", 1000)} {
-		if got, err := phone.Parse(bad); !errors.Is(err, number.ErrInvalid) {
-			t.Errorf("%q is %+v, %v", bad, got, err)
+}
+
+func TestParseSaysWhatIsWrong(t *testing.T) {
+	for says, texts := range map[string][]string{
+		"begin with + and its country code": {"", "015112345678", "4915112345679", "110", "1"},
+		"country code that does not exist":  {"+999123456789", "000049151"},
+		"too few digits":                    {"+", "+49", "+4512", "+8613"},
+		"too many digits":                   {"+4915112345678901234", "+49" + strings.Repeat("1", 1000)},
+		"numbering plan":                    {"+521112345678", "+1 1005550123"},
+		"0 after its country code":          {"+34 (0)612345678", "+7 (0)9123456789"},
+		"a spreadsheet has rounded":         {"4.9E+12", "4.91511E+12", "4,91511E+12", "491511e12", "+4.9E+12"},
+		"spreadsheet's formula":             {`="+4915112345678"`, "'+4915112345678", `"+4915112345678"`},
+		"not several":                       {"+4915112345678 / +4915112345679", strings.Repeat("+", 1000)},
+		"must have no letters": {"+49 57 1N123TT45618", "+4915112345678 ext. 5", "+49151x2345678", "+1202FLOWERS", "tel:", "tel:+4915112345678",
+			"+49\r\n15112345678\x00", "+4915112345678;ext=3", "+4915112345678#5", "+4915112345678,5", "+49151\u00b2345678", "ada@example.com"},
+	} {
+		for _, typed := range texts {
+			var invalid *number.InvalidError
+			got, err := phone.Parse(typed)
+			if !errors.As(err, &invalid) || !strings.Contains(invalid.Reason, says) {
+				t.Errorf("%.40q is %+v, %v, want %q", typed, got, err, says)
+			}
+			if err != nil && len(typed) > 5 && strings.Contains(err.Error(), typed) {
+				t.Errorf("the error repeats %q", typed)
+			}
 		}
 	}
 }

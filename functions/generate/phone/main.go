@@ -1,4 +1,4 @@
-// Command phone reads a telephone number from standard input and prints a number.Number as JSON. It ships beside
+// Command phone reads a telephone number from standard input and prints a number.Number as JSON, or the reason why it is none. It ships beside
 // generate, which runs it for the requests that bring a number.
 package main
 
@@ -18,6 +18,9 @@ func main() {
 	}
 	n, err := phone.Parse(string(typed))
 	if err != nil {
+		if _, err := os.Stdout.WriteString(err.Error()); err != nil {
+			os.Exit(1)
+		}
 		os.Exit(number.InvalidExit)
 	}
 	if json.NewEncoder(os.Stdout).Encode(n) != nil {

@@ -1,21 +1,23 @@
 // Package number is what is known of a telephone number once it was read. It links no metadata.
 package number
 
-import (
-	"errors"
-	"slices"
-)
+import "slices"
 
-// ErrInvalid says that a text is no telephone number with its country code. The caller corrects it.
-var ErrInvalid = errors.New("must be a telephone number with its country code, as +4915112345678")
+// InvalidError says that a text is not one telephone number with its country code. The caller corrects it.
+type InvalidError struct {
+	Reason string // completes "phone …"; it quotes nothing of the text
+}
 
-// InvalidExit is how the helper process says ErrInvalid.
+func (e *InvalidError) Error() string { return e.Reason }
+
+// InvalidExit is the exit status of the helper process for an InvalidError; its output is the reason.
 const InvalidExit = 2
 
 // Number is a valid telephone number.
 type Number struct {
 	E164    string `json:"e164"`
 	Country string `json:"country"` // ISO 3166: the number's own region, where +1 and +7 are shared
+	Region  string `json:"region"`  // the country's name in English
 	Prefix  string `json:"prefix"`  // country code and leading digits: the block of up to a million numbers that it is of
 	Mobile  bool   `json:"mobile"`  // may be a mobile: not fixed, premium, shared-cost, pager, UAN, …
 }
