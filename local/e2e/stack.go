@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -86,7 +85,13 @@ func start(t testing.TB, environment, args []string) *Stack {
 	go func() { _ = s.cmd.Wait(); close(s.done) }()
 	t.Cleanup(s.finish)
 	s.awaitReady()
-	if slices.ContainsFunc(args, func(a string) bool { return strings.HasPrefix(a, "CaptchaProvider=") && a != "CaptchaProvider=none" }) {
+	provider := ""
+	for _, a := range args { // of a parameter given twice, the last one holds
+		if value, found := strings.CutPrefix(a, "CaptchaProvider="); found {
+			provider = value
+		}
+	}
+	if provider != "" && provider != "none" {
 		s.setCaptchaSecret()
 	}
 	return s
