@@ -22,7 +22,7 @@ cors = body["x-amazon-apigateway-cors"]
 branch = cors["Fn::If"] if "Fn::If" in cors else ["HasAllowedOrigins", cors, {"Ref": "AWS::NoValue"}]
 check("CORS", branch[1], {
     "allowOrigins": {"Fn::Split": [",", "https://a.example,https://b.example"]},
-    "allowMethods": ["POST"], "allowHeaders": ["content-type"], "exposeHeaders": ["retry-after"], "maxAge": 3600,
+    "allowMethods": ["POST"], "allowHeaders": ["content-type"], "exposeHeaders": ["date", "retry-after"], "maxAge": 3600,
 })
 check("the condition of CORS", [branch[0], branch[2]], ["HasAllowedOrigins", {"Ref": "AWS::NoValue"}])
 check("the routes", sorted(path for path in body["paths"]), ["/generate", "/resend", "/reset", "/status", "/verify"])

@@ -60,8 +60,8 @@ export function errorFrom(status, body, retryAfter) {
   });
 }
 
-// Times of the API by this browser's clock, which may be wrong: never later than they are. Without a Date that the page
-// may read, as on another origin, there is none.
+// Times of the API by this browser's clock, which may be wrong: never later than they are. Without a Date, which an API
+// of another origin must expose, there is none.
 export function byOwnClock(time, date, now = Date.now()) {
   const serverNow = Date.parse(date ?? '') + 1000; // Date has whole seconds
   return Number.isNaN(serverNow) ? undefined : Date.parse(time) + now - serverNow;
