@@ -48,7 +48,7 @@ func delivery() error {
 	found, failed := make([]delivered, len(troubles)), make([]error, len(troubles))
 	var wait sync.WaitGroup
 	for i, t := range troubles {
-		d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "MessagesPerDay=0")
+		d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
 		if err != nil {
 			return err
 		}

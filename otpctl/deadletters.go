@@ -16,12 +16,13 @@ var deadLettersList = command{
 	long: `A dead letter stays in the dead-letter queue for 14 days. It has no code and no address. KIND is one of these:
 
   undelivered  no provider took the message before it expired
-  crashed      the send function failed on the message five times
+  crashed      the send function failed on the message, or was throttled, five times
   position     the send function failed on records of the stream, or the retry queue rejected them; AWS keeps only their
                place in the stream, and they cannot be read any more
   foreign      it is no dead letter of this stack
 
-ROW is the state of the message's row now: waiting (it can still be sent), sent, expired, or gone. A position has none.
+ROW is the state of the message's row now: waiting (it can still be sent), sent, ended (its code was
+used, or its message was refused for good), expired, or gone. A position has none.
 
 The command leaves the dead letters where they are. They are hidden from other commands while it runs, seconds for most
 queues. One that another command has just now is not listed but counted.`,

@@ -121,15 +121,16 @@ func TestDeadLettersList(t *testing.T) {
 		a.post(t, a.row(t, "session-2", time.Hour, "sentAt"))
 		a.post(t, a.row(t, "session-3", -time.Hour))
 		a.post(t, pointerTo("session-4"))
+		a.post(t, a.row(t, "session-9", time.Hour, "usedAt"))
 		a.post(t, streamPosition(a.outputs["CodesTableName"]))
 		for _, body := range []string{"not JSON", "{}", `{"sessionId":"session-5"}`, streamPosition("other"), "[]", `{"sessionId":7}`, "null"} {
 			a.post(t, body)
 		}
 		for range 2 {
 			r := a.run(t, "deadletters", "list")
-			r.want(t, exitOK, "undelivered  waiting  no provider", "undelivered  sent ", "undelivered  expired ", "undelivered  gone ", "position     -  ")
+			r.want(t, exitOK, "undelivered  waiting  no provider", "undelivered  sent ", "undelivered  ended ", "undelivered  expired ", "undelivered  gone ", "position     -  ")
 			wantNoKeys(t, r)
-			if n := strings.Count(r.stdout, "\n"); n != 13 || strings.Contains(r.stdout, "more just now") || strings.Count(r.stdout, "no dead letter of this stack") != 7 {
+			if n := strings.Count(r.stdout, "\n"); n != 14 || strings.Contains(r.stdout, "more just now") || strings.Count(r.stdout, "no dead letter of this stack") != 7 {
 				t.Errorf("listed\n%s", r.stdout)
 			}
 			if !strings.Contains(r.stdout, time.Now().UTC().Format("2006-01-02T")) {
@@ -141,7 +142,7 @@ func TestDeadLettersList(t *testing.T) {
 		if got, want := shape(t, r.stdout), shape(t, cmd.document); got != want {
 			t.Errorf("prints %s\nhelp has %s", got, want)
 		}
-		a.wantLetters(t, 12)
+		a.wantLetters(t, 13)
 	})
 	t.Run("an empty queue is an empty list", func(t *testing.T) {
 		if r := a.run(t, "deadletters", "list", "--json"); !strings.Contains(r.stdout, `"letters": []`) {
@@ -179,7 +180,7 @@ func TestDeadLettersList(t *testing.T) {
 		a.answer("sqs:ReceiveMessage", string(answer))
 		a.answer("sqs:ChangeMessageVisibilityBatch", `{"Successful":[],"Failed":[]}`)
 		a.forget(readRow)
-		a.run(t, "deadletters", "list").want(t, exitOK, "8ee24be9  2026-11-21T15:09:39Z  crashed  gone  the send function failed on the message five times")
+		a.run(t, "deadletters", "list").want(t, exitOK, "8ee24be9  2026-11-21T15:09:39Z  crashed  gone  the send function failed on the message, or was throttled, five times")
 	})
 }
 
@@ -211,6 +212,20 @@ func TestDeadLettersRedrive(t *testing.T) {
 			t.Errorf("redriven %+v", report)
 		}
 		a.wantQueued(t)
+	})
+	t.Run("C8: a message that nobody needs any more is not queued, and its dead letter deleted", func(t *testing.T) {
+		a.post(t, a.row(t, "session-10", time.Hour, "usedAt"))
+		if got := one(t, a.redrive(t, exitOK)); got.Row != ended || got.Queued || !got.Deleted {
+			t.Errorf("redriven %+v", got)
+		}
+		a.wantQueued(t)
+	})
+	t.Run("C8: one whose dead letter was written a moment before it expired stays", func(t *testing.T) {
+		a.post(t, a.row(t, "session-11", time.Hour, "bouncedAt"))
+		if got := one(t, a.redrive(t, exitFailed)); got.Row != expired || got.Queued || got.Deleted {
+			t.Errorf("redriven %+v", got)
+		}
+		a.redrive(t, exitOK, "--drop")
 	})
 	t.Run("C8: what cannot be sent any more is never queued, and stays until it is dropped", func(t *testing.T) {
 		a.post(t, a.row(t, "session-4", -time.Second))

@@ -6,7 +6,7 @@ import "slices"
 // `make bench ARGS="-only costs"`, which bench/README.md and README's Costs quote.
 type use struct {
 	writes, reads float64 // request units
-	calls         float64 // to DynamoDB, a lease of the day's messages among them
+	calls         float64 // to DynamoDB
 	invocations   float64 // generate, send, verify; of e-mail feedback too
 	logBytes      float64 // of the functions' lines
 	looks         float64 // assumed: calls of /status by the page, until the message is known to have arrived

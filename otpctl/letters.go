@@ -29,7 +29,7 @@ const (
 
 var meanings = map[string]string{
 	undelivered: "no provider took the message before it expired",
-	crashed:     "the send function failed on the message five times",
+	crashed:     "the send function failed on the message, or was throttled, five times",
 	position:    "the send function failed on records of the stream, or the retry queue rejected them; they cannot be read any more",
 	foreign:     "this is no dead letter of this stack",
 }
@@ -39,6 +39,7 @@ const (
 	waiting = "waiting" // its message can still be sent
 	sent    = "sent"
 	expired = "expired"
+	ended   = "ended" // nobody needs its message any more: its code was used, or the provider or a bounce refused it
 	gone    = "gone"
 )
 
@@ -115,8 +116,10 @@ func (q queue) state(ctx context.Context, l letter, now time.Time) (string, erro
 		return "", err
 	case m.Sent:
 		return sent, nil
-	case !now.Before(m.ExpiresAt):
+	case !now.Before(m.ExpiresAt), l.kind == undelivered && m.Refused: // the sender marks the row a moment before
 		return expired, nil
+	case m.Refused || m.Kind == "" || m.Kind == store.SendCode && m.Used:
+		return ended, nil
 	}
 	return waiting, nil
 }

@@ -13,8 +13,8 @@ var deadLettersRedrive = command{
 	name: "deadletters redrive", args: "",
 	short: "Sends dead letters again, unless they have expired.",
 	long: `For each dead letter the command reads the message's row. If the message can still be sent, the command puts it into the
-retry queue, from where the send function takes it, and deletes the dead letter. If it was sent since, the command deletes
-the dead letter. The log's "message" lines say what became of each message. First remove the cause, as docs/operations.md
+retry queue, from where the send function takes it, and deletes the dead letter. If it was sent since, or nobody needs it any
+more, the command deletes the dead letter. The log's "message" lines say what became of each message. First remove the cause, as docs/operations.md
 says about DeadLetterAlarm.
 
 A message that has expired cannot be sent any more, nor can the records at a position in the stream: a code lives for
@@ -152,7 +152,7 @@ func (r redriver) try(ctx context.Context, l letter, out *redriven) (err error) 
 			return err
 		}
 		out.Queued = true
-	case out.Row == sent, r.drop: // nothing is left to do, or can be done
+	case out.Row == sent, out.Row == ended, r.drop: // nothing is left to do, or can be done
 	default:
 		out.Problem = "it cannot be sent any more: --drop deletes it"
 		return nil
@@ -182,6 +182,8 @@ func (l redriven) result() string {
 		return "queued again"
 	case l.Row == sent:
 		return "deleted: it was sent since"
+	case l.Row == ended:
+		return "deleted: nobody needs it any more"
 	}
 	return "deleted: it could not be sent any more"
 }

@@ -19,7 +19,8 @@ var rotateSecret = command{
 	short: "Gives the stack a new root key for its codes, without ending one.",
 	long: `New sessions get a new random key within a minute, when the functions read the secret again. The key that they had so
 far stays known, so that a code under way is still sent, resent and accepted. Locks, limits and accounts do not depend on
-these keys: they hang on the secret's member "index", which stays as it is and never rotates.
+these keys: they hang on the secret's member "index", which stays as it is and never rotates. A function's instance that
+was idle makes one more session with the key it had; two rotations during its idle time end that code.
 
 One older key is kept. A second rotation forgets it, and would end the codes that were made with it. So that none is
 ended, a rotation that forgets a key is refused until the secret has stood unchanged for CodeTtlSeconds and two minutes,

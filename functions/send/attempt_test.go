@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"streamotp/shared/deliver"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
@@ -27,6 +28,32 @@ func (noKeys) For(context.Context, string) (*otp.Keyring, error) {
 }
 
 // TestAttempt: what becomes of a row, the same from the stream and from the retry queue.
+// TestPanic: one message that crashes the attempt does not take its batch with it, and the log does not quote it.
+func TestPanic(t *testing.T) {
+	for name, as := range sources {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			bad, good := f.put(t, "bad", toEmail(otp.Login, "eve@example.com")), f.put(t, "good", toEmail(otp.Login, "ada@example.com"))
+			sender := f.sender
+			f.sender = senderFunc(func(ctx context.Context, m deliver.Message) error {
+				if m.To == "eve@example.com" {
+					panic("the message to " + m.To)
+				}
+				return sender.Send(ctx, m)
+			})
+			if failed := f.run(t, as(bad), as(good)); len(failed) != 1 {
+				t.Errorf("failed %v", failed)
+			}
+			if f.message(t, bad).Sent || !f.message(t, good).Sent {
+				t.Error("not the other message alone was sent")
+			}
+			if log := f.log.String(); !strings.Contains(log, "panic") || strings.Contains(log, "eve@") || f.counted("ServerError") != 1 {
+				t.Errorf("logged %s", log)
+			}
+		})
+	}
+}
+
 func TestAttempt(t *testing.T) {
 	ctx := context.Background()
 	ada := toEmail(otp.Login, "ada@example.com")

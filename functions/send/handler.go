@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -146,7 +147,17 @@ const (
 )
 
 // process handles one task and reports whether its event source must bring it again.
+//
+// A panic ends its own task alone: it would take the rest of the batch with it, whose codes a queue would bring together with
+// it again until all of them are dead letters.
 func (h handler) process(ctx context.Context, t task) (again bool) {
+	defer func() {
+		if p := recover(); p != nil { // its value may quote a message
+			attrs := []slog.Attr{slog.String("record", t.id), slog.String("cause", fmt.Sprintf("panic of type %T", p)), slog.String("stack", string(debug.Stack()))}
+			slog.LogAttrs(ctx, slog.LevelError, "panic", append(attrs, telemetry.Event{Name: telemetry.ServerError}.Attrs(h.now())...)...)
+			again = true
+		}
+	}()
 	if !t.valid() {
 		slog.LogAttrs(ctx, slog.LevelError, "record without a pointer", slog.String("record", t.id))
 		return true // it ends in the dead-letter queue, where an operator sees it

@@ -55,7 +55,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if c.Contents.Prefix != "" && c.First { // a number that was new here counts once for its prefix
+	if c.Contents.Prefix != "" && c.First { // the first success of a subject in 30 days counts for its prefix
 		if err := h.prefixes.Verified(ctx, c.Contents.Prefix); err != nil {
 			slog.Error("prefix not counted", "requestId", request.ID, telemetry.Cause(err)) // the answer stands all the same
 		}

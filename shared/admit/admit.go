@@ -73,7 +73,13 @@ type Decision struct {
 	Suppressed bool      // no e-mail goes to the address; the request is counted as if one did
 	NotBefore  time.Time // sessions of the subject that are older are over
 
-	undo []func(ctx context.Context) error // gives back what was taken, the first taken first
+	undo []taken // the first taken first
+}
+
+// taken is what a message took from a key.
+type taken struct {
+	key      string
+	giveBack func(ctx context.Context) error
 }
 
 // admission is a request on its way through a list.
@@ -84,7 +90,8 @@ type admission struct {
 	subject, number store.KeyState
 }
 
-// Admit passes a request through its list. Where it returns an error nothing stays taken.
+// Admit passes a request through its list. Where it returns an error it has given back what was taken, but for the client's
+// message where a prefix is paused.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError; those of Phones.
 func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) {
@@ -115,8 +122,8 @@ const giving = 800 * time.Millisecond
 func (d *Decision) GiveBack(ctx context.Context, requestID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giving)
 	defer cancel()
-	for _, undo := range d.undo {
-		if err := undo(ctx); err != nil {
+	for _, t := range d.undo {
+		if err := t.giveBack(ctx); err != nil {
 			slog.Error("a message that was not written stays counted", "requestId", requestID, telemetry.Cause(err))
 		}
 	}

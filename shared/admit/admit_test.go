@@ -34,6 +34,7 @@ type fixture struct {
 	calls  []string // in order
 	asked  int
 	down   string // the call that fails
+	lost   bool   // a message that is taken has no response
 	tests  map[string]string
 }
 
@@ -77,7 +78,11 @@ func (f *fixture) TakeMessage(ctx context.Context, q store.Quota, id string, now
 	if err := f.call("take"); err != nil {
 		return store.KeyState{}, err
 	}
-	return f.limits.TakeMessage(ctx, q, id, now)
+	state, err := f.limits.TakeMessage(ctx, q, id, now)
+	if f.lost {
+		return store.KeyState{}, errDown
+	}
+	return state, err
 }
 
 func (f *fixture) GiveBackMessage(ctx context.Context, q store.Quota, id string, at time.Time) error {
@@ -246,11 +251,6 @@ func TestNothingStaysTaken(t *testing.T) {
 		"a locked subject":                {func(t *testing.T, f *fixture) { f.lock(t, otp.Verify, "ada@example.com") }, mail(otp.Verify, "ada@example.com"), "locked"},
 		"a country that is not allowed":   {func(*testing.T, *fixture) {}, sms("+33612345678"), "unsupported country"},
 		"a number that is unreadable now": {func(_ *testing.T, f *fixture) { f.down = "parse" }, sms(mobile), "down"},
-		"a paused prefix": {func(t *testing.T, f *fixture) {
-			for range 3 {
-				_ = f.Prefixes.TakeSend(context.Background(), mobile[:8], t0)
-			}
-		}, sms(mobile), "unsupported paused"},
 		"a day without SMS left": {func(t *testing.T, f *fixture) {
 			for i := range 4 {
 				must(t, f.Days.TakeSMS(context.Background(), fmt.Sprint(i), t0))
@@ -294,6 +294,35 @@ func TestNothingStaysTaken(t *testing.T) {
 			}
 		})
 	}
+	t.Run("to ask whether a prefix is paused costs the client's message and nobody else's", func(t *testing.T) {
+		f := newFixture(t)
+		for range 3 {
+			_ = f.Prefixes.TakeSend(context.Background(), mobile[:8], t0)
+		}
+		before := f.counted(t)
+		for i := range 7 {
+			want := "unsupported paused"
+			if i >= 5 {
+				want = "limited client"
+			}
+			if got := f.ask(t, f.from(office, sms(mobile))); got != want {
+				t.Errorf("%d: %s, want %s", i, got, want)
+			}
+		}
+		if after := f.counted(t); after != before+5 {
+			t.Errorf("%d counted, were %d", after, before)
+		}
+	})
+	t.Run("what was taken by a write whose response was lost is given back", func(t *testing.T) {
+		f := newFixture(t)
+		f.lost = true
+		if got := f.ask(t, f.from(office, mail(otp.Verify, "ada@example.com"))); got != "down" {
+			t.Error(got)
+		}
+		if n := f.counted(t); n != 0 {
+			t.Errorf("%d stay counted", n)
+		}
+	})
 	t.Run("what cannot be given back stays taken, and the rest is given back", func(t *testing.T) {
 		f := newFixture(t)
 		r := f.from(office, sms(mobile))

@@ -17,11 +17,14 @@ type check struct {
 	take   func(ctx context.Context, a *admission) error
 }
 
-// take takes a message from a key and notes how it is given back.
+// take takes a message from a key and notes how it is given back. After an error that is no refusal it may have been taken:
+// the response was lost. To give back what was not taken changes nothing.
 func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, error) {
 	state, err := a.Limits.TakeMessage(ctx, q, a.ID, a.At)
-	if err == nil && q.MessagesPerHour > 0 {
-		a.undo = append(a.undo, func(ctx context.Context) error { return a.Limits.GiveBackMessage(ctx, q, a.ID, a.At) })
+	var tooMany *otp.TooManyRequestsError
+	var locked *otp.LockedError
+	if q.MessagesPerHour > 0 && !errors.As(err, &tooMany) && !errors.As(err, &locked) {
+		a.undo = append(a.undo, taken{q.Key, func(ctx context.Context) error { return a.Limits.GiveBackMessage(ctx, q, a.ID, a.At) }})
 	}
 	return state, err
 }
@@ -154,7 +157,7 @@ func takePrefix(ctx context.Context, a *admission) error {
 	var paused *otp.PausedError
 	switch {
 	case err == nil:
-		a.undo = append(a.undo, func(ctx context.Context) error { return a.Prefixes.GiveBackSend(ctx, name, a.At) })
+		a.undo = append(a.undo, taken{name, func(ctx context.Context) error { return a.Prefixes.GiveBackSend(ctx, name, a.At) }})
 		return nil
 	case !errors.As(err, &paused):
 		return err
@@ -170,6 +173,9 @@ func takePrefix(ctx context.Context, a *admission) error {
 		}
 	}
 	a.Paused, a.PauseBegan = name, paused.Began
+	// The client's message stays taken. For nothing, one address could ask for every number of the prefix and see by the answers
+	// which ones were verified here.
+	a.undo = slices.DeleteFunc(a.undo, func(t taken) bool { return t.key == a.client().Key })
 	return a.unsupported() // as for any number that gets nothing: only the log says why
 }
 
@@ -181,7 +187,7 @@ func takeDay(ctx context.Context, a *admission) error {
 	}
 	err := a.Days.TakeSMS(ctx, a.ID, a.At)
 	if err == nil {
-		a.undo = append(a.undo, func(ctx context.Context) error { return a.Days.GiveBackSMS(ctx, a.At) })
+		a.undo = append(a.undo, taken{"", func(ctx context.Context) error { return a.Days.GiveBackSMS(ctx, a.At) }})
 	}
 	return err
 }

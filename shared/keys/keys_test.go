@@ -152,6 +152,27 @@ func TestRefresh(t *testing.T) {
 		}
 		m.wantCalls(3)
 	})
+	testSource(t, "an instance that is frozen during every one still learns of a rotation", func(t *testing.T, m *manager, s source) {
+		m.set(func() { m.text = rotated })
+		var frozen chan struct{}
+		for range 3 {
+			thawed := frozen
+			frozen = make(chan struct{})
+			m.set(func() { m.freeze = frozen })
+			m.wall = m.wall.Add(2 * time.Minute)
+			s.has("0")
+			m.settle()
+			if thawed != nil {
+				close(thawed)
+				m.settle()
+			}
+		}
+		if !s.has("1") {
+			t.Error("the rotation was not noticed")
+		}
+		close(frozen)
+		m.settle()
+	})
 	testSource(t, "an unreadable value is not kept", func(t *testing.T, m *manager, s source) {
 		m.set(func() { m.text = noKeyring })
 		m.wall = m.wall.Add(time.Minute)

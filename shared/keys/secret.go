@@ -116,8 +116,8 @@ func (s *secret[T]) refresh(ctx context.Context, r *read[T]) {
 	s.run(ctx, r, func(o *secretsmanager.Options) { o.Retryer = aws.NopRetryer{} })
 }
 
-// run reads the secret. A read that was replaced meanwhile, because it was frozen, may bring an old value: its value is
-// not kept.
+// run reads the secret. A read that was frozen for some time is kept if it began after the one that the value in hand is from:
+// an instance with a call every few minutes may never see another.
 func (s *secret[T]) run(ctx context.Context, r *read[T], options ...func(*secretsmanager.Options)) {
 	out, err := s.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &s.id}, options...)
 	s.mu.Lock()
@@ -129,7 +129,7 @@ func (s *secret[T]) run(ctx context.Context, r *read[T], options ...func(*secret
 		r.value, r.err = s.parse(aws.ToString(out.SecretString))
 	}
 	switch {
-	case r.err == nil && r == s.latest:
+	case r.err == nil && (!s.known || r == s.latest || r.began.After(s.asOf)):
 		s.known, s.value, s.asOf = true, r.value, r.began
 	case r.err != nil && s.known: // without a value in hand the caller reports it
 		slog.Error("a secret was not refreshed", "secret", s.id, telemetry.Cause(r.err))

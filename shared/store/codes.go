@@ -106,12 +106,18 @@ func (e *NotWrittenError) Error() string { return "the row was not written: " + 
 
 func (e *NotWrittenError) Unwrap() error { return e.cause }
 
-var errRowExists = errors.New("another request wrote the row before")
+var (
+	errRowExists = errors.New("another request wrote the row before")
+	errPlaceKept = &otp.UnavailableError{Reason: "an empty row is in the row's place, since another request could not write it"}
+)
+
+// keeping is the time that insertOrNever keeps for the empty row: a write that hangs would use up the caller's time.
+const keeping = 1500 * time.Millisecond
 
 // insert writes a row that is not there yet. Finding the row that the same request wrote is success: the response to an
 // earlier attempt was lost. A row that was used is never written again, however late a repeated write arrives.
 //
-// Errors: errRowExists.
+// Errors: errRowExists, errPlaceKept.
 func (c Codes) insert(ctx context.Context, r row) error {
 	av, err := attributevalue.MarshalMap(r)
 	if err != nil {
@@ -132,11 +138,16 @@ func (c Codes) insert(ctx context.Context, r row) error {
 //
 // Errors: *NotWrittenError; any other where the place could not be taken either.
 func (c Codes) insertOrNever(ctx context.Context, r row) error {
-	failure := c.insert(ctx, r)
+	inserting, cancel := ctx, context.CancelFunc(func() {})
+	if deadline, ok := ctx.Deadline(); ok {
+		inserting, cancel = context.WithDeadline(ctx, deadline.Add(-keeping))
+	}
+	failure := c.insert(inserting, r)
+	cancel()
 	if failure == nil {
 		return nil
 	}
-	if errors.Is(failure, errRowExists) {
+	if errors.Is(failure, errRowExists) || errors.Is(failure, errPlaceKept) {
 		return &NotWrittenError{failure}
 	}
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
@@ -160,6 +171,9 @@ func writtenBy(found item, requestID string) error {
 	var r row
 	if err := decode(found, &r); err != nil || r.AskedBy == requestID {
 		return err
+	}
+	if r.empty() {
+		return errPlaceKept
 	}
 	return errRowExists
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 type wire struct {
 	lose   map[string]int // calls of an action that are done and whose response is lost
 	refuse map[string]int // calls of an action that are not done
+	hang   map[string]int // calls of an action that are not done and have no response
 	sent   []*http.Request
 	bodies []string
 }
@@ -33,6 +35,11 @@ func (w *wire) Do(r *http.Request) (*http.Response, error) {
 		w.refuse[action]--
 		return &http.Response{StatusCode: 500, Header: http.Header{"X-Amzn-Errortype": {"InternalServerError"}},
 			Body: io.NopCloser(strings.NewReader(`{"__type":"InternalServerError","message":"injected"}`))}, nil
+	}
+	if w.hang[action] > 0 {
+		w.hang[action]--
+		<-r.Context().Done()
+		return nil, r.Context().Err()
 	}
 	w.sent, w.bodies = append(w.sent, r.Clone(r.Context())), append(w.bodies, string(body))
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -103,6 +110,14 @@ func TestPut(t *testing.T) {
 		_, err := f.codes.Session(ctx, "fresh")
 		wantErr(t, err, otp.ErrSessionNotFound)
 	})
+	t.Run("R2: a write that hangs leaves the time to make sure that it was not done", func(t *testing.T) {
+		f, w := newFixture(t), &wire{hang: map[string]int{"PutItem": 1}}
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+		if err := f.over(w).Put(ctx, fresh, "request"); !notWritten(t, err) {
+			t.Errorf("error %v", err)
+		}
+	})
 	t.Run("a write whose every response is lost was done", func(t *testing.T) {
 		f, w := newFixture(t), &wire{lose: map[string]int{"PutItem": 5}}
 		must(t, f.over(w).Put(ctx, fresh, "request"))
@@ -132,6 +147,23 @@ func TestPut(t *testing.T) {
 			t.Errorf("%+v, %v", s, err)
 		}
 	})
+}
+
+// TestResendBesideAFailedOne: it takes nobody's time to wait for a message that was not sent.
+func TestResendBesideAFailedOne(t *testing.T) {
+	f, w := newFixture(t), &wire{refuse: map[string]int{"PutItem": 5}}
+	must(t, f.codes.Put(ctx, session("fresh"), "request"))
+	s, err := f.codes.Session(ctx, "fresh") // both read it
+	must(t, err)
+	if err := f.over(w).PutResend(ctx, s, "failed", t0, time.Minute); err == nil {
+		t.Fatal("the write was not refused")
+	}
+	err = f.codes.PutResend(ctx, s, "beside", t0, time.Minute)
+	var unavailable *otp.UnavailableError
+	var notWritten *store.NotWrittenError
+	if !errors.As(err, &unavailable) || !errors.As(err, &notWritten) {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestCountAttempt(t *testing.T) {

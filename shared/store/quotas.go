@@ -100,7 +100,7 @@ func (l Limits) GiveBackMessage(ctx context.Context, q Quota, requestID string, 
 		u := &update{values: item{}} // the item lives no longer for it
 		slots.giveBack(u, at, ours)
 		in := conditional(l.Table, q.Key, "SET "+strings.Join(u.sets, ", "), all(u.clauses...), u.values)
-		in.ReturnValues = types.ReturnValueNone // the sender's role may read no counts
+		in.ReturnValues = types.ReturnValueNone // the sender's role may ask for none; a failed condition shows the item
 		_, err := l.DB.UpdateItem(ctx, in)
 		found, failed := refused(err)
 		if !failed {
