@@ -35,6 +35,7 @@ const (
 	itemOverhead    = 100   // bytes, as AWS counts a stored item
 	codeDays        = 2     // until DynamoDB has deleted an expired item
 	platformBytes   = 600   // of the log lines that Lambda adds to an invocation
+	accessBytes     = 200   // of an API request's line: the access log's format in template.yaml, filled for a caller by IPv6
 	answerBytes     = 1000  // an HTTP answer's headers and body
 	accounts        = 10000
 	accountBytes    = 160 // measured, of the demo accounts
@@ -128,12 +129,14 @@ func (l priceList) parts(w wish) []part {
 	p, codes := l.Prices, w.Codes
 	invocations := w.all(func(u use) float64 { return u.invocations })
 	looks := w.all(func(u use) float64 { return u.looks })
-	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes }) / 1e9
+	requests := codes*apiCalls + looks
+	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes })
+	logged = (logged + requests*accessBytes) / 1e9
 	looked := assumed(p["reads"], looks*lookReads)
 	looked.Name += ", of /status"
 	all := append(l.messages(w),
 		measured(p["events"], w.email()),
-		assumed(p["httpApi"], codes*apiCalls+looks),
+		assumed(p["httpApi"], requests),
 		assumed(p["lambdaRequests"], invocations+looks),
 		assumed(p["lambdaTime"], lambdaSeconds(w)*memoryMiB/1024),
 		measured(p["writes"], w.all(func(u use) float64 { return u.writes })),
