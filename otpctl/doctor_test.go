@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,7 +110,10 @@ func TestDoctor(t *testing.T) {
 	}
 	t.Run("what AWS does not tell is no crash and not in order", func(t *testing.T) {
 		a.ready()
-		for _, permission := range doctor.permissions {
+		called := slices.DeleteFunc(slices.Clone(doctor.permissions), func(p string) bool {
+			return strings.HasPrefix(p, "sms-voice:") // SNS calls these
+		})
+		for _, permission := range called {
 			a.answer(permission, "400 AccessDeniedException")
 		}
 		states, x, code := a.examine(t)
@@ -118,7 +122,7 @@ func TestDoctor(t *testing.T) {
 				t.Errorf("%s: %s", check, state)
 			}
 		}
-		if code != exitOK || len(states) != len(doctor.permissions) || !strings.Contains(x.Findings[0].Finding, "may not call SESv2 GetAccount") {
+		if code != exitOK || len(states) != len(called) || !strings.Contains(x.Findings[0].Finding, "may not call SESv2 GetAccount") {
 			t.Errorf("exit code %d, %+v", code, x)
 		}
 	})
