@@ -31,10 +31,12 @@ at once. Each finding is one of
   problem    messages do not arrive, or nobody hears of it
   unchecked  AWS did not tell, and why; it may be as it should be or not
 
-and says what to do.`,
+and says what to do. SNS passes the calls about SMS on to AWS End User Messaging SMS in the caller's name, which takes the
+permissions that begin with sms-voice.`,
 	examples: []string{"doctor", "doctor --json | jq -r '.findings[] | select(.state == \"problem\") | .check'"},
 	permissions: []string{"ses:GetAccount", "ses:GetEmailIdentity", "sns:GetSMSSandboxAccountStatus", "sns:GetSMSAttributes",
-		"sns:ListOriginationNumbers", "sns:ListSubscriptionsByTopic", "secretsmanager:DescribeSecret", "lambda:GetAccountSettings"},
+		"sns:ListOriginationNumbers", "sms-voice:DescribeAccountAttributes", "sms-voice:DescribeSpendLimits", "sms-voice:DescribePhoneNumbers",
+		"sns:ListSubscriptionsByTopic", "secretsmanager:DescribeSecret", "lambda:GetAccountSettings"},
 	failure:  "there is a problem",
 	document: `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox","advice":"ask for production access"}]}`,
 	declare: func(*flag.FlagSet) action {

@@ -38,6 +38,9 @@ func (x *examination) alarms(ctx context.Context) error {
 	switch {
 	case confirmed > 0:
 		x.add("alarms", fine, "", "%s of the alarms", plural(confirmed, "subscriber"))
+	case pending > 0 && x.stack.parameters["AlarmTopicArn"] != "":
+		x.add("alarms", problem, "confirm a subscription of the topic "+topic+"; SNS's console sends its request for confirmation again",
+			"nobody hears of alarms: no subscription of your topic is confirmed")
 	case pending > 0:
 		x.add("alarms", problem, "follow the link in the mail that SNS sent to AlarmEmail; SNS's console sends it again",
 			"nobody hears of alarms: the subscription is not confirmed")

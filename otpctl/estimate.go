@@ -13,8 +13,8 @@ type use struct {
 }
 
 var (
-	byEmail = use{writes: 8, reads: 3.5, calls: 13, invocations: 4, logBytes: 1957, looks: 3}
-	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1490, looks: 2}
+	byEmail = use{writes: 8, reads: 3.5, calls: 13, invocations: 4, logBytes: 2243, looks: 3}
+	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1772, looks: 2}
 )
 
 // Measured as well, and the same by both channels.
@@ -35,6 +35,7 @@ const (
 	itemOverhead    = 100   // bytes, as AWS counts a stored item
 	codeDays        = 2     // until DynamoDB has deleted an expired item
 	platformBytes   = 600   // of the log lines that Lambda adds to an invocation
+	accessBytes     = 200   // of an API request's line: the access log's format in template.yaml, filled for a caller by IPv6
 	answerBytes     = 1000  // an HTTP answer's headers and body
 	accounts        = 10000
 	accountBytes    = 160 // measured, of the demo accounts
@@ -53,7 +54,7 @@ const (
 	moreSecrets  = 1  // with CaptchaProvider
 	alarmMetrics = 20 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1
-	metrics      = 66 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone, 6 of all together
+	metrics      = 67 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone, 7 of all together
 )
 
 // wish is what an estimate is asked for.
@@ -128,12 +129,14 @@ func (l priceList) parts(w wish) []part {
 	p, codes := l.Prices, w.Codes
 	invocations := w.all(func(u use) float64 { return u.invocations })
 	looks := w.all(func(u use) float64 { return u.looks })
-	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes }) / 1e9
+	requests := codes*apiCalls + looks
+	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes })
+	logged = (logged + requests*accessBytes) / 1e9
 	looked := assumed(p["reads"], looks*lookReads)
 	looked.Name += ", of /status"
 	all := append(l.messages(w),
 		measured(p["events"], w.email()),
-		assumed(p["httpApi"], codes*apiCalls+looks),
+		assumed(p["httpApi"], requests),
 		assumed(p["lambdaRequests"], invocations+looks),
 		assumed(p["lambdaTime"], lambdaSeconds(w)*memoryMiB/1024),
 		measured(p["writes"], w.all(func(u use) float64 { return u.writes })),

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"streamotp/shared/deliver"
@@ -24,7 +25,7 @@ type message struct {
 
 // event is what the audit log and the metrics say of an outcome.
 func (m message) event(outcome string, err error) telemetry.Event {
-	e := telemetry.Event{Channel: m.channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind}
+	e := telemetry.Event{Channel: m.channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind, Settles: settles(outcome)}
 	switch {
 	case outcome == sent:
 		e.Name = telemetry.Sent
@@ -38,6 +39,12 @@ func (m message) event(outcome string, err error) telemetry.Event {
 		e.Name, e.Reason = telemetry.ProviderError, outcome
 	}
 	return e
+}
+
+// settles reports whether the sender has nothing more to do for the message. A message that expired unsent does not count: its
+// provider took nothing.
+func settles(outcome string) bool {
+	return slices.Contains([]string{sent, skipped, used, gone, suppressed, refused}, outcome)
 }
 
 // attempt reads a row and hands its message to the provider, unless that is no longer wanted. It writes nothing.

@@ -184,8 +184,15 @@ func TestAttempt(t *testing.T) {
 						t.Errorf("a queue has %+v", p)
 					}
 				}
-				if c.want.metric != "" && f.counted(c.want.metric) != 1 || c.want.metric == "" && strings.Contains(f.log.String(), "CloudWatchMetrics") {
+				if c.want.metric != "" && f.counted(c.want.metric) != 1 || c.want.metric == "" && strings.Contains(f.log.String(), `"event"`) {
 					t.Errorf("want %q counted once:\n%s", c.want.metric, f.log)
+				}
+				settled := 1 // of what is to be retried, or was taken by no provider, 0
+				if c.want.outcome == later || c.want.outcome == undelivered {
+					settled = 0
+				}
+				if f.settled() != settled {
+					t.Errorf("settled %d, want %d:\n%s", f.settled(), settled, f.log)
 				}
 				for _, secret := range []string{"ada@", "482913", "+49", `"` + r.SessionID + `"`, r.Code} {
 					if strings.Contains(f.log.String(), secret) {
@@ -200,7 +207,7 @@ func TestAttempt(t *testing.T) {
 			f := newFixture(t)
 			r := f.put(t, "a", ada)
 			r.SessionID = "gone"
-			if failed := f.run(t, record(r)); len(failed)+len(f.provider.calls)+len(f.retry.all)+len(f.dead.all) != 0 || f.outcomes(t) != gone {
+			if failed := f.run(t, record(r)); len(failed)+len(f.provider.calls)+len(f.retry.all)+len(f.dead.all) != 0 || f.outcomes(t) != gone || f.settled() != 1 {
 				t.Errorf("failed %v, calls %v, retried %v, dead %v\n%s", failed, f.provider.calls, f.retry.all, f.dead.all, f.log)
 			}
 		})
@@ -210,6 +217,9 @@ func TestAttempt(t *testing.T) {
 			f.codes = unreadable{f.store}
 			if failed := f.run(t, record(r)); len(failed)+len(f.provider.calls)+len(f.dead.all) != 0 || len(f.retry.all) != 1 || f.retry.all[0] != r.pointer {
 				t.Errorf("failed %v, calls %v, retried %v, dead %v", failed, f.provider.calls, f.retry.all, f.dead.all)
+			}
+			if f.settled() != 0 {
+				t.Errorf("settled:\n%s", f.log)
 			}
 		})
 	}

@@ -249,6 +249,11 @@ func (f *fixture) counted(metric string) int {
 	return strings.Count(f.log.String(), `"event":"`+metric+`"`)
 }
 
+// settled returns how often the log counts a message as settled.
+func (f *fixture) settled() int {
+	return strings.Count(f.log.String(), `"Settled":1`)
+}
+
 // outcomes returns the outcomes that the log has, sorted.
 func (f *fixture) outcomes(t *testing.T) string {
 	t.Helper()

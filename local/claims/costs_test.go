@@ -186,6 +186,30 @@ func TestCostsCountTheTemplate(t *testing.T) {
 	}
 }
 
+// TestCostsCountTheAccessLog: the assumed length of a line is that of the template's format, filled with the longest usual values.
+func TestCostsCountTheAccessLog(t *testing.T) {
+	format := regexp.MustCompile(`(?m)^ +Format: '(\{"timestamp".*\})'$`).FindStringSubmatch(read(t, "template.yaml"))
+	counted := regexp.MustCompile(`(?m)^\taccessBytes += (\d+)`).FindStringSubmatch(read(t, "otpctl", "estimate.go"))
+	if format == nil || counted == nil {
+		t.Fatalf("format %q, counted %q", format, counted)
+	}
+	values := map[string]string{
+		"requestTimeEpoch": "1795887100123", "requestId": "JKJaXmPLvHcESHA=", "identity.sourceIp": "2001:db8:85a3:8d3:1319:8a2e:370:7348",
+		"httpMethod": "POST", "routeKey": "POST /generate", "status": "200", "responseLength": "52", "responseLatency": "148",
+		"integrationErrorMessage": "-", // as API Gateway writes what is not there
+	}
+	line := regexp.MustCompile(`\$context\.([a-zA-Z.]+)`).ReplaceAllStringFunc(format[1], func(variable string) string {
+		value, ok := values[strings.TrimPrefix(variable, "$context.")]
+		if !ok {
+			t.Errorf("the test has no value of %s", variable)
+		}
+		return value
+	})
+	if bytes, err := strconv.Atoi(counted[1]); err != nil || len(line) > bytes || len(line) < bytes-10 {
+		t.Errorf("a line has %d bytes, otpctl/estimate.go counts %s: %s", len(line), counted[1], line)
+	}
+}
+
 // TestCostsCountWhatIsMeasured: request units are those of README's table, which `make bench` measures, and metrics are all
 // that functions can write.
 func TestCostsCountWhatIsMeasured(t *testing.T) {

@@ -36,6 +36,7 @@ const (
 	// Without dimensions alone.
 	ServerError = "ServerError" // a mistake of ours, answered by 500
 	Undelivered = "Undelivered" // a message that expired before it could be sent; its dead letter was written
+	Settled     = "Settled"     // a message that needs nothing more: sent, or not to be sent; see Event.Settles
 
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
@@ -51,8 +52,15 @@ type Event struct {
 	Country string        // ISO 3166, of a number
 	Prefix  string        // of a number: where it is paused
 	Took    time.Duration // of a delivery
-	Waits   bool          // of Generated: the message is to be sent, which counts Sent as 0
+	Waits   bool          // of Generated: the message is to be sent, which counts Sent and Settled as 0
+	Settles bool          // the sender has nothing more to do for the message, which counts Settled as 1
 }
+
+// counts reports whether the event's name is a metric.
+func (e Event) counts() bool { return e.Name != "" && e.Name != WrongPassword }
+
+// waits reports whether the event says that a message is to be sent.
+func (e Event) waits() bool { return e.Name == Generated && e.Waits }
 
 // namespace of the metrics; set by Start.
 var namespace string
@@ -79,16 +87,22 @@ func (e Event) Attrs(now time.Time) []slog.Attr {
 	add("prefix", e.Prefix)
 	add("Channel", string(e.Channel))
 	add("Purpose", string(e.Purpose))
-	if e.Name == "" || e.Name == WrongPassword {
+	if !e.counts() && !e.Settles {
 		return attrs
 	}
-	switch {
-	case e.Name == Delivered:
+	if e.Name == Delivered {
 		attrs = append(attrs, slog.Int64(DeliveryTime, e.Took.Milliseconds()))
-	case e.Name == Generated && e.Waits:
-		attrs = append(attrs, slog.Int(Sent, 0))
 	}
-	return append(attrs, slog.Int(e.Name, 1), slog.Any("_aws", e.metric(now)))
+	switch {
+	case e.waits():
+		attrs = append(attrs, slog.Int(Sent, 0), slog.Int(Settled, 0))
+	case e.Settles:
+		attrs = append(attrs, slog.Int(Settled, 1))
+	}
+	if e.counts() {
+		attrs = append(attrs, slog.Int(e.Name, 1))
+	}
+	return append(attrs, slog.Any("_aws", e.metric(now)))
 }
 
 // metric is the part of a line that tells CloudWatch what to count (embedded metric format).
@@ -116,9 +130,15 @@ func (e Event) metric(now time.Time) any {
 	if e.Name == Delivered {
 		metrics = append(metrics, name{DeliveryTime, "Milliseconds"})
 	}
-	directives := []directive{{namespace, dimensions, metrics}}
-	if e.Name == Generated && e.Waits { // so that the metric exists, and an alarm sees that nothing is sent
-		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Sent, "Count"}}})
+	var directives []directive
+	if e.counts() {
+		directives = append(directives, directive{namespace, dimensions, metrics})
+	}
+	switch {
+	case e.waits(): // so that the metrics exist, and an alarm sees that the sender deals with nothing
+		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Sent, "Count"}, {Settled, "Count"}}})
+	case e.Settles:
+		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Settled, "Count"}}})
 	}
 	return struct {
 		Timestamp         int64 // epoch milliseconds

@@ -62,16 +62,37 @@ func TestDimensions(t *testing.T) {
 	}
 }
 
-// TestWaitingMessage: a message that is to be sent counts Sent as 0, so that an alarm sees when none is.
+// TestWaitingMessage: a message that is to be sent counts Sent and Settled as 0, so that an alarm sees when none is dealt with.
 func TestWaitingMessage(t *testing.T) {
 	for waits, want := range map[bool]int{true: 1, false: 0} {
 		var out strings.Builder
 		log := slog.New(slog.NewJSONHandler(&out, nil))
 		log.LogAttrs(t.Context(), slog.LevelInfo, "request", Event{Name: Generated, Channel: otp.Email, Purpose: otp.Verify, Waits: waits}.Attrs(time.Now())...)
-		zero := strings.Count(out.String(), `"Sent":0`)
-		all := strings.Count(out.String(), `"Dimensions":[[]],"Metrics":[{"Name":"Sent","Unit":"Count"}]`)
+		zero := strings.Count(out.String(), `"Sent":0,"Settled":0`)
+		all := strings.Count(out.String(), `"Dimensions":[[]],"Metrics":[{"Name":"Sent","Unit":"Count"},{"Name":"Settled","Unit":"Count"}]`)
 		if zero != want || all != want {
 			t.Errorf("%v: %s", waits, out.String())
+		}
+	}
+}
+
+// TestSettledMessage: a message that needs nothing more counts Settled without dimensions, also where nothing else is counted.
+func TestSettledMessage(t *testing.T) {
+	const settled = `{"Namespace":"","Dimensions":[[]],"Metrics":[{"Name":"Settled","Unit":"Count"}]}`
+	for _, c := range []struct {
+		event      Event
+		one        int
+		directives string
+	}{
+		{Event{Purpose: otp.Login, Settles: true}, 1, "[" + settled + "]"},
+		{Event{Name: Suppressed, Channel: otp.Email, Settles: true}, 1, `[{"Namespace":"","Dimensions":[["Channel"]],"Metrics":[{"Name":"Suppressed","Unit":"Count"}]},` + settled + "]"},
+		{Event{Name: Undelivered}, 0, `[{"Namespace":"","Dimensions":[[]],"Metrics":[{"Name":"Undelivered","Unit":"Count"}]}]`},
+	} {
+		var out strings.Builder
+		log := slog.New(slog.NewJSONHandler(&out, nil))
+		log.LogAttrs(t.Context(), slog.LevelInfo, "message", c.event.Attrs(time.Now())...)
+		if strings.Count(out.String(), `"Settled":1`) != c.one || !strings.Contains(out.String(), `"CloudWatchMetrics":`+c.directives) {
+			t.Errorf("%+v: %s", c.event, out.String())
 		}
 	}
 }
