@@ -41,7 +41,9 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     },
     ended: end,
   });
-  fitCodeField(input, length, 'auto' in form.dataset ? () => form.requestSubmit() : () => {}, () => {
+  const button = form.querySelector('button[type=submit]');
+  // Not form.requestSubmit, which Safari has since 16 only.
+  fitCodeField(input, length, 'auto' in form.dataset ? () => button.click() : () => {}, () => {
     showErrors(form, { code: `This text does not have exactly one code of ${length} digits. Type the code.` });
   });
 
