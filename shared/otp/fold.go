@@ -10,6 +10,9 @@ import (
 // testdata/fold.json holds the cases for both. Contacts, chats, terminals and spreadsheets add format characters (Unicode's
 // Cf, such as bidirectional marks and zero width spaces) and white space to a text; neither has a meaning there. A folding
 // never changes a letter, or two people could become one.
+//
+// Digits and hyphens that are newer than Go's Unicode tables are read by the pages alone, in browsers that know them: the pages
+// send the folded text. The API rejects such characters.
 
 // Fold returns a text without format characters and without white space around it.
 func Fold(text string) string { return Trim(drop(text, isFormat)) }
