@@ -101,13 +101,17 @@ export class Client {
     return this.#post('reset', { sessionId, code, password }, (a) => a.reset === true);
   }
 
-  // → {state, channel, destination, expiresAt, resendAt, attemptsRemaining}: the times in milliseconds since 1970 by this
-  // browser's clock, undefined where that cannot be told; resendAt is null where the code is not sent again
+  // → {state, channel, destination, expiresAt, resendAt, attemptsRemaining, retryAfter}: the times in milliseconds since 1970
+  // by this browser's clock, undefined where that cannot be told; resendAt is null where the code is not sent again;
+  // retryAfter is how many seconds a lock still lasts, undefined in any other state
   async status(sessionId) {
-    let date;
-    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string', (headers) => { date = headers.get('date'); });
+    let date, retryAfter;
+    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string', (headers) => {
+      date = headers.get('date');
+      retryAfter = retryAfterSeconds(headers.get('retry-after'));
+    });
     const resendAt = answer.resendAt && byOwnClock(answer.resendAt, date);
-    return { ...answer, expiresAt: byOwnClock(answer.expiresAt, date), resendAt };
+    return { ...answer, expiresAt: byOwnClock(answer.expiresAt, date), resendAt, retryAfter };
   }
 
   async #post(call, body, isExpected, seen = () => {}) {

@@ -41,7 +41,9 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     },
     ended: end,
   });
-  fitCodeField(input, length, 'auto' in form.dataset ? () => form.requestSubmit() : () => {}, () => {
+  const button = form.querySelector('button[type=submit]');
+  // Not form.requestSubmit, which Safari has since 16 only.
+  fitCodeField(input, length, 'auto' in form.dataset ? () => button.click() : () => {}, () => {
     showErrors(form, { code: `This text does not have exactly one code of ${length} digits. Type the code.` });
   });
 
@@ -116,7 +118,7 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     }
     if (!isCurrent(session) || bound.isBusy()) return; // what was typed meanwhile has its own answer
     const over = { used: 'code_used', expired: 'code_expired', locked: 'locked' }[answer.state];
-    if (over) present(form, new ApiError(over), end);
+    if (over) present(form, new ApiError(over, 0, { retryAfter: answer.retryAfter }), end);
     else learn(answer);
     if (isSettled(answer) && !isLastLook) stopLooking();
   }

@@ -41,7 +41,8 @@ function isCaptcha({ provider, siteKey, version = 2, script = '/', ...others }) 
 }
 
 // A path of this origin, or an absolute https URL; plain http would carry codes and passwords in
-// the open, unless they do not leave this machine. The hosts are those that the pages' policy lists.
+// the open, unless they do not leave this machine. The hosts are those that the pages' policy lists;
+// [::1] is not among them, since browsers ignore an IPv6 address in a policy.
 // A URL with a query or fragment cannot have "/generate" appended to it.
 function isBaseUrl(text) {
   if (/[?#\s\\]/.test(text)) return false;

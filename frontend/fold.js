@@ -4,7 +4,9 @@
 const FORMAT = /\p{Cf}/gu;
 const EDGES = /^[\p{White_Space}\p{Cf}]+|[\p{White_Space}\p{Cf}]+$/gu;
 const SEPARATORS = /[\p{White_Space}\p{Cf}\p{Pd}\u2212\u2043\u30FC]/gu;
-const PUNCTUATION = /[()[\]./~（）［］．／]/g;
+const BRACKETS = /[()[\]~（）［］]/g;
+const GROUP_MARKS = /[./．／]/g;
+const SHORT_END = /[./．／]\d$|^[^./．／]*[./．／]\d\d$/;
 
 export function foldAddress(text) {
   const at = text.lastIndexOf('@');
@@ -14,7 +16,8 @@ export function foldAddress(text) {
 export const foldCode = (text) => asciiDigits(text.replace(SEPARATORS, ''));
 
 export function foldNumber(text) {
-  return foldCode(text).replace(PUNCTUATION, '').replace(/[＋﹢]/g, '+').replace(/^00/, '+');
+  const number = foldCode(text).replace(BRACKETS, '').replace(/[./．／]+$/, '');
+  return (SHORT_END.test(number) ? number : number.replace(GROUP_MARKS, '')).replace(/[＋﹢]/g, '+').replace(/^00/, '+');
 }
 
 export const foldPassword = (text) => text.replace(/^[\r\n\p{Cf}]+|[\r\n\p{Cf}]+$/gu, '');

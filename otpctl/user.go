@@ -156,7 +156,9 @@ sessions that were opened before a change are over, since their codes may have g
 			}
 			t.email = args[0]
 			if !*none {
-				t.phone = args[1]
+				if t.phone = args[1]; otp.FoldNumber(t.phone) == "" { // as of an unset shell variable
+					return misuse("phone: is empty; --none removes the number")
+				}
 			}
 			return c.setPhone(ctx, t)
 		}
@@ -167,9 +169,6 @@ func (c *console) setPhone(ctx context.Context, t typed) error {
 	a, err := t.read()
 	if err != nil {
 		return misuse("%v", err)
-	}
-	if t.phone != "" && a.phone.E164 == "" {
-		return misuse("phone: is empty; --none removes the number")
 	}
 	d, err := c.connect(ctx)
 	if err != nil {

@@ -279,6 +279,15 @@ func TestSetPhone(t *testing.T) {
 			s.wantPassword(t, adasEmail, good)
 		})
 	}
+	t.Run("an_empty_number_is_rejected", func(t *testing.T) { // as of an unset shell variable
+		s.run("", "user", "set-phone", adasEmail, mobile).want(t, exitOK)
+		for _, empty := range []string{"", " ", "\u200b", "()"} {
+			s.run("", "user", "set-phone", adasEmail, empty).want(t, exitUsage, "phone: is empty; --none removes the number")
+			if u := s.user(t, adasEmail); u.Phone != mobile {
+				t.Errorf("%q left the number %q", empty, u.Phone)
+			}
+		}
+	})
 	if s.count(t) != 1 {
 		t.Error("an account appeared")
 	}

@@ -71,7 +71,7 @@ test('a code never travels in the open', () => {
   for (const good of ['/api', '/', '/a/b/', 'https://x.execute-api.eu-central-1.amazonaws.com/api', 'https://x.example']) {
     assert.deepEqual(readSettings({ apiBaseUrl: good }).bad, [], good);
   }
-  for (const bad of ['', 'api', '//evil.example', 'http://x.example/api', 'http://localhost.evil.example/', 'http://localhost@evil.example/', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:80@evil.example', 'http://10.0.0.1/api', 'https://', 'https://u@x.example/', '/api?x=1', '/api#x', 'javascript:1', '/\\evil.example', 7, null]) {
+  for (const bad of ['', 'api', '//evil.example', 'http://x.example/api', 'http://localhost.evil.example/', 'http://localhost@evil.example/', 'http://127.0.0.1.evil.example', 'http://127.0.0.1:80@evil.example', 'http://10.0.0.1/api', 'http://[::1]:3000/api', 'https://', 'https://u@x.example/', '/api?x=1', '/api#x', 'javascript:1', '/\\evil.example', 7, null]) {
     assert.deepEqual(readSettings({ apiBaseUrl: bad }).bad, ['apiBaseUrl'], String(bad));
   }
 });

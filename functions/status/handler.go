@@ -42,7 +42,12 @@ type answer struct {
 	ExpiresAt         time.Time   `json:"expiresAt"`
 	ResendAt          *time.Time  `json:"resendAt"` // null: it is not sent again
 	AttemptsRemaining int         `json:"attemptsRemaining"`
+
+	lock time.Duration // from now, in the state locked; else 0
 }
+
+// RetryAfter has the response say when a lock ends, as the 403 of the other calls does.
+func (a answer) RetryAfter() time.Duration { return a.lock }
 
 // status answers a decoy as a real session, with the same reads.
 func (h handler) status(ctx context.Context, request httpapi.Request) (any, error) {
@@ -73,11 +78,14 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 	if s.CreatedAt.Before(notBefore) && s.ExpiresAt.After(now) { // ended by a reset
 		s.ExpiresAt = notBefore
 	}
+	lock := h.rule.LockedFor(tries, now)
 	a := answer{
-		State: s.State(h.rule.LockedFor(tries, now) > 0, now), Channel: contents.Channel, Destination: otp.Mask(contents.Destination()),
+		State: s.State(lock > 0, now), Channel: contents.Channel, Destination: otp.Mask(contents.Destination()),
 		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.Left(tries, now),
 	}
-	if at := s.ResendAt(now, h.cooldown); !at.IsZero() && a.State != otp.StateLocked { // nor is it then
+	if a.State == otp.StateLocked {
+		a.lock = lock
+	} else if at := s.ResendAt(now, h.cooldown); !at.IsZero() {
 		at = at.Add(time.Second - time.Nanosecond).UTC().Truncate(time.Second) // never too early
 		a.ResendAt = &at
 	}

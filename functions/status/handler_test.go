@@ -24,6 +24,7 @@ type fixture struct {
 	codes  store.Codes
 	limits store.Limits
 	at     time.Time
+	header map[string]string // of the last response
 }
 
 type fixedKeys struct{ *otp.Keyring }
@@ -68,6 +69,7 @@ func (f *fixture) call(t *testing.T, body string) string {
 	event.Body = body
 	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
 	must(t, err)
+	f.header = response.Headers
 	return fmt.Sprint(response.StatusCode, " ", response.Body)
 }
 
@@ -75,6 +77,14 @@ func (f *fixture) want(t *testing.T, want string) {
 	t.Helper()
 	if got := f.call(t, `{"sessionId":"`+id+`"}`); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}
+
+func (f *fixture) wantRetryAfter(t *testing.T, want string) {
+	t.Helper()
+	answer := f.call(t, `{"sessionId":"`+id+`"}`)
+	if got := f.header["retry-after"]; got != want {
+		t.Errorf("Retry-After is %q, want %q, of %s", got, want, answer)
 	}
 }
 
@@ -116,6 +126,27 @@ func TestStatus(t *testing.T) {
 		}
 		f.want(t, `200 {"state":"locked","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:05:00Z",`+
 			`"resendAt":null,"attemptsRemaining":0}`)
+	})
+	t.Run("a lock says when it ends, in whole seconds that are never too few", func(t *testing.T) {
+		for _, purpose := range []otp.Purpose{otp.Verify, otp.Reset} {
+			f := newFixture(t)
+			s := f.session(t, otp.Contents{Purpose: purpose, Channel: otp.Email, Email: "ada@example.com"})
+			for n := range 5 {
+				f.wantRetryAfter(t, "")
+				var err error
+				if purpose == otp.Reset {
+					_, err = f.codes.CountAttempt(ctx, s, fmt.Sprint(n), f.at)
+				} else {
+					_, err = f.limits.Reserve(ctx, s, fmt.Sprint("request-", n), f.at)
+				}
+				must(t, err)
+			}
+			f.wantRetryAfter(t, "900")
+			f.at = f.at.Add(time.Minute + time.Millisecond)
+			f.wantRetryAfter(t, "840")
+			f.at = f.at.Add(4 * time.Minute) // the lock goes on, but the session's state is expired
+			f.wantRetryAfter(t, "")
+		}
 	})
 	t.Run("R15: those of a reset are its own", func(t *testing.T) {
 		f := newFixture(t)

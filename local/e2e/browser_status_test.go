@@ -1,5 +1,7 @@
 package e2e
 
+import "github.com/chromedp/chromedp"
+
 func clocksOfTheServer(v *visit) {
 	address := v.address()
 	v.open("/verify.html")
@@ -21,6 +23,24 @@ func usedMeanwhile(v *visit) {
 	v.stack.Post("/api/verify", map[string]string{"sessionId": v.sessionID("verify"), "code": v.code(address, 1)})
 	v.reload()
 	v.waitText("[data-step=ended]", "This code was already used")
+}
+
+// lockedMeanwhile learns of a lock by /status alone, and counts it down to its end.
+func lockedMeanwhile(v *visit) {
+	address := v.address()
+	v.watchClock()
+	v.open("/verify.html")
+	v.ask(address)
+	try := wrong(v.code(address, 1))
+	for range 5 {
+		v.stack.Post("/api/verify", map[string]string{"sessionId": v.sessionID("verify"), "code": try})
+	}
+	v.reload()
+	v.waitText("[data-step=ended] h1", "Locked for 15 minutes")
+	eval[chromedp.Void](v.tab, "window.ahead = 900_000")
+	v.waitText("[data-step=ended] h1", "You can try again")
+	v.click("[data-step=ended] .primary")
+	v.waitStep("start")
 }
 
 const bounces = "bounce@simulator.amazonses.com"

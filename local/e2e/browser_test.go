@@ -45,6 +45,7 @@ func TestPages(t *testing.T) {
 		{"a code that was used elsewhere is told so", usedElsewhere},
 		{"after a reload the clocks are the server's", clocksOfTheServer},
 		{"after a reload a code that was used elsewhere has ended", usedMeanwhile},
+		{"after a reload a lock that began elsewhere counts down", lockedMeanwhile},
 		{"a bounce is told, and not sent again", bounced},
 		{"a login by SMS names the phone", namesThePhone},
 		{"forgot password tells of no bounce", silentBounce},

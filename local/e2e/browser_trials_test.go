@@ -191,13 +191,13 @@ func lockEnds(v *visit) {
 	v.waitStep("start")
 }
 
-// P4, in a browser: nothing of the pages needs AbortSignal.timeout.
+// P4, in a browser: nothing of the pages needs AbortSignal.timeout, and the last digit sends the code without requestSubmit.
 func TestPagesInOlderBrowsers(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)
 	stack := Start(t)
 	v := &visit{openTab(t, browser, stack.URL), stack.In(t)}
-	v.beforeScripts("delete AbortSignal.timeout; delete AbortSignal.any")
+	v.beforeScripts("delete AbortSignal.timeout; delete AbortSignal.any; delete HTMLFormElement.prototype.requestSubmit")
 	address := v.address()
 	v.open("/verify.html")
 	v.ask(address)

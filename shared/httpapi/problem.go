@@ -108,10 +108,15 @@ func problemOf(err error) problem {
 func (p problem) response(requestID string) events.APIGatewayV2HTTPResponse {
 	p.Title, p.RequestID = http.StatusText(p.Status), requestID
 	response := write(p.Status, "application/problem+json", p)
-	if p.retryAfter > 0 {
-		response.Headers["retry-after"] = strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds())))
-	}
+	setRetryAfter(response, p.retryAfter)
 	return response
+}
+
+// setRetryAfter adds the header in whole seconds that are never too few, or nothing for 0.
+func setRetryAfter(response events.APIGatewayV2HTTPResponse, wait time.Duration) {
+	if wait > 0 {
+		response.Headers["retry-after"] = strconv.Itoa(int(math.Ceil(wait.Seconds())))
+	}
 }
 
 func write(status int, contentType string, body any) events.APIGatewayV2HTTPResponse {

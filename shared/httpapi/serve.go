@@ -18,9 +18,12 @@ import (
 // Endpoint is one call of the API.
 type Endpoint struct {
 	Fields []string                                                // that its body may have
-	Serve  func(ctx context.Context, request Request) (any, error) // the JSON of a success, or an error of the table
+	Serve  func(ctx context.Context, request Request) (any, error) // the JSON of a success, perhaps a delayed, or an error of the table
 	Counts string                                                  // a success as, unless the handler says otherwise
 }
+
+// delayed is a success that has a Retry-After, unless it is 0.
+type delayed interface{ RetryAfter() time.Duration }
 
 var (
 	errNoRequestID = errors.New("the event has no request id")
@@ -94,6 +97,9 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 		return failure(err, id, *request.Event)
 	}
 	o = outcome{response: write(http.StatusOK, "application/json", body), code: "ok", event: *request.Event}
+	if d, ok := body.(delayed); ok {
+		setRetryAfter(o.response, d.RetryAfter())
+	}
 	o.event.Name = cmp.Or(o.event.Name, endpoint.Counts)
 	return o
 }

@@ -10,6 +10,9 @@ import (
 // testdata/fold.json holds the cases for both. Contacts, chats, terminals and spreadsheets add format characters (Unicode's
 // Cf, such as bidirectional marks and zero width spaces) and white space to a text; neither has a meaning there. A folding
 // never changes a letter, or two people could become one.
+//
+// Digits and hyphens that are newer than Go's Unicode tables are read by the pages alone, in browsers that know them: the pages
+// send the folded text. The API rejects such characters.
 
 // Fold returns a text without format characters and without white space around it.
 func Fold(text string) string { return Trim(drop(text, isFormat)) }
@@ -30,13 +33,35 @@ func FoldCode(text string) string { return asciiDigits(drop(text, isSeparator)) 
 
 // FoldNumber folds a telephone number: as a code, and punctuation is dropped too. An international prefix 00 becomes a plus
 // sign. A number without its country stays so: a guess could send a code to a stranger.
+//
+// Stops and slashes stay where the last one may begin something else than the number's next group: a second line
+// (1234567/8), or a decimal that a spreadsheet added (1234567.0). Without the mark that would be a stranger's number; with it
+// the number is rejected.
 func FoldNumber(text string) string {
-	text = asciiDigits(drop(text, func(r rune) bool { return isSeparator(r) || strings.ContainsRune("()[]./~（）［］．／", r) }))
+	text = asciiDigits(drop(text, func(r rune) bool { return isSeparator(r) || strings.ContainsRune("()[]~（）［］", r) }))
+	if text = strings.TrimRight(text, groupMarks); !hasShortEnd(text) {
+		text = drop(text, func(r rune) bool { return strings.ContainsRune(groupMarks, r) })
+	}
 	text = strings.NewReplacer("＋", "+", "﹢", "+").Replace(text)
 	if national, found := strings.CutPrefix(text, "00"); found {
 		return "+" + national
 	}
 	return text
+}
+
+const groupMarks = "./．／"
+
+// hasShortEnd reports whether a number ends in one digit after a stop or slash, or in two digits after its only one. French
+// numbers end in two digits too, but have a stop before each pair.
+func hasShortEnd(number string) bool {
+	mark := strings.LastIndexAny(number, groupMarks)
+	if mark < 0 {
+		return false
+	}
+	_, size := utf8.DecodeRuneInString(number[mark:])
+	end := number[mark+size:]
+	isOnly := mark == strings.IndexAny(number, groupMarks)
+	return strings.Trim(end, "0123456789") == "" && (len(end) == 1 || len(end) == 2 && isOnly)
 }
 
 // FoldPassword folds a password: line ends and format characters around it are dropped. Nothing else changes, spaces

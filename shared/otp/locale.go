@@ -47,12 +47,17 @@ func primary(locale string) string {
 	return language
 }
 
-// weight reads the parameter q of an Accept-Language entry; 1 where there is none.
+// weight reads the parameter q of an Accept-Language entry. It is 1 where there is none, or none that is a number up to 1.
+// RFC 9110, 5.6.6: the names of parameters are case-insensitive.
 func weight(parameters string) float64 {
-	_, q, found := strings.Cut(parameters, "q=")
-	w, err := strconv.ParseFloat(strings.TrimSpace(q), 64)
-	if !found || err != nil {
-		return 1
+	for parameter := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(parameter, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "q") {
+			continue
+		}
+		if w, err := strconv.ParseFloat(strings.TrimSpace(value), 64); err == nil && w <= 1 { // which NaN is not
+			return w
+		}
 	}
-	return w
+	return 1
 }

@@ -13,6 +13,8 @@ func TestLanguage(t *testing.T) {
 		"": "", "de": "de", "DE-at": "de", "pt_BR": "pt", "gsw": "gsw", "zh-Hans-CN": "zh", " de\u200e ": "de", "de-": "de",
 		"en_US@rg=gbzzzz": "en", "zh_TW_#Hant": "zh", "de_DE.UTF-8": "de", "de_DE@euro": "de", "sr_RS@latin": "sr",
 		"de-DE,de;q=0.9": "de", "en;q=0.5, fr-CH;q=0.9, *;q=0.1": "fr", "de;q=0, it": "it", "*, es": "es", "tlh-Latn-QAAA,nl;q=NaN,sv;q=x": "tlh",
+		"fr;Q=0.1,de;q=0.5": "de", "fr; Q=0.1 ,de; q = 0.5": "de", "fr;q=nan": "fr", "fr;q=0.5,de;q=nan": "de", "fr;x=1;q=0.1,de;q=0.5": "de",
+		"fr;q=0.1;x=1,de;q=0.5": "de", "fr;seq=0.1,de;q=0.5": "fr", "fr;q=-1,de;q=0": "", "fr;q=inf,de": "fr",
 		"en-US,en;q=0.9,de-DE;q=0.8,de;q=0.7,fr;q=0.6,es;q=0.5,it;q=0.4,pl;q=0.3,pt-BR;q=0.2": "en",
 		// Not understood: English, and a code all the same.
 		"C": "", "POSIX": "", "C.UTF-8": "", "*": "", "d": "", "deut": "", "-de": "", "{{.}}": "", "<b>": "", "dé": "", "de\u0430": "", "de de": "",

@@ -20,6 +20,10 @@ func TestParse(t *testing.T) {
 		"＋４９１５１１２３４５６７８":               german,
 		"\u202a+49 151 12345678\u202c": german, // fold.json has more
 		"0049 151 12345678":            german,
+		"+49 151/12345678":             german,
+		"+49 151 12345678.":            german,
+		"+33.6.12.34.56.78":            {E164: "+33612345678", Prefix: "+33612", Country: "FR", Region: "France", Mobile: true},
+		"+33 6/12/34/56/78":            {E164: "+33612345678", Prefix: "+33612", Country: "FR", Region: "France", Mobile: true},
 		"+49 (0)151 12345678":          german,
 		"+44 (0)7911 123456":           {E164: "+447911123456", Prefix: "+447911", Country: "GG", Region: "Guernsey", Mobile: true},
 		"+447781123456":                {E164: "+447781123456", Prefix: "+447781", Country: "GG", Region: "Guernsey", Mobile: true},    // +44 is shared
@@ -51,7 +55,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		"spreadsheet's formula":             {`="+4915112345678"`, "'+4915112345678", `"+4915112345678"`},
 		"not several":                       {"+4915112345678 / +4915112345679", strings.Repeat("+", 1000)},
 		"must have no letters": {"+49 57 1N123TT45618", "+4915112345678 ext. 5", "+49151x2345678", "+1202FLOWERS", "tel:", "tel:+4915112345678",
-			"+49\r\n15112345678\x00", "+4915112345678;ext=3", "+4915112345678#5", "+4915112345678,5", "+49151\u00b2345678", "ada@example.com"},
+			"+49\r\n15112345678\x00", "+4915112345678;ext=3", "+4915112345678#5", "+4915112345678,5", "+49151\u00b2345678", "ada@example.com",
+			"+43 664 1234567/8", "+49 1511 234567/8", "+43 664 1234567.0", "+43 664 123456/78", "+43 664 1234567／８"}, // two lines, a spreadsheet's decimal
 	} {
 		for _, typed := range texts {
 			var invalid *number.InvalidError
