@@ -63,7 +63,7 @@ second-engine: $(DDB) $(VENV)
 dynamodb-local: $(DDB)
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
-		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &
+		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -sharedDb -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &
 	trap "kill $$!" EXIT
 	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:$$port/ && break; sleep 0.2; done
 	export STREAMOTP_DYNAMODB=http://127.0.0.1:$$port
