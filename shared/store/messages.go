@@ -21,7 +21,7 @@ type Message struct {
 	Sealed         []byte
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
-	Sent           bool   // the provider accepted it, or says that it delivered it
+	Sent           bool   // the provider accepted it
 	Refused        bool   // the provider refused it for good, it bounced, or its dead letter was written
 	Used           bool   // the session's code was used
 	AskedBy        string // request id
@@ -54,7 +54,7 @@ func (r row) message() Message {
 	return Message{
 		SessionID: r.SessionID, Key: r.Code, Kind: r.Send, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
 		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0),
-		Sent: r.SentAt != 0 || r.DeliveredAt != 0, Refused: r.BouncedAt != 0, AskedBy: r.AskedBy,
+		Sent: r.SentAt != 0, Refused: r.BouncedAt != 0, AskedBy: r.AskedBy,
 	}
 }
 

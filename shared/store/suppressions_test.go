@@ -185,15 +185,6 @@ func TestMessageState(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a message that was delivered is not sent again, although the mark that it was sent is lost", func(t *testing.T) {
-		tables := storetest.New(t)
-		codes := store.Codes{DB: tables.DB, Table: tables.Codes}
-		must(t, codes.Put(ctx, session("session"), "request"))
-		must(t, codes.MarkDelivery(ctx, "session", "digest", otp.StateDelivered, now))
-		if m, err := codes.Message(ctx, "session", "digest"); err != nil || !m.Sent {
-			t.Errorf("%+v, %v", m, err)
-		}
-	})
 	t.Run("a session that is gone does not come back", func(t *testing.T) {
 		tables := storetest.New(t)
 		codes := store.Codes{DB: tables.DB, Table: tables.Codes}
