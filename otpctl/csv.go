@@ -46,7 +46,7 @@ func (l *lines) next() (string, error) {
 		if l.end == 0 && (b == '\n' || b == '\r') {
 			l.end = l.endBeginning(b)
 		}
-		if b == l.end {
+		if l.end != 0 && b == l.end {
 			break
 		}
 		if length++; length <= maxLine {

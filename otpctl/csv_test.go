@@ -46,6 +46,7 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("email,password\nada@example.com,x\n"))
 	f.Add([]byte("email,password_hash\n\"a\",\"b\n\xff\n\x00"))
 	f.Add([]byte("email,x\rada@example.com,y\r"))
+	f.Add([]byte("email, a\x00\x02\x00\x00r\n-\nd\xe5\xe5\xe5sh\n\"a\"\x7f\x00b\xad\xad\xad\n-\n\x00")) // NUL ends no line
 	f.Fuzz(func(t *testing.T, file []byte) {
 		in := newLines(bytes.NewReader(file))
 		cols, err := readHeader(in, true)
