@@ -15,7 +15,8 @@ func (c *cloud) environment() map[string]string {
 		"CODE_LENGTH": "6", "CODE_TTL_SECONDS": "600", "LOCK_SECONDS": "900", "MAX_ATTEMPTS": "5", "RESEND_COOLDOWN_SECONDS": "30",
 		"ALLOWED_COUNTRIES": "DE", "SENDS_PER_HOUR": "5", "SENDS_PER_IP_PER_HOUR": "30", "ORIGIN_SECRET": "origin", "CAPTCHA_PROVIDER": "none",
 		"PASSWORD_TRIES_PER_HOUR": "10", "PASSWORD_TRIES_PER_IP_PER_HOUR": "50", "SMS_PER_DAY": "500", "SMS_PREFIX_SENDS": "30",
-		"SMS_PREFIX_VERIFIED_PERCENT": "20", "METRICS_NAMESPACE": "StreamOTP/bench", "TEST_DESTINATIONS_SECRET": "tests", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
+		"SMS_PREFIX_VERIFIED_PERCENT": "20", "METRICS_NAMESPACE": "StreamOTP/bench", "RETRY_QUEUE_URL": "http://queue/1/retry", "DEAD_LETTER_QUEUE_URL": "http://queue/1/dead",
+		"TEST_DESTINATIONS_SECRET": "tests", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
 	}
 }
 
