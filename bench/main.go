@@ -21,7 +21,7 @@ func main() {
 	log.SetFlags(0)
 	colds := flag.Int("cold", 21, "cold starts of each function")
 	warms := flag.Int("warm", 300, "warm invocations of each function")
-	only := flag.String("only", "", "functions, stack, costs, oracle or delivery; empty for all but delivery, which takes six minutes")
+	only := flag.String("only", "", "functions, stack, costs, oracle or delivery; empty for all but delivery, which takes five minutes")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
