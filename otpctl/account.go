@@ -133,10 +133,13 @@ var weaknesses = map[string]string{
 
 // checkPassword judges a new password as reset does. The app's name is not known here.
 //
-// Errors: refusal.
+// Errors: refusal; that of password.CheckList.
 func checkPassword(secret, email string) error {
+	if err := password.CheckList(); err != nil {
+		return err
+	}
 	var reasons []string
-	for _, err := range []error{password.CheckList(), password.Check(secret, ""), password.CheckAddress(secret, email)} {
+	for _, err := range []error{password.Check(secret, ""), password.CheckAddress(secret, email)} {
 		var weak *password.WeakError
 		if errors.As(err, &weak) {
 			reasons = append(reasons, weak.Reasons...)
