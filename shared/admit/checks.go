@@ -29,8 +29,13 @@ func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, er
 	return state, err
 }
 
+// client is what the client IP address allows.
 func (a *admission) client() store.Quota {
-	return store.Quota{Key: a.Ring.Client(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
+	q := store.Quota{Key: a.Ring.Client(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
+	if a.Password {
+		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
+	}
+	return q
 }
 
 func takeClient(ctx context.Context, a *admission) error {
@@ -38,9 +43,6 @@ func takeClient(ctx context.Context, a *admission) error {
 		return a.mayKnow(ctx)
 	}
 	q := a.client()
-	if a.Password {
-		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
-	}
 	if q.MessagesPerHour+q.WrongPasswordsPerHour == 0 {
 		return nil
 	}
@@ -175,7 +177,8 @@ func takePrefix(ctx context.Context, a *admission) error {
 	a.Paused, a.PauseBegan = name, paused.Began
 	// The client's message stays taken. For nothing, one address could ask for every number of the prefix and see by the answers
 	// which ones were verified here.
-	a.undo = slices.DeleteFunc(a.undo, func(t taken) bool { return t.key == a.client().Key })
+	client := a.client().Key
+	a.undo = slices.DeleteFunc(a.undo, func(t taken) bool { return t.key == client })
 	return a.unsupported() // as for any number that gets nothing: only the log says why
 }
 

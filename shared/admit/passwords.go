@@ -15,8 +15,8 @@ import (
 // Errors: *otp.TooManyRequestsError.
 func (a Admitter) Peek(ctx context.Context, r Request) (Decision, error) {
 	m := admission{Admitter: a, Request: r}
+	m.Password = true
 	q := m.client()
-	q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
 	if q.MessagesPerHour+q.WrongPasswordsPerHour == 0 {
 		return Decision{}, nil
 	}
@@ -43,10 +43,10 @@ func (a Admitter) WrongPassword(ctx context.Context, r Request) (Decision, error
 	return Decision{Reason: reasonOf("subject", err)}, err
 }
 
-// wrongPasswords is what a client IP address may get wrong.
+// wrongPasswords is what a client IP address may get wrong, in a request with a password.
 func (a *admission) wrongPasswords() store.Quota {
 	q := a.client()
-	q.MessagesPerHour, q.WrongPasswordsPerHour = 0, a.WrongPasswordsPerIPHour
+	q.MessagesPerHour = 0
 	return q
 }
 
