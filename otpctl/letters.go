@@ -69,11 +69,7 @@ type letter struct {
 	row               pointer // of a pointer
 }
 
-// pointer is the body of SendFunction's messages: the key of a row.
-type pointer struct {
-	SessionID string `json:"sessionId"`
-	Code      string `json:"code"`
-}
+type pointer = store.Pointer
 
 // name is what a dead letter is called: part of its message's id, which says nothing about its row.
 func (l letter) name() string { return l.id[:min(8, len(l.id))] }
@@ -93,9 +89,9 @@ func (q queue) read(m types.Message) letter {
 	}
 	switch {
 	case json.Unmarshal([]byte(l.body), &body) != nil:
-	case body.SessionID != "" && body.Code != "" && m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != "":
+	case body.Valid() && m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != "":
 		l.kind, l.row = crashed, body.pointer // SQS moved it from the retry queue
-	case body.SessionID != "" && body.Code != "":
+	case body.Valid():
 		l.kind, l.row = undelivered, body.pointer
 	case strings.Contains(body.Batch.Stream, ":table/"+q.codes.Table+"/stream/"):
 		l.kind = position

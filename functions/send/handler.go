@@ -158,7 +158,7 @@ func (h handler) process(ctx context.Context, t task) (again bool) {
 			again = true
 		}
 	}()
-	if !t.valid() {
+	if !t.Valid() {
 		slog.LogAttrs(ctx, slog.LevelError, "record without a pointer", slog.String("record", t.id))
 		return true // it ends in the dead-letter queue, where an operator sees it
 	}

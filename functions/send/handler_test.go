@@ -159,7 +159,7 @@ func (f *fixture) put(t *testing.T, id string, contents otp.Contents) row {
 	s.Sealed, err = f.ring.Seal(id, contents)
 	must(t, err)
 	must(t, f.store.Put(context.Background(), s, "asked"))
-	return row{pointer{id, s.Digest}, s, store.SendCode}
+	return row{pointer{SessionID: id, Code: s.Digest}, s, store.SendCode}
 }
 
 // replace writes a row anew, as somebody who may change the table could.
@@ -175,14 +175,14 @@ func (f *fixture) replace(t *testing.T, r row) {
 func (f *fixture) resend(t *testing.T, of row) row {
 	t.Helper()
 	must(t, f.store.PutResend(context.Background(), of.session, "asked", f.now(), time.Second))
-	return row{pointer{of.SessionID, "resend#1"}, of.session, store.SendCode}
+	return row{pointer{SessionID: of.SessionID, Code: "resend#1"}, of.session, store.SendCode}
 }
 
 // notify writes a security notification for a session.
 func (f *fixture) notify(t *testing.T, of row) row {
 	t.Helper()
 	must(t, f.store.PutNotice(context.Background(), of.session, otp.NoticeGuessed, "asked", f.now()))
-	n := row{pointer{of.SessionID, "notice#" + string(otp.NoticeGuessed)}, of.session, string(otp.NoticeGuessed)}
+	n := row{pointer{SessionID: of.SessionID, Code: "notice#" + string(otp.NoticeGuessed)}, of.session, string(otp.NoticeGuessed)}
 	n.session.ExpiresAt = f.now().Add(24 * time.Hour)
 	return n
 }
@@ -355,7 +355,7 @@ func TestEvents(t *testing.T) {
 	}
 	t.Run("a record without a key fails alone", func(t *testing.T) {
 		f := newFixture(t)
-		good, poison := f.put(t, "a", toEmail(otp.Login, "ada@example.com")), inserted(row{pointer{"b", "digest"}, otp.Session{}, store.SendCode})
+		good, poison := f.put(t, "a", toEmail(otp.Login, "ada@example.com")), inserted(row{pointer{SessionID: "b", Code: "digest"}, otp.Session{}, store.SendCode})
 		image := poison["dynamodb"].(object)["NewImage"].(object)
 		image["code"] = object{"N": "7"}
 		delete(image, "createdAt")

@@ -13,14 +13,7 @@ import (
 	"streamotp/shared/store"
 )
 
-// pointer names a row of CodesTable by its key. It is all that travels through the queues: whoever reads one learns no
-// address and no code.
-type pointer struct {
-	SessionID string `json:"sessionId"`
-	Code      string `json:"code"` // the range key
-}
-
-func (p pointer) valid() bool { return p.SessionID != "" && p.Code != "" }
+type pointer = store.Pointer
 
 // sqsQueue is a queue of pointers in SQS.
 type sqsQueue struct {

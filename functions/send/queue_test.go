@@ -37,12 +37,12 @@ func TestQueue(t *testing.T) {
 	client := sqs.NewFromConfig(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider("a", "b", "c"), Retryer: func() aws.Retryer { return aws.NopRetryer{} }})
 	q := sqsQueue{client, "https://sqs.us-east-1.amazonaws.com/123456789012/RetryQueue"}
-	must(t, q.Send(context.Background(), pointer{"a session", "resend#1"}, 7*time.Second))
+	must(t, q.Send(context.Background(), pointer{SessionID: "a session", Code: "resend#1"}, 7*time.Second))
 	if got.QueueUrl != q.url || got.DelaySeconds != 7 || got.MessageBody != `{"sessionId":"a session","code":"resend#1"}` {
 		t.Errorf("%+v", got)
 	}
 	status = http.StatusServiceUnavailable
-	if err := q.Send(context.Background(), pointer{"a session", "resend#1"}, 0); err == nil {
+	if err := q.Send(context.Background(), pointer{SessionID: "a session", Code: "resend#1"}, 0); err == nil {
 		t.Error("a refused message is no error")
 	}
 }

@@ -27,6 +27,15 @@ type Message struct {
 	AskedBy        string // request id
 }
 
+// Pointer names a row by its key. It is all that travels through the queues: whoever reads one learns no address and no code.
+type Pointer struct {
+	SessionID string `json:"sessionId"`
+	Code      string `json:"code"` // the range key
+}
+
+// Valid reports whether a text that was read names a row at all.
+func (p Pointer) Valid() bool { return p.SessionID != "" && p.Code != "" }
+
 // Message reads a row that is to be sent, strongly consistent. It reads the whole session, because only the code's row says
 // whether the code was used; a session's rows together cost as much to read as one of them.
 //
