@@ -9,13 +9,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"streamotp/shared/cached"
 	"streamotp/shared/otp"
 )
 
 // Source holds the keyring of one function instance. It is safe for concurrent use.
 type Source struct {
 	now  func() time.Time
-	ring secret[*otp.Keyring]
+	ring cached.Value[*otp.Keyring]
 }
 
 // New returns a source that has not read anything yet: a failed init would be AWS's own 500, not our 503.
@@ -31,11 +32,11 @@ func (s *Source) Current(ctx context.Context) (*otp.Keyring, error) { return s.F
 // again, at most every 5 seconds. The keyring may still not have the key: then its methods return otp.ErrUnknownKey.
 func (s *Source) For(ctx context.Context, keyID string) (*otp.Keyring, error) {
 	now := s.now()
-	ring, err := s.ring.current(ctx, now)
+	ring, err := s.ring.Current(ctx, now)
 	if err != nil || keyID == "" || ring.Has(keyID) {
 		return ring, err
 	}
-	return s.ring.again(ctx, now)
+	return s.ring.Again(ctx, now)
 }
 
 func parseKeyring(text string) (*otp.Keyring, error) {

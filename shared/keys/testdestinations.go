@@ -7,12 +7,13 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"streamotp/shared/cached"
 	"streamotp/shared/otp"
 )
 
 // TestDestinations knows the destinations whose code is fixed. It is safe for concurrent use.
 type TestDestinations struct {
-	all    secret[otp.TestDestinations]
+	all    cached.Value[otp.TestDestinations]
 	broken bool // the document was unreadable, and the log says so
 }
 
@@ -29,14 +30,14 @@ func NewTestDestinations(cfg aws.Config, secretID string) *TestDestinations {
 // A fixed code opens only by a list that was read within the last minute, since the destination may have been removed:
 // if the list is older, Code waits for the refresh and returns its error. For every other destination it answers at once.
 func (t *TestDestinations) Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error) {
-	all, err := t.all.current(ctx, now)
+	all, err := t.all.Current(ctx, now)
 	if err != nil {
 		return "", false, err
 	}
 	if _, ok = all.Code(destination, length, now); !ok {
 		return "", false, nil
 	}
-	if all, err = t.all.fresh(ctx, now); err != nil {
+	if all, err = t.all.Fresh(ctx, now); err != nil {
 		return "", false, err
 	}
 	code, ok = all.Code(destination, length, now)

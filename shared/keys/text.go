@@ -6,13 +6,14 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"streamotp/shared/cached"
 	"streamotp/shared/otp"
 )
 
 // Text is a secret that was not made here, such as the key of a CAPTCHA provider. It is safe for concurrent use.
 type Text struct {
 	now  func() time.Time
-	text secret[string]
+	text cached.Value[string]
 }
 
 // NewText returns a secret that was not read yet.
@@ -21,7 +22,7 @@ func NewText(cfg aws.Config, secretID string, now func() time.Time) *Text {
 }
 
 // Value returns the secret.
-func (t *Text) Value(ctx context.Context) (string, error) { return t.text.current(ctx, t.now()) }
+func (t *Text) Value(ctx context.Context) (string, error) { return t.text.Current(ctx, t.now()) }
 
 func notEmpty(text string) (string, error) {
 	if text == "" {

@@ -1,0 +1,185 @@
+// Package cached keeps a value that a function instance reads from AWS on first use and that may change while the
+// instance runs, such as a secret. No call that finds a value in hand waits for AWS.
+package cached
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"streamotp/shared/telemetry"
+)
+
+const (
+	freshFor     = time.Minute      // a value this old is refreshed, so that a running function learns of every change
+	spread       = 10 * time.Second // a source with Random refreshes this much sooner or later
+	refreshTime  = time.Second      // that a refresh may take
+	refreshEvery = 5 * time.Second  // at most, so that an outage, or forged key ids, cannot run up calls
+)
+
+// Source says where a value comes from.
+type Source struct {
+	Kind, ID string // name the value in the log, as "secret" and its ARN
+
+	// Read reads the value's text from AWS. With once it makes a single attempt, without retries.
+	Read func(ctx context.Context, once bool) (string, error)
+
+	// Random returns a number in [0, 1). With it each refresh begins after 50 to 70 seconds, so that the instances of a
+	// deployment do not all read at once. If it is nil, a refresh begins after a minute.
+	Random func() float64
+}
+
+// Value is one value as this instance knows it. A value in hand is served at once, and refreshed beside the call. It is
+// safe for concurrent use.
+//
+// Lambda freezes an instance after the response, and with it a refresh that is still running. That is harmless: nobody
+// waits for the refresh, and the next call thaws it or, after refreshEvery, replaces it. All ages are by the wall clock,
+// which goes on while the instance is frozen.
+type Value[T any] struct {
+	source Source
+	parse  func(text string) (T, error) // mu is held during it
+
+	mu     sync.Mutex // guards the rest; it is not held while AWS is called
+	known  bool
+	value  T
+	asOf   time.Time     // when the read of value began
+	life   time.Duration // age at which value is refreshed
+	latest *read[T]      // the last one that began; nil before the first
+	forced time.Time     // when Again last began one
+}
+
+// read is one read of a value.
+type read[T any] struct {
+	began time.Time
+	done  chan struct{} // closed at its end; value and err are valid then
+	value T
+	err   error
+}
+
+// New returns a value that was not read yet. parse makes it of its text; it is called by one goroutine at a time.
+func New[T any](source Source, parse func(text string) (T, error)) Value[T] {
+	return Value[T]{source: source, parse: parse}
+}
+
+// Current returns the value in hand. Without one it waits for the first read, which concurrent callers share.
+func (v *Value[T]) Current(ctx context.Context, now time.Time) (T, error) {
+	v.mu.Lock()
+	if v.known {
+		defer v.mu.Unlock()
+		if age(now, v.asOf) >= v.life && age(now, v.latest.began) >= refreshEvery {
+			go v.refresh(context.WithoutCancel(ctx), v.begin(now))
+		}
+		return v.value, nil
+	}
+	if first := v.latest; first != nil && !first.over() {
+		v.mu.Unlock()
+		return first.wait(ctx)
+	}
+	first := v.begin(now)
+	v.mu.Unlock()
+	v.run(ctx, first, false)
+	return first.value, first.err
+}
+
+// Fresh returns a value that was read within the last minute. If the value in hand is older, Fresh waits for the refresh
+// that Current began. The caller has called Current with the same time, and the source has no Random.
+func (v *Value[T]) Fresh(ctx context.Context, now time.Time) (T, error) {
+	v.mu.Lock()
+	value, asOf, latest := v.value, v.asOf, v.latest
+	v.mu.Unlock()
+	if age(now, asOf) < freshFor {
+		return value, nil
+	}
+	return latest.wait(ctx)
+}
+
+// Again returns the value of a refresh that is in progress or begins now. If Again began one less than refreshEvery ago,
+// it returns the value in hand. There must be one.
+func (v *Value[T]) Again(ctx context.Context, now time.Time) (T, error) {
+	v.mu.Lock()
+	latest := v.latest
+	switch {
+	case !latest.over() && age(now, latest.began) < refreshTime: // an older one may be frozen
+		v.mu.Unlock()
+		return latest.wait(ctx)
+	case age(now, v.forced) < refreshEvery:
+		defer v.mu.Unlock()
+		return v.value, nil
+	}
+	v.forced = now
+	next := v.begin(now)
+	v.mu.Unlock()
+	v.refresh(ctx, next)
+	return next.value, next.err
+}
+
+// begin notes a read that is about to run. The caller holds mu.
+func (v *Value[T]) begin(now time.Time) *read[T] {
+	v.latest = &read[T]{began: now, done: make(chan struct{})}
+	return v.latest
+}
+
+// refresh runs a read in one attempt: the value in hand serves on if it fails.
+func (v *Value[T]) refresh(ctx context.Context, r *read[T]) {
+	ctx, cancel := context.WithTimeout(ctx, refreshTime)
+	defer cancel()
+	v.run(ctx, r, true)
+}
+
+// run reads the value. A read that was frozen for some time is kept if it began after the one that the value in hand is from:
+// an instance with a call every few minutes may never see another.
+func (v *Value[T]) run(ctx context.Context, r *read[T], once bool) {
+	text, err := v.source.Read(ctx, once)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	defer close(r.done)
+	if err != nil {
+		r.err = fmt.Errorf("read a %s: %w", v.source.Kind, err)
+	} else {
+		r.value, r.err = v.parse(text)
+	}
+	switch {
+	case r.err == nil && (!v.known || r == v.latest || r.began.After(v.asOf)):
+		v.known, v.value, v.asOf, v.life = true, r.value, r.began, v.source.life()
+	case r.err != nil && v.known: // without a value in hand the caller reports it
+		slog.Error("a "+v.source.Kind+" was not refreshed", v.source.Kind, v.source.ID, telemetry.Cause(r.err))
+	}
+}
+
+// life draws the age at which a value that was just read is refreshed.
+func (s Source) life() time.Duration {
+	if s.Random == nil {
+		return freshFor
+	}
+	return freshFor - spread + time.Duration(s.Random()*float64(2*spread))
+}
+
+func (r *read[T]) over() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+func (r *read[T]) wait(ctx context.Context) (value T, err error) {
+	select {
+	case <-r.done:
+		return r.value, r.err
+	case <-ctx.Done():
+		return value, fmt.Errorf("wait for a value: %w", ctx.Err())
+	}
+}
+
+// age returns how long ago a time was by the wall clock: Round strips the monotonic reading, which stops while the
+// instance is frozen. A time in the future, from before the clock was set back, is very long ago.
+func age(now, then time.Time) time.Duration {
+	if d := now.Round(0).Sub(then.Round(0)); d >= 0 {
+		return d
+	}
+	return math.MaxInt64
+}
