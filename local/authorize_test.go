@@ -56,6 +56,9 @@ func TestIAM(t *testing.T) {
 	secrets := func(action, id string) answer {
 		return s.as(t, "secretsmanager", "secretsmanager."+action, "/", `{"SecretId":"`+id+`"}`)
 	}
+	ssm := func(action, name string) answer {
+		return s.as(t, "ssm", "AmazonSSM."+action, "/", `{"Name":"`+name+`"}`)
+	}
 	const item = `{"TableName":"THINGS","Item":{"id":{"S":"x"}}}`
 	const withoutReturn = `{"TableName":"THINGS","Key":{"id":{"S":"x"}},"UpdateExpression":"SET seen = :v","ConditionExpression":"attribute_exists(id)","ExpressionAttributeValues":{":v":{"S":"v"}}}`
 	update := strings.TrimSuffix(withoutReturn, "}") + `,"ReturnValues":"NONE"}`
@@ -90,6 +93,10 @@ func TestIAM(t *testing.T) {
 		{"a secret that is denied, by its name", s.readSecret(t, 1), 400, "explicit deny"},
 		{"a denial is of its action only", secrets("DescribeSecret", note), 200, ""},
 		{"a secret that is none", secrets("GetSecretValue", "none"), 400, none("secretsmanager:GetSecretValue", "none")},
+		{"a parameter", ssm("GetParameter", "/mine/place"), 200, `"Value":"` + s.url + `"`},
+		{"another parameter", ssm("GetParameter", "/mine/other"), 400, none("ssm:GetParameter", "arn:aws:ssm"+account+"parameter/mine/other")},
+		{"a parameter whose name has no slash before it", ssm("GetParameter", "other"), 400, none("ssm:GetParameter", "arn:aws:ssm"+account+"parameter/other")},
+		{"another action of SSM", ssm("PutParameter", "/mine/place"), 400, none("ssm:PutParameter", "*")},
 		{"mail from its sender", ses(nil), 200, ""},
 		{"mail from its sender under a name", ses(map[string]any{"FromEmailAddress": `"App" <login@example.com>`}), 200, ""},
 		{"mail from somebody else", ses(map[string]any{"FromEmailAddress": "eve@example.com"}), 403, identity("identity/eve@example.com")},

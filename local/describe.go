@@ -14,8 +14,7 @@ import (
 	"streamotp/local/template"
 )
 
-// describe is the stack for CloudFormation: its parameters, and its outputs with this server in place of the hosts of
-// API and site.
+// describe is the stack for CloudFormation: its parameters, and its outputs.
 func (s *stack) describe() aws.Stack {
 	out := aws.Stack{Name: s.spec.Name, ID: "arn:aws:cloudformation:" + template.Region + ":" + template.Account + ":stack/" + s.spec.Name + "/local"}
 	for name, value := range s.spec.Parameters {
@@ -25,10 +24,14 @@ func (s *stack) describe() aws.Stack {
 		out.Parameters = append(out.Parameters, aws.Parameter{ParameterKey: name, ParameterValue: value})
 	}
 	for _, o := range s.spec.Outputs {
-		value := strings.NewReplacer("https://"+template.APIHost, s.url, "https://"+template.SiteHost, s.url).Replace(o.Value)
-		out.Outputs = append(out.Outputs, aws.Output{OutputKey: o.Key, OutputValue: value, Description: o.Description})
+		out.Outputs = append(out.Outputs, aws.Output{OutputKey: o.Key, OutputValue: s.here(o.Value), Description: o.Description})
 	}
 	return out
+}
+
+// here is a text of the template with this server in place of the hosts of API and site.
+func (s *stack) here(text string) string {
+	return strings.NewReplacer("https://"+template.APIHost, s.url, "https://"+template.SiteHost, s.url).Replace(text)
 }
 
 var stackNameLine = regexp.MustCompile(`(?m)^\s*stack_name\s*=\s*"([^"]+)"`)

@@ -103,6 +103,8 @@ func TestSettings(t *testing.T) {
 		{"ExcludeUppercase", "ExcludeUppercase: false", "ExcludeUppercase: true", secretHas("[A-Z]"), "true", "false", nil},
 		{"IncludeSpace", "IncludeSpace: false", "IncludeSpace: true", secretHas(" "), "false", "true", nil},
 		{"SecretString", `'{"written":"here"}'`, `'{"written":"there"}'`, secret(1, func(m map[string]string) any { return m["written"] }), "here", "there", nil},
+		{"Name of a parameter", "Name: /mine/place", "Name: /mine/other", parameter("/mine/place"), "200 true", "400 false", nil},
+		{"Value of a parameter", "Value: !GetAtt Api.ApiEndpoint", "Value: elsewhere", parameter("/mine/place"), "200 true", "200 false", nil},
 		{"ConfigurationSet", "Type: AWS::SES::ConfigurationSet\n", "Type: AWS::SQS::Queue\n", mailSet, "200", "404", nil},
 		{"NoEcho", "Default: one\n", "Default: one\n    NoEcho: true\n", told("Word"), "one", "****", nil},
 		{"Outputs", "Value: !Ref Things", "Value: !GetAtt Things.Arn", output, "false", "true", nil},
@@ -142,6 +144,14 @@ func TestStartingPosition(t *testing.T) {
 				t.Errorf("first %q, want %s", got, want)
 			}
 		})
+	}
+}
+
+// parameter tells whether a parameter of SSM exists and is this server's URL.
+func parameter(name string) func(*testing.T, *stack) string {
+	return func(t *testing.T, s *stack) string {
+		a := s.call(t, "ssm", "AmazonSSM.GetParameter", "/", `{"Name":"`+name+`"}`)
+		return fmt.Sprint(a.status, " ", strings.Contains(a.body, `"Value":"`+s.url+`"`))
 	}
 }
 

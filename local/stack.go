@@ -112,12 +112,15 @@ func (s *stack) listenAWS(context.Context) error {
 		Tables: map[string]string{}, MailSets: s.spec.MailSets, Stack: s.describe, Who: s.callers.who,
 		Roles: map[string]aws.Role{}, ARN: template.ARN,
 		Message: s.delivered, Recorded: s.log.called, Wrote: s.wrote, Keys: s.keyNames,
-		Queues: s.makeQueues(), Streams: map[string]string{}, Invoke: s.invoke, Lines: s.log.functionText,
+		Queues: s.makeQueues(), Streams: map[string]string{}, Parameters: map[string]string{}, Invoke: s.invoke, Lines: s.log.functionText,
 		From: s.spec.Parameters["SesFromAddress"], Sent: s.mailbox.mails, Concurrency: maxProcesses * len(s.spec.Functions),
 		Skipped: func(action string) { s.log.line("skipped %s: the DynamoDB engine does not have it", action) },
 	}
 	for _, t := range s.spec.Tables {
 		s.aws.Tables[t.Name] = t.ID
+	}
+	for name, value := range s.spec.SSM {
+		s.aws.Parameters[name] = s.here(value)
 	}
 	for _, f := range s.spec.Functions {
 		s.aws.Roles[f.ID] = aws.Role(f.Role)

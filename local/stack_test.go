@@ -113,11 +113,15 @@ func TestAWS(t *testing.T) {
 		fault(t, `{"service":"ses","action":"SendEmail","error":"TooManyRequestsException","count":1}`)
 		fault(t, `{"service":"sns","action":"Publish","error":"ThrottledException","count":1}`)
 		fault(t, `{"service":"secretsmanager","action":"GetSecretValue","error":"InternalServiceError","count":1}`)
+		fault(t, `{"service":"ssm","action":"GetParameter","error":"ParameterNotFound","count":1}`)
+		place := func() answer { return s.call(t, "ssm", "AmazonSSM.GetParameter", "/", `{"Name":"/mine/place"}`) }
 		for _, c := range []struct {
 			got    answer
 			status int
 			want   string
 		}{
+			{place(), 400, `"__type":"ParameterNotFound"`},
+			{place(), 200, `"Parameter":{`},
 			{dynamo("PutItem", put), 400, `#ThrottlingException"`},
 			{dynamo("PutItem", put), 200, ""},
 			{dynamo("TransactWriteItems", `{}`), 400, `"CancellationReasons":[{"Code":"ConditionalCheckFailed"`},
@@ -200,6 +204,8 @@ func TestAWS(t *testing.T) {
 			"a topic":                    s.call(t, "sns", "", "/", "Action=Publish&Message=x&TopicArn=x"),
 			"an unknown stack":           s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=x"),
 			"an unknown secret":          s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"x"}`),
+			"an unknown parameter":       s.call(t, "ssm", "AmazonSSM.GetParameter", "/", `{"Name":"/mine/none"}`),
+			"another call of SSM":        s.call(t, "ssm", "AmazonSSM.GetParameters", "/", `{"Names":["/mine/place"]}`),
 			"an unknown service":         s.call(t, "s3", "", "/", ""),
 		} {
 			if a.status < 400 {

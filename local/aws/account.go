@@ -58,6 +58,23 @@ func (e *Endpoint) sns(q *request) *reply {
 	return &reply{status: http.StatusOK, header: q.contentType(), body: []byte(body)}
 }
 
+// getParameter is SSM's GetParameter for the template's parameters.
+func (e *Endpoint) getParameter(q *request) *reply {
+	if q.action != "GetParameter" {
+		return q.fail("UnknownOperationException", "the development stack does not imitate "+q.action)
+	}
+	var in struct{ Name string }
+	if err := strict(q.body, &in); err != nil {
+		return q.fail("ValidationException", err.Error())
+	}
+	value, ok := e.Parameters[in.Name]
+	if !ok {
+		return q.fail("ParameterNotFound", "Parameter "+in.Name+" not found.")
+	}
+	return q.ok(map[string]any{"Parameter": map[string]any{"Name": in.Name, "Type": "String", "Value": value, "Version": 1,
+		"DataType": "text", "ARN": e.ARN("ssm", "parameter"+in.Name)}})
+}
+
 // lambda is Invoke with InvocationType RequestResponse, and what the account may run at once.
 func (e *Endpoint) lambda(ctx context.Context, q *request) *reply {
 	if q.action == "GetAccountSettings" {

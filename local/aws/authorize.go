@@ -82,6 +82,10 @@ func (e *Endpoint) permissions(q *request) (out []permission) {
 		var in struct{ SecretId string }
 		_ = json.Unmarshal(q.body, &in) // it will be told what is wrong, if it may call at all
 		out = []permission{{action: action, resource: e.Secrets.arn(in.SecretId)}}
+	case "ssm:GetParameter":
+		var in struct{ Name string }
+		_ = json.Unmarshal(q.body, &in)
+		out = []permission{{action: action, resource: e.ARN("ssm", "parameter/"+strings.TrimPrefix(in.Name, "/"))}}
 	default:
 		switch q.service {
 		case "dynamodb":

@@ -1,5 +1,5 @@
 // Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS: DynamoDB and its streams
-// forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, CloudWatch and CloudFormation as far as StreamOTP
+// forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, SSM, CloudWatch and CloudFormation as far as StreamOTP
 // uses them.
 //
 // It promises: (A1) an action or option that it does not imitate is an error in the service's own shape; (A2) every
@@ -25,6 +25,7 @@ type Endpoint struct {
 	Tables      map[string]string                      // physical name to logical id
 	Streams     map[string]string                      // ARN of a stream in the template to the engine's
 	Secrets     *Secrets                               //
+	Parameters  map[string]string                      // of SSM: values by name
 	Queues      *Queues                                //
 	From        string                                 // the one SES identity
 	Sent        func() int                             // messages that SES took
@@ -159,6 +160,8 @@ func (e *Endpoint) do(ctx context.Context, q *request) *reply {
 		return e.sns(q)
 	case "secretsmanager":
 		return e.Secrets.do(q)
+	case "ssm":
+		return e.getParameter(q)
 	case "sqs":
 		return e.Queues.do(q)
 	case "lambda":

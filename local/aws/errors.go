@@ -70,6 +70,12 @@ var errorNames = map[string]map[string]int{
 		"ResourceExistsException":   400,
 		"ResourceNotFoundException": 400,
 	},
+	"ssm": {
+		"InternalServerError":      500,
+		"InvalidKeyId":             400,
+		"ParameterNotFound":        400,
+		"ParameterVersionNotFound": 400,
+	},
 	"sqs": {
 		"AccessDenied":           403,
 		"InvalidAddress":         400,

@@ -29,7 +29,7 @@ type Fault struct {
 // check says what is wrong with a fault, in words for the test that posted it.
 func (f *Fault) check() error {
 	if _, ok := errorNames[f.Service]; !ok {
-		return fmt.Errorf("service must be dynamodb, ses, sns, sqs, lambda, monitoring, secretsmanager, cloudformation or captcha, not %q", f.Service)
+		return fmt.Errorf("service must be dynamodb, ses, sns, sqs, lambda, monitoring, secretsmanager, ssm, cloudformation or captcha, not %q", f.Service)
 	}
 	if known := actions[f.Service]; !slices.Contains(known, f.Action) {
 		return fmt.Errorf("action must be one of %v, not %q", known, f.Action)
@@ -90,6 +90,7 @@ var actions = map[string][]string{
 	"lambda":         {"Invoke", "GetAccountSettings"},
 	"monitoring":     {"GetMetricData"},
 	"secretsmanager": {"GetSecretValue", "PutSecretValue", "DescribeSecret"},
+	"ssm":            {"GetParameter"},
 	"cloudformation": {"DescribeStacks"},
 	"captcha":        {"siteverify"},
 }

@@ -14,18 +14,18 @@ import (
 
 // The protocols of the services: how a call names its action, and what an error looks like.
 const (
-	jsonProtocol  = "json"  // X-Amz-Target; DynamoDB, Secrets Manager, SQS, CloudWatch
+	jsonProtocol  = "json"  // X-Amz-Target; DynamoDB, Secrets Manager, SSM, SQS, CloudWatch
 	restProtocol  = "rest"  // method and path; SES v2, Lambda
 	queryProtocol = "query" // form in, XML out; SNS, CloudFormation
 )
 
 var protocols = map[string]string{
-	"dynamodb": jsonProtocol, "streams": jsonProtocol, "secretsmanager": jsonProtocol,
+	"dynamodb": jsonProtocol, "streams": jsonProtocol, "secretsmanager": jsonProtocol, "ssm": jsonProtocol,
 	"sqs": jsonProtocol, "monitoring": jsonProtocol, "ses": restProtocol, "lambda": restProtocol, "sns": queryProtocol, "cloudformation": queryProtocol,
 }
 
 // targetPrefixes are what X-Amz-Target begins with, by service.
-var targetPrefixes = map[string]string{"dynamodb": dynamo.Tables, "secretsmanager": "secretsmanager.", "sqs": "AmazonSQS.",
+var targetPrefixes = map[string]string{"dynamodb": dynamo.Tables, "secretsmanager": "secretsmanager.", "sqs": "AmazonSQS.", "ssm": "AmazonSSM.",
 	"monitoring": "GraniteServiceVersion20100801."}
 
 // protocolOf guesses the service of an unsigned request, so that its refusal has the right shape.
@@ -84,7 +84,7 @@ func (q *request) ok(v any) *reply {
 
 func (q *request) contentType() map[string]string {
 	switch {
-	case q.service == "secretsmanager":
+	case q.service == "secretsmanager", q.service == "ssm":
 		return map[string]string{"Content-Type": "application/x-amz-json-1.1"}
 	case protocols[q.service] == jsonProtocol:
 		return map[string]string{"Content-Type": "application/x-amz-json-1.0"}

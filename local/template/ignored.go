@@ -25,6 +25,7 @@ var ignored = map[string][]string{
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
 	"AWS::DynamoDB::Table":        {"PointInTimeRecoverySpecification", "SSESpecification", "Tags", "DeletionProtectionEnabled"},
 	"AWS::SecretsManager::Secret": {"Description", "KmsKeyId", "Tags"},
+	"AWS::SSM::Parameter":         {"Description", "Tags"},
 	"AWS::SQS::Queue":             {"SqsManagedSseEnabled", "Tags"},
 }
 

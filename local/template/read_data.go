@@ -57,6 +57,20 @@ func (v value) readOrigins() []string {
 	return out
 }
 
+// readSSMParameter reads a parameter of SSM.
+func (res *resource) readSSMParameter() {
+	name, text := "", ""
+	res.fields(map[string]func(value){
+		"Name":  func(v value) { name = v.str() },
+		"Type":  func(v value) { v.oneOf("String") },
+		"Value": func(v value) { text = v.str() },
+	})
+	if name == "" || text == "" {
+		res.properties.failf("must have Name and Value")
+	}
+	res.properties.out.SSM[name] = text
+}
+
 func (res *resource) readTable() {
 	v := res.properties
 	t := Table{ID: res.id, Name: v.physicalName(res.id)}

@@ -18,6 +18,7 @@ func init() {
 		"AWS::Serverless::Function":   (*resource).readFunction,
 		"AWS::DynamoDB::Table":        (*resource).readTable,
 		"AWS::SecretsManager::Secret": (*resource).readSecret,
+		"AWS::SSM::Parameter":         (*resource).readSSMParameter,
 		"AWS::SQS::Queue":             (*resource).readQueue,
 
 		"AWS::CloudFront::ResponseHeadersPolicy":     (*resource).readPageHeaders,
@@ -96,6 +97,9 @@ func (r *reader) physicalID(res *resource) string {
 		return APIID
 	case "AWS::SecretsManager::Secret":
 		return r.secretARN(res.id)
+	case "AWS::SSM::Parameter":
+		name, _ := res.properties.at("Name")
+		return name.str()
 	case "AWS::S3::Bucket":
 		return strings.ToLower(name)
 	case "AWS::SNS::Topic":

@@ -39,6 +39,7 @@ type Stack struct {
 	Queues    []Queue
 	Tables    []Table
 	Secrets   []Secret
+	SSM       map[string]string // parameters of SSM: values by name
 	Outputs   []Output
 	MailSets  []string // names of the SES configuration sets
 	MailTells []MailTell
@@ -183,7 +184,7 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 		return nil, fmt.Errorf("%s: is not a template", name)
 	}
 	r := &reader{name: name, stack: stackName, suffix: suffix, root: doc.Content[0],
-		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}, Maps: Maps{}, PageHeaders: map[string]string{}}}
+		out: &Stack{Name: stackName, Parameters: map[string]string{}, NoEcho: map[string]bool{}, Maps: Maps{}, SSM: map[string]string{}, PageHeaders: map[string]string{}}}
 	r.read(overrides)
 	if r.stopped {
 		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))
