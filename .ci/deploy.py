@@ -34,7 +34,7 @@ STACK, BUCKET, BUILD, DOCS = "streamotp", "artifacts", ".aws-sam/build", "docs/d
 # With these every condition of the template holds, so that nothing stays out.
 FIRST = {
     "SesFromAddress": "login@example.com", "AlarmEmail": "ops@example.com", "AllowedOrigins": "https://a.example",
-    "SiteHost": "a.example", "DomainName": "login.example.com",
+    "DomainName": "login.example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/6f2a9d0c",
     "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c",
     "CaptchaProvider": "turnstile", "CaptchaSiteKey": "site-key",
@@ -43,7 +43,7 @@ FIRST = {
 # What the update makes of parameters that are no number and no choice.
 SECOND = {
     "SesFromAddress": "code@example.com", "AppName": "Tea & Co", "AlarmEmail": "oncall@example.com", "AllowedOrigins": "https://b.example",
-    "SiteHost": "b.example", "DomainName": "code.example.com", "CertificateArn": FIRST["CertificateArn"] + "1",
+    "DomainName": "code.example.com", "CertificateArn": FIRST["CertificateArn"] + "1",
     "WebAclArn": FIRST["WebAclArn"] + "1", "CaptchaSiteKey": "other-key",
     "AllowedCountries": "US,DE", "SmsSenderId": "Tea", "SmsOriginationNumber": "+12065550100", "SmsEntityId": "E1", "SmsTemplateId": "T1", "SmsMaxPriceUsd": "0.15",
 }

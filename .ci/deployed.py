@@ -74,6 +74,7 @@ LISTS = {
     "AWS::SNS::TopicPolicy": lambda: [  # one that names a service: every topic has one for its owner
         t for t in names("AWS::SNS::Topic") if '"Service"' in aws("sns").get_topic_attributes(TopicArn=t)["Attributes"]["Policy"]],
     "AWS::SQS::Queue": lambda: aws("sqs").list_queues().get("QueueUrls", []),
+    "AWS::SSM::Parameter": lambda: [p["Name"] for p in aws("ssm").describe_parameters()["Parameters"]],
     "AWS::SecretsManager::Secret": lambda: [s["Name"] for s in aws("secretsmanager").list_secrets()["SecretList"]],
     "Custom::Site": lambda: [b for b in names("AWS::S3::Bucket") if "index.html" in {  # a site that is published
         o["Key"] for o in aws("s3").list_objects_v2(Bucket=b).get("Contents", [])}],
@@ -150,4 +151,5 @@ PROPERTIES = {
     "AWS::S3::Bucket": bucket,
     "AWS::SNS::Topic": lambda name: {"Subscription": aws("sns").list_subscriptions_by_topic(TopicArn=name)["Subscriptions"]},
     "AWS::SQS::Queue": queue,
+    "AWS::SSM::Parameter": lambda name: {k: v for k, v in aws("ssm").get_parameter(Name=name)["Parameter"].items() if k in ("Name", "Type", "Value")},
 }

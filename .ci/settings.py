@@ -28,7 +28,7 @@ NUMBERS = {
 }
 TEXTS = {"SesFromAddress": None, "AppName": "StreamOTP", "CaptchaProvider": "none", "Tracing": "Active", **dict.fromkeys((
     "AllowedCountries", "SmsSenderId", "SmsOriginationNumber", "SmsEntityId", "SmsTemplateId", "DomainName", "CertificateArn",
-    "WebAclArn", "AllowedOrigins", "SiteHost", "CaptchaSiteKey", "AlarmEmail", "AlarmTopicArn", "SmsMaxPriceUsd"), "")}
+    "WebAclArn", "AllowedOrigins", "CaptchaSiteKey", "AlarmEmail", "AlarmTopicArn", "SmsMaxPriceUsd"), "")}
 
 
 def least_and_most(parameter):

@@ -93,7 +93,7 @@ for name in by_http:
 # A function that the API is made of and that refers to the distribution would make the stack circular.
 check("who refers to the distribution", sorted(name for name, resource in resources.items() if name != "Distribution" and (
       '"Distribution"' in json.dumps(resource) or "${Distribution" in json.dumps(resource))),
-      ["PublishFunctionRole", "SendFunction", "Site", "SiteBucketPolicy"])
+      ["PublishFunctionRole", "Site", "SiteBucketPolicy", "SiteParameter"])
 
 # ---- Roles ----------------------------------------------------------------------------------------------------------
 

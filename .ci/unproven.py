@@ -38,6 +38,7 @@ UPDATES = {
     "AWS::IAM::Role": ["Policies"],
     "AWS::Lambda::Function": ["ReservedConcurrentExecutions", "TracingConfig"],
     "AWS::Logs::LogGroup": ["RetentionInDays"],
+    "AWS::SSM::Parameter": ["Value"],
 }
 
 

@@ -16,7 +16,7 @@ func (c *cloud) environment() map[string]string {
 		"ALLOWED_COUNTRIES": "DE", "SENDS_PER_HOUR": "5", "SENDS_PER_IP_PER_HOUR": "30", "ORIGIN_SECRET": "origin", "CAPTCHA_PROVIDER": "none",
 		"PASSWORD_TRIES_PER_HOUR": "10", "PASSWORD_TRIES_PER_IP_PER_HOUR": "50", "SMS_PER_DAY": "500", "SMS_PREFIX_SENDS": "30",
 		"SMS_PREFIX_VERIFIED_PERCENT": "20", "METRICS_NAMESPACE": "StreamOTP/bench", "RETRY_QUEUE_URL": "http://queue/1/retry", "DEAD_LETTER_QUEUE_URL": "http://queue/1/dead",
-		"TEST_DESTINATIONS_SECRET": "tests", "SES_FROM_ADDRESS": "login@example.com", "SITE_HOST": "example.com",
+		"TEST_DESTINATIONS_SECRET": "tests", "SES_FROM_ADDRESS": "login@example.com", "SITE_PARAMETER": "site",
 	}
 }
 

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net"
 	"net/http"
 
 	"streamotp/local/captcha"
@@ -10,21 +9,20 @@ import (
 // captchaStub is where the stub of the provider stands, below the server's URL.
 const captchaStub = "/_local/captcha"
 
-// useCaptchaStub puts the stub in the provider's place: the functions are told another URL to ask, and that pages of
-// this server count. Without a CAPTCHA it does nothing.
+// useCaptchaStub puts the stub in the provider's place: the functions are told another URL to ask, and that this server's
+// other name counts beside the site's host. Without a CAPTCHA it does nothing.
 func (s *stack) useCaptchaStub() {
 	p := s.spec.Parameters
 	if p["CaptchaProvider"] == "" || p["CaptchaProvider"] == "none" {
 		return
 	}
 	s.captcha = &captcha.Provider{Name: p["CaptchaProvider"], SiteKey: p["CaptchaSiteKey"], Now: s.Now}
-	host, _, _ := net.SplitHostPort(s.listener.Addr().String())
 	for _, f := range s.spec.Functions {
 		if f.Environment["CAPTCHA_URL"] == "" {
 			continue
 		}
 		f.Environment["CAPTCHA_URL"] = s.url + captchaStub + "/siteverify?function=" + f.ID
-		f.Environment["CAPTCHA_HOSTS"] += "," + host + ",localhost"
+		f.Environment["CAPTCHA_HOSTS"] += ",localhost"
 	}
 }
 

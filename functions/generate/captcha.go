@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"streamotp/shared/httpapi"
 	"streamotp/shared/keys"
 	"streamotp/shared/otp"
+	"streamotp/shared/site"
 )
 
 const (
@@ -31,8 +33,11 @@ const (
 type captcha struct {
 	provider string   // recaptcha, turnstile or hcaptcha
 	url      string   // of siteverify
-	hosts    []string // of the pages whose challenges count
-	secret   interface {
+	hosts    []string // of the pages elsewhere whose challenges count, beside the site's own
+	site     interface {
+		Host(ctx context.Context) (string, error)
+	}
+	secret interface {
 		Value(ctx context.Context) (string, error)
 	}
 	client *http.Client
@@ -47,7 +52,8 @@ func newCaptcha(env *config.Env, cfg aws.Config, now func() time.Time) *captcha 
 	return &captcha{
 		provider: provider,
 		url:      env.String("CAPTCHA_URL"),
-		hosts:    hostsOf(strings.Split(env.String("CAPTCHA_HOSTS"), ",")),
+		hosts:    hostsOf(env.List("CAPTCHA_HOSTS")),
+		site:     site.New(cfg, env.String("SITE_PARAMETER"), now, rand.Float64),
 		secret:   keys.NewText(cfg, env.String("CAPTCHA_SECRET"), now),
 		client:   newCaptchaClient(),
 	}
@@ -78,7 +84,8 @@ func hostsOf(places []string) (hosts []string) {
 // not let through is for the audit log: a host that is missing in the configuration would look to its operator as if
 // everybody were a robot.
 //
-// Errors: httpapi.ErrCaptchaFailed; *otp.UnavailableError where the provider does not say, or does not accept us.
+// Errors: httpapi.ErrCaptchaFailed; *otp.UnavailableError where the provider does not say, or does not accept us, or
+// where the site's host is not known.
 func (h handler) checkCaptcha(ctx context.Context, c call, purpose otp.Purpose) error {
 	if h.captcha == nil {
 		return nil
@@ -88,11 +95,15 @@ func (h handler) checkCaptcha(ctx context.Context, c call, purpose otp.Purpose) 
 		c.Event.Reason = "captcha-token"
 		return httpapi.ErrCaptchaFailed
 	}
+	siteHost, err := h.captcha.site.Host(ctx) // before the provider is asked, which takes a token only once
+	if err != nil {
+		return err
+	}
 	v, err := h.captcha.verify(ctx, token, c.clientIP)
 	if err != nil {
 		return err
 	}
-	failed, err := h.captcha.judge(v, purpose)
+	failed, err := h.captcha.judge(v, purpose, siteHost)
 	if err == nil && failed != "" {
 		c.Event.Reason = "captcha-" + failed
 		return httpapi.ErrCaptchaFailed
@@ -152,15 +163,15 @@ func unavailable(what string) error {
 }
 
 // judge decides by the provider's answer and names what is wrong with a token: nothing lets it pass.
-func (c *captcha) judge(v verdict, purpose otp.Purpose) (failed string, err error) {
+func (c *captcha) judge(v verdict, purpose otp.Purpose, siteHost string) (failed string, err error) {
 	if !*v.Success {
 		return "token", mistake(v.Codes)
 	}
-	action := v.Action == string(purpose)
+	host, action := strings.ToLower(v.Hostname), v.Action == string(purpose)
 	switch {
-	case v.Hostname == "not-provided": // hCaptcha, under an unusual load
+	case host == "not-provided": // hCaptcha, under an unusual load
 		return "", unavailable("leaves out the host")
-	case !slices.Contains(c.hosts, strings.ToLower(v.Hostname)):
+	case host != siteHost && !slices.Contains(c.hosts, host):
 		return "host", nil
 	case c.provider == "turnstile" && !action:
 		return "action", nil

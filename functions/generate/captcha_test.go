@@ -26,6 +26,10 @@ type fixedSecret string
 
 func (s fixedSecret) Value(context.Context) (string, error) { return string(s), nil }
 
+type fixedHost string
+
+func (h fixedHost) Host(context.Context) (string, error) { return string(h), nil }
+
 // forms are what a provider was sent. One that is given up on may still be at work.
 type forms struct {
 	mu  sync.Mutex
@@ -59,7 +63,7 @@ func siteverify(t *testing.T, provider string, answer http.HandlerFunc) (*captch
 		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return &captcha{provider: provider, url: server.URL, hosts: []string{"site.example", "shop.example"},
+	return &captcha{provider: provider, url: server.URL, hosts: []string{"shop.example"}, site: fixedHost("site.example"),
 		secret: fixedSecret(captchaSecret), client: newCaptchaClient()}, sent
 }
 
@@ -236,6 +240,14 @@ func TestCaptchaIsAskedForFirst(t *testing.T) {
 			t.Error(log)
 		}
 	})
+	t.Run("while the site's host is unknown it is 503, and the provider, which takes a token once, is not asked", func(t *testing.T) {
+		f.captcha, sent = siteverify(t, "turnstile", says(`{"success":true,"hostname":"","action":"verify"}`))
+		f.captcha.site = unknownSite{}
+		status, header, body := f.call(t, "/generate", fields{"email": "ada@example.com", "captchaToken": "x"})
+		if status != 503 || body["code"] != "unavailable" || header["retry-after"] == "" || len(sent.take()) != 0 || len(f.items(t)) != 0 {
+			t.Errorf("%d %v %v", status, header, body)
+		}
+	})
 	t.Run("a secret that cannot be read is 503", func(t *testing.T) {
 		f.captcha, _ = siteverify(t, "turnstile", says(`{"success":true,"hostname":"site.example","action":"verify"}`))
 		f.captcha.secret = noSecret{}
@@ -262,6 +274,13 @@ func TestHostsOf(t *testing.T) {
 	if fmt.Sprint(got) != "[login.example.com www.example.com localhost]" {
 		t.Error(got)
 	}
+}
+
+// unknownSite is the site before the deployment has set its URL.
+type unknownSite struct{}
+
+func (unknownSite) Host(context.Context) (string, error) {
+	return "", &otp.UnavailableError{Reason: "no"}
 }
 
 type noSecret struct{}

@@ -126,5 +126,8 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // a resend's own key is another one
 	}
 	text.Tags = m.tags.Map()
+	if err == nil && text.Channel == otp.SMS && text.Notice == "" {
+		text.Host, err = h.site.Host(ctx) // for the line "@host #code"; a message without it waits
+	}
 	return text, err
 }

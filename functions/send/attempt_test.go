@@ -160,6 +160,18 @@ func TestAttempt(t *testing.T) {
 			f.keys = noKeys{}
 			return f.put(t, "a", ada)
 		}, want{outcome: later, retries: 1, metric: telemetry.ProviderError, visible: otp.StatePending}},
+		{"an SMS waits while the site's host is unknown, and does not go out without it", func(t *testing.T, f *fixture) row {
+			f.site.err = &otp.UnavailableError{Reason: "no parameter"}
+			return f.put(t, "a", toPhone("+4915112345678"))
+		}, want{outcome: later, retries: 1, metric: telemetry.ProviderError, visible: otp.StatePending}},
+		{"an e-mail does not need the site's host", func(t *testing.T, f *fixture) row {
+			f.site.err = &otp.UnavailableError{Reason: "no parameter"}
+			return f.put(t, "a", ada)
+		}, want{outcome: sent, calls: 1, sent: true, metric: telemetry.Sent, visible: otp.StateSent}},
+		{"nor does a security notification by SMS", func(t *testing.T, f *fixture) row {
+			f.site.err = &otp.UnavailableError{Reason: "no parameter"}
+			return f.notify(t, f.put(t, "a", toPhone("+4915112345678")))
+		}, want{outcome: sent, calls: 1, sent: true, metric: telemetry.Sent, visible: otp.StatePending}},
 		{"contents that another session sealed are not sent", func(t *testing.T, f *fixture) row {
 			r := f.put(t, "a", ada)
 			r.session.Sealed = f.put(t, "b", ada).session.Sealed
@@ -231,6 +243,17 @@ func TestAttempt(t *testing.T) {
 		f.run(t, queued(r))
 		if f.counted(telemetry.ProviderError) != 1 || f.counted(telemetry.Undelivered) != 1 || f.outcomes(t) != undelivered {
 			t.Error(f.log)
+		}
+	})
+	t.Run("the site's host is asked for by SMS alone, and stands in it", func(t *testing.T) {
+		f := newFixture(t)
+		f.run(t, inserted(f.put(t, "a", ada)))
+		if n := f.site.asked.Load(); n != 0 {
+			t.Errorf("asked %d times for an e-mail", n)
+		}
+		f.run(t, inserted(f.put(t, "b", toPhone("+4915112345678"))))
+		if n := f.site.asked.Load(); n != 1 || len(f.provider.sent) != 2 || f.provider.sent[0].Host != "" || f.provider.sent[1].Host != "login.example.com" {
+			t.Errorf("asked %d times, sent %+v", n, f.provider.sent)
 		}
 	})
 	t.Run("R16: a message says how long its code is still valid when it is sent", func(t *testing.T) {

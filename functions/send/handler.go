@@ -23,6 +23,7 @@ type handler struct {
 	keys         keyrings
 	sender       sender
 	limits       limits
+	site         siteHost
 	retries      queue // brings its pointers back to this function
 	deadLetters  queue
 	now          func() time.Time
@@ -45,6 +46,11 @@ type keyrings interface {
 
 type sender interface {
 	Send(ctx context.Context, m deliver.Message) error
+}
+
+// siteHost knows the host of the pages. It fails until the deployment has set the host.
+type siteHost interface {
+	Host(ctx context.Context) (string, error)
 }
 
 // limits get back what a message took that its provider refused for good.

@@ -32,6 +32,7 @@ type fixture struct {
 	suppressions store.Suppressions
 	ring         *otp.Keyring
 	provider     *provider
+	site         *knownSite
 	retry, dead  *memoryQueue
 	refunds      *refunds
 	log          *bytes.Buffer
@@ -41,6 +42,20 @@ type fixture struct {
 type fixedKeys struct{ *otp.Keyring }
 
 func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
+
+// knownSite is the site of the deployment, once its URL is set.
+type knownSite struct {
+	err   error
+	asked atomic.Int32
+}
+
+func (s *knownSite) Host(context.Context) (string, error) {
+	s.asked.Add(1)
+	if s.err != nil {
+		return "", s.err
+	}
+	return "login.example.com", nil
+}
 
 // provider fails for the destinations that fail names.
 type provider struct {
@@ -111,9 +126,9 @@ func newFixture(t *testing.T) *fixture {
 	tables := storetest.New(t)
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
-	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, provider: &provider{fail: map[string]error{}},
+	f := &fixture{ring: ring, store: store.Codes{DB: tables.DB, Table: tables.Codes}, provider: &provider{fail: map[string]error{}}, site: &knownSite{},
 		suppressions: store.Suppressions{DB: tables.DB, Table: tables.Limits}, retry: &memoryQueue{}, dead: &memoryQueue{}, refunds: &refunds{}, log: &bytes.Buffer{}}
-	f.handler = handler{codes: f.store, suppressions: f.suppressions, keys: fixedKeys{ring}, sender: f.provider,
+	f.handler = handler{codes: f.store, suppressions: f.suppressions, keys: fixedKeys{ring}, sender: f.provider, site: f.site,
 		retries: f.retry, deadLetters: f.dead, limits: f.refunds,
 		now: func() time.Time { return time.Now().Add(f.ahead) }, random: func() float64 { return 0 }}
 	before := slog.Default()

@@ -13,6 +13,7 @@ import (
 	"streamotp/shared/config"
 	"streamotp/shared/deliver"
 	"streamotp/shared/keys"
+	"streamotp/shared/site"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -30,12 +31,12 @@ func main() {
 		keys:        keys.New(cfg, env.String("KEY_SECRET"), time.Now),
 		retries:     sqsQueue{queues, env.String("RETRY_QUEUE_URL")},
 		deadLetters: sqsQueue{queues, env.String("DEAD_LETTER_QUEUE_URL")},
+		site:        site.New(cfg, env.String("SITE_PARAMETER"), time.Now, rand.Float64),
 		now:         time.Now,
 		random:      rand.Float64,
 		sender: deliver.New(cfg, deliver.Sender{
 			AppName:          env.String("APP_NAME"),
 			From:             env.String("SES_FROM_ADDRESS"),
-			Host:             env.String("SITE_HOST"),
 			ConfigurationSet: env.Optional("SES_CONFIGURATION_SET"),
 			NotificationSet:  env.Optional("SES_NOTIFICATION_CONFIGURATION_SET"),
 			SMS: deliver.SMSSender{

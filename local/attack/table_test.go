@@ -108,7 +108,7 @@ var attacks = []attack{
 	}, nil},
 	{"a robot with no, forged, used, old and other sites' CAPTCHA tokens", cheatCaptcha, []control{
 		{"CaptchaProvider", []string{"CaptchaProvider=none"}, nil},
-		{"the check of the token's site", nil, edit("functions/generate/captcha.go", "case !slices.Contains(c.hosts,", "case false && !slices.Contains(c.hosts,")},
+		{"the check of the token's site", nil, edit("functions/generate/captcha.go", "case host != siteHost &&", "case false &&")},
 		{"the check of the token's action", nil, edit("functions/generate/captcha.go", `case c.provider == "turnstile" && !action:`, `case c.provider == "never" && !action:`)},
 	}, []string{"CaptchaProvider=turnstile", "CaptchaSiteKey=site-key"}},
 	{"a robot that fills every field", fillEverything, []control{

@@ -36,7 +36,8 @@ func solved(ask fields, token string) fields {
 	return out
 }
 
-// asked counts the calls of siteverify, and fails the test if generate made any other call than that and for secrets.
+// asked counts the calls of siteverify, and fails the test if generate made any other call than that, for secrets and for the
+// site's parameter.
 func asked(t *testing.T, s *Stack) (n int) {
 	t.Helper()
 	for _, c := range s.Calls() {
@@ -44,7 +45,7 @@ func asked(t *testing.T, s *Stack) (n int) {
 		case c.Function != "GenerateFunction": // a message of before may still be on its way
 		case c.Service == "captcha":
 			n++
-		case c.Service != "secretsmanager":
+		case c.Service != "secretsmanager" && c.Service != "ssm":
 			t.Errorf("called %s %s %s", c.Service, c.Action, c.Table)
 		}
 	}
@@ -98,7 +99,7 @@ func TestCaptcha(t *testing.T) {
 }
 
 func TestCaptchaFailsClosed(t *testing.T) {
-	s := Start(t, withCaptcha("turnstile")...)
+	s := Start(t, withCaptcha("turnstile", "-parameter", "SendsPerHour=20")...)
 	ask := fields{"email": "eve@example.com"}
 	id, _ := session(t, s, solved(ask, solve(s, "verify", nil)), "eve@example.com")
 	for name, fault := range map[string]fields{
@@ -144,6 +145,37 @@ func TestCaptchaFailsClosed(t *testing.T) {
 			}
 		}
 	})
+	t.Run("a page of the site counts, and none of a host that only begins or ends as the site's does", func(t *testing.T) {
+		s := s.In(t)
+		for host, want := range map[string]int{"127.0.0.1": 200, "localhost": 200, "127.0.0.1.evil.example": 400, "0.1": 400, s.URL: 400, strings.TrimPrefix(s.URL, "http://"): 400} {
+			if status, _, answer := s.Post("/api/generate", solved(ask, solve(s, "verify", fields{"hostname": host}))); status != want {
+				t.Errorf("%s: %d %v", host, status, answer["code"])
+			}
+		}
+	})
+	for name, fault := range map[string]fields{
+		"the site's parameter does not exist yet": {"error": "ParameterNotFound"},
+		"SSM is down":         {"error": "InternalServerError"},
+		"SSM denies the read": {"error": "AccessDeniedException"},
+		"SSM does not answer": {"latencyMs": 10_000},
+	} {
+		t.Run("while "+name+" nobody is let in, and the token is not used up", func(t *testing.T) {
+			s := s.In(t)
+			fresh(s, "GenerateFunction")
+			items, limits, token := len(s.Items("CodesTable")), fmt.Sprint(s.Items("LimitsTable")), solve(s, "verify", nil)
+			s.Fault(with(siteCall, "GenerateFunction", fault))
+			s.ClearCalls()
+			status, header, answer := s.Post("/api/generate", solved(ask, token))
+			if status != 503 || answer["code"] != "unavailable" || header.Get("Retry-After") == "" {
+				t.Errorf("%d %v", status, answer)
+			}
+			if n := asked(t, s); n != 0 || len(s.Items("CodesTable")) != items || fmt.Sprint(s.Items("LimitsTable")) != limits {
+				t.Errorf("siteverify was asked %d times, or something was written", n)
+			}
+			s.ClearFaults()
+			expect(t, s, "/api/generate", solved(ask, token), 200, "")
+		})
+	}
 	t.Run("the secret key is in Secrets Manager; where it cannot be read, nobody is let in", func(t *testing.T) {
 		s := s.In(t)
 		fresh(s, "GenerateFunction")
@@ -158,21 +190,15 @@ func TestCaptchaFailsClosed(t *testing.T) {
 }
 
 // A stack that could let nobody in does not start.
-func TestCaptchaNeedsItsSite(t *testing.T) {
+func TestCaptchaNeedsItsSiteKey(t *testing.T) {
 	root, binary, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for missing, parameters := range map[string][]string{
-		"CaptchaSiteKey": {"-parameter", "CaptchaProvider=turnstile"},
-		"SiteHost":       {"-parameter", "CaptchaProvider=turnstile", "-parameter", "CaptchaSiteKey=x", "-parameter", "SiteHost="},
-	} {
-		cmd := exec.Command(binary, append([]string{"-addr", "127.0.0.1:0"}, parameters...)...)
-		cmd.Dir = root
-		out, err := cmd.CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "CaptchaProvider needs "+missing) {
-			t.Errorf("without %s: %v\n%s", missing, err, out)
-		}
+	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-parameter", "CaptchaProvider=turnstile")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "CaptchaProvider needs CaptchaSiteKey") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // The calls of each function, as one request makes them in a process that just started.
 var (
 	secretCall = fields{"service": "secretsmanager", "action": "GetSecretValue"}
+	siteCall   = fields{"service": "ssm", "action": "GetParameter"} // by the sender of an SMS, and where there is a CAPTCHA
 
 	generateCalls = []fields{secretCall,
 		{"service": "dynamodb", "action": "GetItem", "table": "UsersTable"},
@@ -38,6 +39,16 @@ var (
 		{"service": "dynamodb", "action": "TransactWriteItems", "table": "UsersTable"},
 	}
 )
+
+// calls counts the calls of a service.
+func calls(s *Stack, service string) (n int) {
+	for _, c := range s.Calls() {
+		if c.Service == service {
+			n++
+		}
+	}
+	return n
+}
 
 // with makes a fault of a call.
 func with(call fields, function string, more fields) fields {
@@ -321,6 +332,48 @@ func TestDelivery(t *testing.T) {
 		session(t, s, fields{"phone": "+4915123456783"}, "+4915123456783")
 		if count(s, "+4915123456781") != 1 || count(s, "+4915123456782") != 0 || len(s.DeadLetters()) != letters {
 			t.Errorf("%+v, dead letters %v", s.Messages(), s.DeadLetters())
+		}
+	})
+	t.Run("an SMS that is asked for before the site's parameter exists goes out once it does, with its line", func(t *testing.T) {
+		s.ClearFaults()
+		fresh(s, "SendFunction")
+		s.ClearCalls()
+		s.Fault(with(siteCall, "SendFunction", fields{"error": "ParameterNotFound"}))
+		before := logged(s, `"outcome":"later"`)
+		s.Post("/api/generate", fields{"phone": "+4915123456784"})
+		until(t, Patience, "it waits", func() bool { return logged(s, `"outcome":"later"`) > before })
+		session(t, s, fields{"email": "meanwhile@example.com"}, "meanwhile@example.com")
+		if n := count(s, "+4915123456784"); n != 0 || calls(s, "sns") != 0 {
+			t.Errorf("%d messages without the site's host", n)
+		}
+		letters := len(s.DeadLetters())
+		s.ClearFaults()
+		until(t, Patience, "the message", func() bool { return count(s, "+4915123456784") == 1 })
+		for _, m := range s.Messages() {
+			if m.To == "+4915123456784" && !strings.Contains(m.Text, "\n\n@127.0.0.1 #") {
+				t.Errorf("%q", m.Text)
+			}
+		}
+		if n := calls(s, "sns"); n != 1 || len(s.DeadLetters()) != letters {
+			t.Errorf("%d calls of SNS, dead letters %v", n, s.DeadLetters())
+		}
+	})
+	t.Run("the site is read for the first SMS alone, and by nobody for e-mail", func(t *testing.T) {
+		s.ClearFaults()
+		for _, function := range []string{"GenerateFunction", "SendFunction"} {
+			fresh(s, function)
+		}
+		s.ClearCalls()
+		session(t, s, fields{"email": "plain@example.com"}, "plain@example.com")
+		if n := calls(s, "ssm"); n != 0 {
+			t.Errorf("%d calls of SSM", n)
+		}
+		for i := range 3 {
+			to := fmt.Sprintf("+491512345679%d", i)
+			session(t, s, fields{"phone": to}, to)
+		}
+		if n := calls(s, "ssm"); n < 1 || n > 2 { // a second process may take part
+			t.Errorf("%d calls of SSM", n)
 		}
 	})
 	t.Run("an answer that the provider's side lost may double a message, and never loses it", func(t *testing.T) {

@@ -12,7 +12,6 @@ import (
 // SMS is off.
 var LocalDefaults = map[string]string{
 	"SesFromAddress":   "login@example.com",
-	"SiteHost":         "localhost",
 	"AllowedCountries": "US,GB,DE,IN",
 }
 

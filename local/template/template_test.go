@@ -1,7 +1,6 @@
 package template
 
 import (
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -217,24 +216,20 @@ func TestDomain(t *testing.T) {
 	const certificate, acl = "arn:aws:acm:us-east-1:123456789012:certificate/6f2a9d0c-3b1e", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c"
 	for name, c := range map[string]struct {
 		parameters map[string]string
-		url, host  string // as they come out
+		url        string // as it comes out
 		want       string // an error
 	}{
-		"neither": {nil, "https://" + SiteHost, SiteHost, ""},
-		"both":    {map[string]string{"DomainName": "login.example.com", "CertificateArn": certificate}, "https://login.example.com", "login.example.com", ""},
-		"both, and the pages elsewhere": {map[string]string{"DomainName": "login.example.com", "CertificateArn": certificate, "SiteHost": "www.example.com"},
-			"https://login.example.com", "www.example.com", ""},
-		"a name alone":                       {map[string]string{"DomainName": "login.example.com"}, "", "", "DomainName needs CertificateArn"},
-		"a certificate alone":                {map[string]string{"CertificateArn": certificate}, "", "", "CertificateArn needs DomainName"},
-		"a certificate of another region":    {map[string]string{"CertificateArn": strings.Replace(certificate, "us-east-1", "eu-west-1", 1)}, "", "", "must be the ARN of a certificate in us-east-1"},
-		"a web ACL":                          {map[string]string{"WebAclArn": acl}, "https://" + SiteHost, SiteHost, ""},
-		"a web ACL of another region":        {map[string]string{"WebAclArn": strings.Replace(acl, "us-east-1", "eu-west-1", 1)}, "", "", "must be the ARN of a web ACL of scope CLOUDFRONT"},
-		"a web ACL of an API, not a website": {map[string]string{"WebAclArn": strings.Replace(acl, "global", "regional", 1)}, "", "", "must be the ARN of a web ACL of scope CLOUDFRONT"},
+		"neither":                            {nil, "https://" + SiteHost, ""},
+		"both":                               {map[string]string{"DomainName": "login.example.com", "CertificateArn": certificate}, "https://login.example.com", ""},
+		"a name alone":                       {map[string]string{"DomainName": "login.example.com"}, "", "DomainName needs CertificateArn"},
+		"a certificate alone":                {map[string]string{"CertificateArn": certificate}, "", "CertificateArn needs DomainName"},
+		"a certificate of another region":    {map[string]string{"CertificateArn": strings.Replace(certificate, "us-east-1", "eu-west-1", 1)}, "", "must be the ARN of a certificate in us-east-1"},
+		"a web ACL":                          {map[string]string{"WebAclArn": acl}, "https://" + SiteHost, ""},
+		"a web ACL of another region":        {map[string]string{"WebAclArn": strings.Replace(acl, "us-east-1", "eu-west-1", 1)}, "", "must be the ARN of a web ACL of scope CLOUDFRONT"},
+		"a web ACL of an API, not a website": {map[string]string{"WebAclArn": strings.Replace(acl, "global", "regional", 1)}, "", "must be the ARN of a web ACL of scope CLOUDFRONT"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			parameters := map[string]string{"SiteHost": ""} // a deployment's default
-			maps.Copy(parameters, c.parameters)
-			s, err := Read("../../template.yaml", "streamotp", "x", parameters)
+			s, err := Read("../../template.yaml", "mine", "x", c.parameters)
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%v; want %q", err, c.want)
@@ -245,9 +240,8 @@ func TestDomain(t *testing.T) {
 				t.Fatal(err)
 			}
 			url := s.Outputs[slices.IndexFunc(s.Outputs, func(o Output) bool { return o.Key == "SiteUrl" })].Value
-			sender := s.Functions[slices.IndexFunc(s.Functions, func(f Function) bool { return f.ID == "SendFunction" })]
-			if url != c.url || sender.Environment["SITE_HOST"] != c.host {
-				t.Errorf("SiteUrl %s, SITE_HOST %s", url, sender.Environment["SITE_HOST"])
+			if url != c.url || len(s.SSM) != 1 || s.SSM["/streamotp/mine/site"] != c.url {
+				t.Errorf("SiteUrl %s, parameters of SSM %v", url, s.SSM)
 			}
 		})
 	}
@@ -256,7 +250,7 @@ func TestDomain(t *testing.T) {
 // TestLeastPrivilege: no function may do an action on everything, but send to a phone number, which has no ARN: by SNS
 // alone, and that lets no topic through.
 func TestLeastPrivilege(t *testing.T) {
-	s, err := Read("../../template.yaml", "streamotp", "x", nil)
+	s, err := Read("../../template.yaml", "mine", "x", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,6 +269,15 @@ func TestLeastPrivilege(t *testing.T) {
 			}
 			if strings.Contains(strings.Join(statement.Actions, " "), "*") {
 				t.Errorf("%s: %+v is for more than one action", f.ID, statement)
+			}
+		}
+		site, named := "/streamotp/mine/site", f.Environment["SITE_PARAMETER"]
+		if named != "" && named != site {
+			t.Errorf("%s has the site's parameter as %s", f.ID, named)
+		}
+		for name, may := range map[string]bool{site: named != "", site + "x": false, "/streamotp/other/site": false, "/": false} {
+			if got := f.Role.Policy.Decide("ssm:GetParameter", ARN("ssm", "parameter"+name), nil) == iam.Allowed; got != may {
+				t.Errorf("%s may read the parameter %s: %v", f.ID, name, got)
 			}
 		}
 		if got := f.Role.Policy.Decide("sns:Publish", ARN("sns", "topic"), nil); f.ID == "SendFunction" && got != iam.Denied {

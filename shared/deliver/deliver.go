@@ -34,6 +34,7 @@ type Message struct {
 	Channel otp.Channel
 	To      string        // e-mail address or E.164 number
 	Code    string        // empty for a notice
+	Host    string        // of the site, for the origin-bound line of an SMS with a code; others need none
 	Life    time.Duration // how long the code is still valid when it is sent
 	Locale  string        // primary language; unknown ones are English
 	At      time.Time     // when this was asked for, or what a notice tells of happened
@@ -45,7 +46,6 @@ type Message struct {
 type Sender struct {
 	AppName string
 	From    string // verified in SES
-	Host    string // of the page, for the origin-bound line of an SMS
 
 	// The configuration sets of SES, for codes and for security notifications; empty for none.
 	ConfigurationSet, NotificationSet string

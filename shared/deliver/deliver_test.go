@@ -46,12 +46,12 @@ func newSender(t *testing.T, p *fakeProvider) *Sender {
 	t.Cleanup(server.Close)
 	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,
 		Credentials: credentials.NewStaticCredentialsProvider("a", "b", "c")}
-	return New(cfg, Sender{AppName: "Tea & <Co>", From: "login@example.com", Host: "tea.example.com",
+	return New(cfg, Sender{AppName: "Tea & <Co>", From: "login@example.com",
 		ConfigurationSet: "set", SMS: SMSSender{SenderID: "TEA", EntityID: "1101"}})
 }
 
 func code(purpose otp.Purpose) Message {
-	return Message{Purpose: purpose, Channel: otp.Email, To: "ada@example.com", Code: "482913",
+	return Message{Purpose: purpose, Channel: otp.Email, To: "ada@example.com", Code: "482913", Host: "tea.example.com",
 		Life: 5 * time.Minute, At: time.Now()}
 }
 
@@ -269,7 +269,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
-	s := &Sender{AppName: "StreamOTP", From: "login@example.com", Host: "example.com"}
+	s := &Sender{AppName: "StreamOTP", From: "login@example.com"}
 	t.Run("every text says what for, that nobody asks for the code, and what to do if it was not you", func(t *testing.T) {
 		for locale := range languages {
 			for _, purpose := range []otp.Purpose{otp.Verify, otp.Login, otp.Reset} {
@@ -333,11 +333,11 @@ func TestSMSIsOneSegment(t *testing.T) {
 	for locale := range languages {
 		for _, app := range []string{"X", "StreamOTP", strings.Repeat("W", 24)} {
 			for _, host := range []string{"a.de", "abcdefghij.execute-api.ap-southeast-2.amazonaws.com", strings.Repeat("h", 53)} {
-				s := &Sender{AppName: app, Host: host}
+				s := &Sender{AppName: app}
 				checkSegment(t, s.sms(Message{Notice: otp.NoticeClosed, Locale: locale}))
 				for _, purpose := range []otp.Purpose{otp.Verify, otp.Login} {
 					for _, digits := range []string{"482913", "4829134829"} {
-						got := s.sms(Message{Purpose: purpose, Code: digits, Locale: locale})
+						got := s.sms(Message{Purpose: purpose, Code: digits, Host: host, Locale: locale})
 						checkSegment(t, got)
 						if !strings.HasSuffix(got, "\n@"+host+" #"+digits) || !strings.HasPrefix(got, digits) {
 							t.Errorf("%q", got)

@@ -205,7 +205,7 @@ func (s *Sender) sms(m Message) string {
 	if m.Notice != "" {
 		return s.fill(l.smsClosed) // the only one that goes to a number
 	}
-	bound := fmt.Sprintf("\n\n@%s #%s", s.Host, m.Code)
+	bound := fmt.Sprintf("\n\n@%s #%s", m.Host, m.Code)
 	action := l.smsAction[m.Purpose]
 	text := fmt.Sprintf(l.sms, m.Code, action, s.AppName)
 	if len([]rune(text+bound)) > segment {
