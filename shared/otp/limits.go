@@ -48,6 +48,12 @@ func (t Tries) Tells(p Purpose) Notice {
 	return ""
 }
 
+// Own returns what a session's own wrong codes count, as if nobody else tried the subject.
+func (s Session) Own(l TryLimit) Tries {
+	ceiling := (s.Attempts + l.MaxAttempts - 1) / l.MaxAttempts * l.MaxAttempts
+	return Tries{Count: s.Attempts, Ceiling: ceiling, Last: s.AttemptedAt}
+}
+
 // TryLimit is the rule that bounds guessing (NIST SP 800-63B-4 3.2.2; I4).
 type TryLimit struct {
 	MaxAttempts int           // guesses before a lock
@@ -82,6 +88,19 @@ func (l TryLimit) span(count int) time.Duration {
 	return min(span, longestLock)
 }
 
+// Left is how many wrong codes a subject may still give at now before it locks; none while it is locked.
+func (l TryLimit) Left(t Tries, now time.Time) int {
+	switch {
+	case t.Count == 0 || !t.Last.After(now.Add(-TriesLifetime)):
+		return l.MaxAttempts
+	case l.LockedFor(t, now) > 0:
+		return 0
+	case t.Count >= t.Ceiling:
+		return l.NextCeiling(t.Count) - t.Count
+	}
+	return t.Remaining()
+}
+
 // NextCeiling is the count at which a subject locks again once a lock has passed. It stops at 100 on the way, so that
 // the day-long close begins there and not a few tries later.
 func (l TryLimit) NextCeiling(count int) int {
@@ -100,15 +119,6 @@ type WrongCodeError struct {
 
 func (e *WrongCodeError) Error() string {
 	return fmt.Sprintf("wrong code, %d attempts remain", e.AttemptsRemaining)
-}
-
-// CodeLengthError says that a code cannot be right because it has another length. The caller corrects it.
-type CodeLengthError struct {
-	Digits int // that the session's code has
-}
-
-func (e *CodeLengthError) Error() string {
-	return fmt.Sprintf("must be the %d digits that were sent", e.Digits)
 }
 
 // LockedError says that a subject takes no guess and gets no code for a time. The caller may try again after it.

@@ -165,21 +165,3 @@ func TestResendBesideAFailedOne(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func TestCountAttempt(t *testing.T) {
-	f := newFixture(t)
-	for _, c := range []struct {
-		by   string
-		want int
-	}{{"1", 1}, {"1", 1}, {"2", 2}} { // a write that comes twice counts once
-		if got, err := f.codes.CountAttempt(ctx, session("s"), c.by, t0); err != nil || got != c.want {
-			t.Errorf("%s: %d, %v", c.by, got, err)
-		}
-	}
-	s, err := f.codes.Session(ctx, "s")
-	if err != nil || s.Attempts != 2 || !s.AttemptedAt.Equal(t0) {
-		t.Errorf("%+v, %v", s, err)
-	}
-	_, err = f.codes.CountAttempt(ctx, session("purged"), "1", t0)
-	wantErr(t, err, otp.ErrSessionNotFound)
-}

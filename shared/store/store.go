@@ -60,3 +60,6 @@ func decode(i item, into any) error {
 	}
 	return nil
 }
+
+// clockSlack is how far the clocks of two instances may differ in good order.
+const clockSlack = 5 * time.Second
