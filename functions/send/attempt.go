@@ -120,7 +120,7 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	}
 	switch {
 	case m.Kind != store.SendCode:
-		text.Notice = otp.Notice(m.Kind)
+		text.Notification = otp.NotificationKind(m.Kind)
 	case m.Purpose != otp.Reset: // what became of a reset's code would reveal whether there is an account
 		m.tags.Session = m.SessionID
 		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // a resend's own key is another one

@@ -75,7 +75,7 @@ var attacks = []attack{
 		{"counting it as a wrong one", nil, edit("shared/admit/passwords.go", "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
 	}, nil},
 	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
-		{"the owner's notice", nil, edit("shared/judge/judge.go", `c.Tries.Tells(c.Purpose); notice != "" {`, `c.Tries.Tells(c.Purpose); notice == "never" {`)},
+		{"the owner's notification", nil, edit("shared/judge/judge.go", `c.Tries.NotificationDue(c.Purpose); due != "" {`, `c.Tries.NotificationDue(c.Purpose); due == "never" {`)},
 	}, nil},
 	{"50 resends at once", resendStorm, []control{
 		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},

@@ -29,14 +29,14 @@ const Timeout = 3 * time.Second
 
 // Message is one code or security notification for one recipient.
 type Message struct {
-	Notice  otp.Notice // empty for a code
-	Purpose otp.Purpose
-	Channel otp.Channel
-	To      string        // e-mail address or E.164 number
-	Code    string        // empty for a notice
-	Life    time.Duration // how long the code is still valid when it is sent
-	Locale  string        // primary language; unknown ones are English
-	At      time.Time     // when this was asked for, or what a notice tells of happened
+	Notification otp.NotificationKind // empty for a code
+	Purpose      otp.Purpose
+	Channel      otp.Channel
+	To           string        // e-mail address or E.164 number
+	Code         string        // empty for a notification
+	Life         time.Duration // how long the code is still valid when it is sent
+	Locale       string        // primary language; unknown ones are English
+	At           time.Time     // when the code was asked for, or when what the notification reports happened
 
 	Tags map[string]string // come back with what SES tells of an e-mail; an SMS has none
 }
@@ -104,7 +104,7 @@ func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 		}},
 	}
 	set := s.ConfigurationSet
-	if m.Notice != "" {
+	if m.Notification != "" {
 		set = s.NotificationSet
 	}
 	if set != "" {

@@ -109,7 +109,7 @@ func TestEachMailHasItsOwnReference(t *testing.T) {
 	p := &fakeProvider{status: 200, body: `{"MessageId":"1"}`}
 	sender, reference := newSender(t, p), regexp.MustCompile(`"X-Entity-Ref-ID","Value":"([A-Z2-7]{26,})"`)
 	seen := map[string]bool{}
-	for _, m := range []Message{code(otp.Login), code(otp.Login), {Notice: otp.NoticeChanged, Channel: otp.Email, To: "ada@example.com"}} {
+	for _, m := range []Message{code(otp.Login), code(otp.Login), {Notification: otp.NotifyPasswordChanged, Channel: otp.Email, To: "ada@example.com"}} {
 		if err := sender.Send(context.Background(), m); err != nil {
 			t.Fatal(err)
 		}
@@ -288,8 +288,8 @@ func TestText(t *testing.T) {
 					t.Errorf("%s %s has a hole:\n%s", locale, purpose, mail.text)
 				}
 			}
-			for _, kind := range []otp.Notice{otp.NoticeChanged, otp.NoticeGuessed, otp.NoticeClosed} {
-				notice := s.email(Message{Notice: kind, Locale: locale, At: time.Unix(0, 0)})
+			for _, kind := range []otp.NotificationKind{otp.NotifyPasswordChanged, otp.NotifyWrongCodes, otp.NotifyLocked} {
+				notice := s.email(Message{Notification: kind, Locale: locale, At: time.Unix(0, 0)})
 				if strings.Contains(notice.text+notice.subject, "%") || !strings.Contains(notice.text, "1970") || notice.subject == "" {
 					t.Errorf("%s:\n%s", kind, notice.text)
 				}
@@ -334,7 +334,7 @@ func TestSMSIsOneSegment(t *testing.T) {
 		for _, app := range []string{"X", "StreamOTP", strings.Repeat("W", 24)} {
 			for _, host := range []string{"a.de", "abcdefghij.execute-api.ap-southeast-2.amazonaws.com", strings.Repeat("h", 53)} {
 				s := &Sender{AppName: app, Host: host}
-				checkSegment(t, s.sms(Message{Notice: otp.NoticeClosed, Locale: locale}))
+				checkSegment(t, s.sms(Message{Notification: otp.NotifyLocked, Locale: locale}))
 				for _, purpose := range []otp.Purpose{otp.Verify, otp.Login} {
 					for _, digits := range []string{"482913", "4829134829"} {
 						got := s.sms(Message{Purpose: purpose, Code: digits, Locale: locale})

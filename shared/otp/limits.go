@@ -10,43 +10,14 @@ type Tries struct {
 	Count   int       // guesses that were let through to be judged
 	Ceiling int       // the count at which the subject locks
 	Last    time.Time // the last guess
-	Told    int       // the count that the owner was last told of
+
+	NotifiedCount int // the count at the last security notification
 
 	VerifiedAt time.Time // the last success by SMS in 30 days
 }
 
 // Remaining is how many tries are left before the subject locks.
 func (t Tries) Remaining() int { return t.Ceiling - t.Count }
-
-// Notice is something that the owner of a subject is told unasked.
-type Notice string
-
-const (
-	NoticeChanged Notice = "changed" // the account has a new password
-	NoticeGuessed Notice = "guessed" // after the right password came five wrong codes (ASVS 5.0 6.3.5)
-	NoticeClosed  Notice = "closed"  // 100 wrong codes in a row: there are none for a day
-)
-
-const suspiciousAt = 5 // wrong codes after the right password
-
-// At is the count of tries that a notice tells of.
-func (n Notice) At() int {
-	if n == NoticeClosed {
-		return closedAt
-	}
-	return suspiciousAt
-}
-
-// Tells is what the owner is to be told because of the last try, if it was wrong, and was not told yet; mostly nothing.
-func (t Tries) Tells(p Purpose) Notice {
-	switch {
-	case t.Count >= closedAt && t.Told < closedAt:
-		return NoticeClosed
-	case t.Count >= suspiciousAt && t.Told < suspiciousAt && p == Login:
-		return NoticeGuessed
-	}
-	return ""
-}
 
 // Own returns what a session's own wrong codes count, as if nobody else tried the subject.
 func (s Session) Own(l TryLimit) Tries {

@@ -100,7 +100,7 @@ func TestPut(t *testing.T) {
 		if err := f.over(w).Put(ctx, fresh, "request"); !notWritten(t, err) {
 			t.Fatalf("error %v", err)
 		}
-		must(t, f.codes.PutNotice(ctx, fresh, otp.NoticeGuessed, "other", t0)) // rows beside it are free
+		must(t, f.codes.PutNotification(ctx, notification("fresh", otp.NotifyWrongCodes), "other", t0)) // rows beside it are free
 		if err := f.codes.Put(ctx, fresh, "request"); err == nil {
 			t.Error("the late copy was written")
 		}

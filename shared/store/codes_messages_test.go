@@ -61,8 +61,10 @@ func TestMessage(t *testing.T) {
 		for ; s.NextResend <= 2; s.NextResend++ {
 			must(t, f.codes.PutResend(ctx, s, strings.Repeat("r", 36), t0, time.Minute))
 		}
-		for _, notice := range []otp.Notice{otp.NoticeGuessed, otp.NoticeClosed} {
-			must(t, f.codes.PutNotice(ctx, s, notice, strings.Repeat("r", 36), t0))
+		for _, kind := range []otp.NotificationKind{otp.NotifyWrongCodes, otp.NotifyLocked} {
+			n := notification("full", kind)
+			n.Subject, n.Sealed = s.Subject, s.Sealed
+			must(t, f.codes.PutNotification(ctx, n, strings.Repeat("r", 36), t0))
 		}
 		out, err := f.DB.Query(ctx, &dynamodb.QueryInput{TableName: &f.Tables.Codes, ConsistentRead: aws.Bool(true),
 			KeyConditionExpression: aws.String("sessionId = :id"), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
@@ -124,8 +126,8 @@ func TestMessageState(t *testing.T) {
 		at = at.Add(2 * time.Second)
 		return c.PutResend(ctx, s, "request", at, time.Second)
 	}
-	notice := func(c store.Codes, s otp.Session) error {
-		return c.PutNotice(ctx, s, otp.NoticeGuessed, "request", now)
+	notify := func(c store.Codes, s otp.Session) error {
+		return c.PutNotification(ctx, notification(s.ID, otp.NotifyWrongCodes), "request", now)
 	}
 	for _, c := range []struct {
 		rule  string
@@ -135,7 +137,7 @@ func TestMessageState(t *testing.T) {
 		{"pending until it is sent", nil, otp.StatePending},
 		{"sent", []step{sent("digest")}, otp.StateSent},
 		{"a resend that is sent counts", []step{resend, sent("resend#1")}, otp.StateSent},
-		{"a notice does not", []step{notice, sent("notice#guessed")}, otp.StatePending},
+		{"a notification does not", []step{notify, sent("notice#guessed")}, otp.StatePending},
 		{"delivered, though the mark came late", []step{delivery(otp.StateDelivered)}, otp.StateDelivered},
 		{"bounced after the delivery", []step{sent("digest"), delivery(otp.StateDelivered), delivery(otp.StateBounced)}, otp.StateBounced},
 		{"another one under way after a bounce", []step{delivery(otp.StateBounced), resend, sent("resend#1")}, otp.StateSent},
@@ -154,7 +156,7 @@ func TestMessageState(t *testing.T) {
 		{"bounced, and a resend is not sent yet", []step{delivery(otp.StateBounced), resend}, otp.StateBounced},
 		{"the provider refused the code", []step{refused("digest")}, otp.StateBounced},
 		{"the provider refused a resend", []step{sent("digest"), delivery(otp.StateDelivered), resend, refused("resend#1")}, otp.StateBounced},
-		{"a refused security notification does not count", []step{notice, sent("digest"), refused("notice#guessed")}, otp.StateSent},
+		{"a refused security notification does not count", []step{notify, sent("digest"), refused("notice#guessed")}, otp.StateSent},
 		{"a resend that was not sent, as nothing is any more", []step{sent("digest"), delivery(otp.StateDelivered), suppressed}, otp.StateBounced},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/otp"
@@ -104,7 +105,7 @@ func TestSession(t *testing.T) {
 }
 
 func reset(f fixture, by string) store.Reset {
-	return store.Reset{Session: session("s"), Notice: session("s"), Users: f.users, Email: "ada@example.com",
+	return store.Reset{Session: session("s"), Notification: notification("s", otp.NotifyPasswordChanged), Users: f.users, Email: "ada@example.com",
 		PasswordHash: "new " + by, By: by, Now: t0.Add(time.Minute)}
 }
 
@@ -171,7 +172,7 @@ func TestReset(t *testing.T) {
 		}
 		m, err := f.codes.Message(ctx, "s", "notice")
 		must(t, err)
-		if m.Kind != string(otp.NoticeChanged) || m.ExpiresAt.Sub(m.CreatedAt) != 24*time.Hour {
+		if m.Kind != string(otp.NotifyPasswordChanged) || m.ExpiresAt.Sub(m.CreatedAt) != 24*time.Hour {
 			t.Errorf("notice %+v", m)
 		}
 	})
@@ -198,4 +199,68 @@ func TestCountAttempt(t *testing.T) {
 	}
 	_, err = f.codes.CountAttempt(ctx, session("purged"), "1", t0)
 	wantErr(t, err, otp.ErrSessionNotFound)
+}
+
+func TestOtherRowsAreNoSessions(t *testing.T) {
+	kinds := map[string]map[string]any{
+		"a resend":                          {"code": "resend#1", "purpose": "login", "send": "code"},
+		"a notification":                    {"code": "notice#guessed", "purpose": "login", "send": "guessed"},
+		"the news of a changed password":    {"code": "notice", "purpose": "reset", "send": "changed"},
+		"a notification of a newer version": {"code": "notice#other", "purpose": "login", "send": "other"},
+		"an empty row":                      {"code": "digest"},
+		"an empty resend":                   {"code": "resend#2"},
+	}
+	for name, row := range kinds {
+		t.Run(name+" is not read, counted against or consumed as one", func(t *testing.T) {
+			f := newFixture(t)
+			row["sessionId"], row["createdAt"], row["expiredAt"] = "r", t0.UnixMilli(), t0.Add(5*time.Minute).Unix()
+			f.put(t, f.Codes, row)
+			_, err := f.codes.Session(ctx, "r")
+			wantErr(t, err, otp.ErrSessionNotFound)
+			s := session("r")
+			s.Digest = row["code"].(string)
+			_, err = f.codes.CountAttempt(ctx, s, "request", t0)
+			wantErr(t, err, otp.ErrSessionNotFound)
+			wantErr(t, f.codes.Consume(ctx, s, "request", t0.Add(time.Hour)), otp.ErrSessionNotFound)
+		})
+	}
+	t.Run("a session beside all of them is read as itself", func(t *testing.T) {
+		f := newFixture(t)
+		for _, row := range kinds {
+			if row["code"] == "digest" {
+				continue
+			}
+			row["sessionId"], row["createdAt"], row["expiredAt"], row["usedAt"] = "s", t0.UnixMilli(), t0.Add(5*time.Minute).Unix(), t0.UnixMilli()
+			f.put(t, f.Codes, row)
+		}
+		s, err := f.codes.Session(ctx, "s")
+		if err != nil || s.Digest != "digest" || s.Purpose != otp.Reset || !s.UsedAt.IsZero() || len(s.Resends) != 1 || s.NextResend != 3 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if m, err := f.codes.Message(ctx, "s", "digest"); err != nil || m.Used {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
+}
+
+// TestNotificationRow holds the attributes that the stream's filter, and rows of earlier versions, have.
+func TestNotificationRow(t *testing.T) {
+	for kind, want := range map[otp.NotificationKind][2]string{
+		otp.NotifyPasswordChanged: {"notice", "changed"}, otp.NotifyWrongCodes: {"notice#guessed", "guessed"}, otp.NotifyLocked: {"notice#closed", "closed"},
+	} {
+		for _, attribute := range []string{"send", "skip"} {
+			f := newFixture(t)
+			n := notification("s", kind)
+			n.Silent = attribute == "skip"
+			must(t, f.codes.PutNotification(ctx, n, "request", t0))
+			must(t, f.codes.PutNotification(ctx, n, "another request", t0)) // it is the same notification
+			var row map[string]any
+			must(t, attributevalue.UnmarshalMap(f.Item(t, f.Codes, map[string]types.AttributeValue{"sessionId": text("s"), "code": text(want[0])}), &row))
+			expected := map[string]any{"sessionId": "s", "code": want[0], attribute: want[1], "sealed": []byte("box"), "subject": "subject", "purpose": "reset", "kid": "0",
+				"createdAt": float64(t0.UnixMilli()), "expiredAt": float64(t0.Add(24 * time.Hour).Unix()), "askedBy": "request"}
+			if fmt.Sprint(row) != fmt.Sprint(expected) {
+				t.Errorf("%s: %v, want %v", kind, row, expected)
+			}
+		}
+	}
 }

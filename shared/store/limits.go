@@ -43,7 +43,7 @@ func decodeLimit(i item) (l limit, err error) {
 }
 
 func (l limit) tries() otp.Tries {
-	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry), Told: l.Told, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
+	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry), NotifiedCount: l.Told, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
 }
 
 // The clauses of a reservation.
@@ -194,10 +194,10 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 	return channel == otp.SMS && !otp.Known(before.tries().VerifiedAt, asOf), err
 }
 
-// MarkTold notes that a subject's owner was told of its tries. Until then every further wrong one tells again.
-func (l Limits) MarkTold(ctx context.Context, subject string, notice otp.Notice) error {
+// MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.
+func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error {
 	_, err := l.write(ctx, subject, "SET told = :told", all("attribute_exists(tries)", "attribute_not_exists(told) OR told < :told"),
-		item{":told": number(int64(notice.At()))})
+		item{":told": number(int64(kind.Threshold()))})
 	return doneIfRefused(err)
 }
 

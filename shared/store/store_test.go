@@ -27,6 +27,11 @@ func session(id string) otp.Session {
 		CreatedAt: t0, ExpiresAt: t0.Add(5 * time.Minute)}
 }
 
+// notification is a notification of a session.
+func notification(sessionID string, kind otp.NotificationKind) otp.Notification {
+	return otp.Notification{SessionID: sessionID, Kind: kind, Purpose: otp.Reset, Subject: "subject", KeyID: "0", Sealed: []byte("box")}
+}
+
 // fixture is one test's tables with a session "s" and an account in them.
 type fixture struct {
 	storetest.Tables
