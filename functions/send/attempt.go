@@ -19,13 +19,13 @@ type message struct {
 	read    bool // Message is the row; otherwise it is what the stream's record says
 	ring    *otp.Keyring
 	to      otp.Contents // what the row contains, once it was opened
-	channel otp.Channel
+	channel otp.ChannelFacts
 	tags    feedback.Tags
 }
 
 // event is what the audit log and the metrics say of an outcome.
 func (m message) event(outcome string, err error) telemetry.Event {
-	e := telemetry.Event{Channel: m.channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind, Settles: settles(outcome)}
+	e := telemetry.Event{Channel: m.channel.Channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind, Settles: settles(outcome)}
 	switch {
 	case outcome == sent:
 		e.Name = telemetry.Sent
@@ -92,7 +92,7 @@ func (h handler) attempt(ctx context.Context, t task) (m message, outcome string
 // suppressed reports whether an earlier e-mail to this address bounced or drew a complaint. For sessions that may report a
 // bounce, generate has already made this check.
 func (h handler) suppressed(ctx context.Context, m message) (bool, error) {
-	if m.channel != otp.Email || m.tags.Session != "" {
+	if !m.channel.Suppression || m.tags.Session != "" {
 		return false, nil
 	}
 	return h.suppressions.Has(ctx, m.tags.Destination, h.now())
@@ -108,11 +108,14 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	if err != nil {
 		return text, err
 	}
+	if m.channel, err = contents.Channel.Facts(); err != nil {
+		return text, err
+	}
 	text = deliver.Message{
 		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(h.now()), Locale: contents.Locale, At: m.CreatedAt,
 	}
-	m.ring, m.to, m.channel = ring, contents, text.Channel
+	m.ring, m.to = ring, contents
 	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
 	// The other purposes send to accounts only: if their bounce held back a verify code, that would reveal the account.
 	if m.Purpose == otp.Verify {

@@ -115,7 +115,7 @@ var attacks = []attack{
 		{"the honeypot", nil, edit(generate, `if request.Get(honeypot) != "" {`, "if false {")},
 	}, nil},
 	{"a login code on the channel of the caller's choice", chooseChannel, []control{
-		{"the account's own channel", nil, edit(generate, "if user.Channel == otp.SMS {", "if user.Channel == otp.SMS && h.codeLength == 0 {")},
+		{"the account's own channel", nil, edit(generate, "to.Channel = user.LoginChannel()", "to.Channel = otp.Email")},
 	}, nil},
 	{"who has an account: answers of a login", tellByLogin, []control{
 		{"one answer for both", nil, edit(generate, "\tok, err := password.Matches(",

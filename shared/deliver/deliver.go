@@ -69,16 +69,27 @@ func New(cfg aws.Config, s Sender) *Sender {
 	return &s
 }
 
-// Send makes one attempt to hand a message to its provider.
+// providers are the functions that hand a message to a provider, one for each in the table of channels.
+var providers = map[otp.Provider]func(*Sender, context.Context, Message) error{
+	otp.SES: (*Sender).sendEmail,
+	otp.SNS: (*Sender).sendSMS,
+}
+
+// Send makes one attempt to hand a message to its channel's provider.
 //
-// Errors: *PermanentError; after any other a later attempt may succeed.
+// Errors: *PermanentError; after any other, *otp.UnknownChannelError among them, a later attempt may succeed.
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	if m.Channel == otp.SMS {
-		return classify(providerSNS, s.sendSMS(ctx, m))
+	channel, err := m.Channel.Facts()
+	if err != nil {
+		return err
 	}
-	return classify(providerSES, s.sendEmail(ctx, m))
+	send, ok := providers[channel.Provider]
+	if !ok {
+		return &otp.UnavailableError{Reason: "the provider of a channel has no send function"}
+	}
+	return classify(channel.Provider, send(s, ctx, m))
 }
 
 func (s *Sender) sendEmail(ctx context.Context, m Message) error {

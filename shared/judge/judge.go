@@ -50,13 +50,13 @@ type Case struct {
 	otp.Session
 	Contents otp.Contents
 	Tries    otp.Tries // once one was taken
-	First    bool      // after a right code by SMS: the subject's first in 30 days
+	First    bool      // after a right code by a channel with the prefix rule: the subject's first in 30 days
 	keyring  *otp.Keyring
 }
 
 // Open reads a session for one of the purposes (a), and notes for the audit log whose it is.
 //
-// Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey.
+// Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey, *otp.UnknownChannelError.
 func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
 	if c.Session, err = j.Codes.Session(ctx, sessionID); err != nil {
 		return c, err
@@ -139,11 +139,11 @@ func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKin
 	event.Write(requestID, j.Now())
 }
 
-// putNotification writes a notification. It goes by e-mail where the session has an address.
+// putNotification writes a notification. It goes by e-mail where the session has an address, otherwise the way that the code went.
 func (j Judge) putNotification(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) error {
 	to := otp.Contents{Purpose: c.Purpose, Channel: otp.Email, Email: c.Contents.Email, Locale: c.Contents.Locale}
 	if to.Email == "" {
-		to.Channel, to.Phone = otp.SMS, c.Contents.Phone
+		to.Channel, to.Phone = c.Contents.Channel, c.Contents.Phone
 	}
 	sealed, err := c.keyring.Seal(c.ID, to)
 	if err != nil {

@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	s := otp.Session{ID: "s", Purpose: otp.Login, KeyID: "0", CreatedAt: noon, ExpiresAt: noon.Add(time.Minute)}
-	if s.Sealed, err = ring.Seal("s", otp.Contents{Purpose: otp.Login, Code: "482913", Email: "ada@example.com"}); err != nil {
+	if s.Sealed, err = ring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: otp.Email, Code: "482913", Email: "ada@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	if s.Digest, err = ring.Digest("0", "s", "482913"); err != nil {
@@ -89,7 +89,12 @@ func (w *world) MarkNotified(_ context.Context, _ string, kind otp.NotificationK
 // purpose makes the session one for something else than a login.
 func (w *world) purpose(p otp.Purpose) {
 	w.asked, w.session.Purpose = p, p
-	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Code: "482913", Email: "ada@example.com"})
+	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Channel: otp.Email, Code: "482913", Email: "ada@example.com"})
+}
+
+// channel makes the session one whose code went by another channel.
+func (w *world) channel(c otp.Channel) {
+	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: c, Code: "482913", Email: "ada@example.com"})
 }
 
 // try runs a whole judgement and returns its error and the order of events.
@@ -123,6 +128,8 @@ func TestJudge(t *testing.T) {
 		{"a used code costs no try", func(w *world) { w.session.UsedAt = noon }, "482913", "[]", otp.ErrCodeUsed},
 		{"an expired code costs no try", func(w *world) { w.session.ExpiresAt = noon }, "482913", "[]", otp.ErrCodeExpired},
 		{"a session of an unknown key costs no try", func(w *world) { w.session.KeyID = "9" }, "482913", "[]", otp.ErrUnknownKey},
+		{"a session with an unknown channel costs no try", func(w *world) { w.channel("fax") }, "482913", "[]", &otp.UnknownChannelError{}},
+		{"a session without a channel costs no try", func(w *world) { w.channel("") }, "482913", "[]", &otp.UnknownChannelError{}},
 		{"a locked subject is refused whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
 		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
 		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
@@ -180,13 +187,28 @@ func TestWrongCodeSaysHowLongItsLockLasts(t *testing.T) {
 }
 
 func TestNotificationOpensForTheSender(t *testing.T) {
-	w := newWorld(t)
-	w.count = 5
-	if _, err := w.try("482914"); err == nil {
-		t.Fatal("no error")
-	}
-	c, err := w.keyring.Open(w.told.KeyID, w.told.SessionID, w.told.Sealed)
-	if want := (otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"}); err != nil || c != want {
-		t.Errorf("%+v, %v", c, err)
+	ada, number := "ada@example.com", "+4915112345678"
+	for _, test := range []struct {
+		rule string
+		code otp.Contents // of the session
+		want otp.Contents
+	}{
+		{"it goes by e-mail", otp.Contents{Channel: otp.Email, Email: ada}, otp.Contents{Channel: otp.Email, Email: ada}},
+		{"it goes by e-mail though the code went to a number", otp.Contents{Channel: otp.SMS, Email: ada, Phone: number}, otp.Contents{Channel: otp.Email, Email: ada}},
+		{"it goes the way of the code where there is no address", otp.Contents{Channel: otp.SMS, Phone: number}, otp.Contents{Channel: otp.SMS, Phone: number}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			w := newWorld(t)
+			w.count = 100
+			test.code.Purpose, test.code.Code, test.want.Purpose = otp.Login, "482913", otp.Login
+			w.session.Sealed, _ = w.keyring.Seal("s", test.code)
+			if _, err := w.try("482914"); err == nil {
+				t.Fatal("no error")
+			}
+			c, err := w.keyring.Open(w.told.KeyID, w.told.SessionID, w.told.Sealed)
+			if err != nil || c != test.want || w.told.Kind != otp.NotifyLocked || w.told.Subject != w.session.Subject {
+				t.Errorf("%+v in %+v, %v", c, w.told, err)
+			}
+		})
 	}
 }

@@ -6,12 +6,15 @@ import (
 	"streamotp/shared/otp"
 )
 
-func TestMask(t *testing.T) {
-	for destination, want := range map[string]string{
-		"ada@example.com": "a•••@example.com", "a@example.com": "a•••@example.com", "+4915112345678": "•••78",
+func TestMasked(t *testing.T) {
+	for want, contents := range map[string]otp.Contents{
+		"a•••@example.com": {Channel: otp.Email, Email: "ada@example.com", Phone: "+4915112345678"},
+		"b•••@example.com": {Channel: otp.Email, Email: "b@example.com"},
+		"•••78":            {Channel: otp.SMS, Email: "ada@example.com", Phone: "+4915112345678"},
+		"•••":              {Channel: "fax", Email: "ada@example.com", Phone: "+4915112345678"},
 	} {
-		if got := otp.Mask(destination); got != want {
-			t.Errorf("%s: %s, want %s", destination, got, want)
+		if got := contents.Masked(); got != want {
+			t.Errorf("%s: %s, want %s", contents.Channel, got, want)
 		}
 	}
 }

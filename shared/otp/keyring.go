@@ -180,7 +180,7 @@ func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
 
 // Open decrypts what Seal made for the same session.
 //
-// Errors: ErrUnknownKey; any other means that the item was tampered with.
+// Errors: ErrUnknownKey; *UnknownChannelError; any other means that the item was tampered with. With an error there are no contents.
 func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err error) {
 	key, err := k.find(keyID)
 	if err != nil {
@@ -190,7 +190,13 @@ func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err 
 	if err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(plain, &c)
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return Contents{}, err
+	}
+	if _, err := c.Channel.Facts(); err != nil {
+		return Contents{}, err
+	}
+	return c, nil
 }
 
 func gcm(k key) cipher.AEAD {

@@ -29,12 +29,12 @@ func TestKeyring(t *testing.T) {
 		return box
 	}
 	t.Run("I2: what is sealed for one session opens for no other", func(t *testing.T) {
-		if _, err := r.Open("0", "b", seal("a", otp.Contents{Code: "123456"})); err == nil {
+		if _, err := r.Open("0", "b", seal("a", otp.Contents{Code: "123456", Channel: otp.Email})); err == nil {
 			t.Error("it opened")
 		}
 	})
 	t.Run("I2: a changed byte is noticed", func(t *testing.T) {
-		box := seal("a", otp.Contents{Code: "123456"})
+		box := seal("a", otp.Contents{Code: "123456", Channel: otp.Email})
 		box[len(box)/2] ^= 1
 		if _, err := r.Open("0", "a", box); err == nil {
 			t.Error("it opened")
@@ -106,7 +106,7 @@ func TestKeyringRotation(t *testing.T) {
 	}
 	fresh, once, twice := parse("{"+index+"}"), parse("{"+index+`,"current":`+one+"}"), parse("{"+index+`,"current":`+two+`,"previous":`+one+"}")
 	t.Run("a live code survives one rotation, and its key is gone after two", func(t *testing.T) {
-		box, err := fresh.Seal("s", otp.Contents{Code: "123456"})
+		box, err := fresh.Seal("s", otp.Contents{Code: "123456", Channel: otp.Email})
 		if err != nil {
 			t.Fatal(err)
 		}

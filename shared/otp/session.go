@@ -15,14 +15,6 @@ const (
 	Reset  Purpose = "reset"  // set a new password without the old one
 )
 
-// Channel is the way that a message takes.
-type Channel string
-
-const (
-	Email Channel = "email"
-	SMS   Channel = "sms"
-)
-
 // What ends a session's life; httpapi has the status of each.
 var (
 	ErrSessionNotFound = errors.New("unknown session, or one made for the other call")

@@ -176,11 +176,17 @@ func (l Limits) read(ctx context.Context, key string, consistent bool) (held lim
 }
 
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
-// twice leaves those that came after it. For a success by SMS it keeps the time, and reports whether this write is the first
-// such success in 30 days: of any number of successes at once only one is.
+// twice leaves those that came after it. For a success by a channel with the prefix rule it keeps the time, and reports whether this
+// write is the first such success in 30 days: of any number of successes at once only one is.
+//
+// Errors: *otp.UnknownChannelError.
 func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error) {
+	facts, err := channel.Facts()
+	if err != nil {
+		return false, err
+	}
 	update := "REMOVE tries, ceiling, lastTry, lastBy, told"
-	if channel == otp.SMS {
+	if facts.PrefixRule {
 		update = "SET verifiedAt = :asOf " + update
 	}
 	// Without tries there is nothing to forget, and an item without a TTL would be left behind.
@@ -191,7 +197,7 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 		return false, doneIfRefused(err)
 	}
 	before, err := decodeLimit(out.Attributes)
-	return channel == otp.SMS && !otp.Known(before.tries().VerifiedAt, asOf), err
+	return facts.PrefixRule && !otp.Known(before.tries().VerifiedAt, asOf), err
 }
 
 // MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.
