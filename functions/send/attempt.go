@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"streamotp/shared/deliver"
@@ -39,12 +38,6 @@ func (m message) event(outcome string, err error) telemetry.Event {
 		e.Name, e.Reason = telemetry.ProviderError, outcome
 	}
 	return e
-}
-
-// settles reports whether the sender has nothing more to do for the message. A message that expired unsent does not count: its
-// provider took nothing.
-func settles(outcome string) bool {
-	return slices.Contains([]string{sent, skipped, used, gone, suppressed, refused}, outcome)
 }
 
 // attempt reads a row and hands its message to the provider, unless that is no longer wanted. It writes nothing.

@@ -97,7 +97,7 @@ var attacks = []attack{
 		{"a limit of its own for the client IP address", []string{"PasswordTriesPerIpPerHour=10"}, nil},
 	}, nil},
 	{"SES throttles every call while 20 people ask for a code", outage, []control{
-		{"the retry queue", nil, edit("functions/send/retry.go", "if outcome == later {", `if outcome == "never" {`)},
+		{"the retry queue", nil, edit("functions/send/settle.go", "if outcome == later {", `if outcome == "never" {`)},
 	}, nil},
 	{"who has an account: a stranger's session while its owner resets", watchOwner, []control{
 		{"a session's own attempts at /status", nil, edit("functions/status/handler.go", "if s.Purpose != otp.Reset {", "if s.Purpose != \"\" {")},
