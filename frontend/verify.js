@@ -26,6 +26,7 @@ const checks = {
 // Only the field of the chosen channel is in use; with one channel there is no choice to make.
 const { channels } = page.settings;
 document.querySelector('[data-choice]').hidden = channels.length < 2;
+for (const choice of form.elements.channel) choice.parentElement.hidden = !channels.includes(choice.value);
 function useChannel() {
   if (!channels.includes(form.elements.channel.value)) form.elements.channel.value = channels[0];
   const { field } = channelOf(form.elements.channel.value);
