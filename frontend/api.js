@@ -1,6 +1,8 @@
 // The client of the StreamOTP API. Everything travels in the body of a POST: no address, code,
 // password or session id is ever part of a URL, so none ends in a log or in the history.
 
+import { isChannel } from './channels.js';
+
 // API Gateway gives up after 30 s; a second more lets its own answer arrive first.
 const TIMEOUT_MS = 31_000;
 
@@ -106,7 +108,7 @@ export class Client {
   // retryAfter is how many seconds a lock still lasts, undefined in any other state
   async status(sessionId) {
     let date, retryAfter;
-    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string', (headers) => {
+    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string' && isChannel(a.channel), (headers) => {
       date = headers.get('date');
       retryAfter = retryAfterSeconds(headers.get('retry-after'));
     });

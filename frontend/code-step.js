@@ -1,6 +1,7 @@
 // The step in which the code is typed: its field, its clocks, sending it again, and its ends.
 
 import { ApiError } from './api.js';
+import { channelOf } from './channels.js';
 import { fillCode, fitCodeField, listenForSms } from './code-field.js';
 import { bindForm, clearErrors, present, showAlert, showErrors } from './form.js';
 import { clock, explain, lockTitle, sentTo } from './words.js';
@@ -14,7 +15,7 @@ const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
 // When it is asked whether a code has ended whose time is over by the clock here.
 const LAST_LOOKS_MS = [0, 1_000, 5_000, 20_000, 60_000];
 
-export function codeStep(page, { usesSms, follows, lost, check = () => ({}), submit, done }) {
+export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}), submit, done }) {
   const { settings, client, steps, store } = page;
   const section = steps.section('code');
   const form = section.querySelector('form');
@@ -104,7 +105,7 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
 
   function waitForSms() {
     stopSms();
-    if (usesSms(store.load(), settings)) stopSms = listenForSms((text) => fillCode(input, text, length));
+    if (arrivesByText(store.load(), settings)) stopSms = listenForSms((text) => fillCode(input, text, length));
   }
 
   // Asks the API where the session stands. What it cannot tell now it tells the next time.
@@ -157,7 +158,7 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
     wrong = null;
     resend.tell('');
     showDestination(section, session);
-    fillStart(steps.section('start').querySelector('form'), session.address);
+    fillStart(steps.section('start').querySelector('form'), session);
     if (form.elements.username) form.elements.username.value = session.address; // whose password a password manager keeps
     steps.show('code', { entry });
     waitForSms();
@@ -185,13 +186,15 @@ export function codeStep(page, { usesSms, follows, lost, check = () => ({}), sub
 }
 
 // After a reload the first step is empty; who comes back to it finds what was typed.
-function fillStart(form, address) {
+function fillStart(form, session) {
   const { email, phone, channel } = form.elements;
   if (email.value || phone?.value) return;
-  const field = phone && !address.includes('@') ? phone : email;
-  field.value = address;
-  if (!channel) return;
-  channel.value = field === phone ? 'sms' : 'email';
+  if (!channel) { // what was typed is the account's address, whichever way its code takes
+    email.value = session.address;
+    return;
+  }
+  channel.value = session.channel;
+  form.elements[channelOf(session.channel).field].value = session.address;
   form.dispatchEvent(new Event('change'));
 }
 
@@ -284,8 +287,8 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
   return { tick, tell };
 }
 
-// Nothing more will be known of the message; of an SMS nothing after it was sent.
-const isSettled = ({ state, channel }) => state === 'delivered' || state === 'bounced' || (state === 'sent' && channel === 'sms');
+// Nothing more will be known of the message.
+const isSettled = ({ state, channel }) => state === 'delivered' || state === 'bounced' || (state === 'sent' && !channelOf(channel).reportsDelivery);
 
 // Where the code went. Until the API says so a login does not know which way its code takes.
 function showDestination(section, { destination, channel }) {

@@ -1,6 +1,8 @@
 // Reads config.json, the one file that differs between sites. A page with a broken config.json
 // still works on the defaults, which fit a site and an API under one origin, and says so.
 
+import { channelNames, isChannel } from './channels.js';
+
 export const defaults = Object.freeze({
   apiBaseUrl: '/api',
   appName: 'StreamOTP',
@@ -21,7 +23,7 @@ const checks = {
   codeLength: whole(6, 10),
   codeTtlSeconds: whole(60, 600),
   resendCooldownSeconds: whole(1, 600),
-  channels: (v) => Array.isArray(v) && v.length > 0 && v.every((c) => c === 'email' || c === 'sms'),
+  channels: (v) => Array.isArray(v) && v.length > 0 && v.every(isChannel),
   captcha: (v) => v === null || isCaptcha(v),
   mailbox: (v) => v === null || (typeof v === 'string' && /^\/(?![/\\])/.test(v)), // the development stack's, which shows every message
 };
@@ -29,6 +31,7 @@ const checks = {
 // What a setting has to be, where a wrong value is an easy mistake.
 const hints = {
   apiBaseUrl: 'It must be a path or an https:// URL; http:// is for localhost and 127.0.0.1 only.',
+  channels: `It must be a list of one or more of ${channelNames.join(', ')}.`,
 };
 
 // {provider, siteKey, version?, script?}: version 3 is reCAPTCHA's without a widget; script is loaded in place of the
@@ -69,7 +72,7 @@ export async function loadConfig(fetchFn = fetch) {
     const raw = await response.json();
     if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw new Error('not an object');
     const { settings, bad } = readSettings(raw);
-    const hint = bad.map((name) => hints[name] ?? '').join('');
+    const hint = bad.map((name) => hints[name]).filter(Boolean).join(' ');
     const problem = bad.length ? `config.json: ${bad.join(', ')} cannot be used. The default is used in its place. ${hint}`.trim() : '';
     return { settings, problem };
   } catch {

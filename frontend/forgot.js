@@ -12,7 +12,7 @@ const LEAST = 8; // NIST SP 800-63B-4 3.1.1.2, where a code is asked for as well
 const page = await openPage({
   purpose: 'reset',
   follows: false, // or it would tell whether there is an account
-  usesSms: () => false,
+  arrivesByText: () => false,
   // Typed once: who wants to see a slip can have the password shown (NIST SP 800-63B-4 3.1.1.2).
   check: ({ password }) => ([...foldPassword(password).normalize('NFKC')].length < LEAST ? { password: `Use at least ${LEAST} characters.` } : {}),
   submit: (client, sessionId, { code, password }) => client.reset(sessionId, code, password),

@@ -1,5 +1,6 @@
 // Log in: the password, then the code that it caused to be sent.
 
+import { channelOf } from './channels.js';
 import { foldAddress } from './fold.js';
 import { bindForm } from './form.js';
 import { openPage } from './page.js';
@@ -9,7 +10,7 @@ const page = await openPage({
   purpose: 'login',
   lost: 'Whoever runs this site can change where your codes go.',
   // The account decides where its code goes, and does not tell.
-  usesSms: (session, settings) => settings.channels.includes('sms'),
+  arrivesByText: (session, settings) => settings.channels.some((name) => channelOf(name).arrivesByText),
   submit: (client, sessionId, { code }) => client.verify(sessionId, code),
   done: (answer) => {
     document.querySelector('[data-proven]').textContent = answer.email;

@@ -10,11 +10,11 @@ import { codeStep } from './code-step.js';
 // Opens a page for one purpose.
 //   follows   whether the API tells what became of its message
 //   lost      what to do where it was not delivered
-//   usesSms   whether its code may come as a text message: (session, settings) → boolean
+//   arrivesByText  whether its code may come as a text message: (session, settings) → boolean
 //   check     what is wrong with the values of the code step: {field: text}
 //   submit    sends them: (client, sessionId, values) → answer
 //   done      shows what came of it, with the answer
-export async function openPage({ purpose, follows = true, lost = '', usesSms, check, submit, done }) {
+export async function openPage({ purpose, follows = true, lost = '', arrivesByText, check, submit, done }) {
   const store = new SessionStore(purpose);
   const steps = new Steps();
   // Before the settings arrive, so that a reload does not flash the first step.
@@ -29,7 +29,7 @@ export async function openPage({ purpose, follows = true, lost = '', usesSms, ch
   // What all pages ask for a code by.
   const generate = (request) => captcha.solved((captchaToken) => client.generate({ ...request, captchaToken }));
   const page = { settings, client, steps, store, generate };
-  const code = codeStep(page, { usesSms, follows, lost, check, submit, done: (answer) => finish(page, done, answer) });
+  const code = codeStep(page, { arrivesByText, follows, lost, check, submit, done: (answer) => finish(page, done, answer) });
 
   window.addEventListener('popstate', () => (steps.remembered() === 'code' && store.load() ? code.open() : openStart(page)));
   for (const button of document.querySelectorAll('[data-restart]')) {

@@ -4,13 +4,16 @@
 //   sessionId    the API's id
 //   address      the e-mail address or number as the person typed it, so that a slip in it can be seen
 //   destination  where the code went, as shown
-//   channel      'email', 'sms', or '' where only the server knows
+//   channel      its name, or '' where only the server knows
 //   expiresAt, resendAt   milliseconds since 1970, by this browser's clock
 //   resends      how often the code was sent again
 //   repeated     whether this tab asked for the same address before
 
+import { isChannel } from './channels.js';
+
 const isSession = (s) =>
   s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.address === 'string' && typeof s.destination === 'string' &&
+  (s.channel === '' || isChannel(s.channel)) &&
   Number.isFinite(s.expiresAt) && Number.isFinite(s.resendAt) && Number.isInteger(s.resends);
 
 export class SessionStore {

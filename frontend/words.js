@@ -1,5 +1,6 @@
 // Every sentence that depends on an answer or on a clock. Pure, so that it can be tested.
 
+import { channelOf } from './channels.js';
 import { foldAddress, foldNumber } from './fold.js';
 
 const plural = (n, unit) => `${n} ${unit}${n === 1 ? '' : 's'}`;
@@ -18,9 +19,10 @@ export function clock(seconds) {
   return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`;
 }
 
-// Where a code went: to the address that was typed, or to the phone of its account, which the API masks: "•••78"
+// Where a code went: to what was typed, or from the address of an account to its phone, which the API masks.
 export function sentTo(address, { channel, destination }) {
-  return channel === 'sms' && address.includes('@') ? `the phone ending in ${destination.slice(-2)}` : address;
+  const { field, masked } = channelOf(channel);
+  return field === 'phone' && address.includes('@') ? masked(destination) : address;
 }
 
 // Enough to catch a slip; the server is the judge.

@@ -68,18 +68,24 @@ func readName(typed string) (string, error) {
 	return name, nil
 }
 
+// readChannel reads a channel in upper or lower case; "" was not said.
+//
+// Errors: refusal.
 func readChannel(typed string) (otp.Channel, error) {
-	switch channel := otp.Channel(strings.ToLower(typed)); channel {
-	case "", otp.Email, otp.SMS:
-		return channel, nil
+	if typed == "" {
+		return "", nil
 	}
-	return "", refusal("channel: must be email or sms")
+	channel, err := otp.ParseChannel(strings.ToLower(typed))
+	if err != nil {
+		return "", refusal("channel: must be " + strings.Join(otp.ChannelNames(), " or "))
+	}
+	return channel, nil
 }
 
-// onto lays what was typed over an account as it is held, zero for a new one: what was not said stays. SMS may go to the
-// given countries.
+// onto lays what was typed over an account as it is held, zero for a new one: what was not said stays. Codes to numbers may go to
+// the given countries.
 //
-// Errors: refusal, where login codes would go to a number that cannot have them.
+// Errors: refusal, where login codes would go to a number that cannot have them, or by a channel that is unknown.
 func (a account) onto(held store.User, countries []string) (store.User, error) {
 	wanted := held
 	wanted.Email = a.email
@@ -92,31 +98,33 @@ func (a account) onto(held store.User, countries []string) (store.User, error) {
 	if a.channel != "" {
 		wanted.Channel = a.channel
 	}
-	if wanted.Channel == "" {
-		wanted.Channel = otp.Email
-	}
+	wanted.Channel = wanted.LoginChannel()
 	return wanted, checkChannel(wanted, countries)
 }
 
-// checkChannel says whether login codes can go where the account wants them, as generate decides it.
+// checkChannel checks that login codes can go where the account wants them, as generate decides it.
 //
 // Errors: refusal.
 func checkChannel(u store.User, countries []string) error {
-	if u.Channel != otp.SMS {
+	channel, err := u.Channel.Facts()
+	if err != nil {
+		return refusal("channel: the account's is unknown: set it with --channel " + strings.Join(otp.ChannelNames(), " or --channel "))
+	}
+	if channel.Kind != otp.PhoneNumber {
 		return nil
 	}
 	if u.Phone == "" {
-		return refusal("channel: sms needs a phone")
+		return refusal(fmt.Sprintf("channel: %s needs a phone", channel.Channel))
 	}
 	n, err := phone.Parse(u.Phone)
 	switch {
 	case len(countries) == 0:
-		return refusal("channel: must be email, since this stack sends no SMS: its parameter AllowedCountries is empty")
+		return refusal("channel: must be email, since this stack sends no " + channel.Label + ": its parameter AllowedCountries is empty")
 	case err != nil || !n.Mobile:
-		return refusal("phone: must be a mobile number, since login codes go to it by SMS")
+		return refusal("phone: must be a mobile number, since login codes go to it by " + channel.Label)
 	case !n.Receives(countries):
-		return refusal(fmt.Sprintf("phone: is a number of %s, and this stack sends SMS only to %s: its parameter AllowedCountries lists them",
-			n.Country, strings.Join(countries, ", ")))
+		return refusal(fmt.Sprintf("phone: is a number of %s, and this stack sends %s only to %s: its parameter AllowedCountries lists them",
+			n.Country, channel.Label, strings.Join(countries, ", ")))
 	}
 	return nil
 }

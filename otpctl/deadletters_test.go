@@ -24,7 +24,7 @@ func (a *cloud) row(t *testing.T, session string, life time.Duration, more ...st
 	number := func(n int64) dynamodbtypes.AttributeValue {
 		return &dynamodbtypes.AttributeValueMemberN{Value: fmt.Sprint(n)}
 	}
-	item := map[string]dynamodbtypes.AttributeValue{"sessionId": text(session), "code": text(digest), "send": text("code"),
+	item := map[string]dynamodbtypes.AttributeValue{"sessionId": text(session), "code": text(digest), "purpose": text("login"), "send": text("code"),
 		"sealed": &dynamodbtypes.AttributeValueMemberB{Value: []byte{1}}, "expiredAt": number(time.Now().Add(life).Unix())}
 	for _, name := range more {
 		item[name] = number(time.Now().UnixMilli())

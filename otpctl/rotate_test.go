@@ -39,7 +39,7 @@ func TestRotateSecret(t *testing.T) {
 	t.Run("makes_a_new_key_and_keeps_the_old_one_known", func(t *testing.T) {
 		s := newStack(t)
 		before := s.rootRing(t)
-		box, err := before.Seal("s", otp.Contents{Code: fixedCode})
+		box, err := before.Seal("s", otp.Contents{Code: fixedCode, Channel: otp.Email})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,7 @@ func (c *console) stats(ctx context.Context, days int) error {
 	until := c.now().UTC().Truncate(time.Second)
 	s := statistics{Days: days, Since: until.AddDate(0, 0, -days), Until: until}
 	m := cloudWatch{newCloudWatch(d.cfg), "StreamOTP/" + d.stack.name}
-	if s.ByChannel, err = m.rows(ctx, "Channel", []string{string(otp.Email), string(otp.SMS)}, s.Since, until); err != nil {
+	if s.ByChannel, err = m.rows(ctx, "Channel", otp.ChannelNames(), s.Since, until); err != nil {
 		return err
 	}
 	purposes := []string{string(otp.Verify), string(otp.Login), string(otp.Reset)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 	"sync"
 
 	"streamotp/shared/otp"
@@ -26,7 +27,7 @@ AllowedCountries only.`,
 		var t typed
 		flags.StringVar(&t.name, "name", "", "`NAME` of the person")
 		flags.StringVar(&t.phone, "phone", "", "telephone `NUMBER` with its country code, as +4915112345678")
-		flags.StringVar(&t.channel, "channel", "", "where login codes go: `email|sms` (a new account: email)")
+		flags.StringVar(&t.channel, "channel", "", "where login codes go: `"+strings.Join(otp.ChannelNames(), "|")+"` (a new account: email)")
 		replace := flags.Bool("replace", false, "give an account that exists this new password")
 		stdin := flags.Bool("password-stdin", false, "read the password from stdin, one line")
 		none := flags.Bool("no-password", false, "give the account no password: its owner sets one by a reset")
@@ -149,7 +150,7 @@ sessions that were opened before a change are over, since their codes may have g
 	declare: func(flags *flag.FlagSet) action {
 		var t typed
 		none := flags.Bool("none", false, "remove the number")
-		flags.StringVar(&t.channel, "channel", "", "where login codes go: `email|sms`")
+		flags.StringVar(&t.channel, "channel", "", "where login codes go: `"+strings.Join(otp.ChannelNames(), "|")+"`")
 		return func(ctx context.Context, c *console, args []string) error {
 			if *none == (len(args) == 2) {
 				return misuse("name either a PHONE or --none.\nSee otpctl user set-phone --help")

@@ -35,7 +35,7 @@ type listed struct {
 }
 
 func show(u store.User) listed {
-	l := listed{Email: u.Email, Name: u.Name, Phone: maskPhone(u.Phone), Channel: string(u.Channel)}
+	l := listed{Email: u.Email, Name: u.Name, Phone: maskPhone(u.Phone), Channel: string(u.LoginChannel())}
 	if u.PasswordChangedAt != 0 {
 		changed := time.UnixMilli(u.PasswordChangedAt).UTC().Format(time.RFC3339)
 		l.PasswordChangedAt = &changed

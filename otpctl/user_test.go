@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -294,4 +295,49 @@ func TestSetPhone(t *testing.T) {
 	if !s.loginsEnded(t, adasEmail) {
 		t.Error("C3: a code that went to the old number still counts")
 	}
+}
+
+func TestAccountWithAnUnknownChannel(t *testing.T) {
+	s := newStack(t)
+	add := func(channel otp.Channel) {
+		t.Helper()
+		item, err := attributevalue.MarshalMap(store.User{Email: adasEmail, PasswordHash: "hash", Phone: landline, Channel: channel})
+		if err == nil {
+			err = putRaw(s, item)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Run("is not changed until the channel is set", func(t *testing.T) {
+		for _, args := range []string{"user set-phone ada@example.com " + mobile, "user add ada@example.com --replace --password-stdin"} {
+			add("fax")
+			s.run(good+"\n", strings.Fields(args)...).want(t, exitFailed, "channel: the account's is unknown: set it with --channel email or --channel ")
+			if u := s.user(t, adasEmail); u.Channel != "fax" || u.Phone != landline || u.PasswordHash != "hash" {
+				t.Errorf("%s left %+v", args, u)
+			}
+		}
+		s.run("", "user", "set-phone", adasEmail, mobile, "--channel", "sms").want(t, exitOK)
+		if u := s.user(t, adasEmail); u.Channel != otp.SMS || u.Phone != mobile {
+			t.Errorf("left %+v", u)
+		}
+	})
+	t.Run("is listed as it is", func(t *testing.T) {
+		add("fax")
+		s.run("", "user", "list").want(t, exitOK, "fax")
+	})
+	t.Run("cannot be typed or imported", func(t *testing.T) {
+		s.run("", "user", "set-phone", adasEmail, mobile, "--channel", "fax").want(t, exitUsage, "channel: must be "+strings.Join(otp.ChannelNames(), " or "))
+		s.run("email,channel\ngrace@example.com,fax\n", "user", "import", "-").want(t, exitFailed, "line 2: channel: must be email or ")
+	})
+	t.Run("is not one without a channel, which is e-mail", func(t *testing.T) {
+		if err := putRaw(s, map[string]types.AttributeValue{"email": &types.AttributeValueMemberS{Value: adasEmail}}); err != nil {
+			t.Fatal(err)
+		}
+		s.run("", "user", "list").want(t, exitOK, "email")
+		s.run("", "user", "set-phone", adasEmail, landline).want(t, exitOK)
+		if u := s.user(t, adasEmail); u.Channel != otp.Email {
+			t.Errorf("left %+v", u)
+		}
+	})
 }

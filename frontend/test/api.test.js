@@ -125,15 +125,22 @@ test('where a session stands is asked by a POST, and its times are told by this 
   assert.deepEqual([told.state, told.destination, told.attemptsRemaining], ['sent', 'a•••@b', 5]);
 });
 
+test('a channel that these pages do not know makes the answer a bad one', async () => {
+  for (const channel of ['fax', 'SMS', '', null, undefined]) {
+    const { client } = clientFor(200, { state: 'sent', channel, destination: '•••78' });
+    assert.equal((await failure(client.status('s'))).code, 'bad_answer', String(channel));
+  }
+});
+
 test('a session that is locked says for how long', async () => {
-  const locked = { state: 'locked', expiresAt: '2026-11-21T12:05:00Z', resendAt: null, attemptsRemaining: 0 };
+  const locked = { state: 'locked', channel: 'email', expiresAt: '2026-11-21T12:05:00Z', resendAt: null, attemptsRemaining: 0 };
   for (const [headers, seconds] of [[{ 'retry-after': '840' }, 840], [{}, undefined]]) {
     assert.equal((await clientFor(200, locked, headers).client.status('s')).retryAfter, seconds);
   }
 });
 
 test('times that cannot be told are not made up, and null stays null', async () => {
-  const { client } = clientFor(200, { state: 'sent', expiresAt: '2026-11-21T12:05:00Z', resendAt: null });
+  const { client } = clientFor(200, { state: 'sent', channel: 'email', expiresAt: '2026-11-21T12:05:00Z', resendAt: null });
   const told = await client.status('s');
   assert.deepEqual([told.expiresAt, told.resendAt], [undefined, null]);
 });

@@ -23,7 +23,7 @@ test('a bad setting is named and replaced by its default', async () => {
   assert.equal(settings.codeLength, 6);
   assert.deepEqual(settings.channels, ['email', 'sms']);
   assert.equal(settings.appName, 'Shop');
-  assert.match(problem, /codeLength, channels/);
+  assert.match(problem, /codeLength, channels cannot be used\. .*It must be a list of one or more of email, .*sms/);
 });
 
 test('an unreadable file gives the defaults and a sentence', async () => {

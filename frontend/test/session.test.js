@@ -26,7 +26,7 @@ test('a cleared session is gone', () => {
 });
 
 test('what somebody else left there is not a session', () => {
-  for (const text of ['', 'nonsense', 'null', '7', '{}', '{"sessionId":"s"}', JSON.stringify({ ...session, expiresAt: 'soon' }), JSON.stringify({ ...session, address: undefined })]) {
+  for (const text of ['', 'nonsense', 'null', '7', '{}', '{"sessionId":"s"}', JSON.stringify({ ...session, expiresAt: 'soon' }), JSON.stringify({ ...session, address: undefined }), JSON.stringify({ ...session, channel: 'fax' }), JSON.stringify({ ...session, channel: undefined })]) {
     assert.equal(new SessionStore('login', memory({ 'streamotp.login': text })).load(), null, text);
   }
 });

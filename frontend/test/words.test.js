@@ -19,6 +19,7 @@ test('a code went to what was typed, in full, or to the phone of its account', (
   assert.equal(words.sentTo('ada@exmaple.com', { channel: 'email', destination: 'a•••@exmaple.com' }), 'ada@exmaple.com');
   assert.equal(words.sentTo('+49 151 12345678', { channel: 'sms', destination: '•••78' }), '+49 151 12345678');
   assert.equal(words.sentTo('ada@example.com', { channel: 'sms', destination: '•••78' }), 'the phone ending in 78');
+  assert.throws(() => words.sentTo('ada@example.com', { channel: 'fax', destination: '•••78' }), /unknown channel/);
 });
 
 test('a number without its country is refused here, every other one by the API', () => {

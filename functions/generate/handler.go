@@ -115,7 +115,8 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	c.Event.Channel = to.Channel
+	channel, _ := to.Channel.Facts() // Admit rejects an unknown one. The log has none of its text, which may be anything
+	c.Event.Channel = channel.Channel
 	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, asked.purpose == otp.Login, nil))
 	if c.note(d); err != nil {
 		return nil, err
@@ -164,13 +165,11 @@ func (c call) noteUse(d admit.Decision) {
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
 // only for reset, so that a phone alone never takes an account over.
 func (h handler) recipient(ctx context.Context, c call, asked asked) (to recipient, err error) {
-	to.Contents = otp.Contents{Purpose: asked.purpose, Channel: otp.Email, Email: asked.email, Locale: asked.locale}
-	switch {
-	case asked.phone != "":
-		to.Channel, to.Phone = otp.SMS, asked.phone
-	case asked.purpose == otp.Login:
+	to.Contents = otp.Contents{Purpose: asked.purpose, Channel: asked.channel(), Email: asked.email, Phone: asked.phone, Locale: asked.locale}
+	switch asked.purpose {
+	case otp.Login:
 		err = h.login(ctx, c, asked, &to.Contents)
-	case asked.purpose == otp.Reset:
+	case otp.Reset:
 		var user store.User
 		user, err = h.users.Get(ctx, asked.email)
 		to.decoy = user.Email == ""
@@ -198,8 +197,9 @@ func (h handler) login(ctx context.Context, c call, asked asked, to *otp.Content
 		c.note(d)
 		return cmp.Or(err, httpapi.ErrInvalidCredentials)
 	}
-	if user.Channel == otp.SMS {
-		to.Channel, to.Phone = otp.SMS, user.Phone
+	to.Channel = user.LoginChannel()
+	if channel, _ := to.Channel.Facts(); channel.Kind == otp.PhoneNumber {
+		to.Phone = user.Phone
 	}
 	return nil
 }

@@ -66,6 +66,7 @@ func newFixture(t *testing.T) *fixture {
 		{Email: "grace@example.com", PasswordHash: hash, Channel: otp.SMS, Phone: "+4915112345678"},
 		{Email: "joan@example.com", PasswordHash: hash, Channel: otp.SMS, Phone: "+33612345678"},
 		{Email: "paula@example.com", Channel: otp.Email}, // has no password yet
+		{Email: "fay@example.com", PasswordHash: hash, Channel: "fax"},
 	} {
 		item, err := attributevalue.MarshalMap(user)
 		must(t, err)
@@ -421,6 +422,7 @@ func TestResend(t *testing.T) {
 func TestNothingTellsOfARightPassword(t *testing.T) {
 	for email, before := range map[string]int{
 		"joan@example.com": 400, // a number that nothing is sent to
+		"fay@example.com":  500, // a channel that is unknown
 		"ada@example.com":  403, // locked
 	} {
 		f := newFixture(t)

@@ -16,7 +16,7 @@ type asked struct {
 	locale          string // primary language, lower case
 }
 
-// channel is the one that the request asks for; a login's is the account's.
+// channel returns the channel that the request asks for by its field, or "" for a login, whose channel is the account's.
 func (a asked) channel() otp.Channel {
 	switch {
 	case a.phone != "":

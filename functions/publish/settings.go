@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"streamotp/shared/otp"
 )
 
 // invalidError says what is wrong with the resource's properties, by their names and without their values.
@@ -92,12 +94,19 @@ func settingsFile(site fs.FS, p properties) ([]byte, error) {
 	settings["codeLength"] = p.codeLength
 	settings["codeTtlSeconds"] = p.ttl
 	settings["resendCooldownSeconds"] = p.cooldown
-	settings["channels"] = []string{"email"}
-	if p.sms {
-		settings["channels"] = []string{"email", "sms"}
-	}
+	settings["channels"] = channelsOf(p)
 	settings["captcha"] = captcha(p, settings["captcha"])
 	return json.MarshalIndent(settings, "", "  ")
+}
+
+// channelsOf returns the channels that the deployment sends by. Those to numbers need AllowedCountries.
+func channelsOf(p properties) (names []otp.Channel) {
+	for _, channel := range otp.Channels() {
+		if channel.Kind == otp.EmailAddress || p.sms {
+			names = append(names, channel.Channel)
+		}
+	}
+	return names
 }
 
 // captcha keeps what the file says beside provider and key, if it is of the same provider.

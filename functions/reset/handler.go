@@ -81,8 +81,8 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string
 		return err
 	}
 	now, email := h.now(), c.Contents.Email
-	notice := otp.Session{ID: c.ID, Purpose: otp.Reset, Subject: c.Subject, KeyID: ring.CurrentID()}
-	notice.Sealed, err = ring.Seal(c.ID, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: email, Locale: c.Contents.Locale})
+	notification := otp.Notification{SessionID: c.ID, Kind: otp.NotifyPasswordChanged, Purpose: otp.Reset, Subject: c.Subject, KeyID: ring.CurrentID()}
+	notification.Sealed, err = ring.Seal(c.ID, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: email, Locale: c.Contents.Locale})
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string
 		return err
 	}
 	err = h.codes.Reset(ctx, store.Reset{
-		Session: c.Session, Notice: notice, Users: h.users, Email: email, PasswordHash: hash, By: by, Now: now,
+		Session: c.Session, Notification: notification, Users: h.users, Email: email, PasswordHash: hash, By: by, Now: now,
 	})
 	if err != nil {
 		return err

@@ -147,7 +147,7 @@ func TestReset(t *testing.T) {
 		must(t, err)
 		contents, err := f.ring.Open(notice.KeyID, id, notice.Sealed)
 		must(t, err)
-		if contents.Destination() != "grace@example.com" || contents.Locale != "de" || contents.Code != "" || notice.Kind != string(otp.NoticeChanged) {
+		if contents.Destination() != "grace@example.com" || contents.Locale != "de" || contents.Code != "" || notice.Kind != string(otp.NotifyPasswordChanged) {
 			t.Errorf("%+v %+v", notice, contents)
 		}
 		if status, body := f.call(t, code, "another good one"); status != 410 || body["code"] != "code_used" {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"streamotp/shared/deliver"
@@ -19,13 +18,13 @@ type message struct {
 	read    bool // Message is the row; otherwise it is what the stream's record says
 	ring    *otp.Keyring
 	to      otp.Contents // what the row contains, once it was opened
-	channel otp.Channel
+	channel otp.ChannelFacts
 	tags    feedback.Tags
 }
 
 // event is what the audit log and the metrics say of an outcome.
 func (m message) event(outcome string, err error) telemetry.Event {
-	e := telemetry.Event{Channel: m.channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind, Settles: settles(outcome)}
+	e := telemetry.Event{Channel: m.channel.Channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind, Settles: settles(outcome)}
 	switch {
 	case outcome == sent:
 		e.Name = telemetry.Sent
@@ -39,12 +38,6 @@ func (m message) event(outcome string, err error) telemetry.Event {
 		e.Name, e.Reason = telemetry.ProviderError, outcome
 	}
 	return e
-}
-
-// settles reports whether the sender has nothing more to do for the message. A message that expired unsent does not count: its
-// provider took nothing.
-func settles(outcome string) bool {
-	return slices.Contains([]string{sent, skipped, used, gone, suppressed, refused}, outcome)
 }
 
 // attempt reads a row and hands its message to the provider, unless that is no longer wanted. It writes nothing.
@@ -92,7 +85,7 @@ func (h handler) attempt(ctx context.Context, t task) (m message, outcome string
 // suppressed reports whether an earlier e-mail to this address bounced or drew a complaint. For sessions that may report a
 // bounce, generate has already made this check.
 func (h handler) suppressed(ctx context.Context, m message) (bool, error) {
-	if m.channel != otp.Email || m.tags.Session != "" {
+	if !m.channel.Suppression || m.tags.Session != "" {
 		return false, nil
 	}
 	return h.suppressions.Has(ctx, m.tags.Destination, h.now())
@@ -108,11 +101,14 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	if err != nil {
 		return text, err
 	}
+	if m.channel, err = contents.Channel.Facts(); err != nil {
+		return text, err
+	}
 	text = deliver.Message{
 		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(h.now()), Locale: contents.Locale, At: m.CreatedAt,
 	}
-	m.ring, m.to, m.channel = ring, contents, text.Channel
+	m.ring, m.to = ring, contents
 	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
 	// The other purposes send to accounts only: if their bounce held back a verify code, that would reveal the account.
 	if m.Purpose == otp.Verify {
@@ -120,14 +116,14 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	}
 	switch {
 	case m.Kind != store.SendCode:
-		text.Notice = otp.Notice(m.Kind)
+		text.Notification = otp.NotificationKind(m.Kind)
 	case m.Purpose != otp.Reset: // what became of a reset's code would reveal whether there is an account
 		m.tags.Session = m.SessionID
 		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // a resend's own key is another one
 	}
 	text.Tags = m.tags.Map()
-	if err == nil && text.Channel == otp.SMS && text.Notice == "" {
-		text.Host, err = h.site.Host(ctx) // for the line "@host #code"; a message without it waits
+	if err == nil && m.channel.SiteLine && m.Kind == store.SendCode {
+		text.Host, err = h.site.Host(ctx) // without it the message waits
 	}
 	return text, err
 }

@@ -178,6 +178,14 @@ func TestAttempt(t *testing.T) {
 			f.replace(t, r)
 			return r
 		}, want{outcome: later, retries: 1, metric: telemetry.ProviderError, visible: otp.StatePending}},
+		{"contents with an unknown channel are not sent", func(t *testing.T, f *fixture) row {
+			return f.put(t, "a", otp.Contents{Purpose: otp.Login, Channel: "fax", Email: "ada@example.com", Code: "482913"})
+		}, want{outcome: later, retries: 1, metric: telemetry.ProviderError, visible: otp.StatePending}},
+		{"contents with an unknown channel become a dead letter at their end", func(t *testing.T, f *fixture) row {
+			r := f.put(t, "a", otp.Contents{Purpose: otp.Login, Channel: "fax", Email: "ada@example.com", Code: "482913"})
+			f.ahead += r.session.ExpiresAt.Sub(f.now()) - 1500*time.Millisecond
+			return r
+		}, want{outcome: undelivered, dead: 1, refused: true, metric: telemetry.Undelivered, visible: otp.StateBounced}},
 	} {
 		for source, record := range sources {
 			t.Run(c.rule+", "+source, func(t *testing.T) {

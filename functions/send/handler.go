@@ -139,19 +139,6 @@ func tasksOf(event json.RawMessage) ([]task, error) {
 	}
 }
 
-// What became of a task, as the log says it.
-const (
-	sent        = "sent"
-	skipped     = "skipped"     // sent or refused before, or not to be sent
-	used        = "used"        // its code was used: nobody needs it any more
-	gone        = "gone"        // DynamoDB deleted the row after it had expired
-	suppressed  = "suppressed"  // the address gets no e-mail
-	refused     = "refused"     // the provider will never accept it
-	later       = "later"       // it waits in the retry queue
-	undelivered = "undelivered" // it expired unsent: its dead letter was written
-	failed      = "failed"      // no queue accepted it: the event source brings it again
-)
-
 // process handles one task and reports whether its event source must bring it again.
 //
 // A panic ends its own task alone: it would take the rest of the batch with it, whose codes a queue would bring together with

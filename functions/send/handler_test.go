@@ -196,10 +196,12 @@ func (f *fixture) resend(t *testing.T, of row) row {
 // notify writes a security notification for a session.
 func (f *fixture) notify(t *testing.T, of row) row {
 	t.Helper()
-	must(t, f.store.PutNotice(context.Background(), of.session, otp.NoticeGuessed, "asked", f.now()))
-	n := row{pointer{SessionID: of.SessionID, Code: "notice#" + string(otp.NoticeGuessed)}, of.session, string(otp.NoticeGuessed)}
-	n.session.ExpiresAt = f.now().Add(24 * time.Hour)
-	return n
+	n := otp.Notification{SessionID: of.SessionID, Kind: otp.NotifyWrongCodes, Purpose: of.session.Purpose, Subject: of.session.Subject,
+		KeyID: of.session.KeyID, Sealed: of.session.Sealed, Silent: of.session.Silent}
+	must(t, f.store.PutNotification(context.Background(), n, "asked", f.now()))
+	r := row{pointer{SessionID: of.SessionID, Code: "notice#" + string(otp.NotifyWrongCodes)}, of.session, string(otp.NotifyWrongCodes)}
+	r.session.ExpiresAt = f.now().Add(24 * time.Hour)
+	return r
 }
 
 // inserted is the stream's record of a row.

@@ -1,59 +1,10 @@
 package main
 
 import (
-	"context"
 	"time"
 
-	"streamotp/shared/admit"
-	"streamotp/shared/otp"
 	"streamotp/shared/store"
 )
-
-// settle records the outcome of an attempt and returns what has become of the message. If a queue refuses the pointer, that
-// is failed: nothing is recorded yet.
-func (h handler) settle(ctx context.Context, p pointer, m message, outcome string) (string, error) {
-	if outcome == later {
-		if delay, ok := h.delay(m); ok {
-			if err := h.retries.Send(ctx, p, delay); err != nil {
-				return failed, err
-			}
-			return later, nil
-		}
-		outcome = undelivered
-	}
-	switch outcome {
-	case sent:
-		return outcome, h.codes.MarkSent(ctx, m.Message, h.now())
-	case undelivered:
-		// The dead letter comes before the mark: if the mark is lost there may be two letters, but never none.
-		if err := h.deadLetters.Send(ctx, p, 0); err != nil {
-			return failed, err
-		}
-		return outcome, h.markRefused(ctx, m)
-	case suppressed:
-		return outcome, h.markRefused(ctx, m)
-	case refused:
-		if err := h.markRefused(ctx, m); err != nil {
-			return outcome, err
-		}
-		return outcome, h.giveBack(ctx, m)
-	}
-	return outcome, nil
-}
-
-// markRefused marks a row, so that it is never sent again. A session that may report it shows its message as bounced; a
-// reset's never does (otp.Session.State).
-func (h handler) markRefused(ctx context.Context, m message) error {
-	return h.codes.MarkDelivery(ctx, m.SessionID, m.Key, otp.StateBounced, h.now())
-}
-
-// giveBack returns what the mailbox and the number paid for a code that its provider refused for good.
-func (h handler) giveBack(ctx context.Context, m message) error {
-	if m.Kind != store.SendCode {
-		return nil // a security notification is not counted
-	}
-	return h.limits.GiveBackRefused(ctx, admit.Request{ID: m.AskedBy, At: m.CreatedAt, Ring: m.ring, To: &m.to})
-}
 
 // The longest delays of a retry.
 const (

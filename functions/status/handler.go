@@ -80,7 +80,7 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 	}
 	lock := h.rule.LockedFor(tries, now)
 	a := answer{
-		State: s.State(lock > 0, now), Channel: contents.Channel, Destination: otp.Mask(contents.Destination()),
+		State: s.State(lock > 0, now), Channel: contents.Channel, Destination: contents.Masked(),
 		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.Left(tries, now),
 	}
 	if a.State == otp.StateLocked {

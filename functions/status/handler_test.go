@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -196,6 +197,13 @@ func TestStatus(t *testing.T) {
 			if got := f.call(t, body); got[:3] != want {
 				t.Errorf("%s: %s, want %s", body, got, want)
 			}
+		}
+	})
+	t.Run("a session with an unknown channel has no state", func(t *testing.T) {
+		f := newFixture(t)
+		f.session(t, otp.Contents{Purpose: otp.Verify, Channel: "fax", Email: "ada@example.com"})
+		if got := f.call(t, `{"sessionId":"`+id+`"}`); got[:3] != "500" || strings.Contains(got, "example.com") {
+			t.Error(got)
 		}
 	})
 	t.Run("where the tries cannot be read it says so", func(t *testing.T) {

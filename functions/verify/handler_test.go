@@ -175,3 +175,16 @@ func TestVerifyClearsTries(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestSessionWithAnUnknownChannelIsNotJudged(t *testing.T) {
+	f := newFixture(t)
+	f.session(t, id, otp.Verify, otp.Contents{Code: code, Channel: "fax", Phone: "+4915112345678"})
+	for _, typed := range []string{code, "111111"} {
+		if status, body := f.call(t, with(typed)); status != 500 || body["code"] != "internal" {
+			t.Errorf("%d %v", status, body)
+		}
+	}
+	if tries, _, err := f.judge.Limits.(store.Limits).Tries(context.Background(), f.ring.Phone("+4915112345678")); err != nil || tries.Count != 0 {
+		t.Errorf("%d attempts were taken, %v", tries.Count, err)
+	}
+}

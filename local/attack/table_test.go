@@ -75,7 +75,7 @@ var attacks = []attack{
 		{"counting it as a wrong one", nil, edit("shared/admit/passwords.go", "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
 	}, nil},
 	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
-		{"the owner's notice", nil, edit("shared/judge/judge.go", `c.Tries.Tells(c.Purpose); notice != "" {`, `c.Tries.Tells(c.Purpose); notice == "never" {`)},
+		{"the owner's notification", nil, edit("shared/judge/judge.go", `c.Tries.NotificationDue(c.Purpose); due != "" {`, `c.Tries.NotificationDue(c.Purpose); due == "never" {`)},
 	}, nil},
 	{"50 resends at once", resendStorm, []control{
 		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},
@@ -97,7 +97,7 @@ var attacks = []attack{
 		{"a limit of its own for the client IP address", []string{"PasswordTriesPerIpPerHour=10"}, nil},
 	}, nil},
 	{"SES throttles every call while 20 people ask for a code", outage, []control{
-		{"the retry queue", nil, edit("functions/send/retry.go", "if outcome == later {", `if outcome == "never" {`)},
+		{"the retry queue", nil, edit("functions/send/settle.go", "if outcome == later {", `if outcome == "never" {`)},
 	}, nil},
 	{"who has an account: a stranger's session while its owner resets", watchOwner, []control{
 		{"a session's own attempts at /status", nil, edit("functions/status/handler.go", "if s.Purpose != otp.Reset {", "if s.Purpose != \"\" {")},
@@ -115,7 +115,7 @@ var attacks = []attack{
 		{"the honeypot", nil, edit(generate, `if request.Get(honeypot) != "" {`, "if false {")},
 	}, nil},
 	{"a login code on the channel of the caller's choice", chooseChannel, []control{
-		{"the account's own channel", nil, edit(generate, "if user.Channel == otp.SMS {", "if user.Channel == otp.SMS && h.codeLength == 0 {")},
+		{"the account's own channel", nil, edit(generate, "to.Channel = user.LoginChannel()", "to.Channel = otp.Email")},
 	}, nil},
 	{"who has an account: answers of a login", tellByLogin, []control{
 		{"one answer for both", nil, edit(generate, "\tok, err := password.Matches(",

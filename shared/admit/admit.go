@@ -87,19 +87,21 @@ type admission struct {
 	Admitter
 	Request
 	*Decision
+	channel         otp.ChannelFacts // of the message
 	subject, number store.KeyState
 }
 
 // Admit passes a request through its list. Where it returns an error it has given back what was taken, but for the client's
 // message where a prefix is paused.
 //
-// Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError; those of Phones.
+// Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError, *otp.UnknownChannelError; those of Phones.
 func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) {
 	list := withoutPassword
 	if r.Password {
 		list = withPassword
 	}
-	m := &admission{Admitter: a, Request: r, Decision: &d}
+	channel, _ := r.To.Channel.Facts() // readNumber rejects an unknown one
+	m := &admission{Admitter: a, Request: r, Decision: &d, channel: channel}
 	for _, c := range list {
 		if d.TestCode != "" && c.reason != "client" {
 			continue // it takes nothing; but the client IP address has to be asked whether it may know of the right password
@@ -110,7 +112,7 @@ func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) 
 			return d, err
 		}
 	}
-	d.Suppressed = r.To.Channel == otp.Email && r.At.Before(m.subject.SuppressedUntil)
+	d.Suppressed = channel.Suppression && r.At.Before(m.subject.SuppressedUntil)
 	d.NotBefore = m.subject.NotBefore
 	return d, nil
 }
@@ -137,7 +139,11 @@ func (a Admitter) GiveBackRefused(ctx context.Context, r Request) error {
 	if r.To.Purpose == otp.Reset {
 		return nil
 	}
-	m := admission{Admitter: a, Request: r}
+	channel, err := r.To.Channel.Facts()
+	if err != nil {
+		return err
+	}
+	m := admission{Admitter: a, Request: r, channel: channel}
 	quotas := []store.Quota{m.mailbox()}
 	if n, ok := m.numberQuota(); ok {
 		quotas = append(quotas, n)

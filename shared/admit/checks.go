@@ -95,13 +95,17 @@ func testSubject(ctx context.Context, a *admission) error {
 	return err
 }
 
-// readNumber reads the number that a code goes to, if SMS goes there.
+// readNumber reads the number that a code goes to, if codes are sent there. An account's channel may be unknown: that is an error
+// here and not before, since it reveals that the password was right, and the limits of wrong passwords decide who may learn that (A3).
 func readNumber(ctx context.Context, a *admission) error {
-	if a.To.Channel != otp.SMS || a.Again != nil {
+	if _, err := a.To.Channel.Facts(); err != nil {
+		return err
+	}
+	if a.channel.Kind != otp.PhoneNumber || a.Again != nil {
 		return nil
 	}
 	if len(a.Countries) == 0 {
-		return &otp.UnsupportedError{Reason: "Codes are not sent by SMS here.", Countries: []string{}}
+		return &otp.UnsupportedError{Reason: "Codes are not sent by " + a.channel.Label + " here.", Countries: []string{}}
 	}
 	n, err := a.Phones.Parse(ctx, a.To.Phone)
 	if err != nil {
@@ -135,7 +139,7 @@ func (a *admission) unsupported() error {
 // mailbox's line took from.
 func (a *admission) numberQuota() (store.Quota, bool) {
 	return store.Quota{Key: a.Ring.Phone(a.To.Phone), MessagesPerHour: a.MessagesPerHour,
-		LoginSubject: a.Ring.Subject(a.To.Purpose, a.To.Identity())}, a.To.Channel == otp.SMS && a.To.Purpose == otp.Login
+		LoginSubject: a.Ring.Subject(a.To.Purpose, a.To.Identity())}, a.channel.NumberLimit && a.To.Purpose == otp.Login
 }
 
 func takeNumber(ctx context.Context, a *admission) (err error) {
@@ -146,11 +150,11 @@ func takeNumber(ctx context.Context, a *admission) (err error) {
 	return err
 }
 
-// takePrefix counts an SMS for its prefix unless its subject or number was verified in the last 30 days: such a message is
+// takePrefix counts a message for its prefix unless its subject or number was verified in the last 30 days: such a message is
 // neither counted nor held up by a pause.
 func takePrefix(ctx context.Context, a *admission) error {
 	known := a.known(a.subject) || a.known(a.number)
-	if a.To.Channel != otp.SMS || a.Prefixes.Rule.Sends == 0 || a.To.Prefix == "" || known {
+	if !a.channel.PrefixRule || a.Prefixes.Rule.Sends == 0 || a.To.Prefix == "" || known {
 		a.To.Prefix = ""
 		return nil
 	}
@@ -185,7 +189,7 @@ func takePrefix(ctx context.Context, a *admission) error {
 func (a *admission) known(s store.KeyState) bool { return otp.Known(s.VerifiedAt, a.At) }
 
 func takeDay(ctx context.Context, a *admission) error {
-	if a.To.Channel != otp.SMS {
+	if !a.channel.DailyLimit {
 		return nil
 	}
 	err := a.Days.TakeSMS(ctx, a.ID, a.At)
@@ -193,4 +197,17 @@ func takeDay(ctx context.Context, a *admission) error {
 		a.undo = append(a.undo, taken{"", func(ctx context.Context) error { return a.Days.GiveBackSMS(ctx, a.At) }})
 	}
 	return err
+}
+
+// reasonOf is what the audit log says of a check's error: nothing where no limit and no rule refused.
+func reasonOf(reason string, err error) string {
+	var limited *otp.TooManyRequestsError
+	var unsupported *otp.UnsupportedError
+	switch {
+	case errors.As(err, &limited) && limited.Passwords:
+		return reason + "_passwords"
+	case errors.As(err, &limited), errors.As(err, &unsupported):
+		return reason
+	}
+	return ""
 }

@@ -11,13 +11,13 @@ var (
 	withPassword = []check{testDestination, mailbox, country, phone, prefix, day, clientIP}
 )
 
-// The checks, by the parameter that sets each.
+// The checks, by the parameter that sets each. Which channels count against a number, a prefix and a day, otp.ChannelFacts says.
 var (
 	clientIP        = check{"client", takeClient}   // SendsPerIpPerHour; after a password PasswordTriesPerIpPerHour too
-	country         = check{"country", readNumber}  // SMS: a mobile number of AllowedCountries. Reading it takes 60 ms
+	country         = check{"country", readNumber}  // a mobile number of AllowedCountries, where there is one. Reading it takes 60 ms
 	testDestination = check{"subject", testSubject} // it takes nothing, and the list ends here; it must not be locked
 	mailbox         = check{"subject", takeMailbox} // SendsPerHour; the very address must not be locked. PasswordTriesPerHour
-	phone           = check{"number", takeNumber}   // SMS: SendsPerHour for the number, over all accounts
-	prefix          = check{"paused", takePrefix}   // SMS: SmsPrefixSends, unless the subject or number was verified lately
-	day             = check{"day", takeDay}         // SMS: SmsPerDay
+	phone           = check{"number", takeNumber}   // SendsPerHour for the number, over all accounts
+	prefix          = check{"paused", takePrefix}   // SmsPrefixSends, unless the subject or number was verified lately
+	day             = check{"day", takeDay}         // SmsPerDay
 )

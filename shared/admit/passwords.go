@@ -80,16 +80,3 @@ func (a *admission) refuse(ctx context.Context, c check, err error) error {
 	a.Reason = cmp.Or(reason, a.Reason)
 	return err
 }
-
-// reasonOf is what the audit log says of a check's error: nothing where no limit and no rule refused.
-func reasonOf(reason string, err error) string {
-	var limited *otp.TooManyRequestsError
-	var unsupported *otp.UnsupportedError
-	switch {
-	case errors.As(err, &limited) && limited.Passwords:
-		return reason + "_passwords"
-	case errors.As(err, &limited), errors.As(err, &unsupported):
-		return reason
-	}
-	return ""
-}

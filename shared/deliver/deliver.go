@@ -29,15 +29,15 @@ const Timeout = 3 * time.Second
 
 // Message is one code or security notification for one recipient.
 type Message struct {
-	Notice  otp.Notice // empty for a code
-	Purpose otp.Purpose
-	Channel otp.Channel
-	To      string        // e-mail address or E.164 number
-	Code    string        // empty for a notice
-	Host    string        // of the site, for the origin-bound line of an SMS with a code; others need none
-	Life    time.Duration // how long the code is still valid when it is sent
-	Locale  string        // primary language; unknown ones are English
-	At      time.Time     // when this was asked for, or what a notice tells of happened
+	Notification otp.NotificationKind // empty for a code
+	Purpose      otp.Purpose
+	Channel      otp.Channel
+	To           string        // e-mail address or E.164 number
+	Code         string        // empty for a notification
+	Host         string        // of the site, for the origin-bound line of an SMS with a code; others need none
+	Life         time.Duration // how long the code is still valid when it is sent
+	Locale       string        // primary language; unknown ones are English
+	At           time.Time     // when the code was asked for, or when what the notification reports happened
 
 	Tags map[string]string // come back with what SES tells of an e-mail; an SMS has none
 }
@@ -69,16 +69,27 @@ func New(cfg aws.Config, s Sender) *Sender {
 	return &s
 }
 
-// Send makes one attempt to hand a message to its provider.
+// providers are the functions that hand a message to a provider, one for each in the table of channels.
+var providers = map[otp.Provider]func(*Sender, context.Context, Message) error{
+	otp.SES: (*Sender).sendEmail,
+	otp.SNS: (*Sender).sendSMS,
+}
+
+// Send makes one attempt to hand a message to its channel's provider.
 //
-// Errors: *PermanentError; after any other a later attempt may succeed.
+// Errors: *PermanentError; after any other, *otp.UnknownChannelError among them, a later attempt may succeed.
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	if m.Channel == otp.SMS {
-		return classify(providerSNS, s.sendSMS(ctx, m))
+	channel, err := m.Channel.Facts()
+	if err != nil {
+		return err
 	}
-	return classify(providerSES, s.sendEmail(ctx, m))
+	send, ok := providers[channel.Provider]
+	if !ok {
+		return &otp.UnavailableError{Reason: "the provider of a channel has no send function"}
+	}
+	return classify(channel.Provider, send(s, ctx, m))
 }
 
 func (s *Sender) sendEmail(ctx context.Context, m Message) error {
@@ -104,7 +115,7 @@ func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 		}},
 	}
 	set := s.ConfigurationSet
-	if m.Notice != "" {
+	if m.Notification != "" {
 		set = s.NotificationSet
 	}
 	if set != "" {

@@ -109,7 +109,7 @@ func TestEachMailHasItsOwnReference(t *testing.T) {
 	p := &fakeProvider{status: 200, body: `{"MessageId":"1"}`}
 	sender, reference := newSender(t, p), regexp.MustCompile(`"X-Entity-Ref-ID","Value":"([A-Z2-7]{26,})"`)
 	seen := map[string]bool{}
-	for _, m := range []Message{code(otp.Login), code(otp.Login), {Notice: otp.NoticeChanged, Channel: otp.Email, To: "ada@example.com"}} {
+	for _, m := range []Message{code(otp.Login), code(otp.Login), {Notification: otp.NotifyPasswordChanged, Channel: otp.Email, To: "ada@example.com"}} {
 		if err := sender.Send(context.Background(), m); err != nil {
 			t.Fatal(err)
 		}
@@ -151,65 +151,65 @@ func TestSendSMS(t *testing.T) {
 func TestClassOf(t *testing.T) {
 	reached := make([]bool, len(providerErrors))
 	for _, c := range []struct {
-		provider      provider
+		provider      otp.Provider
 		code, message string
 		want          class
 	}{
-		{providerSES, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: ada@example.com", later},
-		{providerSES, "MessageRejected", "Email address is not verified. The following identities failed the check: opted.out@domain.contains", later},
-		{providerSES, "BadRequestException", "Customer is suspended.", later},
-		{providerSES, "MessageRejected", "Mail FROM domain is not verified", later},
-		{providerSES, "BadRequestException", "Configuration set <streamotp> does not exist.", later},
-		{providerSES, "MessageRejected", "Address blacklisted.", permanent},
-		{providerSES, "MessageRejectedException", "Address blacklisted.", permanent},
-		{providerSES, "MessageRejected", "Amazon SES has suppressed sending to this address because it has a recent history of bouncing as an invalid address.", permanent},
-		{providerSES, "MessageRejected", "Amazon SES did not send the message to this address because it is on the suppression list for your account.", permanent},
-		{providerSES, "BadRequestException", "Illegal address", permanent},
-		{providerSES, "MessageRejected", "Illegal address", permanent},
-		{providerSES, "BadRequestException", "Missing final '@domain'", permanent},
-		{providerSES, "InvalidParameterValue", "Missing final '@domain'", permanent},
-		{providerSES, "BadRequestException", "Missing domain", permanent},
-		{providerSES, "BadRequestException", "Missing local name", permanent},
-		{providerSES, "BadRequestException", "Local address contains control or whitespace", permanent},
-		{providerSES, "BadRequestException", "Local address contains illegal character", permanent},
-		{providerSES, "BadRequestException", "Local address starts with dot", permanent},
-		{providerSES, "BadRequestException", "Local address ends with dot", permanent},
-		{providerSES, "BadRequestException", "Domain contains illegal character", permanent},
-		{providerSES, "BadRequestException", "Domain contains dot-dot", permanent},
-		{providerSES, "BadRequestException", "Domain starts with dot", permanent},
-		{providerSES, "BadRequestException", "Domain ends with dot", permanent},
-		{providerSES, "BadRequestException", "There are non-ASCII characters in the email address", permanent},
-		{providerSNS, "OptedOut", "You cannot send SMS messages to this number.", permanent},
-		{providerSNS, "OptedOutException", "", permanent},
-		{providerSNS, "InvalidParameter", "Invalid parameter: Phone number is opted out", permanent},
-		{providerSNS, "ParameterValueInvalid", "phone number is opted out", permanent},
-		{providerSNS, "InvalidParameter", "Invalid parameter: PhoneNumber Reason: +166XXXXX085 is not valid to publish to", later},
-		{providerSNS, "ParameterValueInvalid", "Invalid parameter: PhoneNumber Reason: +166XXXXX085 is not valid to publish to", later},
-		{providerSNS, "InvalidParameter", "Invalid parameter: MessageAttributes Reason: AWS.SNS.SMS.SenderID has invalid value", later},
-		{providerSNS, "ParameterValueInvalid", "Invalid parameter: MessageAttributes Reason: AWS.MM.SMS.OriginationNumber", later},
-		{providerSNS, "UserError", "No origination entities available to send", later},
-		{providerSNS, "InvalidParameter", "No origination entities available to send", later},
+		{otp.SES, "MessageRejected", "Email address is not verified. The following identities failed the check in region US-EAST-1: ada@example.com", later},
+		{otp.SES, "MessageRejected", "Email address is not verified. The following identities failed the check: opted.out@domain.contains", later},
+		{otp.SES, "BadRequestException", "Customer is suspended.", later},
+		{otp.SES, "MessageRejected", "Mail FROM domain is not verified", later},
+		{otp.SES, "BadRequestException", "Configuration set <streamotp> does not exist.", later},
+		{otp.SES, "MessageRejected", "Address blacklisted.", permanent},
+		{otp.SES, "MessageRejectedException", "Address blacklisted.", permanent},
+		{otp.SES, "MessageRejected", "Amazon SES has suppressed sending to this address because it has a recent history of bouncing as an invalid address.", permanent},
+		{otp.SES, "MessageRejected", "Amazon SES did not send the message to this address because it is on the suppression list for your account.", permanent},
+		{otp.SES, "BadRequestException", "Illegal address", permanent},
+		{otp.SES, "MessageRejected", "Illegal address", permanent},
+		{otp.SES, "BadRequestException", "Missing final '@domain'", permanent},
+		{otp.SES, "InvalidParameterValue", "Missing final '@domain'", permanent},
+		{otp.SES, "BadRequestException", "Missing domain", permanent},
+		{otp.SES, "BadRequestException", "Missing local name", permanent},
+		{otp.SES, "BadRequestException", "Local address contains control or whitespace", permanent},
+		{otp.SES, "BadRequestException", "Local address contains illegal character", permanent},
+		{otp.SES, "BadRequestException", "Local address starts with dot", permanent},
+		{otp.SES, "BadRequestException", "Local address ends with dot", permanent},
+		{otp.SES, "BadRequestException", "Domain contains illegal character", permanent},
+		{otp.SES, "BadRequestException", "Domain contains dot-dot", permanent},
+		{otp.SES, "BadRequestException", "Domain starts with dot", permanent},
+		{otp.SES, "BadRequestException", "Domain ends with dot", permanent},
+		{otp.SES, "BadRequestException", "There are non-ASCII characters in the email address", permanent},
+		{otp.SNS, "OptedOut", "You cannot send SMS messages to this number.", permanent},
+		{otp.SNS, "OptedOutException", "", permanent},
+		{otp.SNS, "InvalidParameter", "Invalid parameter: Phone number is opted out", permanent},
+		{otp.SNS, "ParameterValueInvalid", "phone number is opted out", permanent},
+		{otp.SNS, "InvalidParameter", "Invalid parameter: PhoneNumber Reason: +166XXXXX085 is not valid to publish to", later},
+		{otp.SNS, "ParameterValueInvalid", "Invalid parameter: PhoneNumber Reason: +166XXXXX085 is not valid to publish to", later},
+		{otp.SNS, "InvalidParameter", "Invalid parameter: MessageAttributes Reason: AWS.SNS.SMS.SenderID has invalid value", later},
+		{otp.SNS, "ParameterValueInvalid", "Invalid parameter: MessageAttributes Reason: AWS.MM.SMS.OriginationNumber", later},
+		{otp.SNS, "UserError", "No origination entities available to send", later},
+		{otp.SNS, "InvalidParameter", "No origination entities available to send", later},
 
 		// The table names none of these.
-		{providerSES, "MessageRejected", "", later},
-		{providerSES, "MessageRejected", "The message contains a virus.", later},
-		{providerSES, "BadRequestException", "Headers are not valid.", later},
-		{providerSES, "TooManyRequestsException", "Maximum sending rate exceeded.", later},
-		{providerSES, "LimitExceededException", "Daily message quota exceeded.", later},
-		{providerSES, "SendingPausedException", "Email sending for this account is paused.", later},
-		{providerSES, "AccountSuspendedException", "Illegal address", later},
-		{providerSES, "MailFromDomainNotVerifiedException", "", later},
-		{providerSES, "NotFoundException", "Configuration set does not exist.", later},
-		{providerSES, "AccessDeniedException", "ses:SendEmail on resource identity/ada@example.com", later},
-		{providerSES, "InvalidSignatureException", "Signature expired", later},
-		{providerSES, "InternalServiceErrorException", "", later},
-		{providerSES, "OptedOut", "", later},
-		{providerSNS, "InvalidParameter", "Illegal address", later},
-		{providerSNS, "InvalidParameter", "Invalid parameter: Message too long", later},
-		{providerSNS, "Throttled", "Rate exceeded", later},
-		{providerSNS, "AuthorizationError", "", later},
-		{providerSNS, "EndpointDisabled", "Endpoint is disabled", later}, // of a push notification
-		{providerSNS, "InternalError", "", later},
+		{otp.SES, "MessageRejected", "", later},
+		{otp.SES, "MessageRejected", "The message contains a virus.", later},
+		{otp.SES, "BadRequestException", "Headers are not valid.", later},
+		{otp.SES, "TooManyRequestsException", "Maximum sending rate exceeded.", later},
+		{otp.SES, "LimitExceededException", "Daily message quota exceeded.", later},
+		{otp.SES, "SendingPausedException", "Email sending for this account is paused.", later},
+		{otp.SES, "AccountSuspendedException", "Illegal address", later},
+		{otp.SES, "MailFromDomainNotVerifiedException", "", later},
+		{otp.SES, "NotFoundException", "Configuration set does not exist.", later},
+		{otp.SES, "AccessDeniedException", "ses:SendEmail on resource identity/ada@example.com", later},
+		{otp.SES, "InvalidSignatureException", "Signature expired", later},
+		{otp.SES, "InternalServiceErrorException", "", later},
+		{otp.SES, "OptedOut", "", later},
+		{otp.SNS, "InvalidParameter", "Illegal address", later},
+		{otp.SNS, "InvalidParameter", "Invalid parameter: Message too long", later},
+		{otp.SNS, "Throttled", "Rate exceeded", later},
+		{otp.SNS, "AuthorizationError", "", later},
+		{otp.SNS, "EndpointDisabled", "Endpoint is disabled", later}, // of a push notification
+		{otp.SNS, "InternalError", "", later},
 	} {
 		if got := classOf(c.provider, c.code, c.message); got != c.want {
 			t.Errorf("%s %s %q: class %d, want %d", c.provider, c.code, c.message, got, c.want)
@@ -288,8 +288,8 @@ func TestText(t *testing.T) {
 					t.Errorf("%s %s has a hole:\n%s", locale, purpose, mail.text)
 				}
 			}
-			for _, kind := range []otp.Notice{otp.NoticeChanged, otp.NoticeGuessed, otp.NoticeClosed} {
-				notice := s.email(Message{Notice: kind, Locale: locale, At: time.Unix(0, 0)})
+			for _, kind := range []otp.NotificationKind{otp.NotifyPasswordChanged, otp.NotifyWrongCodes, otp.NotifyLocked} {
+				notice := s.email(Message{Notification: kind, Locale: locale, At: time.Unix(0, 0)})
 				if strings.Contains(notice.text+notice.subject, "%") || !strings.Contains(notice.text, "1970") || notice.subject == "" {
 					t.Errorf("%s:\n%s", kind, notice.text)
 				}
@@ -334,7 +334,7 @@ func TestSMSIsOneSegment(t *testing.T) {
 		for _, app := range []string{"X", "StreamOTP", strings.Repeat("W", 24)} {
 			for _, host := range []string{"a.de", "abcdefghij.execute-api.ap-southeast-2.amazonaws.com", strings.Repeat("h", 53)} {
 				s := &Sender{AppName: app}
-				checkSegment(t, s.sms(Message{Notice: otp.NoticeClosed, Locale: locale}))
+				checkSegment(t, s.sms(Message{Notification: otp.NotifyLocked, Locale: locale}))
 				for _, purpose := range []otp.Purpose{otp.Verify, otp.Login} {
 					for _, digits := range []string{"482913", "4829134829"} {
 						got := s.sms(Message{Purpose: purpose, Code: digits, Host: host, Locale: locale})

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/aws/smithy-go"
+
+	"streamotp/shared/otp"
 )
 
 // PermanentError reports that the provider will never accept a message for this recipient: the address is malformed or
@@ -19,13 +21,6 @@ func (e *PermanentError) Unwrap() error { return e.cause }
 
 func (e *PermanentError) Error() string { return "the provider refuses the message: " + e.Reason }
 
-type provider string
-
-const (
-	providerSES provider = "ses"
-	providerSNS provider = "sns"
-)
-
 // class says whether another attempt can succeed.
 type class int
 
@@ -36,7 +31,7 @@ const (
 
 // providerError is one row of the table: an error with one of the codes, whose message contains the text.
 type providerError struct {
-	provider provider
+	provider otp.Provider
 	codes    []string // without the ending Exception, which SDKs and services add as they like
 	text     string   // in upper or lower case; empty for every message
 	class    class
@@ -58,50 +53,50 @@ var (
 var providerErrors = []providerError{
 	// A sender that is not set up, or any recipient while the account is in the sandbox. It comes first because it quotes
 	// addresses, which could contain another row's text. Source: SES Developer Guide, "Amazon SES email sending errors".
-	{providerSES, malformed, "Email address is not verified", later},
+	{otp.SES, malformed, "Email address is not verified", later},
 	// Source: the same page ("Customer is suspended", "Mail FROM domain is not verified", "Configuration set does not exist").
-	{providerSES, malformed, "suspended", later},
-	{providerSES, malformed, "Mail FROM domain is not verified", later},
-	{providerSES, malformed, "Configuration set", later},
+	{otp.SES, malformed, "suspended", later},
+	{otp.SES, malformed, "Mail FROM domain is not verified", later},
+	{otp.SES, malformed, "Configuration set", later},
 
 	// SES's list of addresses that bounced. Source: AWS blog, "The Amazon SES 'Address Blacklisted' Error" (2013). Today SES
 	// accepts such a message and publishes a bounce ("Goodbye blacklist. Introducing the suppression list!").
-	{providerSES, rejected, "Address blacklisted", permanent},
+	{otp.SES, rejected, "Address blacklisted", permanent},
 	// The words of that bounce for the global, and for the account's or configuration set's, suppression list, should the call
 	// itself ever report them. Source: SES Developer Guide, diagnosticCode in "Amazon SNS notification examples".
-	{providerSES, rejected, "has suppressed sending to this address", permanent},
-	{providerSES, rejected, "is on the suppression list", permanent},
+	{otp.SES, rejected, "has suppressed sending to this address", permanent},
+	{otp.SES, rejected, "is on the suppression list", permanent},
 
 	// The syntax of the recipient's address. These are the texts of JavaMail's InternetAddress, which SES passes on. The sender's
 	// address cannot cause them: the template's pattern for SesFromAddress and SES's own verification exclude it.
-	{providerSES, malformed, "Illegal address", permanent},                   // awsdocs/aws-doc-sdk-examples#5191: BadRequestException
-	{providerSES, malformed, "Missing final '@domain'", permanent},           // anymail/django-anymail#281
-	{providerSES, malformed, "Missing domain", permanent},                    // brave/accounts#35
-	{providerSES, malformed, "Missing local name", permanent},                // JavaMail; not yet seen from SES
-	{providerSES, malformed, "Local address contains", permanent},            // openstax/accounts#253, hcengineering/platform#7864
-	{providerSES, malformed, "Local address starts with dot", permanent},     // JavaMail; not yet seen from SES
-	{providerSES, malformed, "Local address ends with dot", permanent},       // JavaMail; not yet seen from SES
-	{providerSES, malformed, "Domain contains", permanent},                   // awslabs/aws-sdk-rust#881: BadRequestException; 18F/identity-idp#7380
-	{providerSES, malformed, "Domain starts with dot", permanent},            // JavaMail; not yet seen from SES
-	{providerSES, malformed, "Domain ends with dot", permanent},              // JavaMail; not yet seen from SES
-	{providerSES, malformed, "non-ASCII characters in the email", permanent}, // SES Developer Guide, "Amazon SES email sending errors"
+	{otp.SES, malformed, "Illegal address", permanent},                   // awsdocs/aws-doc-sdk-examples#5191: BadRequestException
+	{otp.SES, malformed, "Missing final '@domain'", permanent},           // anymail/django-anymail#281
+	{otp.SES, malformed, "Missing domain", permanent},                    // brave/accounts#35
+	{otp.SES, malformed, "Missing local name", permanent},                // JavaMail; not yet seen from SES
+	{otp.SES, malformed, "Local address contains", permanent},            // openstax/accounts#253, hcengineering/platform#7864
+	{otp.SES, malformed, "Local address starts with dot", permanent},     // JavaMail; not yet seen from SES
+	{otp.SES, malformed, "Local address ends with dot", permanent},       // JavaMail; not yet seen from SES
+	{otp.SES, malformed, "Domain contains", permanent},                   // awslabs/aws-sdk-rust#881: BadRequestException; 18F/identity-idp#7380
+	{otp.SES, malformed, "Domain starts with dot", permanent},            // JavaMail; not yet seen from SES
+	{otp.SES, malformed, "Domain ends with dot", permanent},              // JavaMail; not yet seen from SES
+	{otp.SES, malformed, "non-ASCII characters in the email", permanent}, // SES Developer Guide, "Amazon SES email sending errors"
 
 	// Source: SNS API Reference, error OptedOut: "You can't send SMS messages to phone numbers that opt out".
-	{providerSNS, []string{"OptedOut"}, "", permanent},
+	{otp.SNS, []string{"OptedOut"}, "", permanent},
 	// Source: SNS Developer Guide, "Viewing CloudWatch metrics and logs for SMS deliveries": "Phone number is opted out". SNS
 	// usually accepts the message and says so only in that log.
-	{providerSNS, invalid, "opted out", permanent},
+	{otp.SNS, invalid, "opted out", permanent},
 	// SNS says this of a bad number, but also of every number in a region without SMS. Source: aws/aws-sdk-js#1217.
-	{providerSNS, invalid, "is not valid to publish to", later},
+	{otp.SNS, invalid, "is not valid to publish to", later},
 	// A sender ID or origination number that SNS finds wrong. Source: SNS API Reference, Publish, MessageAttributes.
-	{providerSNS, invalid, "MessageAttributes", later},
+	{otp.SNS, invalid, "MessageAttributes", later},
 	// The account has no sender for that country. Source: AWS End User Messaging SMS, NO_ORIGINATION_IDENTITIES_FOUND; SNS reports it
 	// as UserError or as a bad parameter.
-	{providerSNS, append([]string{"UserError"}, invalid...), "No origination entities available to send", later},
+	{otp.SNS, append([]string{"UserError"}, invalid...), "No origination entities available to send", later},
 }
 
 // classOf returns the class of a provider's error.
-func classOf(p provider, code, message string) class {
+func classOf(p otp.Provider, code, message string) class {
 	if i := rowOf(p, code, message); i >= 0 {
 		return providerErrors[i].class
 	}
@@ -109,7 +104,7 @@ func classOf(p provider, code, message string) class {
 }
 
 // rowOf returns the index of the first row that matches an error, or -1.
-func rowOf(p provider, code, message string) int {
+func rowOf(p otp.Provider, code, message string) int {
 	code, message = strings.TrimSuffix(code, "Exception"), strings.ToLower(message)
 	return slices.IndexFunc(providerErrors, func(row providerError) bool {
 		return row.provider == p && slices.Contains(row.codes, code) && strings.Contains(message, strings.ToLower(row.text))
@@ -117,7 +112,7 @@ func rowOf(p provider, code, message string) int {
 }
 
 // classify turns an error that is permanent into a PermanentError (D2).
-func classify(p provider, err error) error {
+func classify(p otp.Provider, err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && classOf(p, api.ErrorCode(), api.ErrorMessage()) == permanent {
 		return &PermanentError{Reason: api.ErrorCode(), cause: err}

@@ -39,12 +39,12 @@ func (p *rejectsSignatures) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // D1: a request whose signature was rejected was certainly not sent, so it is repeated, once.
 func TestRejectedSignatures(t *testing.T) {
-	for _, channel := range []otp.Channel{otp.Email, otp.SMS} {
+	for _, channel := range otp.Channels() {
 		for rejects, want := range map[int]string{1: "", 2: "RequestExpired"} {
-			t.Run(fmt.Sprintf("%s, %d in a row", channel, rejects), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, %d in a row", channel.Channel, rejects), func(t *testing.T) {
 				p := &rejectsSignatures{code: "RequestExpired", rejects: rejects}
 				message := code(otp.Login)
-				message.Channel = channel
+				message.Channel = channel.Channel
 				server := httptest.NewServer(p)
 				defer server.Close()
 				sender := New(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL,

@@ -17,13 +17,13 @@ type language struct {
 	minutes, seconds        string
 	smsAction               map[otp.Purpose]string
 	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app (sms only)
-	notices                 map[otp.Notice]notice
+	notifications           map[otp.NotificationKind]notification
 	smsClosed               string
 	date                    string // time layout
 }
 
-// notice is an e-mail without a code.
-type notice struct {
+// notification is an e-mail without a code.
+type notification struct {
 	subject    string
 	paragraphs []string // %[2]s is the time
 }
@@ -56,20 +56,20 @@ var english = language{
 	sms:       "%[1]s is your %[3]s code %[2]s. Nobody will ask you for it. Not you? Ignore this.",
 	smsShort:  "%[1]s is your code %[2]s. Nobody will ask for it. Not you? Ignore it.",
 
-	notices: map[otp.Notice]notice{
-		otp.NoticeChanged: {"Your %[1]s password was changed", []string{
+	notifications: map[otp.NotificationKind]notification{
+		otp.NotifyPasswordChanged: {"Your %[1]s password was changed", []string{
 			"The password of your %[1]s account was changed on %[2]s.",
 			"If that was you, there is nothing to do.",
 			"If it was not you, somebody can read your e-mail: secure your mailbox first, then set a new password with " +
 				"\u201cForgot password\u201d, and tell the people who run %[1]s.",
 		}},
-		otp.NoticeGuessed: {"Somebody knows your %[1]s password", []string{
+		otp.NotifyWrongCodes: {"Somebody knows your %[1]s password", []string{
 			"On %[2]s somebody entered the right password of your %[1]s account and then five wrong codes.",
 			"If that was you, wait a while and ask for a new code.",
 			"If it was not you, set a new password now with \u201cForgot password\u201d. Without a code nobody gets in, " +
 				"but the password is known.",
 		}},
-		otp.NoticeClosed: {"Your %[1]s codes are closed for a day", []string{
+		otp.NotifyLocked: {"Your %[1]s codes are closed for a day", []string{
 			"By %[2]s somebody had entered 100 wrong codes in a row for your address at %[1]s. No code is sent or " +
 				"accepted there for a day.",
 			"If that was you, tell the people who run %[1]s: they can open it again.",
@@ -105,20 +105,20 @@ var german = language{
 	sms:       "%[1]s ist Ihr Code %[2]s bei %[3]s. Niemand wird Sie danach fragen. Nicht Sie? Ignorieren.",
 	smsShort:  "%[1]s: Code %[2]s. Niemand fragt danach. Nicht Sie? Ignorieren.",
 
-	notices: map[otp.Notice]notice{
-		otp.NoticeChanged: {"Ihr Passwort für %[1]s wurde geändert", []string{
+	notifications: map[otp.NotificationKind]notification{
+		otp.NotifyPasswordChanged: {"Ihr Passwort für %[1]s wurde geändert", []string{
 			"Das Passwort Ihres Kontos bei %[1]s wurde am %[2]s geändert.",
 			"Wenn Sie das waren, ist nichts zu tun.",
 			"Wenn nicht, kann jemand Ihre E-Mails lesen: Sichern Sie zuerst Ihr Postfach, setzen Sie dann mit " +
 				"\u201ePasswort vergessen\u201c ein neues Passwort und sagen Sie den Betreibern von %[1]s Bescheid.",
 		}},
-		otp.NoticeGuessed: {"Jemand kennt Ihr Passwort für %[1]s", []string{
+		otp.NotifyWrongCodes: {"Jemand kennt Ihr Passwort für %[1]s", []string{
 			"Am %[2]s hat jemand das richtige Passwort Ihres Kontos bei %[1]s eingegeben und danach fünf falsche Codes.",
 			"Wenn Sie das waren, warten Sie eine Weile und fordern Sie einen neuen Code an.",
 			"Wenn nicht, setzen Sie jetzt mit \u201ePasswort vergessen\u201c ein neues Passwort. Ohne Code kommt niemand " +
 				"hinein, aber das Passwort ist bekannt.",
 		}},
-		otp.NoticeClosed: {"Ihre Codes für %[1]s sind einen Tag gesperrt", []string{
+		otp.NotifyLocked: {"Ihre Codes für %[1]s sind einen Tag gesperrt", []string{
 			"Bis zum %[2]s hat jemand 100 falsche Codes nacheinander für Ihre Adresse bei %[1]s eingegeben. Einen Tag lang " +
 				"wird dort kein Code gesendet oder angenommen.",
 			"Wenn Sie das waren, sagen Sie den Betreibern von %[1]s Bescheid: Sie können wieder öffnen.",
@@ -142,8 +142,8 @@ type emailText struct{ subject, text, html string }
 // and that mail clients find it.
 func (s *Sender) email(m Message) emailText {
 	l := languageOf(m.Locale)
-	if m.Notice != "" {
-		n := l.notices[m.Notice]
+	if m.Notification != "" {
+		n := l.notifications[m.Notification]
 		paragraphs := make([]string, len(n.paragraphs))
 		for i, p := range n.paragraphs {
 			paragraphs[i] = s.fill(p, m.At.UTC().Format(l.date))
@@ -202,7 +202,7 @@ const segment = 160
 // that host only (WICG, Origin-bound one-time codes delivered via SMS). The name gives way where a host is long.
 func (s *Sender) sms(m Message) string {
 	l := languageOf(m.Locale)
-	if m.Notice != "" {
+	if m.Notification != "" {
 		return s.fill(l.smsClosed) // the only one that goes to a number
 	}
 	bound := fmt.Sprintf("\n\n@%s #%s", m.Host, m.Code)

@@ -31,14 +31,14 @@ type Judge struct {
 
 type codes interface {
 	Session(ctx context.Context, id string) (otp.Session, error)
-	PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, by string, now time.Time) error
+	PutNotification(ctx context.Context, n otp.Notification, requestID string, now time.Time) error
 	CountAttempt(ctx context.Context, s otp.Session, requestID string, now time.Time) (attempts int, err error)
 }
 
 type limits interface {
 	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error)
 	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error)
-	MarkTold(ctx context.Context, subject string, notice otp.Notice) error
+	MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error
 }
 
 type keyrings interface {
@@ -50,13 +50,13 @@ type Case struct {
 	otp.Session
 	Contents otp.Contents
 	Tries    otp.Tries // once one was taken
-	First    bool      // after a right code by SMS: the subject's first in 30 days
+	First    bool      // after a right code by a channel with the prefix rule: the subject's first in 30 days
 	keyring  *otp.Keyring
 }
 
 // Open reads a session for one of the purposes (a), and notes for the audit log whose it is.
 //
-// Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey.
+// Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey, *otp.UnknownChannelError.
 func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
 	if c.Session, err = j.Codes.Session(ctx, sessionID); err != nil {
 		return c, err
@@ -92,8 +92,8 @@ func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(c
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(digest), []byte(c.Digest)) != 1 {
-		if notice := c.Tries.Tells(c.Purpose); notice != "" {
-			j.tell(ctx, *c, notice, by)
+		if due := c.Tries.NotificationDue(c.Purpose); due != "" {
+			j.notifyOwner(ctx, *c, due, by)
 		}
 		return j.wrong(ctx, c, by)
 	}
@@ -123,32 +123,33 @@ func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error)
 	return &otp.WrongCodeError{AttemptsRemaining: own.Remaining(), RetryAfter: j.Rule.LockedFor(own, now)}
 }
 
-// tell has the subject's owner told that somebody is guessing. The answer stands whether or not that can be written; the
-// next wrong try tries again.
-func (j Judge) tell(ctx context.Context, c Case, notice otp.Notice, by string) {
+// notifyOwner has a notification sent to the subject's owner. The response stands whether or not that can be written; the next wrong
+// code writes it again.
+func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) {
 	event := telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
-		Reason: string(notice)}
-	err := j.putNotice(ctx, c, notice, by)
+		Reason: string(kind)}
+	err := j.putNotification(ctx, c, kind, requestID)
 	if err == nil {
-		err = j.Limits.MarkTold(ctx, c.Subject, notice)
+		err = j.Limits.MarkNotified(ctx, c.Subject, kind)
 	}
 	if err != nil {
 		event.Name = telemetry.ProviderError
-		slog.Error("owner not told", "requestId", by, telemetry.Cause(err))
+		slog.Error("owner not told", "requestId", requestID, telemetry.Cause(err))
 	}
-	event.Write(by, j.Now())
+	event.Write(requestID, j.Now())
 }
 
-// putNotice writes what the owner is told: by e-mail, where the account has an address.
-func (j Judge) putNotice(ctx context.Context, c Case, notice otp.Notice, by string) (err error) {
+// putNotification writes a notification. It goes by e-mail where the session has an address, otherwise the way that the code went.
+func (j Judge) putNotification(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) error {
 	to := otp.Contents{Purpose: c.Purpose, Channel: otp.Email, Email: c.Contents.Email, Locale: c.Contents.Locale}
 	if to.Email == "" {
-		to.Channel, to.Phone = otp.SMS, c.Contents.Phone
+		to.Channel, to.Phone = c.Contents.Channel, c.Contents.Phone
 	}
-	s := c.Session
-	s.KeyID = c.keyring.CurrentID()
-	if s.Sealed, err = c.keyring.Seal(c.ID, to); err != nil {
+	sealed, err := c.keyring.Seal(c.ID, to)
+	if err != nil {
 		return err
 	}
-	return j.Codes.PutNotice(ctx, s, notice, by, j.Now())
+	return j.Codes.PutNotification(ctx, otp.Notification{
+		SessionID: c.ID, Kind: kind, Purpose: c.Purpose, Subject: c.Subject, KeyID: c.keyring.CurrentID(), Sealed: sealed, Silent: c.Silent,
+	}, requestID, j.Now())
 }

@@ -22,8 +22,8 @@ type world struct {
 	events  []string
 	count   int // of tries, with this one
 	asked   otp.Purpose
-	notice  error
-	told    otp.Session
+	notify  error
+	told    otp.Notification
 	toldOf  int
 	changed bool // somebody wrote another purpose into the item
 
@@ -42,9 +42,9 @@ func (w *world) Session(context.Context, string) (otp.Session, error) {
 func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Tries, error) {
 	w.events = append(w.events, "reserve")
 	if w.locks {
-		return otp.Tries{Count: 5, Ceiling: 5, Last: noon, Told: 5}, w.reserve
+		return otp.Tries{Count: 5, Ceiling: 5, Last: noon, NotifiedCount: 5}, w.reserve
 	}
-	return otp.Tries{Count: w.count, Ceiling: w.count + 3, Told: w.toldOf}, w.reserve
+	return otp.Tries{Count: w.count, Ceiling: w.count + 3, NotifiedCount: w.toldOf}, w.reserve
 }
 
 func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) (bool, error) {
@@ -57,9 +57,9 @@ func (w *world) CountAttempt(context.Context, otp.Session, string, time.Time) (i
 	return w.own, w.countErr
 }
 
-func (w *world) PutNotice(_ context.Context, s otp.Session, notice otp.Notice, _ string, _ time.Time) error {
-	w.events, w.told = append(w.events, "tell "+string(notice)), s
-	return w.notice
+func (w *world) PutNotification(_ context.Context, n otp.Notification, _ string, _ time.Time) error {
+	w.events, w.told = append(w.events, "notify "+string(n.Kind)), n
+	return w.notify
 }
 
 func (w *world) For(context.Context, string) (*otp.Keyring, error) { return w.keyring, nil }
@@ -72,7 +72,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	s := otp.Session{ID: "s", Purpose: otp.Login, KeyID: "0", CreatedAt: noon, ExpiresAt: noon.Add(time.Minute)}
-	if s.Sealed, err = ring.Seal("s", otp.Contents{Purpose: otp.Login, Code: "482913", Email: "ada@example.com"}); err != nil {
+	if s.Sealed, err = ring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: otp.Email, Code: "482913", Email: "ada@example.com"}); err != nil {
 		t.Fatal(err)
 	}
 	if s.Digest, err = ring.Digest("0", "s", "482913"); err != nil {
@@ -81,15 +81,20 @@ func newWorld(t *testing.T) *world {
 	return &world{session: s, keyring: ring, asked: otp.Login, count: 2}
 }
 
-func (w *world) MarkTold(_ context.Context, _ string, notice otp.Notice) error {
-	w.toldOf = notice.At()
+func (w *world) MarkNotified(_ context.Context, _ string, kind otp.NotificationKind) error {
+	w.toldOf = kind.Threshold()
 	return nil
 }
 
 // purpose makes the session one for something else than a login.
 func (w *world) purpose(p otp.Purpose) {
 	w.asked, w.session.Purpose = p, p
-	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Code: "482913", Email: "ada@example.com"})
+	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Channel: otp.Email, Code: "482913", Email: "ada@example.com"})
+}
+
+// channel makes the session one whose code went by another channel.
+func (w *world) channel(c otp.Channel) {
+	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: c, Code: "482913", Email: "ada@example.com"})
 }
 
 // try runs a whole judgement and returns its error and the order of events.
@@ -123,19 +128,21 @@ func TestJudge(t *testing.T) {
 		{"a used code costs no try", func(w *world) { w.session.UsedAt = noon }, "482913", "[]", otp.ErrCodeUsed},
 		{"an expired code costs no try", func(w *world) { w.session.ExpiresAt = noon }, "482913", "[]", otp.ErrCodeExpired},
 		{"a session of an unknown key costs no try", func(w *world) { w.session.KeyID = "9" }, "482913", "[]", otp.ErrUnknownKey},
+		{"a session with an unknown channel costs no try", func(w *world) { w.channel("fax") }, "482913", "[]", &otp.UnknownChannelError{}},
+		{"a session without a channel costs no try", func(w *world) { w.channel("") }, "482913", "[]", &otp.UnknownChannelError{}},
 		{"a locked subject is refused whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
 		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
 		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
-		{"the fifth wrong code after a right password is told", func(w *world) { w.count = 5 }, "482914", "[reserve tell guessed]", wrong},
+		{"the fifth wrong code after a right password is told", func(w *world) { w.count = 5 }, "482914", "[reserve notify guessed]", wrong},
 		{"the fifth wrong code without a password is not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve count]", own4},
 		{"R15: a reset session says how many attempts of its own are left", func(w *world) { w.own = 2; w.purpose(otp.Reset) }, "482914", "[reserve count]", &otp.WrongCodeError{AttemptsRemaining: 2}},
 		{"where they cannot be counted nothing is said", func(w *world) { w.countErr = down; w.purpose(otp.Reset) }, "482914", "[reserve count]", down},
 		{"the sixth is not told again", func(w *world) { w.count, w.toldOf = 6, 5 }, "482914", "[reserve]", wrong},
-		{"the sixth is told where the fifth was not", func(w *world) { w.count = 6 }, "482914", "[reserve tell guessed]", wrong},
+		{"the sixth is told where the fifth was not", func(w *world) { w.count = 6 }, "482914", "[reserve notify guessed]", wrong},
 		{"a right fifth try is not told", func(w *world) { w.count = 5 }, "482913", "[reserve consume clear]", nil},
-		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve tell closed count]", own4},
-		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve tell closed count]", own4},
-		{"an answer stands though its notice cannot be written", func(w *world) { w.count, w.notice = 5, down }, "482914", "[reserve tell guessed]", wrong},
+		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve notify closed count]", own4},
+		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve notify closed count]", own4},
+		{"an answer stands though its notification cannot be written", func(w *world) { w.count, w.notify = 5, down }, "482914", "[reserve notify guessed]", wrong},
 		{"a code of another length costs no try", func(*world) {}, "4829131", "[]", &otp.CodeLengthError{Digits: 6}},
 		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},
 		{"a right code is consumed after its try was taken", func(*world) {}, "482913", "[reserve consume clear]", nil},
@@ -179,14 +186,29 @@ func TestWrongCodeSaysHowLongItsLockLasts(t *testing.T) {
 	}
 }
 
-func TestNoticeOpensForTheSender(t *testing.T) {
-	w := newWorld(t)
-	w.count = 5
-	if _, err := w.try("482914"); err == nil {
-		t.Fatal("no error")
-	}
-	c, err := w.keyring.Open(w.told.KeyID, w.told.ID, w.told.Sealed)
-	if want := (otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"}); err != nil || c != want {
-		t.Errorf("%+v, %v", c, err)
+func TestNotificationOpensForTheSender(t *testing.T) {
+	ada, number := "ada@example.com", "+4915112345678"
+	for _, test := range []struct {
+		rule string
+		code otp.Contents // of the session
+		want otp.Contents
+	}{
+		{"it goes by e-mail", otp.Contents{Channel: otp.Email, Email: ada}, otp.Contents{Channel: otp.Email, Email: ada}},
+		{"it goes by e-mail though the code went to a number", otp.Contents{Channel: otp.SMS, Email: ada, Phone: number}, otp.Contents{Channel: otp.Email, Email: ada}},
+		{"it goes the way of the code where there is no address", otp.Contents{Channel: otp.SMS, Phone: number}, otp.Contents{Channel: otp.SMS, Phone: number}},
+	} {
+		t.Run(test.rule, func(t *testing.T) {
+			w := newWorld(t)
+			w.count = 100
+			test.code.Purpose, test.code.Code, test.want.Purpose = otp.Login, "482913", otp.Login
+			w.session.Sealed, _ = w.keyring.Seal("s", test.code)
+			if _, err := w.try("482914"); err == nil {
+				t.Fatal("no error")
+			}
+			c, err := w.keyring.Open(w.told.KeyID, w.told.SessionID, w.told.Sealed)
+			if err != nil || c != test.want || w.told.Kind != otp.NotifyLocked || w.told.Subject != w.session.Subject {
+				t.Errorf("%+v in %+v, %v", c, w.told, err)
+			}
+		})
 	}
 }

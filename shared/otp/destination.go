@@ -104,12 +104,3 @@ func Mailbox(destination string) string {
 	}
 	return local + "@" + domain
 }
-
-// Mask is what may be shown of a normalised destination: a•••@example.com, •••78.
-func Mask(destination string) string {
-	local, domain, isEmail := strings.Cut(destination, "@")
-	if !isEmail {
-		return "•••" + destination[max(0, len(destination)-2):]
-	}
-	return local[:1] + "•••@" + domain
-}

@@ -2,7 +2,6 @@ package otp
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
@@ -15,28 +14,6 @@ import (
 	"io"
 	"net/netip"
 )
-
-// Contents are what sender and verifier need of a session and nobody else may read.
-type Contents struct {
-	Purpose Purpose `json:"u"` // again, where nobody can change it
-	Code    string  `json:"c"`
-	Channel Channel `json:"h"`
-	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify
-	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
-	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
-	Prefix  string  `json:"x,omitempty"` // of a number that is new here: its code, once typed, speaks for the prefix
-}
-
-// Destination is where the message goes.
-func (c Contents) Destination() string {
-	if c.Channel == SMS {
-		return c.Phone
-	}
-	return c.Email
-}
-
-// Identity is who is guessed at and what is proven: the address, or the number where there is none.
-func (c Contents) Identity() string { return cmp.Or(c.Email, c.Phone) }
 
 // sealedSize is what Contents are padded to, in bytes: the longest possible, so that the size of an item tells nothing
 // of what is in it (I6).
@@ -203,7 +180,7 @@ func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
 
 // Open decrypts what Seal made for the same session.
 //
-// Errors: ErrUnknownKey; any other means that the item was tampered with.
+// Errors: ErrUnknownKey; *UnknownChannelError; any other means that the item was tampered with. With an error there are no contents.
 func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err error) {
 	key, err := k.find(keyID)
 	if err != nil {
@@ -213,7 +190,13 @@ func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err 
 	if err != nil {
 		return c, err
 	}
-	return c, json.Unmarshal(plain, &c)
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return Contents{}, err
+	}
+	if _, err := c.Channel.Facts(); err != nil {
+		return Contents{}, err
+	}
+	return c, nil
 }
 
 func gcm(k key) cipher.AEAD {

@@ -10,7 +10,8 @@ type Tries struct {
 	Count   int       // guesses that were let through to be judged
 	Ceiling int       // the count at which the subject locks
 	Last    time.Time // the last guess
-	Told    int       // the count that the owner was last told of
+
+	NotifiedCount int // the count at the last security notification
 
 	VerifiedAt time.Time // the last success by SMS in 30 days
 }
@@ -18,34 +19,10 @@ type Tries struct {
 // Remaining is how many tries are left before the subject locks.
 func (t Tries) Remaining() int { return t.Ceiling - t.Count }
 
-// Notice is something that the owner of a subject is told unasked.
-type Notice string
-
-const (
-	NoticeChanged Notice = "changed" // the account has a new password
-	NoticeGuessed Notice = "guessed" // after the right password came five wrong codes (ASVS 5.0 6.3.5)
-	NoticeClosed  Notice = "closed"  // 100 wrong codes in a row: there are none for a day
-)
-
-const suspiciousAt = 5 // wrong codes after the right password
-
-// At is the count of tries that a notice tells of.
-func (n Notice) At() int {
-	if n == NoticeClosed {
-		return closedAt
-	}
-	return suspiciousAt
-}
-
-// Tells is what the owner is to be told because of the last try, if it was wrong, and was not told yet; mostly nothing.
-func (t Tries) Tells(p Purpose) Notice {
-	switch {
-	case t.Count >= closedAt && t.Told < closedAt:
-		return NoticeClosed
-	case t.Count >= suspiciousAt && t.Told < suspiciousAt && p == Login:
-		return NoticeGuessed
-	}
-	return ""
+// Own returns what a session's own wrong codes count, as if nobody else tried the subject.
+func (s Session) Own(l TryLimit) Tries {
+	ceiling := (s.Attempts + l.MaxAttempts - 1) / l.MaxAttempts * l.MaxAttempts
+	return Tries{Count: s.Attempts, Ceiling: ceiling, Last: s.AttemptedAt}
 }
 
 // TryLimit is the rule that bounds guessing (NIST SP 800-63B-4 3.2.2; I4).
@@ -82,6 +59,19 @@ func (l TryLimit) span(count int) time.Duration {
 	return min(span, longestLock)
 }
 
+// Left is how many wrong codes a subject may still give at now before it locks; none while it is locked.
+func (l TryLimit) Left(t Tries, now time.Time) int {
+	switch {
+	case t.Count == 0 || !t.Last.After(now.Add(-TriesLifetime)):
+		return l.MaxAttempts
+	case l.LockedFor(t, now) > 0:
+		return 0
+	case t.Count >= t.Ceiling:
+		return l.NextCeiling(t.Count) - t.Count
+	}
+	return t.Remaining()
+}
+
 // NextCeiling is the count at which a subject locks again once a lock has passed. It stops at 100 on the way, so that
 // the day-long close begins there and not a few tries later.
 func (l TryLimit) NextCeiling(count int) int {
@@ -100,15 +90,6 @@ type WrongCodeError struct {
 
 func (e *WrongCodeError) Error() string {
 	return fmt.Sprintf("wrong code, %d attempts remain", e.AttemptsRemaining)
-}
-
-// CodeLengthError says that a code cannot be right because it has another length. The caller corrects it.
-type CodeLengthError struct {
-	Digits int // that the session's code has
-}
-
-func (e *CodeLengthError) Error() string {
-	return fmt.Sprintf("must be the %d digits that were sent", e.Digits)
 }
 
 // LockedError says that a subject takes no guess and gets no code for a time. The caller may try again after it.

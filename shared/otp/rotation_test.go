@@ -46,7 +46,7 @@ func TestRotate(t *testing.T) {
 			if r.Old != c.old || r.Forgets != c.forgets || r.New != after.CurrentID() || before.Has(r.New) {
 				t.Errorf("%+v, current %s", r, after.CurrentID())
 			}
-			box, err := before.Seal("s", otp.Contents{Code: "123456"})
+			box, err := before.Seal("s", otp.Contents{Code: "123456", Channel: otp.Email})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestRotate(t *testing.T) {
 			if c.forgets != "" && after.Has(c.forgets) {
 				t.Errorf("%s is still known", c.forgets)
 			}
-			fresh, err := after.Seal("s", otp.Contents{Code: "123456"})
+			fresh, err := after.Seal("s", otp.Contents{Code: "123456", Channel: otp.Email})
 			if err != nil {
 				t.Fatal(err)
 			}

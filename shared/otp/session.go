@@ -15,26 +15,12 @@ const (
 	Reset  Purpose = "reset"  // set a new password without the old one
 )
 
-// Channel is the way that a message takes.
-type Channel string
-
-const (
-	Email Channel = "email"
-	SMS   Channel = "sms"
-)
-
 // What ends a session's life; httpapi has the status of each.
 var (
 	ErrSessionNotFound = errors.New("unknown session, or one made for the other call")
 	ErrCodeExpired     = errors.New("the code has expired")
 	ErrCodeUsed        = errors.New("the code was used before")
 )
-
-// UnavailableError says what fails for now and not because of the caller, beside failed calls to AWS. Reason holds
-// nothing secret: it is logged.
-type UnavailableError struct{ Reason string }
-
-func (e *UnavailableError) Error() string { return e.Reason }
 
 // Session is one attempt to prove something. What is secret of it lies in Sealed, which only a Keyring opens.
 type Session struct {
@@ -89,4 +75,13 @@ func (s Session) ResendWait(now time.Time, cooldown time.Duration) time.Duration
 		}
 	}
 	return max(0, last.Add(cooldown).Sub(now))
+}
+
+// ResendAt is when the code may be sent again, zero for never.
+func (s Session) ResendAt(now time.Time, cooldown time.Duration) time.Time {
+	at := now.Add(s.ResendWait(now, cooldown))
+	if !at.Before(s.ExpiresAt) || s.Purpose != Reset && !s.UsedAt.IsZero() {
+		return time.Time{}
+	}
+	return at
 }

@@ -31,31 +31,3 @@ func (s Session) State(locked bool, now time.Time) State {
 	}
 	return StateSent
 }
-
-// ResendAt is when the code may be sent again, zero for never.
-func (s Session) ResendAt(now time.Time, cooldown time.Duration) time.Time {
-	at := now.Add(s.ResendWait(now, cooldown))
-	if !at.Before(s.ExpiresAt) || s.Purpose != Reset && !s.UsedAt.IsZero() {
-		return time.Time{}
-	}
-	return at
-}
-
-// Own returns what a session's own wrong codes count, as if nobody else tried the subject.
-func (s Session) Own(l TryLimit) Tries {
-	ceiling := (s.Attempts + l.MaxAttempts - 1) / l.MaxAttempts * l.MaxAttempts
-	return Tries{Count: s.Attempts, Ceiling: ceiling, Last: s.AttemptedAt}
-}
-
-// Left is how many wrong codes a subject may still give at now before it locks; none while it is locked.
-func (l TryLimit) Left(t Tries, now time.Time) int {
-	switch {
-	case t.Count == 0 || !t.Last.After(now.Add(-TriesLifetime)):
-		return l.MaxAttempts
-	case l.LockedFor(t, now) > 0:
-		return 0
-	case t.Count >= t.Ceiling:
-		return l.NextCeiling(t.Count) - t.Count
-	}
-	return t.Remaining()
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,81 +20,11 @@ type Codes struct {
 	Table string
 }
 
-// SendCode is what a row of a code is for: the value of "send". Of a notice's row it is the otp.Notice. What is not to
-// be sent has "skip" in its place, of the same size, which no filter matches.
-const SendCode = "code"
-
-// The range keys of other rows than a code's, which is its digest.
-const (
-	resendKey  = "resend#" // and 1 or 2
-	changedKey = "notice"  // that the password was changed
-	noticeKey  = "notice#" // and any other otp.Notice
-)
-
-// row is an item of the table.
-type row struct {
-	SessionID string `dynamodbav:"sessionId"`
-	Code      string `dynamodbav:"code"`
-	Sealed    []byte `dynamodbav:"sealed"`
-	Subject   string `dynamodbav:"subject,omitempty"`
-	Purpose   string `dynamodbav:"purpose"`
-	KeyID     string `dynamodbav:"kid"`
-	CreatedAt int64  `dynamodbav:"createdAt"` // epoch milliseconds
-	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
-	Send      string `dynamodbav:"send,omitempty"`
-	Skip      string `dynamodbav:"skip,omitempty"`
-	SentAt    int64  `dynamodbav:"sentAt,omitempty"`  // epoch milliseconds
-	UsedAt    int64  `dynamodbav:"usedAt,omitempty"`  // epoch milliseconds
-	UsedBy    string `dynamodbav:"usedBy,omitempty"`  // request id
-	AskedBy   string `dynamodbav:"askedBy,omitempty"` // request id
-
-	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; of a reset alone
-	AttemptedAt int64 `dynamodbav:"attemptedAt,omitempty"` // epoch milliseconds: the last of them
-
-	DeliveredAt int64 `dynamodbav:"deliveredAt,omitempty"` // epoch milliseconds
-	BouncedAt   int64 `dynamodbav:"bouncedAt,omitempty"`   // epoch milliseconds
-}
-
-// empty reports whether the row only keeps its place: see insertOrNever.
-func (r row) empty() bool { return r.Purpose == "" }
-
-// isCode tells a session's own row from what else is kept under its id.
-func (r row) isCode() bool { return r.Code != changedKey && !strings.Contains(r.Code, "#") }
-
-func newRow(s otp.Session, code, send, by string) row {
-	r := row{
-		SessionID: s.ID, Code: code, Sealed: s.Sealed, Subject: s.Subject, Purpose: string(s.Purpose), KeyID: s.KeyID,
-		CreatedAt: s.CreatedAt.UnixMilli(), ExpiredAt: s.ExpiresAt.Unix(), Send: send, AskedBy: by,
-	}
-	if s.Silent {
-		r.Send, r.Skip = "", send
-	}
-	if s.Message == otp.StateBounced {
-		r.BouncedAt = r.CreatedAt
-	}
-	return r
-}
-
-func (r row) session() otp.Session {
-	s := otp.Session{
-		ID: r.SessionID, Digest: r.Code, Purpose: otp.Purpose(r.Purpose), Subject: r.Subject, KeyID: r.KeyID,
-		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0), UsedBy: r.UsedBy,
-		Silent: r.Skip != "",
-	}
-	if r.UsedAt != 0 {
-		s.UsedAt = time.UnixMilli(r.UsedAt)
-	}
-	if r.Attempts > 0 {
-		s.Attempts, s.AttemptedAt = r.Attempts, time.UnixMilli(r.AttemptedAt)
-	}
-	return s
-}
-
 // Put writes a new session.
 //
 // Errors: *NotWrittenError.
 func (c Codes) Put(ctx context.Context, s otp.Session, requestID string) error {
-	return c.insertOrNever(ctx, newRow(s, s.Digest, SendCode, requestID))
+	return c.insertOrNever(ctx, newRow(s, s.Digest, requestID))
 }
 
 // NotWrittenError says that a row is not there and will not appear: what was taken for it can be given back. After any
@@ -172,7 +101,7 @@ func writtenBy(found item, requestID string) error {
 	if err := decode(found, &r); err != nil || r.AskedBy == requestID {
 		return err
 	}
-	if r.empty() {
+	if r.isEmpty() {
 		return errPlaceKept
 	}
 	return errRowExists
@@ -198,30 +127,12 @@ func (c Codes) rows(ctx context.Context, sessionID string) (rows []row, err erro
 // Session reads a session, strongly consistent.
 //
 // Errors: otp.ErrSessionNotFound.
-func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error) {
+func (c Codes) Session(ctx context.Context, id string) (otp.Session, error) {
 	rows, err := c.rows(ctx, id)
 	if err != nil {
-		return s, err
+		return otp.Session{}, err
 	}
-	var resends []time.Time
-	next := 1
-	for _, r := range rows {
-		resend := strings.HasPrefix(r.Code, resendKey)
-		switch {
-		case resend && r.empty():
-			next++ // an empty row keeps its place, and nothing was sent
-		case resend:
-			next++
-			resends = append(resends, time.UnixMilli(r.CreatedAt))
-		case r.isCode() && !r.empty():
-			s = r.session()
-		}
-	}
-	s.Resends, s.NextResend, s.Message = resends, next, messageState(rows)
-	if s.ID == "" {
-		return s, otp.ErrSessionNotFound
-	}
-	return s, nil
+	return sessionOf(rows)
 }
 
 // PutResend has the stream send a session's code again. Of any number of requests at once one writes the row, and the others
@@ -230,7 +141,7 @@ func (c Codes) Session(ctx context.Context, id string) (s otp.Session, err error
 // Errors: *otp.TooManyRequestsError where another request was first; *NotWrittenError.
 func (c Codes) PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error {
 	s.CreatedAt = now
-	err := c.insertOrNever(ctx, newRow(s, fmt.Sprint(resendKey, s.NextResend), SendCode, requestID))
+	err := c.insertOrNever(ctx, newRow(s, fmt.Sprint(resendKey, s.NextResend), requestID))
 	if errors.Is(err, errRowExists) {
 		return &NotWrittenError{&otp.TooManyRequestsError{RetryAfter: cooldown}}
 	}
@@ -254,14 +165,8 @@ func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string
 	} else if !failed {
 		return 0, err
 	}
-	var r row
-	if err := decode(found, &r); err != nil {
-		return 0, err
-	}
-	if r.SessionID == "" {
-		return 0, otp.ErrSessionNotFound
-	}
-	return r.Attempts, nil
+	counted, err := decodeSession(found)
+	return counted.Attempts, err
 }
 
 // The clauses of a consume: the row is there, unused and unexpired.
@@ -299,46 +204,22 @@ func (c Codes) Consume(ctx context.Context, s otp.Session, by string, now time.T
 
 // whyNotConsumed reads the reason of a refused consume from the row that it found.
 func whyNotConsumed(found item, by string) error {
-	var r row
-	if err := decode(found, &r); err != nil {
-		return err
-	}
+	s, err := decodeSession(found)
 	switch {
-	case r.SessionID == "":
-		return otp.ErrSessionNotFound // purged since it was read
-	case r.UsedAt != 0 && r.UsedBy == by:
+	case err != nil:
+		return err // purged since it was read
+	case !s.UsedAt.IsZero() && s.UsedBy == by:
 		return nil // we did it: the answer to our first try was lost
-	case r.UsedAt != 0:
+	case !s.UsedAt.IsZero():
 		return otp.ErrCodeUsed
 	}
 	return otp.ErrCodeExpired
 }
 
-// noticeLifetime is long enough for the dead-letter queue to be looked at.
-const noticeLifetime = 24 * time.Hour
-
-func noticeRow(s otp.Session, notice otp.Notice, by string, now time.Time) row {
-	s.CreatedAt, s.ExpiresAt, s.Message = now, now.Add(noticeLifetime), ""
-	if notice == otp.NoticeChanged {
-		return newRow(s, changedKey, string(notice), by)
-	}
-	return newRow(s, noticeKey+string(notice), string(notice), by)
-}
-
-// PutNotice has the stream tell the owner of a session's subject something; s has the notice's KeyID and Sealed. It is
-// the same write for a session of which nothing is sent. A notice that another request wrote for the session is the same notice.
-func (c Codes) PutNotice(ctx context.Context, s otp.Session, notice otp.Notice, by string, now time.Time) error {
-	err := c.insert(ctx, noticeRow(s, notice, by, now))
-	if errors.Is(err, errRowExists) {
-		return nil
-	}
-	return err
-}
-
 // Reset is what a reset writes.
 type Reset struct {
 	Session      otp.Session // whose code is used up
-	Notice       otp.Session // what the owner is told: ID, Purpose, Subject, KeyID and Sealed
+	Notification otp.Notification
 	Users        Users
 	Email        string // of the account
 	PasswordHash string
@@ -352,7 +233,7 @@ type Reset struct {
 // Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired also where the account is gone or its password is
 // newer than the session.
 func (c Codes) Reset(ctx context.Context, r Reset) error {
-	av, err := attributevalue.MarshalMap(noticeRow(r.Notice, otp.NoticeChanged, r.By, r.Now))
+	av, err := attributevalue.MarshalMap(newNotificationRow(r.Notification, r.By, r.Now))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func decodeLimit(i item) (l limit, err error) {
 }
 
 func (l limit) tries() otp.Tries {
-	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry), Told: l.Told, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
+	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry), NotifiedCount: l.Told, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
 }
 
 // The clauses of a reservation.
@@ -117,9 +118,6 @@ func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limi
 	})
 }
 
-// clockSlack is how far the clocks of two instances may differ in good order.
-const clockSlack = 5 * time.Second
-
 // healLock lets a lock end its whole length after now at the latest. An instance whose clock was fast may have written a
 // last try that lies far in the future; the subject would be locked until then.
 func (l Limits) healLock(ctx context.Context, subject string, found item, held limit, now time.Time) error {
@@ -178,11 +176,17 @@ func (l Limits) read(ctx context.Context, key string, consistent bool) (held lim
 }
 
 // Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
-// twice leaves those that came after it. For a success by SMS it keeps the time, and reports whether this write is the first
-// such success in 30 days: of any number of successes at once only one is.
+// twice leaves those that came after it. For a success by a channel with the prefix rule it keeps the time, and reports whether this
+// write is the first such success in 30 days: of any number of successes at once only one is.
+//
+// Errors: *otp.UnknownChannelError.
 func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error) {
+	facts, err := channel.Facts()
+	if err != nil {
+		return false, err
+	}
 	update := "REMOVE tries, ceiling, lastTry, lastBy, told"
-	if channel == otp.SMS {
+	if facts.PrefixRule {
 		update = "SET verifiedAt = :asOf " + update
 	}
 	// Without tries there is nothing to forget, and an item without a TTL would be left behind.
@@ -193,13 +197,13 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 		return false, doneIfRefused(err)
 	}
 	before, err := decodeLimit(out.Attributes)
-	return channel == otp.SMS && !otp.Known(before.tries().VerifiedAt, asOf), err
+	return facts.PrefixRule && !otp.Known(before.tries().VerifiedAt, asOf), err
 }
 
-// MarkTold notes that a subject's owner was told of its tries. Until then every further wrong one tells again.
-func (l Limits) MarkTold(ctx context.Context, subject string, notice otp.Notice) error {
+// MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.
+func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error {
 	_, err := l.write(ctx, subject, "SET told = :told", all("attribute_exists(tries)", "attribute_not_exists(told) OR told < :told"),
-		item{":told": number(int64(notice.At()))})
+		item{":told": number(int64(kind.Threshold()))})
 	return doneIfRefused(err)
 }
 
@@ -211,4 +215,60 @@ func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) 
 		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
 		item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))})
 	return doneIfRefused(err)
+}
+
+func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {
+	var condition *string
+	if len(u.clauses) > 0 {
+		condition = all(u.clauses...)
+	}
+	return l.write(ctx, key, "SET "+strings.Join(u.sets, ", "), condition, u.values)
+}
+
+// update is a conditional update of an item as it is put together.
+type update struct {
+	sets, clauses []string
+	values        item
+}
+
+// newUpdate begins an update after which the item lives as long as limits do.
+func newUpdate(now time.Time) *update {
+	u := &update{values: item{}}
+	u.set("expiredAt", ":ttl", seconds(now.Add(otp.TriesLifetime)))
+	return u
+}
+
+// set adds name = expression; value is what the placeholder stands for that the expression ends with.
+func (u *update) set(name, expression string, value types.AttributeValue) {
+	u.sets = append(u.sets, name+" = "+expression)
+	u.values[strings.TrimSuffix(expression[strings.LastIndexByte(expression, ':'):], ")")] = value
+}
+
+func (u *update) need(clause string) { u.clauses = append(u.clauses, clause) }
+
+// once sends a write that counts down a single time: repeated after a lost response it could give back more than was taken.
+func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
+
+// scan reads the items whose key begins so, a page at a time, but for those that read leaves out.
+func scan[T any](ctx context.Context, db *dynamodb.Client, table, beginning string, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{
+			TableName: &table, FilterExpression: aws.String("begins_with(#key, :beginning)"),
+			ExpressionAttributeNames:  map[string]string{"#key": "key"},
+			ExpressionAttributeValues: item{":beginning": text(beginning)},
+		})
+		for pages.HasMorePages() {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, found := range page.Items {
+				value, keep, err := read(found)
+				if (keep || err != nil) && !yield(value, err) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -289,29 +289,29 @@ func TestEndSessions(t *testing.T) {
 	})
 }
 
-func TestMarkTold(t *testing.T) {
+func TestMarkNotified(t *testing.T) {
 	f := newFixture(t)
-	must(t, f.limits.MarkTold(ctx, "subject", otp.NoticeGuessed)) // without tries there is nothing to tell of
-	told := func() otp.Notice {
+	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes)) // without tries there is nothing to tell of
+	told := func() otp.NotificationKind {
 		tries, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(time.Now().UnixNano()), t0)
 		must(t, err)
-		return tries.Tells(otp.Login)
+		return tries.NotificationDue(otp.Login)
 	}
 	for range 4 {
 		if got := told(); got != "" {
 			t.Errorf("tells %s too early", got)
 		}
 	}
-	if got := told(); got != otp.NoticeGuessed {
+	if got := told(); got != otp.NotifyWrongCodes {
 		t.Errorf("the fifth tells %q", got)
 	}
-	must(t, f.limits.MarkTold(ctx, "subject", otp.NoticeGuessed))
+	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes))
 	tries, err := f.limits.Reserve(ctx, session("s"), "sixth", t0.Add(time.Hour))
-	if must(t, err); tries.Tells(otp.Login) != "" {
+	if must(t, err); tries.NotificationDue(otp.Login) != "" {
 		t.Error("it is told twice")
 	}
 	f.clear(t, otp.Email, t0.Add(time.Hour))
-	if tries, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || tries.Told != 0 {
+	if tries, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || tries.NotifiedCount != 0 {
 		t.Errorf("after a success %+v, %v", tries, err)
 	}
 }

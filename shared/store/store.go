@@ -1,4 +1,5 @@
-// Package store keeps sessions, limits and users in DynamoDB. It is the only package that knows attribute names.
+// Package store keeps sessions, limits and users in DynamoDB. It is the only package that knows attribute names. Each file begins with
+// the name of its table: codes, limits or users.
 //
 // Every write that decides something is one conditional write, so that of any number of callers at once exactly one
 // wins; its clauses have names. Every write can come twice, since the SDK repeats a call whose answer was lost: what
@@ -59,3 +60,6 @@ func decode(i item, into any) error {
 	}
 	return nil
 }
+
+// clockSlack is how far the clocks of two instances may differ in good order.
+const clockSlack = 5 * time.Second

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -27,9 +28,13 @@ type User struct {
 	PasswordHash      string      `dynamodbav:"passwordHash,omitempty"` // Argon2id, PHC string; an account may have no password
 	Name              string      `dynamodbav:"name,omitempty"`
 	Phone             string      `dynamodbav:"phone,omitempty"`             // E.164
-	Channel           otp.Channel `dynamodbav:"channel"`                     // where login codes go
+	Channel           otp.Channel `dynamodbav:"channel"`                     // as it is stored: see LoginChannel
 	PasswordChangedAt int64       `dynamodbav:"passwordChangedAt,omitempty"` // epoch milliseconds
 }
+
+// LoginChannel returns the channel that login codes take. An account without a channel has e-mail, the channel that every account can
+// use. The stored text may be no channel that otp knows, since other programs write accounts too: Facts reports that.
+func (u User) LoginChannel() otp.Channel { return cmp.Or(u.Channel, otp.Email) }
 
 // Get reads an account, strongly consistent: a password that was just changed must not work any more. An unknown
 // address gives a zero User, so that callers go on alike.

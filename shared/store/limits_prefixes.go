@@ -178,30 +178,6 @@ func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, err
 	})
 }
 
-// scan reads the items whose key begins so, a page at a time, but for those that read leaves out.
-func scan[T any](ctx context.Context, db *dynamodb.Client, table, beginning string, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{
-			TableName: &table, FilterExpression: aws.String("begins_with(#key, :beginning)"),
-			ExpressionAttributeNames:  map[string]string{"#key": "key"},
-			ExpressionAttributeValues: item{":beginning": text(beginning)},
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(*new(T), err)
-				return
-			}
-			for _, found := range page.Items {
-				value, keep, err := read(found)
-				if (keep || err != nil) && !yield(value, err) {
-					return
-				}
-			}
-		}
-	}
-}
-
 func (t traffic) prefix(now time.Time) Prefix {
 	r := t.rolling(now)
 	out := Prefix{Name: strings.TrimPrefix(t.Key, prefixKey), Sends: r.Sends, Verified: r.Verified, Pauses: r.Pauses}

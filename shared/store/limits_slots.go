@@ -150,24 +150,3 @@ func slotTime(slot types.AttributeValue) (time.Time, error) {
 }
 
 func ifThere(name string) string { return "if_not_exists(" + name + ", :zero)" }
-
-// update is a conditional update of an item as it is put together.
-type update struct {
-	sets, clauses []string
-	values        item
-}
-
-// newUpdate begins an update after which the item lives as long as limits do.
-func newUpdate(now time.Time) *update {
-	u := &update{values: item{}}
-	u.set("expiredAt", ":ttl", seconds(now.Add(otp.TriesLifetime)))
-	return u
-}
-
-// set adds name = expression; value is what the placeholder stands for that the expression ends with.
-func (u *update) set(name, expression string, value types.AttributeValue) {
-	u.sets = append(u.sets, name+" = "+expression)
-	u.values[strings.TrimSuffix(expression[strings.LastIndexByte(expression, ':'):], ")")] = value
-}
-
-func (u *update) need(clause string) { u.clauses = append(u.clauses, clause) }

@@ -176,11 +176,3 @@ func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string
 	}
 	return cmp.Or(l.check(ctx, q, held, found, now), errKeepsChanging)
 }
-
-func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {
-	var condition *string
-	if len(u.clauses) > 0 {
-		condition = all(u.clauses...)
-	}
-	return l.write(ctx, key, "SET "+strings.Join(u.sets, ", "), condition, u.values)
-}

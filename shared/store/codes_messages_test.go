@@ -2,103 +2,93 @@ package store_test
 
 import (
 	"context"
-	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 	"streamotp/shared/store/storetest"
 )
 
-func TestSuppressions(t *testing.T) {
-	ctx, now := context.Background(), time.Now().Truncate(time.Millisecond)
-	subjects := []string{"verify", "login"}
-	fresh := func(t *testing.T) store.Suppressions {
-		tables := storetest.New(t)
-		return store.Suppressions{DB: tables.DB, Table: tables.Limits}
-	}
-	list := func(t *testing.T, s store.Suppressions) (all []store.Suppression) {
-		t.Helper()
-		for held, err := range s.List(ctx, now) {
+func TestMessage(t *testing.T) {
+	f := newFixture(t)
+	t.Run("a message that was marked says so", func(t *testing.T) {
+		m, err := f.codes.Message(ctx, "s", "digest")
+		must(t, err)
+		if m.Sent || m.Kind != store.SendCode {
+			t.Errorf("before: %+v", m)
+		}
+		must(t, f.codes.MarkSent(ctx, m, t0))
+		if m, err = f.codes.Message(ctx, "s", "digest"); err != nil || !m.Sent {
+			t.Errorf("after: %+v, %v", m, err)
+		}
+	})
+	t.Run("a row that was refused, and a code that was used, say so, a resend's too", func(t *testing.T) {
+		f := newFixture(t)
+		must(t, f.codes.PutResend(ctx, session("s"), "r", t0, time.Minute))
+		read := func(key string) store.Message {
+			t.Helper()
+			m, err := f.codes.Message(ctx, "s", key)
 			must(t, err)
-			all = append(all, held)
+			return m
 		}
-		return all
-	}
-	has := func(t *testing.T, s store.Suppressions, at time.Time) bool {
-		t.Helper()
-		is, err := s.Has(ctx, "hash", at)
-		must(t, err)
-		return is
-	}
-	t.Run("a destination is suppressed for 30 days from the last time", func(t *testing.T) {
-		s := fresh(t)
-		if has(t, s, now) {
-			t.Error("before anything came")
+		must(t, f.codes.MarkDelivery(ctx, "s", "digest", otp.StateBounced, t0))
+		if code, resend := read("digest"), read("resend#1"); !code.Refused || resend.Refused || resend.Kind != store.SendCode || resend.Used {
+			t.Errorf("refused: %+v, %+v", code, resend)
 		}
-		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now.AddDate(0, 0, -20)))
-		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
-		if !has(t, s, now.AddDate(0, 0, 29)) || has(t, s, now.AddDate(0, 0, 31)) {
-			t.Error("not from the last time")
+		must(t, f.codes.Consume(ctx, session("s"), "r", t0))
+		if code, resend := read("digest"), read("resend#1"); !code.Used || !resend.Used {
+			t.Errorf("used: %+v, %+v", code, resend)
 		}
 	})
-	t.Run("a complaint stays one when a bounce follows", func(t *testing.T) {
-		s := fresh(t)
-		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
-		must(t, s.Add(ctx, "hash", subjects, store.Complaint, now))
-		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
-		if all := list(t, s); len(all) != 1 || all[0].Reason != store.Complaint || all[0].Destination != "hash" || !all[0].Since.Equal(now) {
-			t.Errorf("%+v", all)
+	t.Run("a row that is not to be sent has no kind", func(t *testing.T) {
+		decoy := session("decoy")
+		decoy.Silent = true
+		must(t, f.codes.Put(ctx, decoy, "request"))
+		if m, err := f.codes.Message(ctx, "decoy", "digest"); err != nil || m.Kind != "" {
+			t.Errorf("%+v, %v", m, err)
 		}
 	})
-	t.Run("the list has what holds, and nothing else of the table", func(t *testing.T) {
-		s := fresh(t)
-		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
-		must(t, s.Add(ctx, "old", subjects, store.Bounce, now.AddDate(-1, 0, 0)))
-		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}}
-		_, err := limits.Reserve(ctx, otp.Session{Subject: "subject"}, "request", now)
+	t.Run("a session with all its rows costs one read", func(t *testing.T) {
+		s := session("full")
+		s.Digest, s.Subject, s.Sealed = strings.Repeat("d", 43), strings.Repeat("s", 43), make([]byte, sealedSize(t))
+		must(t, f.codes.Put(ctx, s, strings.Repeat("r", 36)))
+		for ; s.NextResend <= 2; s.NextResend++ {
+			must(t, f.codes.PutResend(ctx, s, strings.Repeat("r", 36), t0, time.Minute))
+		}
+		for _, kind := range []otp.NotificationKind{otp.NotifyWrongCodes, otp.NotifyLocked} {
+			n := notification("full", kind)
+			n.Subject, n.Sealed = s.Subject, s.Sealed
+			must(t, f.codes.PutNotification(ctx, n, strings.Repeat("r", 36), t0))
+		}
+		out, err := f.DB.Query(ctx, &dynamodb.QueryInput{TableName: &f.Tables.Codes, ConsistentRead: aws.Bool(true),
+			KeyConditionExpression: aws.String("sessionId = :id"), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+			ExpressionAttributeValues: map[string]types.AttributeValue{":id": text("full")}})
 		must(t, err)
-		if all := list(t, s); len(all) != 1 || all[0].Destination != "hash" {
-			t.Errorf("%+v", all)
+		if units := *out.ConsumedCapacity.CapacityUnits; len(out.Items) != 5 || units != 1 {
+			t.Errorf("%d rows cost %g units", len(out.Items), units)
 		}
 	})
-	t.Run("its subjects are told when a code is asked for, with and without limits, and beside what else is counted", func(t *testing.T) {
-		s := fresh(t)
-		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}}
-		_, err := limits.Reserve(ctx, otp.Session{Subject: "verify"}, "request", now)
-		must(t, err)
-		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
-		for n, send := range []store.Quota{{Key: "verify", MessagesPerHour: 5, RefuseLocked: true}, {Key: "login", RefuseLocked: true}, {Key: "login", MessagesPerHour: 5, RefuseLocked: true}} {
-			standing, err := limits.TakeMessage(ctx, send, fmt.Sprint("request-", n), now)
-			must(t, err)
-			if !standing.SuppressedUntil.After(now.AddDate(0, 0, 29)) {
-				t.Errorf("%+v: %+v", send, standing)
-			}
-		}
-		if counted, err := limits.Unlock(ctx, "verify", now); err != nil || counted.Tries != 1 {
-			t.Errorf("%+v, %v", counted, err)
-		}
-		_, err = s.Remove(ctx, "hash", append(subjects, "unknown"))
-		must(t, err)
-		for _, subject := range append(subjects, "unknown") {
-			standing, err := limits.Peek(ctx, store.Quota{Key: subject}, now)
-			if err != nil || standing.SuppressedUntil.After(now) {
-				t.Errorf("%s: %+v, %v", subject, standing, err)
-			}
-		}
+	t.Run("marking a purged row does not bring it back", func(t *testing.T) {
+		must(t, f.codes.MarkSent(ctx, store.Message{SessionID: "gone", Key: "digest"}, t0))
+		_, err := f.codes.Message(ctx, "gone", "digest")
+		wantErr(t, err, otp.ErrSessionNotFound)
 	})
-	t.Run("what is removed is gone, and was told", func(t *testing.T) {
-		s := fresh(t)
-		must(t, s.Add(ctx, "hash", subjects, store.Complaint, now))
-		before, err := s.Remove(ctx, "hash", subjects)
-		must(t, err)
-		none, err := s.Remove(ctx, "hash", subjects)
-		must(t, err)
-		if before.Reason != store.Complaint || none.Destination != "" || has(t, s, now) {
-			t.Errorf("%+v, %+v", before, none)
-		}
-	})
+}
+
+// sealedSize is the size of every row's sealed contents, which are padded.
+func sealedSize(t *testing.T) int {
+	t.Helper()
+	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	must(t, err)
+	sealed, err := ring.Seal("full", otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com", Code: "123456"})
+	must(t, err)
+	return len(sealed)
 }
 
 func TestMessageState(t *testing.T) {
@@ -136,8 +126,8 @@ func TestMessageState(t *testing.T) {
 		at = at.Add(2 * time.Second)
 		return c.PutResend(ctx, s, "request", at, time.Second)
 	}
-	notice := func(c store.Codes, s otp.Session) error {
-		return c.PutNotice(ctx, s, otp.NoticeGuessed, "request", now)
+	notify := func(c store.Codes, s otp.Session) error {
+		return c.PutNotification(ctx, notification(s.ID, otp.NotifyWrongCodes), "request", now)
 	}
 	for _, c := range []struct {
 		rule  string
@@ -147,7 +137,7 @@ func TestMessageState(t *testing.T) {
 		{"pending until it is sent", nil, otp.StatePending},
 		{"sent", []step{sent("digest")}, otp.StateSent},
 		{"a resend that is sent counts", []step{resend, sent("resend#1")}, otp.StateSent},
-		{"a notice does not", []step{notice, sent("notice#guessed")}, otp.StatePending},
+		{"a notification does not", []step{notify, sent("notice#guessed")}, otp.StatePending},
 		{"delivered, though the mark came late", []step{delivery(otp.StateDelivered)}, otp.StateDelivered},
 		{"bounced after the delivery", []step{sent("digest"), delivery(otp.StateDelivered), delivery(otp.StateBounced)}, otp.StateBounced},
 		{"another one under way after a bounce", []step{delivery(otp.StateBounced), resend, sent("resend#1")}, otp.StateSent},
@@ -166,7 +156,7 @@ func TestMessageState(t *testing.T) {
 		{"bounced, and a resend is not sent yet", []step{delivery(otp.StateBounced), resend}, otp.StateBounced},
 		{"the provider refused the code", []step{refused("digest")}, otp.StateBounced},
 		{"the provider refused a resend", []step{sent("digest"), delivery(otp.StateDelivered), resend, refused("resend#1")}, otp.StateBounced},
-		{"a refused security notification does not count", []step{notice, sent("digest"), refused("notice#guessed")}, otp.StateSent},
+		{"a refused security notification does not count", []step{notify, sent("digest"), refused("notice#guessed")}, otp.StateSent},
 		{"a resend that was not sent, as nothing is any more", []step{sent("digest"), delivery(otp.StateDelivered), suppressed}, otp.StateBounced},
 	} {
 		t.Run(c.rule, func(t *testing.T) {

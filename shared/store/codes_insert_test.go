@@ -100,7 +100,7 @@ func TestPut(t *testing.T) {
 		if err := f.over(w).Put(ctx, fresh, "request"); !notWritten(t, err) {
 			t.Fatalf("error %v", err)
 		}
-		must(t, f.codes.PutNotice(ctx, fresh, otp.NoticeGuessed, "other", t0)) // rows beside it are free
+		must(t, f.codes.PutNotification(ctx, notification("fresh", otp.NotifyWrongCodes), "other", t0)) // rows beside it are free
 		if err := f.codes.Put(ctx, fresh, "request"); err == nil {
 			t.Error("the late copy was written")
 		}
@@ -164,22 +164,4 @@ func TestResendBesideAFailedOne(t *testing.T) {
 	if !errors.As(err, &unavailable) || !errors.As(err, &notWritten) {
 		t.Errorf("error %v", err)
 	}
-}
-
-func TestCountAttempt(t *testing.T) {
-	f := newFixture(t)
-	for _, c := range []struct {
-		by   string
-		want int
-	}{{"1", 1}, {"1", 1}, {"2", 2}} { // a write that comes twice counts once
-		if got, err := f.codes.CountAttempt(ctx, session("s"), c.by, t0); err != nil || got != c.want {
-			t.Errorf("%s: %d, %v", c.by, got, err)
-		}
-	}
-	s, err := f.codes.Session(ctx, "s")
-	if err != nil || s.Attempts != 2 || !s.AttemptedAt.Equal(t0) {
-		t.Errorf("%+v, %v", s, err)
-	}
-	_, err = f.codes.CountAttempt(ctx, session("purged"), "1", t0)
-	wantErr(t, err, otp.ErrSessionNotFound)
 }

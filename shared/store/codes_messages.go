@@ -2,7 +2,7 @@ package store
 
 import (
 	"context"
-	"strings"
+	"errors"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,7 +14,7 @@ import (
 // Message is a row that is to be sent.
 type Message struct {
 	SessionID, Key string
-	Kind           string // SendCode or an otp.Notice; empty for a row that must not be sent
+	Kind           string // SendCode or an otp.NotificationKind; empty for a row that must not be sent
 	Purpose        otp.Purpose
 	Subject        string
 	KeyID          string
@@ -50,7 +50,7 @@ func (c Codes) Message(ctx context.Context, sessionID, code string) (m Message, 
 		if r.Code == code {
 			m = r.message()
 		}
-		used = used || r.isCode() && r.UsedAt != 0
+		used = used || r.kind() == sessionRow && r.UsedAt != 0
 	}
 	if m.Key == "" {
 		return m, otp.ErrSessionNotFound
@@ -65,6 +65,16 @@ func (r row) message() Message {
 		Sealed: r.Sealed, CreatedAt: time.UnixMilli(r.CreatedAt), ExpiresAt: time.Unix(r.ExpiredAt, 0),
 		Sent: r.SentAt != 0, Refused: r.BouncedAt != 0, AskedBy: r.AskedBy,
 	}
+}
+
+// PutNotification has the stream send a notification to the owner of a session's subject. It is the same write for a session of
+// which nothing is sent. A notification that another request wrote for the session is the same notification.
+func (c Codes) PutNotification(ctx context.Context, n otp.Notification, requestID string, now time.Time) error {
+	err := c.insert(ctx, newNotificationRow(n, requestID, now))
+	if errors.Is(err, errRowExists) {
+		return nil
+	}
+	return err
 }
 
 // MarkSent records that the provider accepted a message, so that it is not sent again.
@@ -87,12 +97,11 @@ const clockSkew = time.Second
 func messageState(rows []row) otp.State {
 	var sent, delivered, bounced, resent int64
 	for _, r := range rows {
-		resend := strings.HasPrefix(r.Code, resendKey)
-		if !resend && !r.isCode() {
+		if !r.holdsCode() {
 			continue
 		}
 		sent, delivered, bounced = max(sent, r.SentAt), max(delivered, r.DeliveredAt), max(bounced, r.BouncedAt)
-		if resend && r.SentAt != 0 {
+		if r.kind() == resendRow && r.SentAt != 0 {
 			resent = max(resent, r.CreatedAt)
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"streamotp/shared/otp"
 )
 
@@ -53,36 +51,27 @@ func TestResendWait(t *testing.T) {
 	}
 }
 
-func TestTryLimit(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		l := otp.TryLimit{
-			MaxAttempts: rapid.IntRange(1, 10).Draw(t, "max"),
-			Lock:        time.Duration(rapid.IntRange(1, 3600).Draw(t, "lock")) * time.Second,
-		}
-		count, ceiling, previous := 0, l.MaxAttempts, time.Duration(0)
-		for locks := 0; locks < 130; locks++ {
-			for ; count < ceiling; count++ {
-				if l.LockedFor(otp.Tries{Count: count, Ceiling: ceiling, Last: noon}, noon) != 0 {
-					t.Fatalf("locked at %d of %d", count, ceiling)
-				}
+func TestResendAt(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	const cooldown = 30 * time.Second
+	for _, c := range []struct {
+		rule    string
+		session otp.Session
+		want    time.Time // zero for never
+	}{
+		{"a cooldown after the first message", otp.Session{CreatedAt: now.Add(-10 * time.Second), ExpiresAt: now.Add(time.Minute)}, now.Add(20 * time.Second)},
+		{"now, once it is over", otp.Session{CreatedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Minute)}, now},
+		{"never after the last resend", otp.Session{CreatedAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Minute),
+			Resends: []time.Time{now, now}}, time.Time{}},
+		{"never once it has expired", otp.Session{CreatedAt: now.Add(-time.Minute), ExpiresAt: now}, time.Time{}},
+		{"never where the code expires first", otp.Session{CreatedAt: now, ExpiresAt: now.Add(cooldown)}, time.Time{}},
+		{"never once it was used", otp.Session{Purpose: otp.Login, CreatedAt: now, ExpiresAt: now.Add(time.Minute), UsedAt: now}, time.Time{}},
+		{"a reset says the same used or not", otp.Session{Purpose: otp.Reset, CreatedAt: now, ExpiresAt: now.Add(time.Minute), UsedAt: now}, now.Add(cooldown)},
+	} {
+		t.Run(c.rule, func(t *testing.T) {
+			if got := c.session.ResendAt(now, cooldown); !got.Equal(c.want) {
+				t.Errorf("%v, want %v", got, c.want)
 			}
-			tries := otp.Tries{Count: count, Ceiling: ceiling, Last: noon}
-			span := l.LockedFor(tries, noon)
-			switch {
-			case span < previous:
-				t.Fatalf("lock %d is shorter than the one before", locks)
-			case locks == 0 && span != l.Lock && count < 100:
-				t.Fatalf("the first lock is %v, not %v", span, l.Lock)
-			case count >= 100 && span != 24*time.Hour, count < 100 && span > time.Hour:
-				t.Fatalf("after %d tries locked for %v", count, span)
-			case l.LockedFor(tries, noon.Add(-time.Second)) != span:
-				t.Fatalf("a clock that is behind lengthens the lock")
-			case l.LockedFor(tries, noon.Add(span)) != 0 || l.LockedFor(tries, noon.Add(span-1)) == 0:
-				t.Fatalf("the lock does not end after %v", span)
-			case count < 100 && l.NextCeiling(count) > 100, l.NextCeiling(count) > count+l.MaxAttempts:
-				t.Fatalf("after %d tries the next ceiling is %d", count, l.NextCeiling(count))
-			}
-			previous, ceiling = span, l.NextCeiling(count)
-		}
-	})
+		})
+	}
 }

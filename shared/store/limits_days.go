@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"streamotp/shared/otp"
@@ -58,9 +57,6 @@ func (d Days) GiveBackSMS(ctx context.Context, takenAt time.Time) error {
 		item{":less": number(-1), ":zero": number(0)}), once)
 	return doneIfRefused(err)
 }
-
-// once sends a write that counts down a single time: repeated after a lost response it could give back more than was taken.
-func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 func dayOf(now time.Time) string { return dayKey + now.UTC().Format(time.DateOnly) }
 

@@ -1,0 +1,45 @@
+package otp
+
+import (
+	"cmp"
+	"strings"
+)
+
+// Contents are what sender and verifier need of a session and nobody else may read.
+type Contents struct {
+	Purpose Purpose `json:"u"` // again, where nobody can change it
+	Code    string  `json:"c"`
+	Channel Channel `json:"h"`
+	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify
+	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
+	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
+	Prefix  string  `json:"x,omitempty"` // of a number that is new here: its code, once typed, speaks for the prefix
+}
+
+// Destination returns where the message goes, or "" for an unknown channel, which has no destination.
+func (c Contents) Destination() string {
+	channel, _ := c.Channel.Facts() // an unknown one has the zero kind
+	switch channel.Kind {
+	case EmailAddress:
+		return c.Email
+	case PhoneNumber:
+		return c.Phone
+	}
+	return ""
+}
+
+// Masked returns what may be shown of the destination: a•••@example.com, •••78.
+func (c Contents) Masked() string {
+	channel, _ := c.Channel.Facts()
+	switch to := c.Destination(); channel.Kind {
+	case EmailAddress:
+		local, domain, _ := strings.Cut(to, "@")
+		return local[:min(1, len(local))] + "•••@" + domain
+	case PhoneNumber:
+		return "•••" + to[max(0, len(to)-2):]
+	}
+	return "•••"
+}
+
+// Identity is who is guessed at and what is proven: the address, or the number where there is none.
+func (c Contents) Identity() string { return cmp.Or(c.Email, c.Phone) }
