@@ -121,30 +121,6 @@ var engine = sync.OnceValues(func() (string, error) {
 	return "http://" + address, run(exec.Command(programs[0], "--host", "127.0.0.1", "--port", port), func() error { return listens(address) })
 })
 
-// Moto returns the URL of moto's server in .tools/venv, started once for the test process.
-func Moto(t testing.TB) string {
-	t.Helper()
-	url, err := moto()
-	if err != nil {
-		t.Fatalf("%v: `make .tools/venv/.done` installs moto", err)
-	}
-	return url
-}
-
-var moto = sync.OnceValues(func() (string, error) {
-	root, err := repository()
-	if err != nil {
-		return "", err
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return "", err
-	}
-	_, port, _ := net.SplitHostPort(address)
-	return "http://" + address, run(exec.Command(filepath.Join(root, ".tools/venv/bin/moto_server"), "-H", "127.0.0.1", "-p", port),
-		func() error { return listens(address) })
-})
-
 // run starts a server and waits until ready returns no error. The server ends with the tests, however they end.
 func run(cmd *exec.Cmd, ready func() error) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
