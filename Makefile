@@ -9,6 +9,7 @@ TOOLS  := .tools
 ENGINE := local/engine/node_modules/.package-lock.json
 AXE    := local/e2e/axe/node_modules/.package-lock.json
 VENV   := $(TOOLS)/venv/.done
+MINISTACK := $(TOOLS)/ministack/.done
 DDB    := $(TOOLS)/dynamodb-local/.done
 LINT   := $(TOOLS)/golangci-lint-v2.15.0
 
@@ -40,7 +41,7 @@ template: $(VENV)
 	$(TOOLS)/venv/bin/python .ci/settings.py
 	.ci/sam-build
 
-unit: $(ENGINE) $(AXE) $(VENV)
+unit: $(ENGINE) $(AXE) $(MINISTACK)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
 	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims)$$')
@@ -60,7 +61,7 @@ NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|Tells.*|
 second-engine: $(DDB) $(VENV)
 	@$(MAKE) --no-print-directory -j2 --output-sync=target dynamodb-local moto
 
-dynamodb-local: $(DDB)
+dynamodb-local: $(DDB) $(MINISTACK)
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
 		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -sharedDb -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &
@@ -101,10 +102,13 @@ $(LINT):
 	GOBIN=$$PWD/$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv $(TOOLS)/golangci-lint $@
 
+# Two Python environments. MiniStack, which imitates AWS, has its own, so that neither list restricts the other's versions.
 $(VENV): .ci/requirements.txt
-	@python3 -m venv $(TOOLS)/venv || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(TOOLS)/venv; }
-	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check pip==25.3 # older ones refuse hashes beside extras
-	$(TOOLS)/venv/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
+$(MINISTACK): .ci/ministack.txt
+$(VENV) $(MINISTACK):
+	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
+	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older ones refuse hashes beside extras
+	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
 $(DDB): .ci/dynamodb-local/pom.xml

@@ -55,7 +55,7 @@ func parseFlags(args []string, w *os.File) (config, error) {
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:3000", "where to listen; loopback only, port 0 for a free one")
 	f.StringVar(&c.Template, "template", "template.yaml", "the SAM template")
 	f.Var(parameters(c.Parameters), "parameter", "a template parameter as `Name=Value`; may be given several times")
-	f.StringVar(&c.DynamoDB, "dynamodb", "", "`URL` of a DynamoDB endpoint (DynamoDB Local, moto) in place of the embedded engine")
+	f.StringVar(&c.DynamoDB, "dynamodb", "", "`URL` of a DynamoDB endpoint (such as DynamoDB Local) in place of the embedded engine")
 	f.StringVar(&c.Data, "data", "", "keep the tables in this `folder`; without it they are in memory")
 	f.Usage = func() {
 		_, _ = fmt.Fprint(w, "StreamOTP's development stack: for development, not for production.\n\n")

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"crypto/md5" //nolint:gosec // SQS's checksum
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dynamodbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	sqstypes "github.com/aws/aws-sdk-go-v2/service/sqs/types"
 )
 
 var operations = map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "", "AlarmEmail": "ops@example.com"}
@@ -51,6 +52,36 @@ func (a *cloud) post(t *testing.T, body string) {
 	t.Helper()
 	if _, err := sqs.NewFromConfig(a.cfg).SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: aws.String(a.outputs["DeadLetterQueueUrl"]), MessageBody: &body}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// crash puts a message into the retry queue and receives it as often as the queue allows, so that SQS moves it to the dead-letter
+// queue. It returns the message's id and when it was sent.
+func (a *cloud) crash(t *testing.T, body string) (id string, since time.Time) {
+	t.Helper()
+	client, url := sqs.NewFromConfig(a.cfg), aws.String(a.outputs["RetryQueueUrl"])
+	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: url, MessageBody: &body}); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		out, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: url,
+			MessageSystemAttributeNames: []sqstypes.MessageSystemAttributeName{sqstypes.MessageSystemAttributeNameSentTimestamp}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(out.Messages) == 0 && id != "" {
+			return id, since
+		}
+		for _, m := range out.Messages {
+			sent, err := strconv.ParseInt(m.Attributes["SentTimestamp"], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, since = *m.MessageId, time.UnixMilli(sent).UTC()
+			if _, err := client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{QueueUrl: url, ReceiptHandle: m.ReceiptHandle}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -163,24 +194,17 @@ func TestDeadLettersList(t *testing.T) {
 	})
 	t.Run("a queue or a table that may not be read is reported", func(t *testing.T) {
 		a.post(t, pointerTo("session-7"))
-		a.answer(readRow, "400 AccessDeniedException")
+		a.deny(readRow)
 		a.run(t, "deadletters", "list").want(t, exitFailed, "may not call DynamoDB")
 		a.wantLetters(t, 1)
-		a.answer("sqs:ReceiveMessage", "400 AccessDeniedException")
+		a.deny("sqs:ReceiveMessage")
 		a.run(t, "deadletters", "list").want(t, exitFailed, "may not call SQS ReceiveMessage")
 	})
-	t.Run("a pointer from the retry queue is one that crashed the send function", func(t *testing.T) { // moto leaves the attribute out
-		body := pointerTo("session-8")
-		answer, err := json.Marshal(map[string]any{"Messages": []map[string]any{{"MessageId": "8ee24be9-1", "ReceiptHandle": "receipt", "Body": body,
-			"MD5OfBody":  fmt.Sprintf("%x", md5.Sum([]byte(body))), //nolint:gosec // as above
-			"Attributes": map[string]string{"SentTimestamp": "1795273779000", "DeadLetterQueueSourceArn": "arn:aws:sqs:us-east-1:1:retries"}}}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		a.answer("sqs:ReceiveMessage", string(answer))
-		a.answer("sqs:ChangeMessageVisibilityBatch", `{"Successful":[],"Failed":[]}`)
-		a.forget(readRow)
-		a.run(t, "deadletters", "list").want(t, exitOK, "8ee24be9  2026-11-21T15:09:39Z  crashed  gone  the send function failed on the message, or was throttled, five times")
+	t.Run("a pointer from the retry queue is one that crashed the send function", func(t *testing.T) {
+		a.deny()
+		id, since := a.crash(t, pointerTo("session-8"))
+		a.run(t, "deadletters", "list").want(t, exitOK,
+			id[:8]+"  "+since.Format(time.RFC3339)+"  crashed  gone  the send function failed on the message, or was throttled, five times")
 	})
 }
 
@@ -270,12 +294,12 @@ func TestDeadLettersRedrive(t *testing.T) {
 		t.Run("a dead letter stays if "+call+" is denied", func(t *testing.T) {
 			waits := a.row(t, "session-8", time.Hour)
 			a.post(t, waits)
-			a.answer(call, "400 AccessDeniedException")
+			a.deny(call)
 			got := one(t, a.redrive(t, exitFailed))
 			if got.Deleted || !strings.Contains(got.Problem, problem) || got.Queued != (call == "sqs:DeleteMessage") {
 				t.Errorf("redriven %+v", got)
 			}
-			a.forget(call)
+			a.deny()
 			a.drain(t, "RetryQueueUrl")
 			a.wantLetters(t, 1)
 		})

@@ -71,7 +71,7 @@ func explainAPI(err error, api smithy.APIError) string {
 		return fmt.Sprintf("this machine's clock is wrong (%s): %s. Set it, then run the command again", code, skew)
 	}
 	switch {
-	case strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation"):
+	case strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation") || code == "AuthorizationError": // SNS's code
 		return fmt.Sprintf("these AWS credentials may not call %s: have it allowed for them, or use others with --profile. AWS says: %s",
 			call, api.ErrorMessage())
 	case strings.HasPrefix(code, "ExpiredToken"):

@@ -184,8 +184,15 @@ func (s *stack) run(stdin string, args ...string) result {
 }
 
 func runWith(ctx context.Context, stdin io.Reader, args ...string) result {
+	return runAt(ctx, time.Now, stdin, args...)
+}
+
+// runAt runs a command by a clock of the test's.
+func runAt(ctx context.Context, now func() time.Time, stdin io.Reader, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := Run(ctx, args, stdin, &stdout, &stderr)
+	c := newConsole(stdin, &stdout, &stderr)
+	c.now = now
+	code := c.execute(ctx, args)
 	return result{code, stdout.String(), stderr.String()}
 }
 

@@ -68,7 +68,15 @@ var errReported = errors.New("reported")
 
 // Run runs one command line and returns its exit code.
 func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &console{stdin: stdin, stdout: plain{stdout}, stderr: plain{stderr}, now: time.Now, target: target{stack: "streamotp"}}
+	return newConsole(stdin, stdout, stderr).execute(ctx, args)
+}
+
+func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
+	return &console{stdin: stdin, stdout: plain{stdout}, stderr: plain{stderr}, now: time.Now, target: target{stack: "streamotp"}}
+}
+
+// execute runs one command line, reports an error of it and returns the exit code.
+func (c *console) execute(ctx context.Context, args []string) int {
 	err := c.run(ctx, args)
 	var wrong *usageError
 	switch {

@@ -96,6 +96,7 @@ func TestExplain(t *testing.T) {
 		"ProvisionedThroughputExceededException": "throttled",
 		"ThrottlingException":                    "throttled",
 		"AccessDeniedException":                  "may not call DynamoDB PutItem",
+		"AuthorizationError":                     "may not call DynamoDB PutItem",
 		"ExpiredTokenException":                  "have expired",
 		"UnrecognizedClientException":            "does not know these credentials",
 		"ResourceNotFoundException":              "is not there",

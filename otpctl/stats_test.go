@@ -38,14 +38,19 @@ func (a *cloud) statistics(t *testing.T, args ...string) (s statistics) {
 
 func TestStats(t *testing.T) {
 	a := newCloud(t, operations)
-	now := time.Now().UTC()
-	ours := "StreamOTP/" + a.stack // moto counts the metrics of all namespaces together: that others are left out is for the development stack
+	// AWS takes no value that is older than two weeks, and MiniStack keeps none. So the clock of otpctl is fast: what it calls 29 days
+	// ago, or the beginning of the month, is no more than 13 days ago.
+	const ahead = 17 * 24 * time.Hour
+	a.now = func() time.Time { return time.Now().Add(ahead) }
+	now := a.now().UTC()
+	ours := "StreamOTP/" + a.stack
 	for _, at := range []time.Time{now.Add(-time.Hour), now.Add(-3 * time.Hour), now.AddDate(0, 0, -5)} {
 		a.measure(t, ours, "Sent", at, 4, "Channel", "email")
 		a.measure(t, ours, "Verified", at, 3, "Channel", "email")
 		a.measure(t, ours, "Sent", at, 5, "Purpose", "verify")
 	}
 	a.measure(t, ours, "Sent", now.AddDate(0, 0, -29), 7, "Channel", "email")
+	a.measure(t, ours+"-other", "Sent", now.Add(-time.Hour), 100, "Channel", "email") // another stack's
 
 	day := a.statistics(t)
 	if mail := day.ByChannel[0]; mail.Name != "email" || mail.Sent != 8 || mail.Verified != 6 || *mail.Conversion != 0.75 {
@@ -79,6 +84,6 @@ func TestStatsFail(t *testing.T) {
 		runWith(ctx, nil, "stats", "--days="+days).want(t, exitUsage, "--days")
 	}
 	a := newCloud(t, operations)
-	a.answer("cloudwatch:GetMetricData", "400 AccessDeniedException")
+	a.deny("cloudwatch:GetMetricData")
 	a.run(t, "stats").want(t, exitFailed, "may not call CloudWatch GetMetricData")
 }

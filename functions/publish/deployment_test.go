@@ -20,11 +20,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"streamotp/frontend"
+	"streamotp/shared/store/storetest"
 )
 
-// deployment is a bucket and a distribution of moto's, and a CloudFormation that waits for answers.
+// deployment is a bucket and a distribution on MiniStack, the function with the permissions that template.yaml gives it, and a
+// CloudFormation that waits for answers.
 type deployment struct {
 	handler
+	owner        clients // what the tests do themselves
 	t            *testing.T
 	bucket       string
 	distribution string
@@ -35,15 +38,14 @@ type deployment struct {
 
 func deploy(t *testing.T) *deployment {
 	t.Helper()
-	cfg := newAWS(t)
-	d := &deployment{t: t, bucket: fmt.Sprintf("site-%d", time.Now().UnixNano()), log: &strings.Builder{}}
-	d.handler = handler{site: frontend.Files, s3: s3Client(cfg), cloudfront: cloudfront.NewFromConfig(cfg),
-		pause: func(context.Context, time.Duration) error { return nil }}
-	_, err := d.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &d.bucket})
+	d := &deployment{t: t, owner: newClients(storetest.MiniStack(t)), bucket: fmt.Sprintf("site-%d", time.Now().UnixNano()), log: &strings.Builder{}}
+	d.handler = handler{site: frontend.Files, pause: func(context.Context, time.Duration) error { return nil }}
+	_, err := d.owner.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &d.bucket})
 	d.must(err)
-	made, err := d.cloudfront.CreateDistribution(t.Context(), &cloudfront.CreateDistributionInput{DistributionConfig: distribution(d.bucket)})
+	made, err := d.owner.cloudfront.CreateDistribution(t.Context(), &cloudfront.CreateDistributionInput{DistributionConfig: distribution(d.bucket)})
 	d.must(err)
 	d.distribution = *made.Distribution.Id
+	d.permit(d.statements())
 	d.url = d.listen()
 	before := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(d.log, nil)))
@@ -51,8 +53,9 @@ func deploy(t *testing.T) *deployment {
 	return d
 }
 
-func s3Client(cfg aws.Config) *s3.Client {
-	return s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }) // a bucket has no host name of its own here
+// use gives the function these clients.
+func (d *deployment) use(c clients) {
+	d.handler.s3, d.handler.cloudfront = c.s3, c.cloudfront
 }
 
 func distribution(bucket string) *cloudfronttypes.DistributionConfig {
@@ -151,10 +154,10 @@ func (d *deployment) fails(ctx context.Context, name, reason string, change func
 func (d *deployment) objects() map[string]*s3.GetObjectOutput {
 	d.t.Helper()
 	out := map[string]*s3.GetObjectOutput{}
-	list, err := d.s3.ListObjectsV2(d.t.Context(), &s3.ListObjectsV2Input{Bucket: &d.bucket})
+	list, err := d.owner.s3.ListObjectsV2(d.t.Context(), &s3.ListObjectsV2Input{Bucket: &d.bucket})
 	d.must(err)
 	for _, entry := range list.Contents {
-		object, err := d.s3.GetObject(d.t.Context(), &s3.GetObjectInput{Bucket: &d.bucket, Key: entry.Key})
+		object, err := d.owner.s3.GetObject(d.t.Context(), &s3.GetObjectInput{Bucket: &d.bucket, Key: entry.Key})
 		d.must(err)
 		out[*entry.Key] = object
 	}
@@ -163,7 +166,7 @@ func (d *deployment) objects() map[string]*s3.GetObjectOutput {
 
 func (d *deployment) text(key string) string {
 	d.t.Helper()
-	object, err := d.s3.GetObject(d.t.Context(), &s3.GetObjectInput{Bucket: &d.bucket, Key: &key})
+	object, err := d.owner.s3.GetObject(d.t.Context(), &s3.GetObjectInput{Bucket: &d.bucket, Key: &key})
 	d.must(err)
 	text, err := io.ReadAll(object.Body)
 	d.must(err)
@@ -172,14 +175,14 @@ func (d *deployment) text(key string) string {
 
 func (d *deployment) versions() int {
 	d.t.Helper()
-	list, err := d.s3.ListObjectVersions(d.t.Context(), &s3.ListObjectVersionsInput{Bucket: &d.bucket})
+	list, err := d.owner.s3.ListObjectVersions(d.t.Context(), &s3.ListObjectVersionsInput{Bucket: &d.bucket})
 	d.must(err)
 	return len(list.Versions) + len(list.DeleteMarkers)
 }
 
 func (d *deployment) invalidations() int {
 	d.t.Helper()
-	list, err := d.cloudfront.ListInvalidations(d.t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &d.distribution})
+	list, err := d.owner.cloudfront.ListInvalidations(d.t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &d.distribution})
 	d.must(err)
 	return len(list.InvalidationList.Items)
 }

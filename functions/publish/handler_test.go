@@ -112,12 +112,12 @@ func TestUpdate(t *testing.T) {
 	if want := `<script src="` + module + `"></script><a href="index.html">`; d.text("index.html") != want {
 		t.Errorf("the page is %s", d.text("index.html"))
 	}
-	list, err := d.cloudfront.ListInvalidations(t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &d.distribution})
+	list, err := d.owner.cloudfront.ListInvalidations(t.Context(), &cloudfront.ListInvalidationsInput{DistributionId: &d.distribution})
 	d.must(err)
 	if len(list.InvalidationList.Items) != 1 {
 		t.Fatalf("%d invalidations", len(list.InvalidationList.Items))
 	}
-	got, err := d.cloudfront.GetInvalidation(t.Context(), &cloudfront.GetInvalidationInput{DistributionId: &d.distribution, Id: list.InvalidationList.Items[0].Id})
+	got, err := d.owner.cloudfront.GetInvalidation(t.Context(), &cloudfront.GetInvalidationInput{DistributionId: &d.distribution, Id: list.InvalidationList.Items[0].Id})
 	d.must(err)
 	if paths := got.Invalidation.InvalidationBatch.Paths.Items; len(paths) != 1 || paths[0] != "/*" {
 		t.Errorf("invalidated %v", paths)
@@ -136,13 +136,13 @@ func TestDelete(t *testing.T) {
 		d := deploy(t)
 		d.succeeds("create", nil)
 		d.succeeds("delete", nil)
-		_, err := d.s3.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &d.bucket})
+		_, err := d.owner.s3.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: &d.bucket})
 		d.must(err)
 		d.succeeds("delete", nil) // where the bucket is gone
 	})
 	t.Run("empties a versioned bucket of every version", func(t *testing.T) {
 		d := deploy(t)
-		_, err := d.s3.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &d.bucket,
+		_, err := d.owner.s3.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: &d.bucket,
 			VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}})
 		d.must(err)
 		d.succeeds("create", nil)
@@ -158,6 +158,7 @@ func TestDelete(t *testing.T) {
 	})
 	t.Run("succeeds where the create failed before anything was written", func(t *testing.T) {
 		d := deploy(t)
+		d.use(d.owner) // IAM would deny the function another bucket
 		for name, change := range map[string]func(map[string]any){
 			"no bucket":       func(p map[string]any) { delete(p, "BucketName") },
 			"an empty name":   func(p map[string]any) { p["BucketName"] = "" },
@@ -190,6 +191,8 @@ func TestFailuresAreAnswered(t *testing.T) {
 		d.fails(t.Context(), "update", "RequestType", func(e *cfn.Event) { e.RequestType = "Import" })
 	})
 	t.Run("what AWS refuses, by its name", func(t *testing.T) {
+		d := deploy(t)
+		d.use(d.owner) // IAM would deny the function both calls
 		d.fails(t.Context(), "create", "S3 PutObject: NoSuchBucket", properties(func(p map[string]any) { p["BucketName"] = "another-bucket" }))
 		d.fails(t.Context(), "update", "CloudFront CreateInvalidation: NoSuchDistribution", properties(func(p map[string]any) { p["DistributionId"] = "E0" }))
 	})
@@ -200,7 +203,7 @@ func TestFailuresAreAnswered(t *testing.T) {
 	})
 	t.Run("S3 is down", func(t *testing.T) {
 		d := deploy(t)
-		d.s3 = s3Client(configFor("http://127.0.0.1:1"))
+		d.use(clientsOf(t, "http://127.0.0.1:1"))
 		for _, name := range []string{"create", "update", "delete"} {
 			d.fails(t.Context(), name, "S3 ", nil)
 		}
@@ -228,7 +231,7 @@ func TestTimeIsLeftToAnswer(t *testing.T) {
 		hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-stop }))
 		defer hanging.Close()
 		defer close(stop)
-		d.s3 = s3Client(configFor(hanging.URL))
+		d.use(clientsOf(t, hanging.URL))
 		for _, name := range []string{"create", "update", "delete"} {
 			ctx, cancel := context.WithTimeout(t.Context(), margin+200*time.Millisecond)
 			d.fails(ctx, name, "out of time", nil)

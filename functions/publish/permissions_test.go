@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"regexp"
 	"slices"
@@ -11,80 +12,71 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/cfn"
-	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
-	"github.com/aws/aws-sdk-go-v2/service/cloudfront"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/middleware"
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"streamotp/shared/store/storetest"
 )
 
-// allowed are the actions that template.yaml allows the function.
-func allowed(t *testing.T) []string {
-	t.Helper()
+// statement is one action that a policy allows.
+type statement struct {
+	Effect, Action, Resource string
+}
+
+// allowing matches a statement's actions, a list or a single one, and its resource.
+var allowing = regexp.MustCompile(`Action: (?:\[([^]]+)\]|(\S+)),?\s+Resource: ([^\n]+)`)
+
+// statements returns what template.yaml allows the function, one statement for each action, on this bucket and distribution.
+func (d *deployment) statements() (all []statement) {
+	d.t.Helper()
 	text, err := os.ReadFile("../../template.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	d.must(err)
 	_, after, _ := strings.Cut(string(text), "\n  PublishFunction:\n")
 	_, policies, _ := strings.Cut(after, "      Policies:\n")
 	policies, _, _ = strings.Cut(policies, "\n\n")
-	return regexp.MustCompile(`\b(?:s3|cloudfront):[A-Z]\w+`).FindAllString(policies, -1)
-}
-
-// needs are the permissions that a call needs ("Actions defined by Amazon S3"). Of a call that is not known here it is one
-// that nobody has.
-func needs(operation string, input any) []string {
-	switch in := input.(type) {
-	case *s3.PutObjectInput:
-		return []string{"s3:PutObject"}
-	case *s3.ListObjectsV2Input:
-		return []string{"s3:ListBucket"}
-	case *s3.ListObjectVersionsInput:
-		return []string{"s3:ListBucketVersions"}
-	case *cloudfront.CreateInvalidationInput:
-		return []string{"cloudfront:CreateInvalidation"}
-	case *s3.DeleteObjectsInput:
-		var all []string
-		for _, object := range in.Delete.Objects {
-			if object.VersionId != nil {
-				all = append(all, "s3:DeleteObjectVersion")
-			} else {
-				all = append(all, "s3:DeleteObject")
-			}
+	bucket := "arn:aws:s3:::" + d.bucket
+	arns := strings.NewReplacer("!Sub ", "", `"`, "", "!GetAtt SiteBucket.Arn", bucket, "${SiteBucket.Arn}", bucket,
+		"${AWS::Partition}", "aws", "${AWS::AccountId}", storetest.Account, "${Distribution}", d.distribution)
+	for _, found := range allowing.FindAllStringSubmatch(policies, -1) {
+		resource := arns.Replace(strings.TrimSuffix(found[3], " }"))
+		if strings.ContainsAny(resource, "!$ ") {
+			d.t.Fatalf("the test does not understand the resource %s of template.yaml", resource)
 		}
-		return all
+		for action := range strings.SplitSeq(found[1]+found[2], ", ") {
+			all = append(all, statement{"Allow", action, resource})
+		}
 	}
-	return []string{operation}
+	if actions := regexp.MustCompile(`\b(?:s3|cloudfront):[A-Z]\w+`).FindAllString(policies, -1); len(all) != 6 || len(actions) != 6 {
+		d.t.Fatalf("template.yaml allows %v, of which the test understands %v", actions, all)
+	}
+	return all
 }
 
-// limit has the function's clients do what the actions allow at the time of a call, and nothing else.
-func (d *deployment) limit(actions func() []string) {
-	deny := func(stack *middleware.Stack) error {
-		return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("limit", func(ctx context.Context, in middleware.InitializeInput,
-			next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
-			for _, need := range needs(awsmiddleware.GetOperationName(ctx), in.Parameters) {
-				if !slices.Contains(actions(), need) {
-					return middleware.InitializeOutput{}, middleware.Metadata{}, &smithy.GenericAPIError{Code: "AccessDenied"}
-				}
-			}
-			return next.HandleInitialize(ctx, in)
-		}), middleware.After)
-	}
-	cfg := newAWS(d.t)
-	cfg.APIOptions = append(cfg.APIOptions, deny)
-	d.handler.s3, d.handler.cloudfront = s3Client(cfg), cloudfront.NewFromConfig(cfg)
+// permit gives the function clients that IAM allows these statements and nothing else.
+func (d *deployment) permit(statements []statement) {
+	d.t.Helper()
+	d.use(newClients(d.restricted(statements)))
 }
 
-// lifeOf makes, changes and deletes a site, and returns what fails.
-func lifeOf(t *testing.T, actions []string) (failed []string) {
+func (d *deployment) restricted(statements []statement) aws.Config {
+	d.t.Helper()
+	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": statements})
+	d.must(err)
+	return storetest.Restricted(d.t, string(policy))
+}
+
+// lifeOf makes, changes and deletes a site without one of the permissions, and returns what fails.
+func lifeOf(t *testing.T, without string) (failed []string) {
 	d := deploy(t)
-	d.limit(func() []string { return actions })
+	d.permit(slices.DeleteFunc(d.statements(), func(s statement) bool { return s.Action == without }))
 	for _, event := range []string{"create", "update", "delete"} {
 		if event == "update" {
 			d.site = fstest.MapFS{"index.html": {}, "config.json": {Data: []byte("{}")}}
 		}
 		if answer := d.send(t.Context(), event, nil); answer.Status == cfn.StatusFailed {
 			failed = append(failed, event)
+			if !strings.Contains(answer.Reason, "AccessDenied") {
+				t.Errorf("%s fails for another reason: %s", event, answer.Reason)
+			}
 		}
 	}
 	return failed
@@ -92,21 +84,34 @@ func lifeOf(t *testing.T, actions []string) (failed []string) {
 
 // TestPermissions: the function needs all that its role allows, and no more.
 func TestPermissions(t *testing.T) {
-	all := allowed(t)
-	if len(all) != 6 {
-		t.Fatalf("template.yaml allows %v", all)
-	}
-	if failed := lifeOf(t, all); len(failed) > 0 {
+	if failed := lifeOf(t, ""); len(failed) > 0 {
 		t.Errorf("with all of them fails %v", failed)
 	}
-	for _, action := range all {
-		t.Run("without "+action, func(t *testing.T) {
-			failed := lifeOf(t, slices.DeleteFunc(slices.Clone(all), func(a string) bool { return a == action }))
+	for _, s := range deploy(t).statements() {
+		t.Run("without "+s.Action, func(t *testing.T) {
+			failed := lifeOf(t, s.Action)
 			if len(failed) == 0 {
 				t.Error("nothing fails")
 			}
 			t.Logf("fails: %v", failed)
 		})
+	}
+}
+
+// TestPermissionsElsewhere: the function may not touch another bucket or distribution.
+func TestPermissionsElsewhere(t *testing.T) {
+	d, other := deploy(t), deploy(t)
+	other.succeeds("create", nil)
+	before := len(other.objects())
+	for name, change := range map[string]func(map[string]any){
+		"create": func(p map[string]any) { p["BucketName"] = other.bucket },
+		"update": func(p map[string]any) { p["DistributionId"] = other.distribution },
+		"delete": func(p map[string]any) { p["BucketName"] = other.bucket },
+	} {
+		d.fails(t.Context(), name, "AccessDenied", func(e *cfn.Event) { change(e.ResourceProperties) })
+	}
+	if after := len(other.objects()); after != before || other.invalidations() != 0 {
+		t.Errorf("the other bucket had %d objects and has %d, with %d invalidations", before, after, other.invalidations())
 	}
 }
 
@@ -118,17 +123,23 @@ func TestPolicyIsKnownLate(t *testing.T) {
 	}{"in time": {30 * time.Second, cfn.StatusSuccess}, "too late": {50 * time.Second, cfn.StatusFailed}} {
 		t.Run(name, func(t *testing.T) {
 			d := deploy(t)
-			var known []string
-			d.limit(func() []string { return known })
+			current, known := d.restricted([]statement{{"Deny", "*", "*"}}), d.restricted(d.statements())
+			cfg := current
+			cfg.Credentials = aws.CredentialsProviderFunc(func(ctx context.Context) (aws.Credentials, error) { return current.Credentials.Retrieve(ctx) })
+			d.use(newClients(cfg))
 			waited := time.Duration(0)
 			d.handler.pause = func(_ context.Context, step time.Duration) error {
 				if waited += step; waited >= c.knownAfter {
-					known = allowed(t)
+					current = known
 				}
 				return nil
 			}
-			if answer := d.send(t.Context(), "create", nil); answer.Status != c.want || waited > 45*time.Second {
+			answer := d.send(t.Context(), "create", nil)
+			if answer.Status != c.want || waited > 45*time.Second {
 				t.Errorf("%+v after %v", answer, waited)
+			}
+			if c.want == cfn.StatusSuccess && waited < c.knownAfter {
+				t.Errorf("it succeeds after %v, before the policy is known", waited)
 			}
 		})
 	}

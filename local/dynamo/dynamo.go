@@ -1,5 +1,5 @@
 // Package dynamo is the little of DynamoDB's wire protocol (JSON 1.0) that the development stack needs to talk to its
-// engine: dynoxide, DynamoDB Local or moto.
+// engine: dynoxide, or DynamoDB Local.
 package dynamo
 
 import (

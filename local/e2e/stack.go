@@ -1,8 +1,8 @@
 // Package e2e starts the development stack as `make run` does, as a process of its own, for tests and measurements
 // from outside.
 //
-// The engine is the embedded one; the environment variable STREAMOTP_DYNAMODB names another endpoint (DynamoDB Local,
-// moto) for all of a run's stacks.
+// The engine is the embedded one; the environment variable STREAMOTP_DYNAMODB names another endpoint (such as
+// DynamoDB Local) for all of a run's stacks.
 package e2e
 
 import (

@@ -1,5 +1,6 @@
-// Package storetest gives tests a real DynamoDB engine: the one that STREAMOTP_DYNAMODB names (DynamoDB Local, moto), or
-// else the development stack's own, started once for the test process. A missing engine fails the test.
+// Package storetest gives tests a real DynamoDB engine: the one that STREAMOTP_DYNAMODB names (DynamoDB Local), or else the
+// development stack's own, started once for the test process. A missing engine fails the test. For other AWS services,
+// MiniStack gives tests an imitation of AWS.
 package storetest
 
 import (
@@ -117,36 +118,11 @@ var engine = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	return "http://" + address, run(address, programs[0], "--host", "127.0.0.1", "--port", port)
+	return "http://" + address, run(exec.Command(programs[0], "--host", "127.0.0.1", "--port", port), func() error { return listens(address) })
 })
 
-// Moto returns the URL of AWS's imitation: its server in .tools/venv, which the Makefile sets up, started once for the test
-// process. Where it is missing the test fails.
-func Moto(t testing.TB) string {
-	t.Helper()
-	url, err := moto()
-	if err != nil {
-		t.Fatalf("%v: `make .tools/venv/.done` installs moto", err)
-	}
-	return url
-}
-
-var moto = sync.OnceValues(func() (string, error) {
-	root, err := repository()
-	if err != nil {
-		return "", err
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return "", err
-	}
-	_, port, _ := net.SplitHostPort(address)
-	return "http://" + address, run(address, filepath.Join(root, ".tools/venv/bin/moto_server"), "-H", "127.0.0.1", "-p", port)
-})
-
-// run starts a server and waits until it listens. It ends with the tests, however they end.
-func run(address, program string, args ...string) error {
-	cmd := exec.Command(program, args...)
+// run starts a server and waits until ready returns no error. The server ends with the tests, however they end.
+func run(cmd *exec.Cmd, ready func() error) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
@@ -157,7 +133,21 @@ func run(address, program string, args ...string) error {
 	if err := <-started; err != nil {
 		return err
 	}
-	return await(address)
+	var err error
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if err = ready(); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not ready after a minute: %w", filepath.Base(cmd.Path), err)
+}
+
+func listens(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // freeAddress has a port below those that the kernel gives to whoever asks for any: such a one could be given away again
@@ -170,17 +160,6 @@ func freeAddress() (address string, err error) {
 		}
 	}
 	return "", err
-}
-
-func await(address string) error {
-	var err error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		var conn net.Conn
-		if conn, err = net.Dial("tcp", address); err == nil {
-			return conn.Close()
-		}
-	}
-	return fmt.Errorf("the server at %s does not answer: %w", address, err)
 }
 
 // repository is the folder of go.work.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,15 +19,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"streamotp/shared/store/storetest"
 )
 
-// motoTemplate is of this stack what operators' commands look at.
-const motoTemplate = `
+// cloudTemplate has what the operator's commands look at in a stack.
+const cloudTemplate = `
 Parameters:
   SesFromAddress: { Type: String }
   AllowedCountries: { Type: String }
@@ -42,10 +42,13 @@ Resources:
       AttributeDefinitions: [{ AttributeName: sessionId, AttributeType: S }, { AttributeName: code, AttributeType: S }]
       KeySchema: [{ AttributeName: sessionId, KeyType: HASH }, { AttributeName: code, KeyType: RANGE }]
   Letters: { Type: AWS::SQS::Queue }
-  Retries: { Type: AWS::SQS::Queue }
+  Retries:
+    Type: AWS::SQS::Queue
+    Properties: { RedrivePolicy: { deadLetterTargetArn: !GetAtt Letters.Arn, maxReceiveCount: 1 } }
   Alarms:
     Type: AWS::SNS::Topic
     Properties: { Subscription: [{ Protocol: email, Endpoint: !Ref AlarmEmail }] }
+  CaptchaKey: { Type: AWS::SecretsManager::Secret, Properties: { SecretString: secret-key } }
 Outputs:
   UsersTableName: { Value: none }
   LimitsTableName: { Value: none }
@@ -54,34 +57,36 @@ Outputs:
   DeadLetterQueueUrl: { Value: !Ref Letters }
   RetryQueueUrl: { Value: !Ref Retries }
   AlarmTopicArn: { Value: !Ref Alarms }
-  CaptchaSecretArn: { Value: none }
+  CaptchaSecretArn: { Value: !Ref CaptchaKey }
 `
 
-// cloud is an AWS of moto's with a stack in it, behind a server that notes what is called, and answers what moto does
-// not offer by what a test has put there.
+// cloud is MiniStack with a stack in it, behind a server that records the calls, and gives the answers of a test to calls that
+// MiniStack does not know, or does not answer as AWS does for an account in the state that the test is about.
 type cloud struct {
-	cfg     aws.Config // of clients that talk to moto
+	cfg     aws.Config // of the account's root user, without the server in between
 	url     string     // of the server
 	stack   string
 	outputs map[string]string
+	denied  []string         // permissions that otpctl lacks
+	now     func() time.Time // otpctl's clock
 
 	mu      sync.Mutex
 	called  []string          // as "ses:GetAccount"
-	answers map[string]string // bodies by call, with a space and the path's last part where that matters; "400 Code" is an error
+	answers map[string]string // bodies by call, followed by a space and the path's last element if that matters
 }
 
 func newCloud(t *testing.T, parameters map[string]string) *cloud {
 	t.Helper()
-	moto := storetest.Moto(t)
+	t.Setenv("AWS_PROFILE", "")
 	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "config"))
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "credentials"))
 	a := &cloud{stack: fmt.Sprintf("stack-%d", time.Now().UnixNano()), outputs: map[string]string{}, answers: map[string]string{},
-		cfg: aws.Config{Region: "us-east-1", BaseEndpoint: &moto, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}}
-	engine, err := url.Parse(moto)
+		cfg: storetest.MiniStack(t), now: time.Now}
+	ministack, err := url.Parse(*a.cfg.BaseEndpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(a.handler(httputil.NewSingleHostReverseProxy(engine)))
+	server := httptest.NewServer(a.handler(httputil.NewSingleHostReverseProxy(ministack)))
 	t.Cleanup(server.Close)
 	a.url = server.URL
 	a.deploy(t, parameters)
@@ -91,21 +96,24 @@ func newCloud(t *testing.T, parameters map[string]string) *cloud {
 func (a *cloud) deploy(t *testing.T, parameters map[string]string) {
 	t.Helper()
 	client := cloudformation.NewFromConfig(a.cfg)
-	in := &cloudformation.CreateStackInput{StackName: &a.stack, TemplateBody: aws.String(motoTemplate)}
+	in := &cloudformation.CreateStackInput{StackName: &a.stack, TemplateBody: aws.String(cloudTemplate)}
 	for key, value := range parameters {
 		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: &key, ParameterValue: &value})
 	}
 	if _, err := client.CreateStack(ctx, in); err != nil {
 		t.Fatal(err)
 	}
-	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &a.stack})
+	created := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 20*time.Millisecond, 200*time.Millisecond
+	})
+	out, err := created.WaitForOutput(ctx, &cloudformation.DescribeStacksInput{StackName: &a.stack}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.outputs = readStack(out.Stacks[0]).outputs
 }
 
-func (a *cloud) handler(engine http.Handler) http.Handler {
+func (a *cloud) handler(ministack http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
@@ -117,16 +125,11 @@ func (a *cloud) handler(engine http.Handler) http.Handler {
 			answer, ok = a.answers[call]
 		}
 		a.mu.Unlock()
-		if status, code, refused := strings.Cut(answer, " "); refused && (status == "400" || status == "404") {
-			w.Header().Set("X-Amzn-Errortype", code)
-			w.WriteHeader(map[string]int{"400": 400, "404": 404}[status])
-			answer = fmt.Sprintf(`{"__type":%q,"message":"User is not authorized"}`, code)
-			if r.Header.Get("X-Amz-Target") == "" && strings.Contains(string(body), "Action=") {
-				answer = "<ErrorResponse><Error><Code>" + code + "</Code><Message>User is not authorized</Message></Error></ErrorResponse>"
-			}
+		if answer == denial {
+			w.WriteHeader(http.StatusForbidden)
 		}
 		if !ok {
-			engine.ServeHTTP(w, r)
+			ministack.ServeHTTP(w, r)
 			return
 		}
 		_, _ = io.WriteString(w, answer)
@@ -152,34 +155,61 @@ func callOf(r *http.Request, body string) string {
 	return service + ":" + cmp.Or(action, form.Get("Action"))
 }
 
-// answer has a call answered so.
+// answer sets the answer to a call.
 func (a *cloud) answer(call, body string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers[call] = body
 }
 
-// forget has moto answer a call again.
+// forget lets MiniStack answer a call again.
 func (a *cloud) forget(call string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.answers, call)
 }
 
-// run runs otpctl and fails the test if it calls what its help does not name.
+// denial is the answer of a service that speaks JSON when IAM denies a call.
+const denial = `{"__type":"AccessDeniedException","message":"User is not authorized"}`
+
+// deny takes these permissions away from otpctl, and no others.
+func (a *cloud) deny(permissions ...string) { a.denied = permissions }
+
+// permit gives otpctl the permissions that the command's help names, except those that are denied.
+func (a *cloud) permit(t *testing.T, cmd command) {
+	t.Helper()
+	allowed := append([]string{"cloudformation:DescribeStacks"}, cmd.permissions...)
+	allowed = slices.DeleteFunc(allowed, func(p string) bool { return slices.Contains(a.denied, p) })
+	allowed = append(allowed, "sqs:ChangeMessageVisibilityBatch") // in AWS, sqs:ChangeMessageVisibility is this permission too
+	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": map[string]any{"Effect": "Allow", "Action": allowed, "Resource": "*"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := storetest.Restricted(t, string(policy)).Credentials.Retrieve(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", c.AccessKeyID)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", c.SecretAccessKey)
+	t.Setenv("AWS_SESSION_TOKEN", c.SessionToken)
+}
+
+// run runs otpctl with no other permissions than its help names. It fails the test if otpctl calls what its help does not name:
+// IAM does not see the calls that the test answers.
 func (a *cloud) run(t *testing.T, args ...string) result {
 	t.Helper()
 	a.mu.Lock()
 	a.called = nil
 	a.mu.Unlock()
-	r := runWith(ctx, nil, append([]string{"--endpoint", a.url, "--stack", a.stack}, args...)...)
 	cmd, _, _ := find(args)
+	a.permit(t, cmd)
+	r := runAt(ctx, a.now, nil, append([]string{"--endpoint", a.url, "--stack", a.stack}, args...)...)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, call := range a.called {
 		named := strings.Replace(call, "VisibilityBatch", "Visibility", 1)
 		if call != "cloudformation:DescribeStacks" && !slices.Contains(cmd.permissions, named) {
-			t.Errorf("%s calls %s, of which its help does not tell", cmd.name, call)
+			t.Errorf("%s calls %s, which its help does not name", cmd.name, call)
 		}
 	}
 	return r
