@@ -3,6 +3,7 @@ package claims_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,6 +33,23 @@ func TestSecurityDoc(t *testing.T) {
 func TestArchitectureDoc(t *testing.T) {
 	for _, err := range claims.Check(root, read(t, "docs", "architecture.md")) {
 		t.Error(err)
+	}
+}
+
+// TestConfigurationDoc: docs/configuration.md has a row for each parameter of the template, with its default and range.
+func TestConfigurationDoc(t *testing.T) {
+	text := read(t, "docs", "configuration.md")
+	for _, err := range claims.Check(root, text) {
+		t.Error(err)
+	}
+	parameters := regexp.MustCompile(`(?m)^  (\w+):\n    Type: (?:String|Number)$`).FindAllStringSubmatch(read(t, "template.yaml"), -1)
+	for _, parameter := range parameters {
+		if !strings.Contains(text, "\n| `"+parameter[1]+"` |") {
+			t.Errorf("%s has no row", parameter[1])
+		}
+	}
+	if len(parameters) == 0 {
+		t.Error("the template has no parameters: nothing was compared")
 	}
 }
 
