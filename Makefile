@@ -18,13 +18,13 @@ MODULES := bench frontend functions local otpctl shared
 # Tools that a test needs are installed, never done without: a missing one fails the run.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run test lint template unit attack second-engine dynamodb-local moto fuzz bench clean
+.PHONY: run test lint template unit attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
-test: lint template unit attack second-engine fuzz
+test: lint template unit attack second-engine deploy-test fuzz
 	@echo "all passed"
 
 # ---- what `make test` is made of ------------------------------------------------------------------------------------
@@ -37,9 +37,12 @@ lint: $(LINT)
 template: $(VENV)
 	$(TOOLS)/venv/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
-	$(TOOLS)/venv/bin/python .ci/translate.py
-	$(TOOLS)/venv/bin/python .ci/settings.py
-	.ci/sam-build
+	$(TOOLS)/venv/bin/python .ci/template.py
+
+# What `sam build` makes, deployed to an imitation of AWS that others wrote, and used there.
+deploy-test: $(VENV) $(MINISTACK)
+	@$(call apt,openssl,openssl)
+	$(TOOLS)/venv/bin/python .ci/build.py
 
 unit: $(ENGINE) $(AXE) $(MINISTACK)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
@@ -56,12 +59,8 @@ attack: $(ENGINE)
 # oracles, between whose two calls DynamoDB Local deletes what has expired.
 NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|Tells.*|Stop|NoOracle)$$
 
-# The store, the functions and the HTTP suite on DynamoDB Local, the HTTP suite on moto too: what holds on one engine only
-# is no rule of DynamoDB's. Side by side, as both mostly wait.
-second-engine: $(DDB) $(VENV)
-	@$(MAKE) --no-print-directory -j2 --output-sync=target dynamodb-local moto
-
-dynamodb-local: $(DDB) $(MINISTACK)
+# The store, the functions and the HTTP suite on DynamoDB Local: what holds on one engine only is no rule of DynamoDB's.
+second-engine: $(DDB) $(MINISTACK)
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
 		com.amazonaws.services.dynamodbv2.local.main.ServerRunner -inMemory -sharedDb -disableTelemetry -port $$port >$(TOOLS)/dynamodb-local.log 2>&1 &
@@ -70,9 +69,6 @@ dynamodb-local: $(DDB) $(MINISTACK)
 	export STREAMOTP_DYNAMODB=http://127.0.0.1:$$port
 	go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 	go test -count=1 -timeout 40m -skip '$(NO_ENGINE)' streamotp/local/e2e
-
-moto: $(VENV)
-	@$(TOOLS)/venv/bin/python .ci/moto_suite.py '$(NO_ENGINE)'
 
 # A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.
 FUZZTIME ?= 10000x
@@ -102,7 +98,7 @@ $(LINT):
 	GOBIN=$$PWD/$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv $(TOOLS)/golangci-lint $@
 
-# Two Python environments. MiniStack, which imitates AWS, has its own, so that neither list restricts the other's versions.
+# MiniStack has an environment of its own: it and the AWS CLI need different versions of botocore.
 $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
 $(VENV) $(MINISTACK):

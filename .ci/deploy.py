@@ -1,319 +1,274 @@
-"""Deploys what `sam build` made to moto by the AWS CLI, as it is deployed to an account, and looks at what is then there.
+"""Proves the deployment: `sam deploy --guided` on a foreign AWS, and what comes after it, failures too, to the end of the stack.
 
-It runs in the folder that has .aws-sam/build. What moto cannot show is in unproven.py, and here it is made sure that it
-cannot.
+It runs in the folder that has .aws-sam/build.
 """
-import base64
 import contextlib
-import datetime
 import functools
-import hashlib
-import io
 import json
-import logging
 import os
+import pty
 import re
-import subprocess
+import signal
 import sys
 import tempfile
-import warnings
-import zipfile
 
 from botocore.exceptions import ClientError
-from botocore.parsers import ResponseParserError
-from moto.server import ThreadedMotoServer
 
+import adapt
+import build
 import commands
-import unproven
-from deployed import LISTS, PROPERTIES, aws, names, setting, statements
-from sam import check, plain, read
-from values import Values, same
+from drive import Drive
+from judge import ACCOUNT, Stack, attempt, aws, check, eventually, judge, request, run, tool
 
-STACK, BUCKET, BUILD, DOCS = "streamotp", "artifacts", ".aws-sam/build", "docs/deploy.md"
+STACK, DOCS = "streamotp", "docs/deploy.md"
+DEFAULTS = {"SesFromAddress": "login@example.com", "AllowedCountries": "DE"}
 
-# With these every condition of the template holds, so that nothing stays out.
-FIRST = {
-    "SesFromAddress": "login@example.com", "AlarmEmail": "ops@example.com", "AllowedOrigins": "https://a.example",
-    "DomainName": "login.example.com",
-    "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/6f2a9d0c",
-    "WebAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c",
-    "CaptchaProvider": "turnstile", "CaptchaSiteKey": "site-key",
-    "ReservedConcurrency": "5", "Tracing": "PassThrough",
-}
-# What the update makes of parameters that are no number and no choice.
-SECOND = {
+# Another value for each parameter that is neither a number nor a choice.
+CHANGED = {
     "SesFromAddress": "code@example.com", "AppName": "Tea & Co", "AlarmEmail": "oncall@example.com", "AllowedOrigins": "https://b.example",
-    "DomainName": "code.example.com", "CertificateArn": FIRST["CertificateArn"] + "1",
-    "WebAclArn": FIRST["WebAclArn"] + "1", "CaptchaSiteKey": "other-key",
-    "AllowedCountries": "US,DE", "SmsSenderId": "Tea", "SmsOriginationNumber": "+12065550100", "SmsEntityId": "E1", "SmsTemplateId": "T1", "SmsMaxPriceUsd": "0.15",
+    "AlarmTopicArn": f"arn:aws:sns:us-east-1:{ACCOUNT}:ops", "DomainName": "login.example.com",
+    "CertificateArn": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/6f2a9d0c",
+    "WebAclArn": f"arn:aws:wafv2:us-east-1:{ACCOUNT}:global/webacl/site/6f2a9d0c", "CaptchaProvider": "turnstile", "CaptchaSiteKey": "site-key",
+    "AllowedCountries": "US,DE", "SmsSenderId": "Tea", "SmsOriginationNumber": "+12065550100", "SmsEntityId": "E1", "SmsTemplateId": "T1",
+    "SmsMaxPriceUsd": "0.15", "ReservedConcurrency": "5",
 }
+# What a stack leaves when it is deleted, and when its first deployment fails.
+OUTLIVES, OUTLIVES_FAILURE = ["AccessLogGroup", "KeySecret", "LogGroup", "UsersTable"], ["UsersTable"]
 
 
-def run(*command, stdin=None, cwd=None):
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
-    return done.stdout
+def deploy(stack, parameters):
+    """Exit code and output of a deployment with these parameters."""
+    return attempt(tool("sam"), "deploy", "--template-file", adapt.BUILT, "--stack-name", stack, "--resolve-s3", "--capabilities",
+                   "CAPABILITY_IAM", "--no-confirm-changeset", "--parameter-overrides", *(f"{name}='{value}'" for name, value in parameters.items()))
 
 
-def tool(name):
-    return os.path.join(os.path.dirname(sys.executable), name)
+def deployed(stack, parameters):
+    code, output = deploy(stack, parameters)
+    check(f"the deployment of {stack}: {output}", code, 0)
+    return wired(stack)
 
 
-# ---- The package ----------------------------------------------------------------------------------------------------
+def wired(stack):
+    made = Stack(stack)
+    adapt.wire(made)
+    check("resources that were not made", [r["LogicalResourceId"] for r in made.resources if not r["ResourceStatus"].endswith("_COMPLETE")], [])
+    return made
 
 
-def package(folder):
-    """Packages the build, and checks that what was built is what is uploaded. Gives the template that names it."""
-    path = os.path.join(folder, "packaged.yaml")
-    run(tool("sam"), "package", "--template-file", f"{BUILD}/template.yaml", "--s3-bucket", BUCKET, "--output-template-file", path)
-    template = read(path)
-    functions = {name: r for name, r in template["Resources"].items() if r["Type"] == "AWS::Serverless::Function"}
-    check("what is built and not packaged", sorted(set(os.listdir(BUILD)) - {"template.yaml"} ^ set(functions)), [])
-    for name, resource in functions.items():
-        uri = resource["Properties"]["CodeUri"]
-        check(f"the place of {name}'s code", uri.startswith(f"s3://{BUCKET}/"), True)
-        check(f"the package of {name}", unzipped(uploaded(uri.rsplit("/", 1)[-1])), built(name))
-    return template
+def refused(stack, parameters, why):
+    code, output = deploy(stack, parameters)
+    check(f"that {stack} is refused, as {why}", [code, why in output], [1, True])
 
 
-@functools.cache
-def uploaded(key):
-    return aws("s3").get_object(Bucket=BUCKET, Key=key)["Body"].read()
+def status(stack):
+    [found] = aws("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return found["StackStatus"]
 
 
-def unzipped(data):
-    with zipfile.ZipFile(io.BytesIO(data)) as z:
-        return {i.filename: [digest(z.read(i)), bool(i.external_attr >> 16 & 0o111)] for i in z.infolist()}
+def ends(stack, wanted):
+    eventually(f"{stack} is {wanted}", lambda: status(stack) == wanted, 90)
 
 
-def built(name):
-    folder = os.path.join(BUILD, name)
-    return {file: [digest(open(os.path.join(folder, file), "rb").read()), True] for file in os.listdir(folder)}
+# ---- As README tells a new user -------------------------------------------------------------------------------------
+
+QUESTION = re.compile(r"^\t?(.*\]|Parameter \w+): $", re.M)
+# Questions that Enter does not answer; AllowedCountries has SMS driven too.
+ANSWERS = {**{f"Parameter {name} []": value for name, value in DEFAULTS.items()}, "Deploy this changeset?": "y"}
 
 
-def digest(data):
-    return base64.b64encode(hashlib.sha256(data).digest()).decode()
+def guided():
+    """Answers `sam deploy --guided` at a terminal, with Enter where ANSWERS has nothing else. Gives its questions."""
+    sam, terminal = pty.fork()
+    if not sam:
+        os.execve(tool("sam"), ["sam", "deploy", "--guided"], {**os.environ, "TERM": "dumb"})
+    said, asked = "", []
+    with contextlib.suppress(OSError):  # SAM has ended
+        while part := os.read(terminal, 4096).decode(errors="replace"):
+            said += re.sub(r"\x1b\[[0-9;]*m|\r", "", part)
+            if question := QUESTION.search(said):
+                asked.append(question[1])
+                said = said[question.end():]
+                os.write(terminal, (next((a for q, a in ANSWERS.items() if q in question[1]), "") + "\n").encode())
+    os.close(terminal)
+    check(f"the end of sam deploy --guided, after {asked[-1:]}: {said}", os.waitpid(sam, 0)[1], 0)
+    check("the stack and region that SAM proposes", asked[:2], [f"Stack Name [{STACK}]", f"AWS Region [{os.environ['AWS_DEFAULT_REGION']}]"])
+    check("parameters that SAM takes no Enter for", [q for q in asked if q.startswith("Parameter") and not q.endswith("]")], [])
+    check("questions whose default ends the deployment",
+          [q for q in asked if q.endswith("[y/N]") and not any(word in q for word in ("rollback", "Deploy this"))], [])
+    return asked
 
 
-# ---- The deployment -------------------------------------------------------------------------------------------------
+# ---- What is there --------------------------------------------------------------------------------------------------
+
+LISTS = [("dynamodb", "list_tables"), ("secretsmanager", "list_secrets"), ("logs", "describe_log_groups"), ("sqs", "list_queues"),
+         ("sns", "list_topics"), ("lambda", "list_functions"), ("lambda", "list_event_source_mappings"), ("iam", "list_roles"), ("s3", "list_buckets"),
+         ("cloudfront", "list_distributions"), ("cloudfront", "list_functions"), ("cloudfront", "list_origin_access_controls"),
+         ("cloudfront", "list_origin_request_policies"), ("cloudfront", "list_response_headers_policies"), ("apigatewayv2", "get_apis"),
+         ("sesv2", "list_configuration_sets"), ("cloudwatch", "describe_alarms"), ("cloudwatch", "list_dashboards"), ("ssm", "describe_parameters")]
 
 
-def without(template, kinds):
-    """The template without its resources of these types, with what stands in for them in the others."""
-    gone = {name: value for name, value in unproven.stand_ins(template).items() if template["Resources"][name]["Type"] in kinds}
-
-    def stand_in(name, attribute):
-        return gone[name][attribute] if name in gone else None
-
-    def within(match):
-        value = stand_in(match[1], match[2] or "Ref")
-        return f"${{{value['Ref']}}}" if isinstance(value, dict) else value or match[0]
-
-    def put(value):
-        if isinstance(value, list):
-            return [put(v) for v in value]
-        if isinstance(value, str):
-            return re.sub(r"\$\{(\w+)\.?(\w*)\}", within, value)
-        match value:
-            case {"Ref": name} if name in gone:
-                return stand_in(name, "Ref")
-            case {"Fn::GetAtt": [name, attribute]} if name in gone:
-                return stand_in(name, attribute)
-            case dict():
-                return {k: put(v) for k, v in value.items() if k != "DependsOn" or not set([v] if isinstance(v, str) else v) & set(gone)}
-        return value
-    kept = {name: r for name, r in template["Resources"].items() if name not in gone}
-    return {**template, "Resources": put(kept), "Outputs": put(template["Outputs"])}
+# What goes with another resource, whose name it has or lies in.
+PARTS = ("AWS::CloudFormation::Stack", "AWS::ApiGatewayV2::Stage", "Custom::Site")
 
 
-def deploy(folder, template, parameters):
-    path = os.path.join(folder, "template.json")
-    with open(path, "w") as file:
-        json.dump(template, file)
-    run(tool("aws"), "cloudformation", "deploy", "--stack-name", STACK, "--template-file", path, "--s3-bucket", BUCKET,
-        "--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *[f"{k}={v}" for k, v in parameters.items()])
+def there(stack):
+    """The resources of a stack, ended or not, that the lists of all services have; those that are part of another one are left out."""
+    everything = json.dumps([getattr(aws(service), list_all)() for service, list_all in LISTS], default=str)
+    events = aws("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack).build_full_result()["StackEvents"]
+    ids = {(e["LogicalResourceId"], e.get("PhysicalResourceId")) for e in events if e["ResourceType"] not in PARTS}
+    return sorted({name for name, id in ids if id and f'{id}"' in everything})
 
 
-def changed(template):
-    """Another value for every parameter: that of SECOND, or else one end of what is allowed."""
-    values = {}
-    for name, p in template["Parameters"].items():
-        choices = [SECOND[name]] if name in SECOND else p.get("AllowedValues", [p.get("MinValue"), p.get("MaxValue")])[::-1]
-        values[name] = next(str(v) for v in choices if str(v) != str(FIRST.get(name, p.get("Default"))))
-    return values
+def compared(stack):
+    """The types whose settings MiniStack compares with the template's. All are as they should be."""
+    aws("cloudformation").detect_stack_drift(StackName=stack.name)
+    drifts = aws("cloudformation").describe_stack_resource_drifts(StackName=stack.name)["StackResourceDrifts"]
+    check("resources that are not as the template says", [d for d in drifts if d["StackResourceDriftStatus"] != "IN_SYNC"], [])
+    return {d["ResourceType"] for d in drifts}
 
 
-def counts(template, kinds):
-    return {kind: sum(r["Type"] == kind for r in template["Resources"].values()) for kind in sorted(kinds)}
+# ---- Changes and failures -------------------------------------------------------------------------------------------
 
 
-def there():
-    """What there is of each type but the bucket of the packages."""
-    return {kind: sorted(names(kind) - {BUCKET}) for kind in sorted(LISTS)}
+def change(stack):
+    """Deploys another value of every parameter, and looks at what they are for."""
+    parameters = {}
+    for name, p in stack.template()["Parameters"].items():
+        choices = [CHANGED[name]] if name in CHANGED else p.get("AllowedValues", [p.get("MinValue"), p.get("MaxValue")])[::-1]
+        parameters[name] = next(str(v) for v in choices if str(v) != str(stack.parameters[name]))
+    stack = deployed(STACK, parameters)
+    check("the parameters", stack.parameters, parameters)
+    check("the site", stack.outputs["SiteUrl"], "https://login.example.com")
+    config = request("GET", stack.host(), "/config.json")[2]
+    check("what pages know", [config[name] for name in ("appName", "codeLength", "captcha")], ["Tea & Co", 10, {"provider": "turnstile", "siteKey": "site-key"}])
+    api = f"{stack.ids['HttpApi']}.execute-api.localhost"
+    for call in ("generate", "resend", "verify", "reset", "status"):
+        check(f"{call} around the web ACL", request("POST", api, f"/api/{call}", {})[0], 403)
+        check(f"{call} through CloudFront", request("POST", stack.host(), f"/api/{call}", {})[0], 400)
+    check("a CAPTCHA without its secret key", request("POST", stack.host(), "/api/generate", {"email": "ada@example.com", "captchaToken": "x"})[0], 503)
+    for origin, allowed in {"https://b.example": "https://b.example", "https://c.example": None}.items():
+        headers = request("OPTIONS", api, "/api/generate", Origin=origin, **{"Access-Control-Request-Method": "POST"})[1]
+        check(f"whether pages of {origin} may call", headers.get("access-control-allow-origin"), allowed)
+    return stack
 
 
-def complete(template):
-    """Checks that all of the template is there, and nothing else."""
-    check("how many of each type are there", {kind: len(found) for kind, found in there().items() if found}, counts(template, {
-        r["Type"] for r in template["Resources"].values()}))
+def cancel(stack, documented):
+    """Cancels an update as the documents say, while a bucket that takes no file keeps it busy."""
+    formation, s3, bucket = aws("cloudformation"), aws("s3"), stack.outputs["SiteBucketName"]
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    full = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": json.loads(policy)["Statement"] + [full]}))
+    formation.update_stack(StackName=STACK, UsePreviousTemplate=True, Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"], Parameters=[
+        {"ParameterKey": name, **({"ParameterValue": "Other"} if name == "AppName" else {"UsePreviousValue": True})} for name in stack.parameters])
+    eventually("the update publishes", lambda: ("Site", "UPDATE_IN_PROGRESS") in [
+        (e["LogicalResourceId"], e["ResourceStatus"]) for e in formation.describe_stack_events(StackName=STACK)["StackEvents"][:1]])
+    documented("aws cloudformation cancel-update-stack")
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    ends(STACK, "UPDATE_ROLLBACK_COMPLETE")
+    check("the name after an update that was cancelled", Stack(STACK).parameters["AppName"], stack.parameters["AppName"])
 
 
-def physical():
-    """The physical id of each resource, by its logical one."""
-    there = aws("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
-    return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in there if r.get("PhysicalResourceId")}
+def fail_an_update(stack, documented):
+    """An update with a new page whose bucket is gone, which no rollback mends; then the recovery that the documents have."""
+    bucket, s3 = stack.outputs["SiteBucketName"], aws("s3")
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    for item in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=item["Key"])
+    s3.delete_bucket(Bucket=bucket)
+    build.change("frontend/index.html", "<title>", "<title>New: ")
+    build.sam_build("amd64")
+    adapt.adapt()
+    check("an update without the bucket", deploy(STACK, stack.parameters)[0], 1)
+    ends(STACK, "UPDATE_ROLLBACK_FAILED")
+    documented("aws cloudformation continue-update-rollback")
+    ends(STACK, "UPDATE_ROLLBACK_COMPLETE")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+    stack = deployed(STACK, stack.parameters)
+    check("that the changed page is published", "<title>New: " in request("GET", stack.host(), "/")[2], True)
 
 
-def look(template, values):
-    """What of the template moto does not have: by type and property, with a resource's name, what is wanted and what is there."""
-    missing = {}
-    for name, resource in template["Resources"].items():
-        if (kind := resource["Type"]) in PROPERTIES:
-            got = PROPERTIES[kind](values.known[name])
-            for key, want in values.of(resource.get("Properties", {})).items():
-                want = digest(uploaded(want["S3Key"])) if key == "Code" else want
-                if not same(want, got.get(key)):
-                    missing.setdefault(kind, {})[key] = [name, str(want), str(got.get(key))]
-    return missing
+def fail_a_first_deployment(documented):
+    """A first deployment that cannot make a parameter, since there is one of that name; then the recovery that the documents have."""
+    aws("ssm").put_parameter(Name="/streamotp/another/site", Value="https://www.example.com", Type="String")
+    refused("another", DEFAULTS, "ROLLBACK_COMPLETE")
+    ends("another", "ROLLBACK_COMPLETE")
+    check("what stays of a first deployment that failed", there("another"), OUTLIVES_FAILURE)
+    documented("aws cloudformation delete-stack", "another")
+    gone("another")
+    aws("ssm").delete_parameter(Name="/streamotp/another/site")
+    delete(deployed("another", DEFAULTS))
 
 
-def applied(when, missing, known):
-    """Checks that moto lacks what is known of it, no more and no less."""
-    unexpected = {kind: {key: seen for key, seen in found.items() if key not in known.get(kind, [])} for kind, found in missing.items()}
-    check(f"what {when} is not as the template says (name, wanted, found)", {k: v for k, v in unexpected.items() if v}, {})
-    check(f"the settings that moto does not apply, {when}", {kind: sorted(missing[kind]) for kind in sorted(missing)}, known)
+def gone(stack):
+    with contextlib.suppress(ClientError):
+        ends(stack, "DELETE_COMPLETE")
 
 
-def callers(template, values):
-    """Checks who may call each function."""
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::Lambda::Permission":
-            wanted = values.of(resource["Properties"])
-            statement = {"Effect": "Allow", "Action": wanted["Action"], "Principal": {"Service": wanted["Principal"]},
-                         "Condition": {"ArnLike": {"AWS:SourceArn": wanted["SourceArn"]}}}
-            check(f"that {name} is there", any(same(statement, s) for s in statements(wanted["FunctionName"])), True)
+def delete(stack):
+    id = aws("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]["StackId"]  # by which it is known afterwards
+    before = there(id)
+    check("kinds of resources that were not looked for", [name for name in OUTLIVES + ["SiteBucket", "Distribution"] if name not in before], [])
+    aws("cloudformation").delete_stack(StackName=stack.name)
+    gone(stack.name)
+    check("what stays of a stack that is deleted", there(id), OUTLIVES)
 
 
-def outputs():
-    return {o["OutputKey"]: o["OutputValue"] for o in aws("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0].get("Outputs", [])}
+# ---- The test -------------------------------------------------------------------------------------------------------
 
 
-def with_outputs(template, parameters):
-    """The stack's outputs. moto gives none after a change set, which `deploy` makes: a plain update of nothing does."""
-    check("the outputs that moto gives after a change set (if there are any, this step can go)", outputs(), {})
-    aws("cloudformation").update_stack(StackName=STACK, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"],
-                                       Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()])
-    check("the outputs", sorted(outputs()), sorted(template["Outputs"]))
-    return outputs()
+def section(types, compared):
+    """docs/deploy.md's part of what was deployed and seen."""
+    def row(what, names):
+        return f"| {what} | {', '.join(f'`{name}`' for name in sorted(names))} |"
+    return "\n".join([
+        "| deployed, and compared with the template | types |", "|---|---|",
+        row("setting by setting", compared), row("as made, and by what calls of them answer", types - compared),
+        "", "What MiniStack does otherwise than AWS:", "", *[f"- {what}" for what in adapt.LACKS], "",
+        "Commands that it does not answer: " + ", ".join(f"`{name}`" for name in commands.UNSEEN) + "."])
 
 
-# ---- The operator ---------------------------------------------------------------------------------------------------
+def prove(folder):
+    adapt.adapt()
+    asked = guided()
+    stack = wired(STACK)
+    compared(stack)
+    for sender in (DEFAULTS["SesFromAddress"], CHANGED["SesFromAddress"]):
+        aws("sesv2").create_email_identity(EmailIdentity=sender)
+    run("go", "build", "-buildvcs=false", "-o", f"{folder}/otpctl", "streamotp/otpctl")
+    otpctl = functools.partial(run, f"{folder}/otpctl", "--endpoint", os.environ["AWS_ENDPOINT_URL"])
+    Drive(stack, otpctl).everything()
+    adapt.still(stack)
+    refused("refused", {**DEFAULTS, "DomainName": "login.example.com"}, "DomainName needs CertificateArn")
 
+    stack = change(stack)
+    types = {r["ResourceType"] for r in stack.resources}
+    seen = section(types, compared(stack))
+    with open(DOCS) as file:
+        check(f"that {DOCS} has\n\n{seen}\n", seen in file.read(), True)
+    documents = commands.Documents(folder, stack.outputs, seen)
+    count = documents.prove()
+    cancel(stack, documents.one)
+    fail_an_update(stack, documents.one)
+    fail_a_first_deployment(documents.one)
+    aws("dynamodb").update_table(TableName=stack.outputs["UsersTableName"], DeletionProtectionEnabled=True)
+    stack = Stack(STACK)
+    template = stack.template()
+    delete(stack)
 
-def make_secrets(template):
-    """Makes the secrets that moto's CloudFormation does not, with what the template says is in them."""
-    for name, resource in template["Resources"].items():
-        p = resource.get("Properties", {})
-        if resource["Type"] == "AWS::SecretsManager::Secret":
-            text = p.get("SecretString")
-            if made := p.get("GenerateSecretString"):
-                text = aws("secretsmanager").get_random_password(
-                    PasswordLength=made["PasswordLength"], ExcludePunctuation=made["ExcludePunctuation"])["RandomPassword"]
-                if "GenerateStringKey" in made:
-                    text = json.dumps({**json.loads(made["SecretStringTemplate"]), made["GenerateStringKey"]: text})
-            aws("secretsmanager").create_secret(Name=unproven.stand_ins(template)[name]["Ref"], **({"SecretString": text} if text else {}))
-
-
-def operate(folder, url, table):
-    """The operator's real binary on the deployed stack, found by its outputs."""
-    binary = os.path.join(folder, "otpctl")
-    run("go", "build", "-o", binary, "streamotp/otpctl")
-
-    def otpctl(*words, stdin=None):
-        return run(binary, "--endpoint", url, "--stack", STACK, *words, stdin=stdin)
-    otpctl("user", "add", "eve@example.com", "--name", "Eve", "--password-stdin", stdin="tulip harbor lantern 42\n")
-    [item] = aws("dynamodb").scan(TableName=table)["Items"]
-    check("the account in the deployed table", [item["email"]["S"], item["passwordHash"]["S"][:10]], ["eve@example.com", "$argon2id$"])
-    otpctl("user", "set-phone", "eve@example.com", "+4915112345678")
-    check("that otpctl lists the account", "eve@example.com" in otpctl("user", "list"), True)
-    otpctl("unlock", "eve@example.com")
-    until = str(datetime.date.today() + datetime.timedelta(days=30))
-    otpctl("test-destinations", "add", "review@example.com", "--until", until, "--code-stdin", stdin="4829130576\n")  # CodeLength
-    check("that otpctl lists the test destination", "review@example.com" in otpctl("test-destinations", "list"), True)
-    otpctl("test-destinations", "remove", "review@example.com")
-
-
-# ---- Away with it ---------------------------------------------------------------------------------------------------
-
-
-def delete(retained):
-    run(tool("aws"), "cloudformation", "delete-stack", "--stack-name", STACK)
-    run(tool("aws"), "cloudformation", "wait", "stack-delete-complete", "--stack-name", STACK)
-    stays = {kind: found for kind, found in there().items() if found and kind != "AWS::SecretsManager::Secret"}  # those the test made
-    check("what stays of the stack", stays, retained)
-
-
-def needed(template, parameters):
-    """Checks of each type in unproven.py that moto really does not make it."""
-    for kind in unproven.TYPES:
-        before = names(kind)
-        with contextlib.suppress(ClientError, ResponseParserError), contextlib.redirect_stdout(io.StringIO()):
-            aws("cloudformation").create_stack(
-                StackName=re.sub(r"\W+", "-", kind), Capabilities=["CAPABILITY_IAM"],
-                TemplateBody=json.dumps(without(template, set(unproven.TYPES) - {kind})),
-                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()])
-        check(f"that moto still passes over {kind} (or it can leave unproven.py)",
-              len(names(kind) - before) < counts(template, [kind])[kind], True)
+    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+    aws("sesv2").create_email_identity(EmailIdentity=DEFAULTS["SesFromAddress"])
+    elsewhere = deployed(STACK, {**DEFAULTS, "AlarmEmail": CHANGED["AlarmEmail"]})
+    Drive(elsewhere, otpctl).everything()
+    check("resources that were never deployed", sorted(set(template["Resources"]) - set(stack.ids) - set(elsewhere.ids)), [])
+    delete(elsewhere)
+    print(f"deployed to MiniStack in two regions, {len(types)} types of resource, after {len(asked)} questions; {count} documented commands run")
 
 
 def main():
-    logging.disable()  # moto tells at length what it cannot do, and needed() asks for just that; it prints of Docker too
-    warnings.simplefilter("ignore", UserWarning)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    url = f"http://localhost:{server.get_host_and_port()[1]}"  # by this name moto finds a template in its S3
-    os.environ.update(AWS_ENDPOINT_URL=url, AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="us-east-1",
-                      SAM_CLI_TELEMETRY="0")
-    aws("s3").create_bucket(Bucket=BUCKET)
-    with tempfile.TemporaryDirectory() as folder:
-        prove(folder, url)
-
-
-def prove(folder, url):
-    template = plain(package(folder))
-    with open(DOCS) as file:
-        check(f"that {DOCS} has what `python .ci/unproven.py` prints", unproven.section(template) in file.read(), True)
-    kinds = {r["Type"] for r in template["Resources"].values()}
-    check("the types that the test neither looks for nor leaves out", sorted(kinds - set(LISTS)), [])
-    check("the types of unproven.py that the template does not have", sorted(set(unproven.TYPES) - kinds), [])
-    part = without(template, unproven.TYPES)
-
-    deploy(folder, part, FIRST)
-    complete(part)
-    ids = physical()
-    values = Values(part, FIRST, ids, STACK)
-    applied("as it is made", look(part, values), unproven.SETTINGS)
-    callers(part, values)
-
-    second = changed(template)
-    deploy(folder, part, second)
-    complete(part)
-    applied("as it is changed", look(part, Values(part, second, {**ids, **physical()}, STACK)), unproven.after_update())
-
-    make_secrets(template)
-    found = with_outputs(part, second)
-    users = found["UsersTableName"]
-    operate(folder, url, users)
-    commands.prove(folder, found)
-    kept = commands.accounts(users)
-    check("that Eve's account is kept", "eve@example.com" in [account["email"]["S"] for account in kept], True)
-    logs = sorted(names("AWS::Logs::LogGroup"))  # which moto loses sight of as it does not change it
-    delete({"AWS::DynamoDB::Table": [users], "AWS::Logs::LogGroup": logs})
-    check("the accounts that outlive the stack", commands.accounts(users), kept)
-    check("what deleting their table answers", setting(aws("dynamodb").delete_table, TableName=users), {})
-    needed(template, FIRST)
-    print("deployed to moto by the AWS CLI, changed, operated and deleted: as it should be")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    with tempfile.TemporaryDirectory() as folder, judge(folder):
+        prove(folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,155 @@
+"""Proves what the judge does otherwise than AWS: the one list. What would stop a deployment is put right here, and each entry
+fails the test once MiniStack does as AWS does."""
+import contextlib
+import json
+import os
+import re
+import time
+
+import boto3
+import yaml
+from botocore.exceptions import ClientError
+
+from judge import ACCOUNT, aws, check, request
+
+BUILT = ".aws-sam/build/template.yaml"
+
+wired = {}  # the routes that MiniStack made of an API's Body, by the API
+
+# ---- What is put right ----------------------------------------------------------------------------------------------
+
+
+def adapt():
+    """Changes the built template, so that MiniStack deploys and runs it."""
+    with open(BUILT) as file:
+        template = yaml.safe_load(file)
+    secrets = {name for name, r in template["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret"}
+    template["Resources"] = resources = with_arns(template["Resources"], secrets)
+    [send] = [s for s in resources["SendFunction"]["Properties"]["Policies"][0]["Statement"] if s["Action"] == "ses:SendEmail"]
+    del send["Condition"]
+    send["Resource"] = "*"
+    [api] = [o for o in resources["Distribution"]["Properties"]["DistributionConfig"]["Origins"] if o["Id"] == "api"]
+    api.update(DomainName="localhost", OriginPath={"Fn::Sub": "/_aws/execute-api/${HttpApi}"})
+    api["CustomOriginConfig"]["HTTPSPort"] = int(os.environ["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
+    with open(BUILT, "w") as file:
+        yaml.safe_dump(template, file, sort_keys=False)
+
+
+def with_arns(value, secrets):
+    """The value with the attribute Id of a secret, an ARN, in the place of its Ref."""
+    match value:
+        case {"Ref": name} if name in secrets:
+            return {"Fn::GetAtt": [name, "Id"]}
+        case dict():
+            return {key: with_arns(v, secrets) for key, v in value.items()}
+        case list():
+            return [with_arns(v, secrets) for v in value]
+        case str():
+            return re.sub(r"\$\{(\w+)\}", lambda m: f"${{{m[1]}.Id}}" if m[1] in secrets else m[0], value)
+    return value
+
+
+def wire(stack):
+    """Makes the routes and the CORS configuration that the template's HttpApi has."""
+    gateway, api = aws("apigatewayv2"), stack.ids["HttpApi"]
+    body = stack.template()["Resources"]["HttpApi"]["Properties"]["Body"]
+    if origins := stack.parameters["AllowedOrigins"]:
+        [_, cors, _] = body["x-amazon-apigateway-cors"]["Fn::If"]
+        names = {name[0].upper() + name[1:]: value for name, value in cors.items()}
+        gateway.update_api(ApiId=api, CorsConfiguration={**names, "AllowOrigins": origins.split(",")})
+    if api in wired:
+        return
+    wired[api] = [route["RouteKey"] for route in gateway.get_routes(ApiId=api)["Items"]]
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            integration = operation["x-amazon-apigateway-integration"]
+            name = stack.ids[re.search(r"\$\{(\w+)\.Arn\}", integration["uri"]["Fn::Sub"])[1]]
+            function = aws("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
+            made = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationMethod=integration["httpMethod"],
+                                              PayloadFormatVersion=integration["payloadFormatVersion"], IntegrationUri=function)
+            gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=f"integrations/{made['IntegrationId']}")
+
+
+# ---- What is so still -----------------------------------------------------------------------------------------------
+
+
+def origin_is_refused(stack):
+    """The distribution with the API's own name as its origin."""
+    cloudfront, distribution = aws("cloudfront"), stack.ids["Distribution"]
+    made = cloudfront.get_distribution_config(Id=distribution)
+    config = made["DistributionConfig"]
+    [api] = [o for o in config["Origins"]["Items"] if o["Id"] == "api"]
+    api["CustomOriginConfig"].setdefault("HTTPPort", 80)
+    statuses = []
+    for name in (stack.outputs["ApiBaseUrl"].split("/")[2], "localhost"):  # and back
+        api["DomainName"] = name
+        made = cloudfront.update_distribution(Id=distribution, IfMatch=made["ETag"], DistributionConfig=config)
+        statuses.append(request("POST", stack.host(), "/api/status", {})[0])
+    return statuses == [502, 400]
+
+
+def as_role(statement):
+    """A session with a role that may do one thing."""
+    iam, trust = aws("iam"), {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_role(RoleName="probe", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
+    iam.put_role_policy(RoleName="probe", PolicyName="probe", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", **statement}]}))
+    given = aws("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/probe", RoleSessionName="probe")["Credentials"]
+    return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+
+
+def denied(call, **parameters):
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return "AccessDenied" in error.response["Error"]["Code"]
+
+
+def mail_is_denied(stack):
+    mail = {"FromEmailAddress": "login@example.com", "Destination": {"ToAddresses": ["ada@example.com"]},
+            "Content": {"Simple": {"Subject": {"Data": "."}, "Body": {"Text": {"Data": "."}}}}}
+    of_identities = {"Action": "ses:SendEmail", "Resource": f"arn:aws:ses:*:{ACCOUNT}:*"}
+    with_sender = {"Action": "ses:SendEmail", "Resource": "*", "Condition": {"StringLike": {"ses:FromAddress": "login@example.com"}}}
+    return all(denied(as_role(s).client("sesv2").send_email, **mail) for s in (of_identities, with_sender))
+
+
+def attributes_are_not_asked(stack):
+    one = {"Action": "dynamodb:UpdateItem", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["key"]}}}
+    return not denied(as_role(one).client("dynamodb").update_item, TableName=stack.outputs["LimitsTableName"], Key={"key": {"S": "probe"}},
+                      UpdateExpression="SET m0 = :v", ExpressionAttributeValues={":v": {"N": "1"}})
+
+
+def permissions_are_not_asked(stack):
+    policy = json.loads(aws("lambda").get_policy(FunctionName=stack.ids["StatusFunction"])["Policy"])
+    for statement in policy["Statement"]:
+        aws("lambda").remove_permission(FunctionName=stack.ids["StatusFunction"], StatementId=statement["Sid"])
+    return request("POST", stack.host(), "/api/status", {})[0] == 400
+
+
+def nothing_is_throttled(stack):
+    aws("apigatewayv2").update_stage(ApiId=stack.ids["HttpApi"], StageName="api", DefaultRouteSettings={
+        "ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 1})
+    return all(request("POST", stack.host(), "/api/status", {})[0] == 400 for _ in range(10))
+
+
+# What MiniStack does otherwise, and whether it still does. The last two break the stack that they are asked of.
+LACKS = {
+    "`Ref` of a secret is its name; the attribute `Id`, its ARN as on AWS, is deployed in its place": lambda s: not s.ids["KeySecret"].startswith("arn:"),
+    "routes and CORS of an API's `Body` are not made; the test makes them of it": lambda s: "POST /generate" not in wired[s.ids["HttpApi"]],
+    "CloudFront does not call an origin at amazonaws.com; the API is given another name": origin_is_refused,
+    "IAM knows neither resources nor `ses:FromAddress` of `ses:SendEmail`; the sender may send in any name": mail_is_denied,
+    "IAM does not ask for `dynamodb:Attributes` of an update": attributes_are_not_asked,
+    "CloudFront answers 403 in place of 404 for a page that is not there": lambda s: request("GET", s.host(), "/nope")[0] == 403,
+    "`MetricsConfig` of event source mappings is dropped": lambda s: not any(
+        m.get("MetricsConfig") for m in aws("lambda").list_event_source_mappings()["EventSourceMappings"]),
+    "the API's access log stays empty": lambda s: not aws("logs").filter_log_events(logGroupName=s.ids["AccessLogGroup"])["events"],
+    "metrics in the functions' log lines are not counted": lambda s: not aws("cloudwatch").list_metrics(Namespace=f"StreamOTP/{s.name}")["Metrics"],
+    "`ThrottleRate` and `ThrottleBurst` hold nothing back": nothing_is_throttled,
+    "permissions to call a function are not asked for": permissions_are_not_asked,
+}
+
+
+def still(stack):
+    """Checks each of LACKS."""
+    check("what MiniStack does as AWS does by now (it can leave .ci/adapt.py)", [what for what, lacks in LACKS.items() if not lacks(stack)], [])
