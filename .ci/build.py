@@ -80,7 +80,7 @@ def main():
         sam_build("arm64")
         check("that a change in shared/ is built", digest("Verify") != before, True)
         sam_build("amd64")  # for this machine
-        run(sys.executable, f"{ROOT}/.ci/deploy.py")
+        print(run(sys.executable, f"{ROOT}/.ci/deploy.py"), end="")
 
 
 if __name__ == "__main__":
