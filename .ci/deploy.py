@@ -251,7 +251,6 @@ def prove(folder):
     cancel(stack, documents.one)
     fail_an_update(stack, documents.one)
     fail_a_first_deployment(documents.one)
-    aws("dynamodb").update_table(TableName=stack.outputs["UsersTableName"], DeletionProtectionEnabled=True)
     stack = Stack(STACK)
     template = stack.template()
     delete(stack)
