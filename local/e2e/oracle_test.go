@@ -234,6 +234,7 @@ func watchSteps(t *testing.T, s *Stack, account *party) []step {
 		return fields{"sessionId": p.id, "code": "000000", "password": "violet meadow 7 kites"}
 	}
 	logsIn := func() {
+		until(t, Patience, "the code of the stranger's session", func() bool { return count(owner, to) > 0 }) // or it would be taken for the login's
 		id, code := session(t, owner, login(to, demoPassword), to)
 		expect(t, owner, "/api/verify", try(id, code), 200, "")
 	}

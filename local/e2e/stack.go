@@ -129,7 +129,7 @@ func (s *Stack) Stop(signal syscall.Signal) {
 	}
 	children := descendants(s.Pid)
 	_ = syscall.Kill(s.Pid, signal)
-	until(s.t, 5*time.Second, "the server has ended", func() bool {
+	until(s.t, Patience, "the server has ended", func() bool {
 		select {
 		case <-s.done:
 			return true
@@ -137,7 +137,7 @@ func (s *Stack) Stop(signal syscall.Signal) {
 			return false
 		}
 	})
-	until(s.t, 5*time.Second, "no process stays", func() bool {
+	until(s.t, Patience, "no process stays", func() bool {
 		for _, p := range children {
 			if p.alive() {
 				return false
