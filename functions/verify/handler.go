@@ -19,7 +19,7 @@ type handler struct {
 }
 
 type codes interface {
-	Consume(ctx context.Context, s otp.Session, by string, now time.Time) error
+	Consume(ctx context.Context, s otp.Session, requestID string, now time.Time) error
 }
 
 type prefixes interface {

@@ -36,7 +36,7 @@ type codes interface {
 }
 
 type limits interface {
-	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error)
+	Reserve(ctx context.Context, s otp.Session, requestID string, now time.Time) (otp.Tries, error)
 	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error)
 	MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error
 }
@@ -76,10 +76,10 @@ func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID strin
 	return c, err
 }
 
-// Try judges a code and, if it is right, has consume use it up (b, c, d). By is the request's id.
+// Try checks a code and calls consume if the code is right (b, c, d).
 //
 // Errors: *otp.CodeLengthError, which costs no try; *otp.WrongCodeError, *otp.LockedError, and those of consume.
-func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(context.Context) error) error {
+func (j Judge) Try(ctx context.Context, c *Case, code, requestID string, consume func(context.Context) error) error {
 	if len(code) != len(c.Contents.Code) {
 		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // nobody's guess: a page with another setting
 	}
@@ -88,21 +88,21 @@ func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(c
 		return err
 	}
 	reserved := j.Now()
-	if c.Tries, err = j.Limits.Reserve(ctx, c.Session, by, reserved); err != nil {
+	if c.Tries, err = j.Limits.Reserve(ctx, c.Session, requestID, reserved); err != nil {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(digest), []byte(c.Digest)) != 1 {
 		if due := c.Tries.NotificationDue(c.Purpose); due != "" {
-			j.notifyOwner(ctx, *c, due, by)
+			j.notifyOwner(ctx, *c, due, requestID)
 		}
-		return j.wrong(ctx, c, by)
+		return j.wrong(ctx, c, requestID)
 	}
 	err = consume(ctx)
 	// A right answer that came too late, or beside another one, was no wrong try either.
 	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
 		var failed error
 		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
-			slog.Error("tries not cleared", "requestId", by, telemetry.Cause(failed)) // the answer stands all the same
+			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the answer stands all the same
 		}
 	}
 	return err

@@ -65,9 +65,9 @@ var errKeepsChanging error = &otp.UnavailableError{Reason: "the item of a limit 
 // conditional write does it; the first try after a lock, or after 30 days, takes a second one.
 //
 // Errors: *otp.LockedError; otp.ErrCodeExpired where the subject's older sessions were ended.
-func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error) {
+func (l Limits) Reserve(ctx context.Context, s otp.Session, requestID string, now time.Time) (otp.Tries, error) {
 	values := item{
-		":by": text(by), ":now": millis(now), ":stale": millis(now.Add(-otp.TriesLifetime)), ":ttl": seconds(now.Add(otp.TriesLifetime)),
+		":by": text(requestID), ":now": millis(now), ":stale": millis(now.Add(-otp.TriesLifetime)), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 		":created": millis(s.CreatedAt), ":zero": number(0), ":one": number(1), ":max": number(int64(l.Rule.MaxAttempts)),
 	}
 	take := func() (limit, error) {
@@ -86,7 +86,7 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 		switch wait := l.Rule.LockedFor(held.tries(), now); {
 		case held.NotBefore > s.CreatedAt.UnixMilli():
 			return otp.Tries{}, otp.ErrCodeExpired
-		case held.LastBy == by:
+		case held.LastBy == requestID:
 			return held.tries(), nil // we did it: the answer to our first try was lost
 		case held.LastTry <= now.Add(-otp.TriesLifetime).UnixMilli():
 			held.Tries, held.Ceiling, held.Told = 0, 0, 0
@@ -100,13 +100,13 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.
 			after, err = take()
 			continue
 		}
-		after, err = l.reopen(ctx, s, found, held, by, now)
+		after, err = l.reopen(ctx, s, found, held, requestID, now)
 	}
 	return otp.Tries{}, errKeepsChanging
 }
 
 // reopen takes the first try after a lock, if the item is still as it was found.
-func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limit, by string, now time.Time) (limit, error) {
+func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limit, requestID string, now time.Time) (limit, error) {
 	ceiling := held.Ceiling
 	if held.Tries >= ceiling {
 		ceiling = l.Rule.NextCeiling(held.Tries)
@@ -114,7 +114,7 @@ func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limi
 	return l.update(ctx, s.Subject, takeReopen, all(asWeRead, notEnded), item{
 		":n": found["tries"], ":c": found["ceiling"], ":created": millis(s.CreatedAt),
 		":tries": number(int64(held.Tries + 1)), ":told": number(int64(held.Told)), ":ceiling": number(int64(ceiling)),
-		":by": text(by), ":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
+		":by": text(requestID), ":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
 	})
 }
 

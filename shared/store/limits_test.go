@@ -22,8 +22,8 @@ func (f fixture) guess(at time.Time) (remaining int, err error) {
 }
 
 // send takes a message that a lock stops.
-func (f fixture) send(key string, limit int, by string, at time.Time) error {
-	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, by, at)
+func (f fixture) send(key string, limit int, requestID string, at time.Time) error {
+	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, requestID, at)
 	return err
 }
 
