@@ -45,7 +45,7 @@ type answer struct {
 	Reset bool `json:"reset"`
 }
 
-// reset checks the new password before a try is taken, so that a weak one costs neither the code nor a try. It never
+// reset checks the new password before an attempt is reserved, so that a weak one costs neither the code nor an attempt. It never
 // logs anyone in.
 func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error) {
 	id, code, err := httpapi.SessionAndCode(request, "password")
@@ -63,7 +63,7 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 	if err := password.CheckAddress(fresh, c.Contents.Email); err != nil {
 		return nil, err
 	}
-	err = h.judge.Try(ctx, &c, code, request.ID, func(ctx context.Context) error {
+	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		return h.setPassword(ctx, c, fresh, request.ID)
 	})
 	return answer{Reset: err == nil}, err

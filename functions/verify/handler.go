@@ -49,7 +49,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	err = h.judge.Try(ctx, &c, code, request.ID, func(ctx context.Context) error {
+	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		return h.codes.Consume(ctx, c.Session, request.ID, h.now())
 	})
 	if err != nil {

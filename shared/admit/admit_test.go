@@ -45,7 +45,7 @@ func newFixture(t *testing.T) *fixture {
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
 	f := &fixture{Tables: tables, ring: ring, tests: map[string]string{},
-		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}}
+		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}}
 	f.Admitter = admit.Admitter{
 		Limits: f, Phones: f, Tests: f,
 		Prefixes:        store.Prefixes{DB: tables.DB, Table: tables.Limits, Rule: otp.PumpingLimit{Sends: 2, Percent: 50}},

@@ -56,7 +56,7 @@ func (c Codes) insert(ctx context.Context, r row) error {
 		TableName: &c.Table, Item: av, ConditionExpression: aws.String(noRow),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if found, failed := refused(err); failed {
+	if found, failed := conditionFailed(err); failed {
 		return writtenBy(found, r.AskedBy)
 	}
 	return err
@@ -86,7 +86,7 @@ func (c Codes) insertOrNever(ctx context.Context, r row) error {
 		ExpressionAttributeValues:           item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if found, failed := refused(err); failed {
+	if found, failed := conditionFailed(err); failed {
 		return writtenBy(found, r.AskedBy)
 	}
 	if err != nil {
@@ -159,7 +159,7 @@ func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string
 		ExpressionAttributeValues: item{":now": millis(now), ":by": text(requestID), ":one": number(1)},
 		ReturnValues:              types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	found, failed := refused(err)
+	found, failed := conditionFailed(err)
 	if err == nil {
 		found = out.Attributes
 	} else if !failed {
@@ -196,7 +196,7 @@ func (c Codes) Consume(ctx context.Context, s otp.Session, requestID string, now
 		ExpressionAttributeValues:           consumption(requestID, now),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if found, ok := refused(err); ok {
+	if found, ok := conditionFailed(err); ok {
 		return whyNotConsumed(found, requestID)
 	}
 	return err
