@@ -89,9 +89,9 @@ func readPurposes(named string, to destination) ([]otp.Purpose, error) {
 	case slices.Contains(all, purpose):
 		return []otp.Purpose{purpose}, nil
 	case to.number != "" && (purpose == otp.Login || purpose == otp.Reset):
-		return nil, misuse("a %s is counted for the account: name its e-mail address", named)
+		return nil, usageErrorf("a %s is counted for the account: name its e-mail address", named)
 	}
-	return nil, misuse("--purpose must be verify, login or reset")
+	return nil, usageErrorf("--purpose must be verify, login or reset")
 }
 
 // counter is one item of the limits that a destination is counted in.

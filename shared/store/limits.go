@@ -197,7 +197,7 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 		return false, ignoreConditionFailed(err)
 	}
 	before, err := decodeLimit(out.Attributes)
-	return facts.PrefixRule && !otp.Known(before.attempts().VerifiedAt, asOf), err
+	return facts.PrefixRule && !otp.RecentlyVerified(before.attempts().VerifiedAt, asOf), err
 }
 
 // MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.

@@ -67,7 +67,7 @@ const (
 // Errors: *otp.PausedError.
 func (p Prefixes) TakeSend(ctx context.Context, prefix string, now time.Time) error {
 	held, err := p.count(ctx, prefix, now)
-	if err != nil || !p.Rule.Suspects(held.rolling(now)) {
+	if err != nil || !p.Rule.ShouldPause(held.rolling(now)) {
 		return err
 	}
 	return p.pause(ctx, prefix, held, now)
