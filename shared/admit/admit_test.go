@@ -297,7 +297,7 @@ func TestNothingStaysTaken(t *testing.T) {
 	t.Run("to ask whether a prefix is paused costs the client's message and nobody else's", func(t *testing.T) {
 		f := newFixture(t)
 		for range 3 {
-			_ = f.Prefixes.TakeSend(context.Background(), mobile[:8], t0)
+			_ = f.Prefixes.TakeMessage(context.Background(), mobile[:8], t0)
 		}
 		before := f.counted(t)
 		for i := range 7 {

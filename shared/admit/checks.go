@@ -159,7 +159,7 @@ func takePrefix(ctx context.Context, a *admission) error {
 		return nil
 	}
 	name := a.To.Prefix
-	err := a.Prefixes.TakeSend(ctx, name, a.At)
+	err := a.Prefixes.TakeMessage(ctx, name, a.At)
 	var paused *otp.PausedError
 	switch {
 	case err == nil:

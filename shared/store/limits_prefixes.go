@@ -62,10 +62,10 @@ const (
 	notPaused = "attribute_not_exists(pausedUntil) OR pausedUntil <= :seconds"
 )
 
-// TakeSend counts a message to a new number of a prefix, before it is sent.
+// TakeMessage counts a message to a new number of a prefix, before it is sent.
 //
 // Errors: *otp.PausedError.
-func (p Prefixes) TakeSend(ctx context.Context, prefix string, now time.Time) error {
+func (p Prefixes) TakeMessage(ctx context.Context, prefix string, now time.Time) error {
 	held, err := p.count(ctx, prefix, now)
 	if err != nil || !p.Rule.ShouldPause(held.rolling(now)) {
 		return err
