@@ -12,19 +12,19 @@ import (
 	"streamotp/local/template"
 )
 
-// fate is what becomes of a message that a provider took.
-type fate struct {
+// deliveryOutcome is how the delivery of a message ends that a provider accepted.
+type deliveryOutcome struct {
 	words  string   // for the mailbox page
 	lost   bool     // nobody gets it
-	events []string // what SES tells of it, in this order
+	events []string // that SES publishes, in this order
 	detail object   // of the bounce or complaint
 }
 
 type object = map[string]any
 
-// fates are those of SES's mailbox simulator ("Using the mailbox simulator manually in Amazon SES"), by local part;
+// simulatedOutcomes are those of SES's mailbox simulator ("Using the mailbox simulator manually in Amazon SES"), by local part;
 // bounce+label@ is like bounce@. Every other address gets its mail.
-var fates = map[string]fate{
+var simulatedOutcomes = map[string]deliveryOutcome{
 	"bounce": {words: "Bounced", lost: true, events: []string{"Bounce"}, detail: object{"bounceType": "Permanent", "bounceSubType": "General"}},
 	"suppressionlist": {words: "Suppressed", lost: true, events: []string{"Bounce"},
 		detail: object{"bounceType": "Permanent", "bounceSubType": "Suppressed"}},
@@ -33,34 +33,35 @@ var fates = map[string]fate{
 		detail: object{"complaintFeedbackType": "abuse", "complaintSubType": nil}},
 }
 
-func fateOf(m aws.Message) fate {
+func outcomeOf(m aws.Message) deliveryOutcome {
 	local, simulated := strings.CutSuffix(m.To, "@simulator.amazonses.com")
 	local, _, _ = strings.Cut(local, "+")
-	if f, ok := fates[local]; ok && simulated {
+	if f, ok := simulatedOutcomes[local]; ok && simulated {
 		return f
 	}
 	if m.Channel == "sms" {
-		return fate{words: "Sent"} // SNS tells nobody what became of it
+		return deliveryOutcome{words: "Sent"} // SNS publishes no events
 	}
-	return fate{words: "Delivered", events: []string{"Delivery"}}
+	return deliveryOutcome{words: "Delivered", events: []string{"Delivery"}}
 }
 
-// tellDelay is how long SES takes to tell. In AWS it is a second or two, or as long as the recipient's server takes.
-const tellDelay = 500 * time.Millisecond
+// mailEventDelay is how long SES takes to publish an event. In AWS it is a second or two, or as long as the recipient's server
+// takes.
+const mailEventDelay = 500 * time.Millisecond
 
-// tellOf has the functions hear what became of an e-mail, as the template says.
-func (s *stack) tellOf(m aws.Message, f fate) {
-	for _, tell := range s.spec.MailTells {
-		if m.MailSet != tell.Set {
+// publishMailEvents publishes the events of an e-mail to the topics that the template names, whose functions get them.
+func (s *stack) publishMailEvents(m aws.Message, outcome deliveryOutcome) {
+	for _, destination := range s.spec.EventDestinations {
+		if m.MailSet != destination.Set {
 			continue
 		}
-		s.telling.Go(func() {
-			if !wait(s.ending, tellDelay) {
+		s.publishing.Go(func() {
+			if !wait(s.ending, mailEventDelay) {
 				return
 			}
-			for _, kind := range f.events {
-				if slices.Contains(tell.Types, strings.ToLower(kind)) {
-					s.notify(tell.Topic, mailEvent(m, kind, f.detail))
+			for _, kind := range outcome.events {
+				if slices.Contains(destination.Types, strings.ToLower(kind)) {
+					s.notify(destination.Topic, mailEvent(m, kind, outcome.detail))
 				}
 			}
 		})

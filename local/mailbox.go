@@ -41,7 +41,7 @@ func (m *mailbox) add(x sent) {
 	m.messages = append(m.messages, x)
 	if len(m.watchers) > 0 {
 		data, _ := json.Marshal(x) // only text
-		m.tell(fmt.Appendf(nil, "event: message\ndata: %s\n\n", data))
+		m.broadcast(fmt.Appendf(nil, "event: message\ndata: %s\n\n", data))
 	}
 }
 
@@ -59,11 +59,12 @@ func (m *mailbox) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.messages = nil
-	m.tell([]byte("event: cleared\ndata: {}\n\n"))
+	m.broadcast([]byte("event: cleared\ndata: {}\n\n"))
 }
 
-// tell leaves out a page that does not keep up: it closes, and the page comes back and loads the whole list.
-func (m *mailbox) tell(event []byte) {
+// broadcast sends an event to every open page. A page that does not keep up is cut off; it connects again and loads the whole
+// list.
+func (m *mailbox) broadcast(event []byte) {
 	for w := range m.watchers {
 		select {
 		case w <- event:
@@ -143,10 +144,10 @@ func mailboxPage() http.Handler {
 	})
 }
 
-// delivered is told by SES and SNS of each message they accept.
+// delivered is called for each message that SES or SNS accepts.
 func (s *stack) delivered(m aws.Message) {
-	fate := fateOf(m)
-	s.mailbox.add(sent{m, fate.words, fate.lost})
+	outcome := outcomeOf(m)
+	s.mailbox.add(sent{m, outcome.words, outcome.lost})
 	s.log.delivered(m)
-	s.tellOf(m, fate)
+	s.publishMailEvents(m, outcome)
 }

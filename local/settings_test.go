@@ -405,7 +405,7 @@ func heard(t *testing.T, s *stack) string {
 		s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"ConfigurationSetName": s.spec.MailSets[0],
 			"Destination": map[string]any{"ToAddresses": []string{to}}}))
 	}
-	s.telling.Wait()
+	s.publishing.Wait()
 	invocations := strings.Count(s.Out.(*lockedBuffer).String(), "MailTopic-")
 	await(t, "each has written what it heard", func() bool { return len(s.logged("HEARD")) == invocations })
 	kinds := map[string]bool{}

@@ -22,25 +22,25 @@ import (
 // stack is everything that runs: the engine, the functions, the AWS endpoint and the server.
 type stack struct {
 	config
-	dir      string // of the project
-	spec     *template.Stack
-	listener net.Listener
-	url      string // of the server
-	awsURL   string
-	built    map[string]string // folder of each function's artifacts
-	engine   *dynamo.Client
-	aws      *aws.Endpoint
-	host     *lambda.Host
-	sources  []*streams.Mapping
-	queues   []*queues.Mapping
-	mailbox  *mailbox
-	log      *console
-	failed   chan error // the engine or a server has ended by itself
-	closers  []func()   // last first
-	callers  callers
-	captcha  *captcha.Provider // nil: there is no CAPTCHA
-	telling  sync.WaitGroup    // of what became of e-mail
-	ending   chan struct{}     // closed when the stack ends
+	dir        string // of the project
+	spec       *template.Stack
+	listener   net.Listener
+	url        string // of the server
+	awsURL     string
+	built      map[string]string // folder of each function's artifacts
+	engine     *dynamo.Client
+	aws        *aws.Endpoint
+	host       *lambda.Host
+	sources    []*streams.Mapping
+	queues     []*queues.Mapping
+	mailbox    *mailbox
+	log        *console
+	failed     chan error // the engine or a server has ended by itself
+	closers    []func()   // last first
+	callers    callers
+	captcha    *captcha.Provider // nil: there is no CAPTCHA
+	publishing sync.WaitGroup    // of the events of e-mail
+	ending     chan struct{}     // closed when the stack ends
 }
 
 // start brings the stack up; when it returns everything answers and the demo users exist.
@@ -159,7 +159,7 @@ func (s *stack) startFunctions(context.Context) error {
 		for _, m := range s.queues {
 			m.Wait()
 		}
-		s.telling.Wait()
+		s.publishing.Wait()
 	})
 	s.onClose(s.host.Close)
 	s.onClose(func() { close(s.ending) })

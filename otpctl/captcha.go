@@ -41,7 +41,7 @@ func (c *console) setCaptcha(ctx context.Context, fromStdin bool) error {
 		return err
 	}
 	if key = strings.TrimSpace(key); strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) || key == "" {
-		return misuse("the secret key must be printable ASCII characters without spaces, as the provider shows it")
+		return usageErrorf("the secret key must be printable ASCII characters without spaces, as the provider shows it")
 	}
 	s := d.secret("CaptchaSecretArn")
 	if _, err := s.client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.arn, SecretString: &key}); err != nil {

@@ -34,7 +34,7 @@ func complete(w io.Writer, shell string) error {
 	case "fish":
 		return fishCompletion(w, places)
 	}
-	return misuse("completion takes bash, zsh or fish")
+	return usageErrorf("completion takes bash, zsh or fish")
 }
 
 // place is where the words of a command line have led to: the beginning, a group of commands ("user") or a command.

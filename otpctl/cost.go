@@ -68,11 +68,11 @@ func (l priceList) set(country string, usd float64) {
 func (l priceList) check(w wish) error {
 	switch {
 	case !(w.Codes >= 1 && w.Codes <= 1e9) || w.Codes != math.Trunc(w.Codes): // NaN neither
-		return misuse("--codes must be a whole number from 1 to 1000000000")
+		return usageErrorf("--codes must be a whole number from 1 to 1000000000")
 	case !(w.SMSShare >= 0 && w.SMSShare <= 1):
-		return misuse("--sms-share must be from 0 to 1, as 0.1 for a tenth")
+		return usageErrorf("--sms-share must be from 0 to 1, as 0.1 for a tenth")
 	case w.SMSShare > 0 && l.SMS[w.Country].AWS == nil:
-		return misuse("--country must be one of %s, for which the list has a price; for another give yours with --sms-price",
+		return usageErrorf("--country must be one of %s, for which the list has a price; for another give yours with --sms-price",
 			strings.Join(l.countries(), ", "))
 	}
 	return nil

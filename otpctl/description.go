@@ -85,12 +85,12 @@ func (d description) countries() []string {
 	return nonEmpty(strings.Split(d.parameters["AllowedCountries"], ",")...)
 }
 
-// tryLimit is the rule of the stack's functions.
-func (d description) tryLimit() (rule otp.TryLimit, err error) {
+// attemptLimit returns the rule that the stack's functions limit attempts by.
+func (d description) attemptLimit() (rule otp.AttemptLimit, err error) {
 	attempts, err := d.number("MaxAttempts")
 	if err != nil {
 		return rule, err
 	}
 	lock, err := d.number("LockSeconds")
-	return otp.TryLimit{MaxAttempts: int(attempts), Lock: time.Duration(lock * float64(time.Second))}, err
+	return otp.AttemptLimit{MaxAttempts: int(attempts), Lock: time.Duration(lock * float64(time.Second))}, err
 }

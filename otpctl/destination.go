@@ -24,7 +24,7 @@ func readDestination(typed string) (d destination, err error) {
 	if !strings.Contains(typed, "@") {
 		n, err := phone.Parse(typed)
 		if err != nil {
-			return d, misuse("must be an e-mail address, as ada@example.com, or a telephone number with its country code, as +4915112345678")
+			return d, usageErrorf("must be an e-mail address, as ada@example.com, or a telephone number with its country code, as +4915112345678")
 		}
 		return destination{number: n.E164, mobile: n.Mobile}, nil
 	}
@@ -32,9 +32,9 @@ func readDestination(typed string) (d destination, err error) {
 	var unsupported *otp.UnsupportedError
 	switch {
 	case errors.As(err, &unsupported):
-		return d, misuse("e-mail: %s", unsupported.Reason)
+		return d, usageErrorf("e-mail: %s", unsupported.Reason)
 	case err != nil:
-		return d, misuse("%v", about("e-mail", err))
+		return d, usageErrorf("%v", about("e-mail", err))
 	}
 	return d, nil
 }

@@ -39,7 +39,7 @@ func flagError(err error) error {
 	if errors.Is(err, flag.ErrHelp) {
 		return err
 	}
-	return misuse("%s", strings.NewReplacer(": -", ": --", "flag -", "flag --").Replace(err.Error()))
+	return usageErrorf("%s", strings.NewReplacer(": -", ": --", "flag -", "flag --").Replace(err.Error()))
 }
 
 // refuseSecrets stops whoever tries to pass a password or code as a flag, before package flag quotes its value in an
@@ -50,7 +50,7 @@ func refuseSecrets(args []string) error {
 		secret := strings.HasPrefix(name, "pass") || name == "code" || name == "code-stdin" || strings.HasPrefix(name, "secret")
 		fromStdin := slices.Contains([]string{typedPassword.flag, typedCode.flag, typedKey.flag}, "--"+name) && (!valued || value == "true" || value == "false")
 		if strings.HasPrefix(arg, "-") && secret && !fromStdin {
-			return misuse("a password, code or key is never an argument, where the list of processes and the shell's history show it: " +
+			return usageErrorf("a password, code or key is never an argument, where the list of processes and the shell's history show it: " +
 				"leave it out to be asked, or pipe it in with --password-stdin, --code-stdin or --secret-stdin. Do not use the one you typed any more.")
 		}
 	}

@@ -63,7 +63,7 @@ func newStack(t *testing.T) *stack {
 	}
 	s := &stack{Tables: tables, tests: newShelf(`{"destinations":{}}`), root: newShelf(fmt.Sprintf(`{"index":%q}`, strings.Repeat("k", 64))),
 		users:  store.Users{DB: tables.DB, Table: tables.Users},
-		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Hour}},
+		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: time.Hour}},
 	}
 	engine, err := url.Parse(*tables.Config.BaseEndpoint)
 	if err != nil {

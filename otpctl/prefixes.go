@@ -111,7 +111,7 @@ var (
 func (c *console) releasePrefix(ctx context.Context, typed string) error {
 	prefix := prefixPunctuation.Replace(typed)
 	if !prefixForm.MatchString(prefix) {
-		return misuse("prefix: must be a + and digits, as +4915112")
+		return usageErrorf("prefix: must be a + and digits, as +4915112")
 	}
 	d, err := c.connect(ctx)
 	if err != nil {

@@ -17,7 +17,7 @@ func (s *stack) message(t *testing.T, prefix string, n int, verified bool) {
 	guard := store.Prefixes{DB: s.DB, Table: s.Limits, Rule: otp.PumpingLimit{Sends: 5, Percent: 20}}
 	for range n {
 		var paused *otp.PausedError
-		if err := guard.TakeSend(ctx, prefix, time.Now()); err != nil && !errors.As(err, &paused) {
+		if err := guard.TakeMessage(ctx, prefix, time.Now()); err != nil && !errors.As(err, &paused) {
 			t.Fatal(err)
 		}
 		if verified {

@@ -39,11 +39,11 @@ func (c *console) readSecret(ctx context.Context, secret typedSecret, fromStdin 
 	tty, interactive := terminal(c.stdin)
 	switch {
 	case fromStdin && interactive:
-		return "", misuse("%s at a terminal would show the %s as you type it: leave the flag out to be asked", secret.flag, secret.name)
+		return "", usageErrorf("%s at a terminal would show the %s as you type it: leave the flag out to be asked", secret.flag, secret.name)
 	case fromStdin:
 		return secret.readLine(interruptible(ctx, c.stdin))
 	case !interactive:
-		return "", misuse("a %s is asked for at a terminal: without one, pipe it in with %s", secret.name, secret.flag)
+		return "", usageErrorf("a %s is asked for at a terminal: without one, pipe it in with %s", secret.name, secret.flag)
 	}
 	first, err := askHidden(ctx, tty, c.stderr, "New "+secret.name+": ")
 	if err != nil {
@@ -68,9 +68,9 @@ func (secret typedSecret) readLine(r io.Reader) (string, error) {
 	line := otp.FoldPassword(string(text))
 	switch {
 	case strings.ContainsAny(line, "\n"):
-		return "", misuse("%s takes one line, and stdin has more", secret.flag)
+		return "", usageErrorf("%s takes one line, and stdin has more", secret.flag)
 	case line == "":
-		return "", misuse("%s takes one line, and stdin is empty", secret.flag)
+		return "", usageErrorf("%s takes one line, and stdin is empty", secret.flag)
 	}
 	return line, nil
 }
@@ -84,7 +84,7 @@ func (c *console) askMFA(ctx context.Context) func() (string, error) {
 		}
 		tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 		if err != nil {
-			return "", misuse("the AWS profile wants the code of an MFA device (mfa_serial), and there is no terminal to ask at: " +
+			return "", usageErrorf("the AWS profile wants the code of an MFA device (mfa_serial), and there is no terminal to ask at: " +
 				"run it at a terminal, or use credentials that need no code with --profile")
 		}
 		defer tty.Close() //nolint:errcheck // nothing was written that could be lost
@@ -114,7 +114,7 @@ func askHidden(ctx context.Context, tty *os.File, screen io.Writer, question str
 	select {
 	case r := <-answer:
 		if r.err == io.EOF {
-			return "", misuse("nothing was typed")
+			return "", usageErrorf("nothing was typed")
 		}
 		return string(r.line), r.err
 	case <-ctx.Done():
@@ -126,7 +126,7 @@ func askHidden(ctx context.Context, tty *os.File, screen io.Writer, question str
 // confirm asks a question that only "yes" or "y" answers.
 func (c *console) confirm(ctx context.Context, question string) (bool, error) {
 	if _, interactive := terminal(c.stdin); !interactive {
-		return false, misuse("without a terminal to ask at, say --yes")
+		return false, usageErrorf("without a terminal to ask at, say --yes")
 	}
 	fmt.Fprintf(c.stderr, "%s Type yes: ", printable(question))
 	answer, err := bufio.NewReader(interruptible(ctx, c.stdin)).ReadString('\n')

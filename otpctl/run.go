@@ -61,7 +61,8 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
-func misuse(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+// usageErrorf returns a usageError with a formatted text.
+func usageErrorf(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
 // errReported says that something failed and that the operator was told what.
 var errReported = errors.New("reported")
@@ -124,10 +125,10 @@ func (c *console) run(ctx context.Context, args []string) error {
 		if takes == "" {
 			takes = "none"
 		}
-		return misuse("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, takes, len(operands), cmd.name)
+		return usageErrorf("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, takes, len(operands), cmd.name)
 	}
 	if c.asJSON && cmd.document == "" {
-		return misuse("%s prints no JSON: leave --json out", cmd.name)
+		return usageErrorf("%s prints no JSON: leave --json out", cmd.name)
 	}
 	return do(ctx, c, operands)
 }
@@ -149,13 +150,13 @@ func (c *console) unknown(words []string) error {
 		return help(c.stdout, words[:1])
 	}
 	if len(words) < 2 && help(c.stderr, words) == nil {
-		return misuse("a command is missing")
+		return usageErrorf("a command is missing")
 	}
 	return noCommand(words)
 }
 
 func noCommand(words []string) error {
-	return misuse("there is no command %q: see otpctl --help", strings.Join(words[:min(2, len(words))], " "))
+	return usageErrorf("there is no command %q: see otpctl --help", strings.Join(words[:min(2, len(words))], " "))
 }
 
 func isHelpFlag(word string) bool {

@@ -60,7 +60,7 @@ type statistics struct {
 
 func (c *console) stats(ctx context.Context, days int) error {
 	if days < 1 || days > maxDays {
-		return misuse("--days must be 1 to %d", maxDays)
+		return usageErrorf("--days must be 1 to %d", maxDays)
 	}
 	d, err := c.connect(ctx)
 	if err != nil {

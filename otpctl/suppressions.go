@@ -48,7 +48,7 @@ func (d *deployment) suppressedEmail(ctx context.Context, typed string) (email, 
 		return "", "", nil, err
 	}
 	if to.number != "" {
-		return "", "", nil, misuse("only e-mail addresses are suppressed")
+		return "", "", nil, usageErrorf("only e-mail addresses are suppressed")
 	}
 	ring, err := d.keys.Current(ctx)
 	if err != nil {

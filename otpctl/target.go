@@ -107,7 +107,7 @@ func (t target) config(ctx context.Context, askMFA func() (string, error)) (cfg 
 		return t.redirect(ctx, cfg)
 	}
 	if cfg.Region == "" {
-		return cfg, misuse("no region is set: name it with --region, in AWS_REGION or in the profile")
+		return cfg, usageErrorf("no region is set: name it with --region, in AWS_REGION or in the profile")
 	}
 	var wrong *usageError
 	if _, err := cfg.Credentials.Retrieve(ctx); errors.As(err, &wrong) {
@@ -123,7 +123,7 @@ func (t target) config(ctx context.Context, askMFA func() (string, error)) (cfg 
 func (t target) redirect(ctx context.Context, cfg aws.Config) (aws.Config, error) {
 	u, err := url.Parse(t.endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return cfg, misuse("--endpoint must be a URL, as http://127.0.0.1:3001")
+		return cfg, usageErrorf("--endpoint must be a URL, as http://127.0.0.1:3001")
 	}
 	cfg.BaseEndpoint = &t.endpoint
 	cfg.ConfigSources = nil // or AWS_ENDPOINT_URL_DYNAMODB and its like would win over the flag

@@ -48,7 +48,7 @@ func (c *console) addTest(ctx context.Context, typed, typedUntil string, fromStd
 		return err
 	}
 	if to.number != "" && !to.mobile {
-		return misuse("phone: must be a mobile number: no other is ever asked for a code")
+		return usageErrorf("phone: must be a mobile number: no other is ever asked for a code")
 	}
 	until, err := readUntil(typedUntil, c.now())
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *console) connectTests(ctx context.Context) (secret testSecret, length i
 // Errors: *usageError.
 func readUntil(typed string, now time.Time) (until time.Time, err error) {
 	if typed == "" {
-		return until, misuse("--until is missing: a test destination must have an end, as --until %s", now.AddDate(0, 1, 0).Format(time.DateOnly))
+		return until, usageErrorf("--until is missing: a test destination must have an end, as --until %s", now.AddDate(0, 1, 0).Format(time.DateOnly))
 	}
 	if until, err = time.Parse(time.DateOnly, typed); err != nil {
 		until, err = time.Parse(time.RFC3339, typed)
@@ -106,11 +106,11 @@ func readUntil(typed string, now time.Time) (until time.Time, err error) {
 	latest := otp.LatestTest(now).UTC()
 	switch {
 	case err != nil:
-		return until, misuse("--until must be a date or a time, as 2026-12-31 or 2026-12-31T18:00:00Z")
+		return until, usageErrorf("--until must be a date or a time, as 2026-12-31 or 2026-12-31T18:00:00Z")
 	case !until.After(now):
-		return until, misuse("--until %s is past: it is %s", typed, now.UTC().Format(time.RFC3339))
+		return until, usageErrorf("--until %s is past: it is %s", typed, now.UTC().Format(time.RFC3339))
 	case until.After(latest):
-		return until, misuse("--until %s is over a year ahead: the latest is %s", typed, latest.Format(time.DateOnly))
+		return until, usageErrorf("--until %s is over a year ahead: the latest is %s", typed, latest.Format(time.DateOnly))
 	}
 	return until.UTC(), nil
 }

@@ -56,7 +56,7 @@ func (c *console) unlock(ctx context.Context, typed, purpose string) error {
 	if err != nil {
 		return err
 	}
-	if d.limits.Rule, err = d.stack.tryLimit(); err != nil {
+	if d.limits.Rule, err = d.stack.attemptLimit(); err != nil {
 		return err
 	}
 	ring, err := d.keys.Current(ctx)
@@ -89,9 +89,9 @@ func readPurposes(named string, to destination) ([]otp.Purpose, error) {
 	case slices.Contains(all, purpose):
 		return []otp.Purpose{purpose}, nil
 	case to.number != "" && (purpose == otp.Login || purpose == otp.Reset):
-		return nil, misuse("a %s is counted for the account: name its e-mail address", named)
+		return nil, usageErrorf("a %s is counted for the account: name its e-mail address", named)
 	}
-	return nil, misuse("--purpose must be verify, login or reset")
+	return nil, usageErrorf("--purpose must be verify, login or reset")
 }
 
 // counter is one item of the limits that a destination is counted in.
@@ -128,7 +128,7 @@ func (f *forgotten) forget(ctx context.Context, counters []counter, now time.Tim
 		f.Counters = append(f.Counters, forgottenCounter{counter.name, showCounted(before, now), showCounted(after, now)})
 		f.WasLocked = f.WasLocked || before.LockedFor > after.LockedFor
 		f.counted = f.counted || before != after
-		f.future = f.future || !before.NotBefore.Equal(after.NotBefore) || !before.LastTry.Equal(after.LastTry)
+		f.future = f.future || !before.NotBefore.Equal(after.NotBefore) || !before.LastAttempt.Equal(after.LastAttempt)
 	}
 	return nil
 }
@@ -154,18 +154,18 @@ type forgottenCounter struct {
 // shownCounted is store.Counted as it is shown.
 type shownCounted struct {
 	LockedUntil *time.Time `json:"lockedUntil"`
-	Tries       int        `json:"wrongCodes"`
+	Attempts    int        `json:"wrongCodes"`
 	Passwords   int        `json:"wrongPasswords"`
 	Sends       int        `json:"messages"`
 
 	// Times in the future, or nil.
-	LastTry   *time.Time `json:"futureTry"`         // of the last wrong code
-	NotBefore *time.Time `json:"sessionsOverUntil"` // sessions opened before it are over
+	LastAttempt *time.Time `json:"futureTry"`         // of the last wrong code
+	NotBefore   *time.Time `json:"sessionsOverUntil"` // sessions opened before it are over
 }
 
 func showCounted(counted store.Counted, now time.Time) shownCounted {
-	shown := shownCounted{Tries: counted.Tries, Passwords: counted.Passwords, Sends: counted.Sends,
-		LastTry: shownTime(counted.LastTry), NotBefore: shownTime(counted.NotBefore)}
+	shown := shownCounted{Attempts: counted.Attempts, Passwords: counted.Passwords, Sends: counted.Sends,
+		LastAttempt: shownTime(counted.LastAttempt), NotBefore: shownTime(counted.NotBefore)}
 	if counted.LockedFor > 0 {
 		shown.LockedUntil = shownTime(now.Add(counted.LockedFor))
 	}
@@ -213,8 +213,8 @@ func (counted shownCounted) words() string {
 	if counted.LockedUntil != nil {
 		parts = append(parts, "locked until "+counted.LockedUntil.Format(time.RFC3339))
 	}
-	if counted.LastTry != nil {
-		parts = append(parts, "last wrong code in the future, at "+utc(*counted.LastTry))
+	if counted.LastAttempt != nil {
+		parts = append(parts, "last wrong code in the future, at "+utc(*counted.LastAttempt))
 	}
 	if counted.NotBefore != nil {
 		parts = append(parts, "sessions over until "+utc(*counted.NotBefore))
@@ -222,7 +222,7 @@ func (counted shownCounted) words() string {
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{counted.Tries, "wrong code"}, {counted.Passwords, "wrong password"}, {counted.Sends, "message"}} {
+	}{{counted.Attempts, "wrong code"}, {counted.Passwords, "wrong password"}, {counted.Sends, "message"}} {
 		if count.n > 0 {
 			parts = append(parts, plural(count.n, count.what))
 		}

@@ -33,7 +33,7 @@ AllowedCountries only.`,
 		none := flags.Bool("no-password", false, "give the account no password: its owner sets one by a reset")
 		return func(ctx context.Context, c *console, args []string) error {
 			if *none && *stdin {
-				return misuse("--no-password and --password-stdin exclude each other")
+				return usageErrorf("--no-password and --password-stdin exclude each other")
 			}
 			t.email = args[0]
 			return c.addUser(ctx, t, *replace, *stdin, *none)
@@ -45,7 +45,7 @@ AllowedCountries only.`,
 func (c *console) addUser(ctx context.Context, t typed, replace, fromStdin, without bool) error {
 	a, err := t.read()
 	if err != nil {
-		return misuse("%v", err)
+		return usageErrorf("%v", err)
 	}
 	d, err := c.connect(ctx)
 	if err != nil {
@@ -111,7 +111,7 @@ point-in-time recovery brings an account back.`,
 func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) error {
 	email, err := otp.NormalizeEmail(typedEmail)
 	if err != nil {
-		return misuse("%v", about("e-mail", err))
+		return usageErrorf("%v", about("e-mail", err))
 	}
 	d, err := c.connect(ctx)
 	if err != nil {
@@ -153,12 +153,12 @@ sessions that were opened before a change are over, since their codes may have g
 		flags.StringVar(&t.channel, "channel", "", "where login codes go: `"+strings.Join(otp.ChannelNames(), "|")+"`")
 		return func(ctx context.Context, c *console, args []string) error {
 			if *none == (len(args) == 2) {
-				return misuse("name either a PHONE or --none.\nSee otpctl user set-phone --help")
+				return usageErrorf("name either a PHONE or --none.\nSee otpctl user set-phone --help")
 			}
 			t.email = args[0]
 			if !*none {
 				if t.phone = args[1]; otp.FoldNumber(t.phone) == "" { // as of an unset shell variable
-					return misuse("phone: is empty; --none removes the number")
+					return usageErrorf("phone: is empty; --none removes the number")
 				}
 			}
 			return c.setPhone(ctx, t)
@@ -169,7 +169,7 @@ sessions that were opened before a change are over, since their codes may have g
 func (c *console) setPhone(ctx context.Context, t typed) error {
 	a, err := t.read()
 	if err != nil {
-		return misuse("%v", err)
+		return usageErrorf("%v", err)
 	}
 	d, err := c.connect(ctx)
 	if err != nil {

@@ -37,8 +37,8 @@ func (h handler) handle(ctx context.Context, brought events.SNSEvent) error {
 	return failed
 }
 
-// errPassing is what Lambda logs of a failure, whose cause stands in our own line.
-var errPassing = errors.New("the event could not be kept: see its line in the log")
+// errNotStored is the error that Lambda logs; our own log line has the cause.
+var errNotStored = errors.New("the event could not be kept: see its line in the log")
 
 func (h handler) take(ctx context.Context, message events.SNSEntity) error {
 	e, err := feedback.Parse(message.Message)
@@ -47,7 +47,7 @@ func (h handler) take(ctx context.Context, message events.SNSEntity) error {
 		return nil // nor is it one the next time
 	}
 	now := h.now()
-	err = h.keep(ctx, e, now)
+	err = h.record(ctx, e, now)
 	event := audit(e)
 	attrs := []slog.Attr{slog.String("messageId", message.MessageID), slog.String("destination", e.Destination)}
 	level := slog.LevelInfo
@@ -55,15 +55,15 @@ func (h handler) take(ctx context.Context, message events.SNSEntity) error {
 		event.Name, event.Reason = telemetry.ProviderError, "feedback"
 		level = slog.LevelError
 		attrs = append(attrs, telemetry.Cause(err))
-		err = errPassing
+		err = errNotStored
 	}
 	slog.LogAttrs(ctx, level, "feedback", append(attrs, event.Attrs(now)...)...)
 	return err
 }
 
-// keep writes what is to be remembered.
-func (h handler) keep(ctx context.Context, e feedback.Event, now time.Time) error {
-	if reason, ok := e.Kind.Suppresses(); ok && e.Destination != "" {
+// record stores the suppression and the delivery state that an event brings.
+func (h handler) record(ctx context.Context, e feedback.Event, now time.Time) error {
+	if reason, ok := e.Kind.SuppressionReason(); ok && e.Destination != "" {
 		if err := h.suppressions.Add(ctx, e.Destination, e.Subjects(), reason, now); err != nil {
 			return err
 		}

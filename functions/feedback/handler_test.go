@@ -149,7 +149,7 @@ func TestFeedback(t *testing.T) {
 		f := newFixture(t, now)
 		f.suppressions = store.Suppressions{DB: f.held.DB, Table: "none"}
 		err := f.bring(captured(t, "bounce"))
-		if !errors.Is(err, errPassing) || strings.Contains(err.Error(), "simulator") {
+		if !errors.Is(err, errNotStored) || strings.Contains(err.Error(), "simulator") {
 			t.Error(err)
 		}
 		if lines := f.log.String(); strings.Count(lines, "\n") != 1 || !strings.Contains(lines, `"event":"ProviderError"`) || strings.Contains(lines, "simulator") {

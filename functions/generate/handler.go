@@ -93,11 +93,11 @@ type call struct {
 
 // generate reads the request, asks who may have a message, and writes the session: one item, with everything decided.
 func (h handler) generate(ctx context.Context, request httpapi.Request) (any, error) {
-	asked, err := readGenerate(request)
+	body, err := readGenerate(request)
 	if err != nil {
 		return nil, err
 	}
-	request.Event.Purpose, request.Event.Channel = asked.purpose, asked.channel()
+	request.Event.Purpose, request.Event.Channel = body.purpose, body.channel()
 	id := uuid.NewString()
 	if request.Get(honeypot) != "" {
 		request.Event.Name, request.Event.Reason, request.Event.Session = telemetry.Blocked, "honeypot", id
@@ -107,17 +107,17 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	if err := h.checkCaptcha(ctx, c, asked.purpose); err != nil {
+	if err := h.checkCaptcha(ctx, c, body.purpose); err != nil {
 		return nil, err
 	}
 	c.now = h.now() // before the account is read: a password that is changed from here on ends this session
-	to, err := h.recipient(ctx, c, asked)
+	to, err := h.recipient(ctx, c, body)
 	if err != nil {
 		return nil, err
 	}
 	channel, _ := to.Channel.Facts() // Admit rejects an unknown one. The log has none of its text, which may be anything
 	c.Event.Channel = channel.Channel
-	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, asked.purpose == otp.Login, nil))
+	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, body.purpose == otp.Login, nil))
 	if c.note(d); err != nil {
 		return nil, err
 	}
@@ -164,35 +164,35 @@ func (c call) noteUse(d admit.Decision) {
 
 // recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
 // only for reset, so that a phone alone never takes an account over.
-func (h handler) recipient(ctx context.Context, c call, asked asked) (to recipient, err error) {
-	to.Contents = otp.Contents{Purpose: asked.purpose, Channel: asked.channel(), Email: asked.email, Phone: asked.phone, Locale: asked.locale}
-	switch asked.purpose {
+func (h handler) recipient(ctx context.Context, c call, body generateRequest) (to recipient, err error) {
+	to.Contents = otp.Contents{Purpose: body.purpose, Channel: body.channel(), Email: body.email, Phone: body.phone, Locale: body.locale}
+	switch body.purpose {
 	case otp.Login:
-		err = h.login(ctx, c, asked, &to.Contents)
+		err = h.login(ctx, c, body, &to.Contents)
 	case otp.Reset:
 		var user store.User
-		user, err = h.users.Get(ctx, asked.email)
+		user, err = h.users.Get(ctx, body.email)
 		to.decoy = user.Email == ""
 	}
 	return to, err
 }
 
 // login checks the password, as long for no account as for one. That takes time, so the client IP address is asked first.
-func (h handler) login(ctx context.Context, c call, asked asked, to *otp.Contents) error {
+func (h handler) login(ctx context.Context, c call, body generateRequest, to *otp.Contents) error {
 	d, err := h.admit.Peek(ctx, c.admission(to, true, nil))
 	if c.note(d); err != nil {
 		return err
 	}
-	user, err := h.users.Get(ctx, asked.email)
+	user, err := h.users.Get(ctx, body.email)
 	if err != nil {
 		return err
 	}
-	ok, err := password.Matches(asked.password, user.PasswordHash)
+	ok, err := password.Matches(body.password, user.PasswordHash)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		c.Event.Subject = c.ring.Subject(otp.Login, asked.email)
+		c.Event.Subject = c.ring.Subject(otp.Login, body.email)
 		d, err := h.admit.WrongPassword(ctx, c.admission(to, true, nil))
 		c.note(d)
 		return cmp.Or(err, httpapi.ErrInvalidCredentials)
@@ -232,7 +232,7 @@ func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (er
 		return err
 	}
 	if to.decoy {
-		if err := h.disguise(c, s); err != nil {
+		if err := h.makeDecoy(c, s); err != nil {
 			return err
 		}
 	}
@@ -255,8 +255,8 @@ func (c call) suppress(s *otp.Session, channel otp.Channel) {
 	telemetry.Event{Name: telemetry.Suppressed, Channel: channel, Session: c.Event.Session, Subject: c.Event.Subject}.Write(c.ID, c.now)
 }
 
-// disguise makes a session a decoy: nothing is sent and no code is right.
-func (h handler) disguise(c call, s *otp.Session) (err error) {
+// makeDecoy makes a session a decoy, which accepts no code and sends nothing.
+func (h handler) makeDecoy(c call, s *otp.Session) (err error) {
 	c.Event.Reason, s.Silent = "decoy", true
 	s.Digest, err = otp.DecoyDigest(h.random)
 	return err

@@ -51,7 +51,7 @@ func newFixture(t *testing.T) *fixture {
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
 	f := &fixture{Tables: tables, ring: ring, at: time.Now()}
-	f.limits = store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
+	f.limits = store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
 	f.handler = handler{
 		codes: store.Codes{DB: tables.DB, Table: tables.Codes},
 		users: store.Users{DB: tables.DB, Table: tables.Users},

@@ -22,7 +22,7 @@ func main() {
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
-	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()}
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	codeLength := env.Int("CODE_LENGTH", 6, 10)
 	tests := keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET"))
 	h := handler{

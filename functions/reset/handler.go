@@ -45,7 +45,7 @@ type answer struct {
 	Reset bool `json:"reset"`
 }
 
-// reset checks the new password before a try is taken, so that a weak one costs neither the code nor a try. It never
+// reset checks the new password before an attempt is reserved, so that a weak one costs neither the code nor an attempt. It never
 // logs anyone in.
 func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error) {
 	id, code, err := httpapi.SessionAndCode(request, "password")
@@ -63,7 +63,7 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 	if err := password.CheckAddress(fresh, c.Contents.Email); err != nil {
 		return nil, err
 	}
-	err = h.judge.Try(ctx, &c, code, request.ID, func(ctx context.Context) error {
+	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		return h.setPassword(ctx, c, fresh, request.ID)
 	})
 	return answer{Reset: err == nil}, err
@@ -71,7 +71,7 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 
 // setPassword ends the login sessions that the old password opened, then changes it. In this order nothing is left
 // open where the second step fails; a login that has to be begun again costs little.
-func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string) error {
+func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID string) error {
 	hash, err := password.Hash(fresh)
 	if err != nil {
 		return err
@@ -90,14 +90,14 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, by string
 		return err
 	}
 	err = h.codes.Reset(ctx, store.Reset{
-		Session: c.Session, Notification: notification, Users: h.users, Email: email, PasswordHash: hash, By: by, Now: now,
+		Session: c.Session, Notification: notification, Users: h.users, Email: email, PasswordHash: hash, RequestID: requestID, Now: now,
 	})
 	if err != nil {
 		return err
 	}
 	// Once more, for a login that the old password opened in between. The answer stands all the same.
 	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), h.now()); err != nil {
-		slog.Error("sessions not ended again", "requestId", by, telemetry.Cause(err))
+		slog.Error("sessions not ended again", "requestId", requestID, telemetry.Cause(err))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func newFixture(t *testing.T, email string) *fixture {
 	must(t, err)
 	f := &fixture{ring: ring, at: time.Now(), codes: store.Codes{DB: tables.DB, Table: tables.Codes}}
 	now := func() time.Time { return f.at }
-	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
+	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
 	f.handler = handler{codes: f.codes, users: store.Users{DB: tables.DB, Table: tables.Users}, limits: limits, keys: fixedKeys{ring},
 		now: now, appName: "StreamOTP", judge: judge.Judge{Codes: f.codes, Limits: limits, Keys: fixedKeys{ring}, Rule: limits.Rule, Now: now}}
 	item, err := attributevalue.MarshalMap(store.User{Email: "grace@example.com", PasswordHash: "old", Channel: otp.SMS, Phone: "+4915112345678"})

@@ -23,7 +23,7 @@ func main() {
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
-	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.TryLimit()}
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
 		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Rule: limits.Rule, Now: time.Now},

@@ -13,7 +13,7 @@ type handler struct {
 	limits   limits
 	keys     keyrings
 	now      func() time.Time
-	rule     otp.TryLimit
+	rule     otp.AttemptLimit
 	cooldown time.Duration // before a code is sent again
 }
 
@@ -22,7 +22,7 @@ type codes interface {
 }
 
 type limits interface {
-	Tries(ctx context.Context, subject string) (tries otp.Tries, notBefore time.Time, err error)
+	Attempts(ctx context.Context, subject string) (attempts otp.Attempts, notBefore time.Time, err error)
 }
 
 type keyrings interface {
@@ -69,19 +69,19 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	now := h.now()
-	tries, notBefore := s.Own(h.rule), time.Time{} // of a reset: its subject's would show what the account's owner does
+	attempts, notBefore := s.Own(h.rule), time.Time{} // of a reset: its subject's would show what the account's owner does
 	if s.Purpose != otp.Reset {
-		if tries, notBefore, err = h.limits.Tries(ctx, s.Subject); err != nil {
+		if attempts, notBefore, err = h.limits.Attempts(ctx, s.Subject); err != nil {
 			return nil, err
 		}
 	}
 	if s.CreatedAt.Before(notBefore) && s.ExpiresAt.After(now) { // ended by a reset
 		s.ExpiresAt = notBefore
 	}
-	lock := h.rule.LockedFor(tries, now)
+	lock := h.rule.LockedFor(attempts, now)
 	a := answer{
 		State: s.State(lock > 0, now), Channel: contents.Channel, Destination: contents.Masked(),
-		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.Left(tries, now),
+		ExpiresAt: s.ExpiresAt.UTC().Truncate(time.Second), AttemptsRemaining: h.rule.AttemptsRemaining(attempts, now),
 	}
 	if a.State == otp.StateLocked {
 		a.lock = lock

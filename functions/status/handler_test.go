@@ -36,7 +36,7 @@ func newFixture(t *testing.T) *fixture {
 	tables := storetest.New(t)
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
-	rule := otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}
+	rule := otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}
 	f := &fixture{ring: ring, codes: store.Codes{DB: tables.DB, Table: tables.Codes}, limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: rule},
 		at: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
 	f.handler = handler{codes: f.codes, limits: f.limits, keys: fixedKeys{ring}, now: func() time.Time { return f.at }, rule: rule, cooldown: 30 * time.Second}
@@ -218,6 +218,6 @@ func TestStatus(t *testing.T) {
 
 type failing struct{}
 
-func (failing) Tries(context.Context, string) (otp.Tries, time.Time, error) {
-	return otp.Tries{}, time.Time{}, &otp.UnavailableError{Reason: "test"}
+func (failing) Attempts(context.Context, string) (otp.Attempts, time.Time, error) {
+	return otp.Attempts{}, time.Time{}, &otp.UnavailableError{Reason: "test"}
 }

@@ -24,7 +24,7 @@ func main() {
 		limits:   store.Limits{DB: db, Table: env.String("LIMITS_TABLE")},
 		keys:     keys.New(cfg, env.String("KEY_SECRET"), time.Now),
 		now:      time.Now,
-		rule:     env.TryLimit(),
+		rule:     env.AttemptLimit(),
 		cooldown: env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
 	}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)

@@ -19,7 +19,7 @@ type handler struct {
 }
 
 type codes interface {
-	Consume(ctx context.Context, s otp.Session, by string, now time.Time) error
+	Consume(ctx context.Context, s otp.Session, requestID string, now time.Time) error
 }
 
 type prefixes interface {
@@ -49,7 +49,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	err = h.judge.Try(ctx, &c, code, request.ID, func(ctx context.Context) error {
+	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		return h.codes.Consume(ctx, c.Session, request.ID, h.now())
 	})
 	if err != nil {

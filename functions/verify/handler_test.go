@@ -42,7 +42,7 @@ func newFixture(t *testing.T) *fixture {
 	must(t, err)
 	f := &fixture{ring: ring, at: time.Now()}
 	codes, now := store.Codes{DB: tables.DB, Table: tables.Codes}, func() time.Time { return f.at }
-	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
+	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
 	f.handler = handler{codes: codes, prefixes: store.Prefixes{DB: tables.DB, Table: tables.Limits}, now: now, judge: judge.Judge{Codes: codes, Limits: limits, Keys: fixedKeys{ring}, Rule: limits.Rule, Now: now}}
 	return f
 }
@@ -171,7 +171,7 @@ func TestVerifyClearsTries(t *testing.T) {
 	var wrong *otp.WrongCodeError
 	c, err := f.judge.Open(context.Background(), &telemetry.Event{}, other, otp.Login)
 	must(t, err)
-	if err := f.judge.Try(context.Background(), &c, "111111", "r", nil); !errors.As(err, &wrong) || wrong.AttemptsRemaining != 4 {
+	if err := f.judge.Check(context.Background(), &c, "111111", "r", nil); !errors.As(err, &wrong) || wrong.AttemptsRemaining != 4 {
 		t.Errorf("error %v", err)
 	}
 }
@@ -184,7 +184,7 @@ func TestSessionWithAnUnknownChannelIsNotJudged(t *testing.T) {
 			t.Errorf("%d %v", status, body)
 		}
 	}
-	if tries, _, err := f.judge.Limits.(store.Limits).Tries(context.Background(), f.ring.Phone("+4915112345678")); err != nil || tries.Count != 0 {
-		t.Errorf("%d attempts were taken, %v", tries.Count, err)
+	if attempts, _, err := f.judge.Limits.(store.Limits).Attempts(context.Background(), f.ring.Phone("+4915112345678")); err != nil || attempts.Count != 0 {
+		t.Errorf("%d attempts were taken, %v", attempts.Count, err)
 	}
 }

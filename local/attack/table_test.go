@@ -8,14 +8,14 @@ var attacks = []attack{
 		{"the try limit", nil, edit(limits, `"tries < ceiling AND lastTry > :stale"`, `"lastTry > :stale"`)},
 	}, nil},
 	{"4 guesses, a new code, 4 guesses, and so on", guessWithNewCodes, []control{
-		{"tries that count over sessions", nil, edit(limits, "l.update(ctx, s.Subject, takeTry,", "l.update(ctx, s.ID, takeTry,")},
+		{"tries that count over sessions", nil, edit(limits, "l.update(ctx, s.Subject, takeAttempt,", "l.update(ctx, s.ID, takeAttempt,")},
 	}, nil},
 	{"50 guesses that all claim one request id", guessAsOneRequest, []control{
 		{"request ids of API Gateway's own", nil, edit(request, "ID: event.RequestContext.RequestID,",
 			`ID: event.Headers["x-request-id"] + event.RequestContext.RequestID[:0],`)},
 	}, nil},
 	{"guesses for a day, an hour after each lock", guessForADay, []control{
-		{"the close at 100", nil, edit("shared/otp/limits.go", "closedAt      = 100", "closedAt      = 100_000")},
+		{"the close at 100", nil, edit("shared/otp/limits.go", "closedAt         = 100", "closedAt         = 100_000")},
 	}, nil},
 	{"a used code again", useAgain, []control{
 		{"the mark of use", nil, edit(codes, `"SET usedAt = :now, usedBy = :by"`, `"SET usedOn = :now, usedBy = :by"`)},
@@ -75,7 +75,7 @@ var attacks = []attack{
 		{"counting it as a wrong one", nil, edit("shared/admit/passwords.go", "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
 	}, nil},
 	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
-		{"the owner's notification", nil, edit("shared/judge/judge.go", `c.Tries.NotificationDue(c.Purpose); due != "" {`, `c.Tries.NotificationDue(c.Purpose); due == "never" {`)},
+		{"the owner's notification", nil, edit("shared/judge/judge.go", `c.Reserved.NotificationDue(c.Purpose); due != "" {`, `c.Reserved.NotificationDue(c.Purpose); due == "never" {`)},
 	}, nil},
 	{"50 resends at once", resendStorm, []control{
 		{"the cooldown", nil, edit(session, "return max(0, last.Add(cooldown)", "return min(0, last.Add(cooldown)")},

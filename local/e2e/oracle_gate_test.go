@@ -109,14 +109,14 @@ func TestNoOracle(t *testing.T) {
 	for name, edits := range map[string][]Edit{
 		"a decoy that is not written":         {{handler, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)"}},
 		"a decoy whose resends know no limit": {{"functions/generate/resend.go", "\td, err := h.admit.Admit(", "\tif s.Silent {\n\t\treturn answer{id}, h.codes.PutResend(ctx, s, c.ID, c.now, h.cooldown)\n\t}\n\td, err := h.admit.Admit("}},
-		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = stranger", "return false, nil"}}, logArgon2...),
+		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = dummyHash", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
 		"a bounce of a reset that is told": {{"functions/send/attempt.go", "case m.Purpose != otp.Reset:", "default:"},
 			{"shared/otp/state.go", "known := s.Purpose != Reset", "known := true"}},
 		"attempts of a reset that are everybody's": {{"functions/status/handler.go", "if s.Purpose != otp.Reset {", `if s.Purpose != "" {`}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",
-			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, asked.email)\n\t}\n\tok, err := password.Matches("}},
+			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, body.email)\n\t}\n\tok, err := password.Matches("}},
 	} {
 		t.Run("the gate notices "+name, func(t *testing.T) {
 			s := StartChanged(t, edits)

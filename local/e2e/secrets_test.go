@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// TestNothingTells runs the flows, failures among them; its stack's end searches everything that is kept or written for
+// TestNothingLeaks runs the flows, failures among them; its stack's end searches everything that is kept or written for
 // what was secret in them, as that of every other test does.
-func TestNothingTells(t *testing.T) {
+func TestNothingLeaks(t *testing.T) {
 	s := Start(t)
 	runEverything(t, s)
-	if told := s.Tells(); len(told) > 0 {
-		t.Error(told)
+	if leaked := s.LeakedSecrets(); len(leaked) > 0 {
+		t.Error(leaked)
 	}
 	for place, path := range kept {
 		if text := s.call("GET", path, nil); len(text) < 100 {
@@ -68,7 +68,7 @@ func runEverything(t *testing.T, s *Stack) {
 }
 
 // What the search must find, it finds: in a table whatever the coding, and in the log.
-func TestTellsFindsWhatIsPlanted(t *testing.T) {
+func TestLeakedSecretsFindsWhatIsPlanted(t *testing.T) {
 	t.Run("in a table", func(t *testing.T) {
 		s := Start(t)
 		_, code := session(t, s, fields{"email": "o'hara&co@example.com"}, "o'hara&co@example.com")
@@ -90,15 +90,15 @@ func TestTellsFindsWhatIsPlanted(t *testing.T) {
 				"JSON in JSON, in a sentence": fmt.Sprintf("%q", " "+secret+" "),
 			} {
 				plant(text)
-				if told := strings.Join(s.Tells(), "\n"); !strings.Contains(told, "the limits table tells") || !strings.Contains(told, secret) {
-					t.Errorf("%s of %s: found %q", coding, secret, told)
+				if leaked := strings.Join(s.LeakedSecrets(), "\n"); !strings.Contains(leaked, "the limits table reveals") || !strings.Contains(leaked, secret) {
+					t.Errorf("%s of %s: found %q", coding, secret, leaked)
 				}
 			}
 		}
 		for _, harmless := range []string{"17" + code + "0123", "0." + code, "a" + code + "b"} {
 			plant(harmless)
-			if told := s.Tells(); len(told) > 0 {
-				t.Errorf("%s counts as the code: %v", harmless, told)
+			if leaked := s.LeakedSecrets(); len(leaked) > 0 {
+				t.Errorf("%s counts as the code: %v", harmless, leaked)
 			}
 		}
 	})
@@ -107,11 +107,11 @@ func TestTellsFindsWhatIsPlanted(t *testing.T) {
 			"	slog.Info(\"trying\", \"code\", code, \"to\", c.Contents.Email)\n	reserved := j.Now()"}})
 		id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
 		s.Post("/api/verify", try(id, code))
-		var told string
-		until(t, Patience, "the log tells", func() bool { told = strings.Join(s.Tells(), "\n"); return told != "" })
-		if !strings.Contains(told, "the log tells code "+code) || !strings.Contains(told, "eve@example.com in plain") {
-			t.Error(told)
+		var leaked string
+		until(t, Patience, "the log reveals a secret", func() bool { leaked = strings.Join(s.LeakedSecrets(), "\n"); return leaked != "" })
+		if !strings.Contains(leaked, "the log reveals code "+code) || !strings.Contains(leaked, "eve@example.com in plain") {
+			t.Error(leaked)
 		}
-		s.ExpectTold()
+		s.AllowLeaks()
 	})
 }

@@ -57,7 +57,7 @@ type Call struct {
 const Patience = 20 * time.Second
 
 // Start starts a stack with these flags on a free port and waits until it is ready. It ends with the test, which fails
-// if a process stays, or if something that the stack keeps or logs tells a secret that went through it (Tells).
+// if a process stays, or if something that the stack keeps or logs reveals a secret that went through it (LeakedSecrets).
 func Start(t testing.TB, args ...string) *Stack {
 	t.Helper()
 	return start(t, nil, args)
@@ -123,8 +123,8 @@ func (s *Stack) awaitReady() {
 func (s *Stack) Stop(signal syscall.Signal) {
 	s.t.Helper()
 	if !s.secrets.expected {
-		for _, told := range s.Tells() {
-			s.t.Error(told)
+		for _, leaked := range s.LeakedSecrets() {
+			s.t.Error(leaked)
 		}
 	}
 	children := descendants(s.Pid)

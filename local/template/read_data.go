@@ -110,28 +110,28 @@ func (v value) readKeys(typeName string, types ...string) []Key {
 	return out
 }
 
-func (res *resource) readMailTell() {
-	var m MailTell
+func (res *resource) readEventDestination() {
+	var d EventDestination
 	res.fields(map[string]func(value){
-		"ConfigurationSetName": func(v value) { m.Set = v.str() },
+		"ConfigurationSetName": func(v value) { d.Set = v.str() },
 		"EventDestination": func(v value) {
 			v.fields(map[string]func(value){
 				"Enabled": func(v value) { v.oneOf("true") },
 				"MatchingEventTypes": func(v value) {
 					for _, e := range v.list() {
-						m.Types = append(m.Types, e.oneOf("delivery", "bounce", "complaint"))
+						d.Types = append(d.Types, e.oneOf("delivery", "bounce", "complaint"))
 					}
 				},
 				"SnsDestination": func(v value) {
-					v.fields(map[string]func(value){"TopicARN": func(v value) { m.Topic = v.str() }})
+					v.fields(map[string]func(value){"TopicARN": func(v value) { d.Topic = v.str() }})
 				},
 			}, "Name")
 		},
 	})
-	if m.Set == "" || m.Topic == "" {
+	if d.Set == "" || d.Topic == "" {
 		res.properties.failf("must have ConfigurationSetName and EventDestination.SnsDestination.TopicARN")
 	}
-	res.properties.out.MailTells = append(res.properties.out.MailTells, m)
+	res.properties.out.EventDestinations = append(res.properties.out.EventDestinations, d)
 }
 
 // Generate is a secret's GenerateSecretString.

@@ -22,7 +22,7 @@ func init() {
 		"AWS::SQS::Queue":             (*resource).readQueue,
 
 		"AWS::CloudFront::ResponseHeadersPolicy":     (*resource).readPageHeaders,
-		"AWS::SES::ConfigurationSetEventDestination": (*resource).readMailTell,
+		"AWS::SES::ConfigurationSetEventDestination": (*resource).readEventDestination,
 	}
 }
 

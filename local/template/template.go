@@ -32,18 +32,18 @@ const (
 
 // Stack is the template with its parameters applied: what is to run.
 type Stack struct {
-	Name      string // as samconfig.toml names it
-	API       API
-	Functions []Function
-	Mappings  []Mapping
-	Queues    []Queue
-	Tables    []Table
-	Secrets   []Secret
-	SSM       map[string]string // parameters of SSM: values by name
-	Outputs   []Output
-	MailSets  []string // names of the SES configuration sets
-	MailTells []MailTell
-	Maps      Maps // the section Mappings
+	Name              string // as samconfig.toml names it
+	API               API
+	Functions         []Function
+	Mappings          []Mapping
+	Queues            []Queue
+	Tables            []Table
+	Secrets           []Secret
+	SSM               map[string]string // parameters of SSM: values by name
+	Outputs           []Output
+	MailSets          []string // names of the SES configuration sets
+	EventDestinations []EventDestination
+	Maps              Maps // the section Mappings
 
 	QueueMappings []QueueMapping
 
@@ -68,8 +68,8 @@ type CORS struct {
 	Credentials                       bool
 }
 
-// MailTell is a configuration set's event destination: what of its e-mail a topic is told.
-type MailTell struct {
+// EventDestination is an event destination of a configuration set: SES publishes events of these types to the topic.
+type EventDestination struct {
 	Set   string   // the configuration set's name
 	Types []string // delivery, bounce, complaint
 	Topic string   // ARN

@@ -45,7 +45,7 @@ func pause(ctx context.Context, db *dynamodb.Client, table, prefix string) error
 	guard := store.Prefixes{DB: db, Table: table, Rule: otp.PumpingLimit{Sends: 1, Percent: 100}}
 	for {
 		var paused *otp.PausedError
-		if err := guard.TakeSend(ctx, prefix, time.Now()); errors.As(err, &paused) {
+		if err := guard.TakeMessage(ctx, prefix, time.Now()); errors.As(err, &paused) {
 			return nil
 		} else if err != nil {
 			return err

@@ -45,7 +45,7 @@ func newFixture(t *testing.T) *fixture {
 	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
 	must(t, err)
 	f := &fixture{Tables: tables, ring: ring, tests: map[string]string{},
-		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}}
+		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}}
 	f.Admitter = admit.Admitter{
 		Limits: f, Phones: f, Tests: f,
 		Prefixes:        store.Prefixes{DB: tables.DB, Table: tables.Limits, Rule: otp.PumpingLimit{Sends: 2, Percent: 50}},
@@ -297,7 +297,7 @@ func TestNothingStaysTaken(t *testing.T) {
 	t.Run("to ask whether a prefix is paused costs the client's message and nobody else's", func(t *testing.T) {
 		f := newFixture(t)
 		for range 3 {
-			_ = f.Prefixes.TakeSend(context.Background(), mobile[:8], t0)
+			_ = f.Prefixes.TakeMessage(context.Background(), mobile[:8], t0)
 		}
 		before := f.counted(t)
 		for i := range 7 {

@@ -31,7 +31,7 @@ func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, er
 
 // client is what the client IP address allows.
 func (a *admission) client() store.Quota {
-	q := store.Quota{Key: a.Ring.Client(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
+	q := store.Quota{Key: a.Ring.ClientIP(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
 	if a.Password {
 		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour
 	}
@@ -153,13 +153,13 @@ func takeNumber(ctx context.Context, a *admission) (err error) {
 // takePrefix counts a message for its prefix unless its subject or number was verified in the last 30 days: such a message is
 // neither counted nor held up by a pause.
 func takePrefix(ctx context.Context, a *admission) error {
-	known := a.known(a.subject) || a.known(a.number)
-	if !a.channel.PrefixRule || a.Prefixes.Rule.Sends == 0 || a.To.Prefix == "" || known {
+	recentlyVerified := a.recentlyVerified(a.subject) || a.recentlyVerified(a.number)
+	if !a.channel.PrefixRule || a.Prefixes.Rule.Sends == 0 || a.To.Prefix == "" || recentlyVerified {
 		a.To.Prefix = ""
 		return nil
 	}
 	name := a.To.Prefix
-	err := a.Prefixes.TakeSend(ctx, name, a.At)
+	err := a.Prefixes.TakeMessage(ctx, name, a.At)
 	var paused *otp.PausedError
 	switch {
 	case err == nil:
@@ -173,7 +173,7 @@ func takePrefix(ctx context.Context, a *admission) error {
 		if err != nil {
 			return err
 		}
-		if a.known(login) {
+		if a.recentlyVerified(login) {
 			a.To.Prefix = ""
 			return nil
 		}
@@ -186,7 +186,9 @@ func takePrefix(ctx context.Context, a *admission) error {
 	return a.unsupported() // as for any number that gets nothing: only the log says why
 }
 
-func (a *admission) known(s store.KeyState) bool { return otp.Known(s.VerifiedAt, a.At) }
+func (a *admission) recentlyVerified(s store.KeyState) bool {
+	return otp.RecentlyVerified(s.VerifiedAt, a.At)
+}
 
 func takeDay(ctx context.Context, a *admission) error {
 	if !a.channel.DailyLimit {

@@ -56,9 +56,9 @@ func (e *Env) number(name string, least, most float64) float64 {
 	return n
 }
 
-// TryLimit returns the rule that bounds guessing, the same for every function that takes or looks at tries.
-func (e *Env) TryLimit() otp.TryLimit {
-	return otp.TryLimit{MaxAttempts: e.Int("MAX_ATTEMPTS", 1, 10), Lock: e.Seconds("LOCK_SECONDS", 1, 3600)}
+// AttemptLimit returns the rule that limits attempts, the same for every function that reserves or reads attempts.
+func (e *Env) AttemptLimit() otp.AttemptLimit {
+	return otp.AttemptLimit{MaxAttempts: e.Int("MAX_ATTEMPTS", 1, 10), Lock: e.Seconds("LOCK_SECONDS", 1, 3600)}
 }
 
 // PumpingLimit returns the rule that pauses number prefixes.

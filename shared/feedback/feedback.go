@@ -58,8 +58,8 @@ const (
 	Complaint             // the recipient called it spam
 )
 
-// Suppresses says why nothing is sent to the destination any more, if that is so.
-func (k Kind) Suppresses() (store.Reason, bool) {
+// SuppressionReason returns why the destination must get no more e-mail, and whether there is such a reason.
+func (k Kind) SuppressionReason() (store.Reason, bool) {
 	switch k {
 	case Bounced:
 		return store.Bounce, true

@@ -92,11 +92,11 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestSuppresses(t *testing.T) {
+func TestSuppressionReason(t *testing.T) {
 	for kind, want := range map[feedback.Kind]store.Reason{
 		feedback.Bounced: store.Bounce, feedback.Complaint: store.Complaint, feedback.Failed: "", feedback.Delivered: "", feedback.Other: "",
 	} {
-		if got, is := kind.Suppresses(); got != want || is != (want != "") {
+		if got, is := kind.SuppressionReason(); got != want || is != (want != "") {
 			t.Errorf("%d: %q, %t", kind, got, is)
 		}
 	}

@@ -1,11 +1,12 @@
 // Package judge decides whether a code is right: reserve, then judge.
 //
-//	a. read the session; what is unknown, used or expired costs no try;
-//	b. take a try of the subject in one conditional write, the same for right, wrong and decoy;
+//	a. read the session; one that is unknown, used or expired costs no attempt;
+//	b. reserve an attempt for the subject in one conditional write, which is the same for a right code, a wrong code and a
+//	   decoy session;
 //	c. only then compare, in constant time;
-//	d. whoever is right consumes the code in one conditional write, and the tries are forgotten.
+//	d. consume a right code in one conditional write, and forget the attempts.
 //
-// So of any number of parallel right answers exactly one wins, and no more guesses than the limit are ever judged, over
+// So of any number of parallel right codes exactly one is accepted, and no more attempts than the limit are ever checked, over
 // all sessions of a subject together (NIST SP 800-63B-4 3.1.3.2).
 package judge
 
@@ -25,7 +26,7 @@ type Judge struct {
 	Codes  codes
 	Limits limits
 	Keys   keyrings
-	Rule   otp.TryLimit
+	Rule   otp.AttemptLimit
 	Now    func() time.Time
 }
 
@@ -36,7 +37,7 @@ type codes interface {
 }
 
 type limits interface {
-	Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error)
+	Reserve(ctx context.Context, s otp.Session, requestID string, now time.Time) (otp.Attempts, error)
 	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error)
 	MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error
 }
@@ -49,8 +50,8 @@ type keyrings interface {
 type Case struct {
 	otp.Session
 	Contents otp.Contents
-	Tries    otp.Tries // once one was taken
-	First    bool      // after a right code by a channel with the prefix rule: the subject's first in 30 days
+	Reserved otp.Attempts // the subject's, with the one that Check reserved
+	First    bool         // after a right code by a channel with the prefix rule: the subject's first in 30 days
 	keyring  *otp.Keyring
 }
 
@@ -76,10 +77,10 @@ func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID strin
 	return c, err
 }
 
-// Try judges a code and, if it is right, has consume use it up (b, c, d). By is the request's id.
+// Check checks a code and calls consume if the code is right (b, c, d).
 //
-// Errors: *otp.CodeLengthError, which costs no try; *otp.WrongCodeError, *otp.LockedError, and those of consume.
-func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(context.Context) error) error {
+// Errors: *otp.CodeLengthError, which costs no attempt; *otp.WrongCodeError, *otp.LockedError, and those of consume.
+func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consume func(context.Context) error) error {
 	if len(code) != len(c.Contents.Code) {
 		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // nobody's guess: a page with another setting
 	}
@@ -88,21 +89,21 @@ func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(c
 		return err
 	}
 	reserved := j.Now()
-	if c.Tries, err = j.Limits.Reserve(ctx, c.Session, by, reserved); err != nil {
+	if c.Reserved, err = j.Limits.Reserve(ctx, c.Session, requestID, reserved); err != nil {
 		return err
 	}
 	if subtle.ConstantTimeCompare([]byte(digest), []byte(c.Digest)) != 1 {
-		if due := c.Tries.NotificationDue(c.Purpose); due != "" {
-			j.notifyOwner(ctx, *c, due, by)
+		if due := c.Reserved.NotificationDue(c.Purpose); due != "" {
+			j.notifyOwner(ctx, *c, due, requestID)
 		}
-		return j.wrong(ctx, c, by)
+		return j.wrong(ctx, c, requestID)
 	}
 	err = consume(ctx)
-	// A right answer that came too late, or beside another one, was no wrong try either.
+	// A right code that came too late, or beside another one, was no wrong attempt either.
 	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
 		var failed error
 		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
-			slog.Error("tries not cleared", "requestId", by, telemetry.Cause(failed)) // the answer stands all the same
+			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the answer stands all the same
 		}
 	}
 	return err
@@ -113,7 +114,7 @@ func (j Judge) Try(ctx context.Context, c *Case, code, by string, consume func(c
 func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error) {
 	now := j.Now()
 	if c.Purpose != otp.Reset {
-		return &otp.WrongCodeError{AttemptsRemaining: c.Tries.Remaining(), RetryAfter: j.Rule.LockedFor(c.Tries, now)}
+		return &otp.WrongCodeError{AttemptsRemaining: c.Reserved.Remaining(), RetryAfter: j.Rule.LockedFor(c.Reserved, now)}
 	}
 	c.AttemptedAt = now
 	if c.Attempts, err = j.Codes.CountAttempt(ctx, c.Session, requestID, now); err != nil {

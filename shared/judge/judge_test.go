@@ -20,7 +20,7 @@ type world struct {
 	clear   error
 	keyring *otp.Keyring
 	events  []string
-	count   int // of tries, with this one
+	count   int // of attempts, with this one
 	asked   otp.Purpose
 	notify  error
 	told    otp.Notification
@@ -39,12 +39,12 @@ func (w *world) Session(context.Context, string) (otp.Session, error) {
 	return w.session, nil
 }
 
-func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Tries, error) {
+func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.Attempts, error) {
 	w.events = append(w.events, "reserve")
 	if w.locks {
-		return otp.Tries{Count: 5, Ceiling: 5, Last: noon, NotifiedCount: 5}, w.reserve
+		return otp.Attempts{Count: 5, LockAt: 5, Last: noon, NotifiedCount: 5}, w.reserve
 	}
-	return otp.Tries{Count: w.count, Ceiling: w.count + 3, NotifiedCount: w.toldOf}, w.reserve
+	return otp.Attempts{Count: w.count, LockAt: w.count + 3, NotifiedCount: w.toldOf}, w.reserve
 }
 
 func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) (bool, error) {
@@ -97,15 +97,15 @@ func (w *world) channel(c otp.Channel) {
 	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: c, Code: "482913", Email: "ada@example.com"})
 }
 
-// try runs a whole judgement and returns its error and the order of events.
-func (w *world) try(code string) (string, error) {
+// check runs a whole check of a code and returns its error and the order of events.
+func (w *world) check(code string) (string, error) {
 	if w.changed {
 		w.asked, w.session.Purpose = otp.Verify, otp.Verify
 	}
-	j := judge.Judge{Codes: w, Limits: w, Keys: w, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}, Now: func() time.Time { return noon }}
+	j := judge.Judge{Codes: w, Limits: w, Keys: w, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: time.Minute}, Now: func() time.Time { return noon }}
 	c, err := j.Open(context.Background(), &telemetry.Event{}, "s", w.asked)
 	if err == nil {
-		err = j.Try(context.Background(), &c, code, "request", func(context.Context) error {
+		err = j.Check(context.Background(), &c, code, "request", func(context.Context) error {
 			w.events = append(w.events, "consume")
 			return w.consume
 		})
@@ -154,7 +154,7 @@ func TestJudge(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			test.change(w)
-			events, err := w.try(test.code)
+			events, err := w.check(test.code)
 			if events != test.events || fmt.Sprintf("%T", err) != fmt.Sprintf("%T", test.want) || fmt.Sprint(err) != fmt.Sprint(test.want) {
 				t.Errorf("%s, %v; want %s, %v", events, err, test.events, test.want)
 			}
@@ -177,7 +177,7 @@ func TestWrongCodeSaysHowLongItsLockLasts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
 			test.change(w)
-			_, err := w.try("482914")
+			_, err := w.check("482914")
 			var wrong *otp.WrongCodeError
 			if !errors.As(err, &wrong) || wrong.RetryAfter != test.want || (wrong.AttemptsRemaining == 0) != (test.want > 0) {
 				t.Errorf("%+v", err)
@@ -202,7 +202,7 @@ func TestNotificationOpensForTheSender(t *testing.T) {
 			w.count = 100
 			test.code.Purpose, test.code.Code, test.want.Purpose = otp.Login, "482913", otp.Login
 			w.session.Sealed, _ = w.keyring.Seal("s", test.code)
-			if _, err := w.try("482914"); err == nil {
+			if _, err := w.check("482914"); err == nil {
 				t.Fatal("no error")
 			}
 			c, err := w.keyring.Open(w.told.KeyID, w.told.SessionID, w.told.Sealed)

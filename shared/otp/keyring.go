@@ -112,8 +112,9 @@ func (k *Keyring) Subject(p Purpose, destination string) string {
 	return mac(k.index, string(p), destination)
 }
 
-// Client names a client address, without telling it. IPv6 counts by /64: that is what one customer has.
-func (k *Keyring) Client(address string) string {
+// ClientIP returns the hash that a client IP address is counted under; it does not reveal the address. IPv6 addresses count by
+// /64, which is what one customer has.
+func (k *Keyring) ClientIP(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err == nil && ip.Unmap().Is6() {
 		if prefix, err := ip.WithZone("").Prefix(64); err == nil {

@@ -82,12 +82,12 @@ func TestKeyring(t *testing.T) {
 func TestClient(t *testing.T) {
 	r := ring(t)
 	for _, same := range [][2]string{{"203.0.113.7", "::ffff:203.0.113.7"}, {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9"}, {"2001:DB8:1:2::1", "2001:db8:1:2:0::1"}} {
-		if r.Client(same[0]) != r.Client(same[1]) {
+		if r.ClientIP(same[0]) != r.ClientIP(same[1]) {
 			t.Errorf("%v count apart", same)
 		}
 	}
 	for _, other := range [][2]string{{"203.0.113.7", "203.0.113.8"}, {"2001:db8:1:2::1", "2001:db8:1:3::1"}, {"", "203.0.113.7"}} {
-		if r.Client(other[0]) == r.Client(other[1]) {
+		if r.ClientIP(other[0]) == r.ClientIP(other[1]) {
 			t.Errorf("%v count together", other)
 		}
 	}

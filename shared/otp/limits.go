@@ -5,50 +5,50 @@ import (
 	"time"
 )
 
-// Tries is what is remembered of the guesses at one subject since its last success.
-type Tries struct {
-	Count   int       // guesses that were let through to be judged
-	Ceiling int       // the count at which the subject locks
-	Last    time.Time // the last guess
+// Attempts holds the counted attempts at one subject since its last success.
+type Attempts struct {
+	Count  int       // reserved attempts
+	LockAt int       // the count at which the subject locks
+	Last   time.Time // the last attempt
 
 	NotifiedCount int // the count at the last security notification
 
 	VerifiedAt time.Time // the last success by SMS in 30 days
 }
 
-// Remaining is how many tries are left before the subject locks.
-func (t Tries) Remaining() int { return t.Ceiling - t.Count }
+// Remaining returns how many attempts are left before the subject locks.
+func (t Attempts) Remaining() int { return t.LockAt - t.Count }
 
-// Own returns what a session's own wrong codes count, as if nobody else tried the subject.
-func (s Session) Own(l TryLimit) Tries {
-	ceiling := (s.Attempts + l.MaxAttempts - 1) / l.MaxAttempts * l.MaxAttempts
-	return Tries{Count: s.Attempts, Ceiling: ceiling, Last: s.AttemptedAt}
+// Own returns the attempts of the session alone, without those of the subject's other sessions.
+func (s Session) Own(l AttemptLimit) Attempts {
+	lockAt := (s.Attempts + l.MaxAttempts - 1) / l.MaxAttempts * l.MaxAttempts
+	return Attempts{Count: s.Attempts, LockAt: lockAt, Last: s.AttemptedAt}
 }
 
-// TryLimit is the rule that bounds guessing (NIST SP 800-63B-4 3.2.2; I4).
-type TryLimit struct {
-	MaxAttempts int           // guesses before a lock
+// AttemptLimit is the rule that limits attempts (NIST SP 800-63B-4 3.2.2; I4).
+type AttemptLimit struct {
+	MaxAttempts int           // attempts before a lock
 	Lock        time.Duration // the first lock; each further one is twice as long
 }
 
 const (
-	longestLock   = time.Hour
-	closedAt      = 100 // wrong tries in a row, NIST SP 800-63B-4 3.2.2
-	closedFor     = 24 * time.Hour
-	TriesLifetime = 30 * 24 * time.Hour // the count is kept so long after the last try
+	longestLock      = time.Hour
+	closedAt         = 100 // wrong codes in a row, NIST SP 800-63B-4 3.2.2
+	closedFor        = 24 * time.Hour
+	AttemptsLifetime = 30 * 24 * time.Hour // the count is kept so long after the last attempt
 )
 
-// LockedFor is how long from now the subject takes no guess: zero when it takes one.
-func (l TryLimit) LockedFor(t Tries, now time.Time) time.Duration {
-	if t.Count < t.Ceiling || t.Count == 0 {
+// LockedFor returns how long from now the subject stays locked, or 0 if it is not locked.
+func (l AttemptLimit) LockedFor(t Attempts, now time.Time) time.Duration {
+	if t.Count < t.LockAt || t.Count == 0 {
 		return 0
 	}
 	span := l.span(t.Count)
 	return min(span, max(0, t.Last.Add(span).Sub(now))) // Last may be another instance's, a moment ahead
 }
 
-// span is the length of the lock that begins with the count-th try.
-func (l TryLimit) span(count int) time.Duration {
+// span returns the length of the lock that begins with the count-th attempt.
+func (l AttemptLimit) span(count int) time.Duration {
 	if count >= closedAt {
 		return closedFor
 	}
@@ -59,22 +59,22 @@ func (l TryLimit) span(count int) time.Duration {
 	return min(span, longestLock)
 }
 
-// Left is how many wrong codes a subject may still give at now before it locks; none while it is locked.
-func (l TryLimit) Left(t Tries, now time.Time) int {
+// AttemptsRemaining returns how many wrong codes the subject may still enter before it is locked, or 0 while it is locked.
+func (l AttemptLimit) AttemptsRemaining(t Attempts, now time.Time) int {
 	switch {
-	case t.Count == 0 || !t.Last.After(now.Add(-TriesLifetime)):
+	case t.Count == 0 || !t.Last.After(now.Add(-AttemptsLifetime)):
 		return l.MaxAttempts
 	case l.LockedFor(t, now) > 0:
 		return 0
-	case t.Count >= t.Ceiling:
-		return l.NextCeiling(t.Count) - t.Count
+	case t.Count >= t.LockAt:
+		return l.NextLockAt(t.Count) - t.Count
 	}
 	return t.Remaining()
 }
 
-// NextCeiling is the count at which a subject locks again once a lock has passed. It stops at 100 on the way, so that
-// the day-long close begins there and not a few tries later.
-func (l TryLimit) NextCeiling(count int) int {
+// NextLockAt returns the count at which a subject locks again after a lock has passed. It stops at 100 on the way, so that
+// the 24-hour lock begins there and not a few attempts later.
+func (l AttemptLimit) NextLockAt(count int) int {
 	next := count + l.MaxAttempts
 	if count < closedAt {
 		return min(next, closedAt)

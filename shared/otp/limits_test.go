@@ -9,57 +9,57 @@ import (
 	"streamotp/shared/otp"
 )
 
-func TestTryLimit(t *testing.T) {
+func TestAttemptLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := otp.TryLimit{
+		l := otp.AttemptLimit{
 			MaxAttempts: rapid.IntRange(1, 10).Draw(t, "max"),
 			Lock:        time.Duration(rapid.IntRange(1, 3600).Draw(t, "lock")) * time.Second,
 		}
-		count, ceiling, previous := 0, l.MaxAttempts, time.Duration(0)
+		count, lockAt, previous := 0, l.MaxAttempts, time.Duration(0)
 		for locks := 0; locks < 130; locks++ {
-			for ; count < ceiling; count++ {
-				if l.LockedFor(otp.Tries{Count: count, Ceiling: ceiling, Last: noon}, noon) != 0 {
-					t.Fatalf("locked at %d of %d", count, ceiling)
+			for ; count < lockAt; count++ {
+				if l.LockedFor(otp.Attempts{Count: count, LockAt: lockAt, Last: noon}, noon) != 0 {
+					t.Fatalf("locked at %d of %d", count, lockAt)
 				}
 			}
-			tries := otp.Tries{Count: count, Ceiling: ceiling, Last: noon}
-			span := l.LockedFor(tries, noon)
+			attempts := otp.Attempts{Count: count, LockAt: lockAt, Last: noon}
+			span := l.LockedFor(attempts, noon)
 			switch {
 			case span < previous:
 				t.Fatalf("lock %d is shorter than the one before", locks)
 			case locks == 0 && span != l.Lock && count < 100:
 				t.Fatalf("the first lock is %v, not %v", span, l.Lock)
 			case count >= 100 && span != 24*time.Hour, count < 100 && span > time.Hour:
-				t.Fatalf("after %d tries locked for %v", count, span)
-			case l.LockedFor(tries, noon.Add(-time.Second)) != span:
+				t.Fatalf("after %d attempts locked for %v", count, span)
+			case l.LockedFor(attempts, noon.Add(-time.Second)) != span:
 				t.Fatalf("a clock that is behind lengthens the lock")
-			case l.LockedFor(tries, noon.Add(span)) != 0 || l.LockedFor(tries, noon.Add(span-1)) == 0:
+			case l.LockedFor(attempts, noon.Add(span)) != 0 || l.LockedFor(attempts, noon.Add(span-1)) == 0:
 				t.Fatalf("the lock does not end after %v", span)
-			case count < 100 && l.NextCeiling(count) > 100, l.NextCeiling(count) > count+l.MaxAttempts:
-				t.Fatalf("after %d tries the next ceiling is %d", count, l.NextCeiling(count))
+			case count < 100 && l.NextLockAt(count) > 100, l.NextLockAt(count) > count+l.MaxAttempts:
+				t.Fatalf("after %d attempts the next lock is at %d", count, l.NextLockAt(count))
 			}
-			previous, ceiling = span, l.NextCeiling(count)
+			previous, lockAt = span, l.NextLockAt(count)
 		}
 	})
 }
 
-func TestLeft(t *testing.T) {
+func TestAttemptsRemaining(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
-	rule := otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}
+	rule := otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}
 	for _, c := range []struct {
-		rule  string
-		tries otp.Tries
-		want  int
+		rule     string
+		attempts otp.Attempts
+		want     int
 	}{
-		{"all where nobody guessed", otp.Tries{}, 5},
-		{"less those that were wrong", otp.Tries{Count: 2, Ceiling: 5, Last: now}, 3},
-		{"none while it is locked", otp.Tries{Count: 5, Ceiling: 5, Last: now}, 0},
-		{"all once the lock is over", otp.Tries{Count: 5, Ceiling: 5, Last: now.Add(-15 * time.Minute)}, 5},
-		{"up to the hundredth on the way there", otp.Tries{Count: 98, Ceiling: 98, Last: now.Add(-2 * time.Hour)}, 2},
-		{"all after 30 days", otp.Tries{Count: 3, Ceiling: 5, Last: now.Add(-otp.TriesLifetime)}, 5},
+		{"all where nobody guessed", otp.Attempts{}, 5},
+		{"less those that were wrong", otp.Attempts{Count: 2, LockAt: 5, Last: now}, 3},
+		{"none while it is locked", otp.Attempts{Count: 5, LockAt: 5, Last: now}, 0},
+		{"all once the lock is over", otp.Attempts{Count: 5, LockAt: 5, Last: now.Add(-15 * time.Minute)}, 5},
+		{"up to the hundredth on the way there", otp.Attempts{Count: 98, LockAt: 98, Last: now.Add(-2 * time.Hour)}, 2},
+		{"all after 30 days", otp.Attempts{Count: 3, LockAt: 5, Last: now.Add(-otp.AttemptsLifetime)}, 5},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			if got := rule.Left(c.tries, now); got != c.want {
+			if got := rule.AttemptsRemaining(c.attempts, now); got != c.want {
 				t.Errorf("%d, want %d", got, c.want)
 			}
 		})

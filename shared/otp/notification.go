@@ -32,7 +32,7 @@ func (k NotificationKind) Threshold() int {
 }
 
 // NotificationDue returns the notification to send after a wrong code, or "" if none is due.
-func (t Tries) NotificationDue(p Purpose) NotificationKind {
+func (t Attempts) NotificationDue(p Purpose) NotificationKind {
 	switch {
 	case t.Count >= closedAt && t.NotifiedCount < closedAt:
 		return NotifyLocked

@@ -15,8 +15,9 @@ type Traffic struct {
 	Pauses          int // so far
 }
 
-// Suspects says whether a prefix is to be paused. One that was paused before has half as many sends to do better.
-func (l PumpingLimit) Suspects(t Traffic) bool {
+// ShouldPause reports whether to pause a prefix: it got more than Sends messages, and too few of their codes were verified.
+// After an earlier pause half of Sends is enough.
+func (l PumpingLimit) ShouldPause(t Traffic) bool {
 	most := l.Sends
 	if t.Pauses > 0 {
 		most = (most + 1) / 2
@@ -33,8 +34,8 @@ const (
 	verifiedLifetime = 30 * 24 * time.Hour
 )
 
-// Known says whether a number that was last verified then is known at now.
-func Known(verifiedAt, now time.Time) bool { return now.Sub(verifiedAt) < verifiedLifetime }
+// RecentlyVerified reports whether a number that was last verified at verifiedAt was verified in the 30 days before now.
+func RecentlyVerified(verifiedAt, now time.Time) bool { return now.Sub(verifiedAt) < verifiedLifetime }
 
 // PauseFor is the length of a pause, given how many were before.
 func PauseFor(before int) time.Duration {

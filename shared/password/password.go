@@ -120,9 +120,9 @@ var params = argon2id.Params{
 	KeyLength:   32,
 }
 
-// stranger is compared with where there is no account, so that the answer takes as long. It is a hash of random
-// bytes that nobody kept.
-const stranger = "$argon2id$v=19$m=19456,t=2,p=1$" +
+// dummyHash is compared with if there is no account, so that the response takes as long. It is a hash of random bytes
+// that nobody kept.
+const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$" +
 	"GhsUIRm3jNQVm5UiGwwCUQ$H8GzOlNHMONBA2yKXIqdafYUl4XuG3LJwUMx0xwD5AY"
 
 // Hash returns the PHC string of a password.
@@ -137,7 +137,7 @@ func Hash(password string) (string, error) {
 func Matches(password, hash string) (bool, error) {
 	known := hash != ""
 	if !known {
-		hash = stranger
+		hash = dummyHash
 	}
 	ok, err := argon2id.ComparePasswordAndHash(normal(password), hash)
 	return ok && known, err

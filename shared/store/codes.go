@@ -56,7 +56,7 @@ func (c Codes) insert(ctx context.Context, r row) error {
 		TableName: &c.Table, Item: av, ConditionExpression: aws.String(noRow),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if found, failed := refused(err); failed {
+	if found, failed := conditionFailed(err); failed {
 		return writtenBy(found, r.AskedBy)
 	}
 	return err
@@ -86,7 +86,7 @@ func (c Codes) insertOrNever(ctx context.Context, r row) error {
 		ExpressionAttributeValues:           item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if found, failed := refused(err); failed {
+	if found, failed := conditionFailed(err); failed {
 		return writtenBy(found, r.AskedBy)
 	}
 	if err != nil {
@@ -159,7 +159,7 @@ func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string
 		ExpressionAttributeValues: item{":now": millis(now), ":by": text(requestID), ":one": number(1)},
 		ReturnValues:              types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	found, failed := refused(err)
+	found, failed := conditionFailed(err)
 	if err == nil {
 		found = out.Attributes
 	} else if !failed {
@@ -178,8 +178,8 @@ const (
 	useIt         = "SET usedAt = :now, usedBy = :by"
 )
 
-func consumption(by string, now time.Time) item {
-	return item{":now": millis(now), ":seconds": seconds(now), ":by": text(by)}
+func consumption(requestID string, now time.Time) item {
+	return item{":now": millis(now), ":seconds": seconds(now), ":by": text(requestID)}
 }
 
 // key is the composite key of a row.
@@ -188,27 +188,27 @@ func key(sessionID, code string) item { return item{"sessionId": text(sessionID)
 // Consume uses a session's code up, in one conditional write on its composite key (I3).
 //
 // Errors: otp.ErrCodeUsed, otp.ErrCodeExpired, otp.ErrSessionNotFound.
-func (c Codes) Consume(ctx context.Context, s otp.Session, by string, now time.Time) error {
+func (c Codes) Consume(ctx context.Context, s otp.Session, requestID string, now time.Time) error {
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: key(s.ID, s.Digest),
 		UpdateExpression:                    aws.String(useIt),
 		ConditionExpression:                 all(sessionExists, notUsed, notExpired),
-		ExpressionAttributeValues:           consumption(by, now),
+		ExpressionAttributeValues:           consumption(requestID, now),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	if found, ok := refused(err); ok {
-		return whyNotConsumed(found, by)
+	if found, ok := conditionFailed(err); ok {
+		return whyNotConsumed(found, requestID)
 	}
 	return err
 }
 
 // whyNotConsumed reads the reason of a refused consume from the row that it found.
-func whyNotConsumed(found item, by string) error {
+func whyNotConsumed(found item, requestID string) error {
 	s, err := decodeSession(found)
 	switch {
 	case err != nil:
 		return err // purged since it was read
-	case !s.UsedAt.IsZero() && s.UsedBy == by:
+	case !s.UsedAt.IsZero() && s.UsedBy == requestID:
 		return nil // we did it: the answer to our first try was lost
 	case !s.UsedAt.IsZero():
 		return otp.ErrCodeUsed
@@ -223,7 +223,7 @@ type Reset struct {
 	Users        Users
 	Email        string // of the account
 	PasswordHash string
-	By           string // request id
+	RequestID    string // request id
 	Now          time.Time
 }
 
@@ -233,7 +233,7 @@ type Reset struct {
 // Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired also where the account is gone or its password is
 // newer than the session.
 func (c Codes) Reset(ctx context.Context, r Reset) error {
-	av, err := attributevalue.MarshalMap(newNotificationRow(r.Notification, r.By, r.Now))
+	av, err := attributevalue.MarshalMap(newNotificationRow(r.Notification, r.RequestID, r.Now))
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 			TableName: &c.Table, Key: key(r.Session.ID, r.Session.Digest),
 			UpdateExpression:                    aws.String(useIt),
 			ConditionExpression:                 all(sessionExists, notUsed, notExpired),
-			ExpressionAttributeValues:           consumption(r.By, r.Now),
+			ExpressionAttributeValues:           consumption(r.RequestID, r.Now),
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 		}},
 		{Update: r.Users.setPassword(r.Email, r.PasswordHash, r.Session.CreatedAt, r.Now)},
@@ -257,7 +257,7 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 			continue
 		}
 		if i == 0 {
-			return whyNotConsumed(reason.Item, r.By)
+			return whyNotConsumed(reason.Item, r.RequestID)
 		}
 		return otp.ErrCodeExpired
 	}

@@ -85,7 +85,7 @@ func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
 		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
 		ExpressionAttributeValues: item{":now": millis(now)},
 	})
-	return doneIfRefused(err)
+	return ignoreConditionFailed(err)
 }
 
 // clockSkew is how far our clock and SES's may differ: resends are created by ours, bounces happen by SES's.
@@ -130,5 +130,5 @@ func (c Codes) MarkDelivery(ctx context.Context, sessionID, code string, state o
 		ConditionExpression:       all(sessionExists, newer), // or a row that TTL purged would come back
 		ExpressionAttributeValues: item{":at": millis(at)},
 	})
-	return doneIfRefused(err)
+	return ignoreConditionFailed(err)
 }

@@ -73,10 +73,10 @@ func TestSession(t *testing.T) {
 			s, err := f.codes.Session(ctx, "s")
 			must(t, err)
 			written := atOnce[*store.NotWrittenError](t, 20, func(i int) error {
-				by := fmt.Sprint(round, "-", i)
-				err := f.codes.PutResend(ctx, s, by, t0, time.Minute)
+				requestID := fmt.Sprint(round, "-", i)
+				err := f.codes.PutResend(ctx, s, requestID, t0, time.Minute)
 				if err == nil {
-					err = f.codes.PutResend(ctx, s, by, t0, time.Minute)
+					err = f.codes.PutResend(ctx, s, requestID, t0, time.Minute)
 				} else if limitedFor(t, err) != time.Minute {
 					t.Error(err)
 				}
@@ -104,9 +104,9 @@ func TestSession(t *testing.T) {
 	})
 }
 
-func reset(f fixture, by string) store.Reset {
+func reset(f fixture, requestID string) store.Reset {
 	return store.Reset{Session: session("s"), Notification: notification("s", otp.NotifyPasswordChanged), Users: f.users, Email: "ada@example.com",
-		PasswordHash: "new " + by, By: by, Now: t0.Add(time.Minute)}
+		PasswordHash: "new " + requestID, RequestID: requestID, Now: t0.Add(time.Minute)}
 }
 
 func TestReset(t *testing.T) {
@@ -186,11 +186,11 @@ func TestReset(t *testing.T) {
 func TestCountAttempt(t *testing.T) {
 	f := newFixture(t)
 	for _, c := range []struct {
-		by   string
-		want int
+		requestID string
+		want      int
 	}{{"1", 1}, {"1", 1}, {"2", 2}} { // a write that comes twice counts once
-		if got, err := f.codes.CountAttempt(ctx, session("s"), c.by, t0); err != nil || got != c.want {
-			t.Errorf("%s: %d, %v", c.by, got, err)
+		if got, err := f.codes.CountAttempt(ctx, session("s"), c.requestID, t0); err != nil || got != c.want {
+			t.Errorf("%s: %d, %v", c.requestID, got, err)
 		}
 	}
 	s, err := f.codes.Session(ctx, "s")

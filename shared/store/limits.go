@@ -17,19 +17,19 @@ import (
 type Limits struct {
 	DB    *dynamodb.Client
 	Table string
-	Rule  otp.TryLimit
+	Rule  otp.AttemptLimit
 }
 
 // limit is an item of the table.
 type limit struct {
-	Key       string `dynamodbav:"key"`
-	Tries     int    `dynamodbav:"tries"`     // guesses let through since the last success
-	Ceiling   int    `dynamodbav:"ceiling"`   // the count at which the subject locks
-	LastTry   int64  `dynamodbav:"lastTry"`   // epoch milliseconds
-	LastBy    string `dynamodbav:"lastBy"`    // request id of the last try
-	Told      int    `dynamodbav:"told"`      // the count that the owner was last told of
-	NotBefore int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
-	FailedBy  int64  `dynamodbav:"failedBy"`  // owner of the last wrong password
+	Key           string `dynamodbav:"key"`
+	Attempts      int    `dynamodbav:"tries"`     // reserved attempts since the last success
+	LockAt        int    `dynamodbav:"ceiling"`   // the count at which the subject locks
+	LastAttempt   int64  `dynamodbav:"lastTry"`   // epoch milliseconds
+	LastBy        string `dynamodbav:"lastBy"`    // request id of the last attempt
+	NotifiedCount int    `dynamodbav:"told"`      // the count at the last security notification
+	NotBefore     int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
+	FailedBy      int64  `dynamodbav:"failedBy"`  // owner of the last wrong password
 
 	SuppressedUntil int64 `dynamodbav:"suppressedUntil"` // epoch seconds: until then nothing is e-mailed to the subject
 
@@ -42,91 +42,91 @@ func decodeLimit(i item) (l limit, err error) {
 	return l, err
 }
 
-func (l limit) tries() otp.Tries {
-	return otp.Tries{Count: l.Tries, Ceiling: l.Ceiling, Last: time.UnixMilli(l.LastTry), NotifiedCount: l.Told, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
+func (l limit) attempts() otp.Attempts {
+	return otp.Attempts{Count: l.Attempts, LockAt: l.LockAt, Last: time.UnixMilli(l.LastAttempt), NotifiedCount: l.NotifiedCount, VerifiedAt: time.UnixMilli(l.VerifiedAt)}
 }
 
 // The clauses of a reservation.
 const (
-	firstTry    = "attribute_not_exists(tries)"
-	belowLimit  = "tries < ceiling AND lastTry > :stale"
-	notOurOwn   = "attribute_not_exists(lastBy) OR lastBy <> :by"
-	notEnded    = "attribute_not_exists(notBefore) OR notBefore <= :created"
-	asWeRead    = "tries = :n AND ceiling = :c"
-	takeTry     = "SET tries = if_not_exists(tries, :zero) + :one, ceiling = if_not_exists(ceiling, :max), " + takeTryTail
-	takeReopen  = "SET tries = :tries, ceiling = :ceiling, told = :told, " + takeTryTail
-	takeTryTail = "lastTry = :now, lastBy = :by, expiredAt = :ttl"
+	firstAttempt  = "attribute_not_exists(tries)"
+	belowLimit    = "tries < ceiling AND lastTry > :stale"
+	notOurOwn     = "attribute_not_exists(lastBy) OR lastBy <> :by"
+	notEnded      = "attribute_not_exists(notBefore) OR notBefore <= :created"
+	unchanged     = "tries = :n AND ceiling = :c"
+	takeAttempt   = "SET tries = if_not_exists(tries, :zero) + :one, ceiling = if_not_exists(ceiling, :max), " + takeTail
+	takeAfterLock = "SET tries = :tries, ceiling = :ceiling, told = :told, " + takeTail
+	takeTail      = "lastTry = :now, lastBy = :by, expiredAt = :ttl"
 )
 
-// errKeepsChanging is for a write that lost to others again and again.
-var errKeepsChanging error = &otp.UnavailableError{Reason: "the item of a limit keeps changing"}
+// errContention is returned when parallel requests keep changing the item.
+var errContention error = &otp.UnavailableError{Reason: "the item of a limit keeps changing"}
 
-// Reserve takes one try at a session's subject, before anything is compared (I4), and returns the tries with it. One
-// conditional write does it; the first try after a lock, or after 30 days, takes a second one.
+// Reserve takes one attempt at a session's subject, before anything is compared (I4), and returns the attempts with it. One
+// conditional write does it; the first attempt after a lock, or after 30 days, takes a second one.
 //
 // Errors: *otp.LockedError; otp.ErrCodeExpired where the subject's older sessions were ended.
-func (l Limits) Reserve(ctx context.Context, s otp.Session, by string, now time.Time) (otp.Tries, error) {
+func (l Limits) Reserve(ctx context.Context, s otp.Session, requestID string, now time.Time) (otp.Attempts, error) {
 	values := item{
-		":by": text(by), ":now": millis(now), ":stale": millis(now.Add(-otp.TriesLifetime)), ":ttl": seconds(now.Add(otp.TriesLifetime)),
+		":by": text(requestID), ":now": millis(now), ":stale": millis(now.Add(-otp.AttemptsLifetime)), ":ttl": seconds(now.Add(otp.AttemptsLifetime)),
 		":created": millis(s.CreatedAt), ":zero": number(0), ":one": number(1), ":max": number(int64(l.Rule.MaxAttempts)),
 	}
 	take := func() (limit, error) {
-		return l.update(ctx, s.Subject, takeTry, all(either(firstTry, belowLimit), notOurOwn, notEnded), values)
+		return l.update(ctx, s.Subject, takeAttempt, all(either(firstAttempt, belowLimit), notOurOwn, notEnded), values)
 	}
 	after, err := take()
-	for range 5 { // lost to others who reopen at the same time
-		found, ok := refused(err)
+	for range 5 { // lost to parallel requests
+		found, ok := conditionFailed(err)
 		if !ok {
-			return after.tries(), err
+			return after.attempts(), err
 		}
 		held, bad := decodeLimit(found)
 		if bad != nil {
-			return otp.Tries{}, bad
+			return otp.Attempts{}, bad
 		}
-		switch wait := l.Rule.LockedFor(held.tries(), now); {
+		switch wait := l.Rule.LockedFor(held.attempts(), now); {
 		case held.NotBefore > s.CreatedAt.UnixMilli():
-			return otp.Tries{}, otp.ErrCodeExpired
-		case held.LastBy == by:
-			return held.tries(), nil // we did it: the answer to our first try was lost
-		case held.LastTry <= now.Add(-otp.TriesLifetime).UnixMilli():
-			held.Tries, held.Ceiling, held.Told = 0, 0, 0
+			return otp.Attempts{}, otp.ErrCodeExpired
+		case held.LastBy == requestID:
+			return held.attempts(), nil // this request reserved it: the response to an earlier write was lost
+		case held.LastAttempt <= now.Add(-otp.AttemptsLifetime).UnixMilli():
+			held.Attempts, held.LockAt, held.NotifiedCount = 0, 0, 0
 		case wait > 0:
 			if err := l.healLock(ctx, s.Subject, found, held, now); err != nil {
-				return otp.Tries{}, err
+				return otp.Attempts{}, err
 			}
-			return otp.Tries{}, &otp.LockedError{RetryAfter: wait}
+			return otp.Attempts{}, &otp.LockedError{RetryAfter: wait}
 		}
 		if found["tries"] == nil { // cleared or purged since
 			after, err = take()
 			continue
 		}
-		after, err = l.reopen(ctx, s, found, held, by, now)
+		after, err = l.reserveAfterLock(ctx, s, found, held, requestID, now)
 	}
-	return otp.Tries{}, errKeepsChanging
+	return otp.Attempts{}, errContention
 }
 
-// reopen takes the first try after a lock, if the item is still as it was found.
-func (l Limits) reopen(ctx context.Context, s otp.Session, found item, held limit, by string, now time.Time) (limit, error) {
-	ceiling := held.Ceiling
-	if held.Tries >= ceiling {
-		ceiling = l.Rule.NextCeiling(held.Tries)
+// reserveAfterLock takes the first attempt after a lock, or after 30 days, if the item is unchanged since it was read.
+func (l Limits) reserveAfterLock(ctx context.Context, s otp.Session, found item, held limit, requestID string, now time.Time) (limit, error) {
+	lockAt := held.LockAt
+	if held.Attempts >= lockAt {
+		lockAt = l.Rule.NextLockAt(held.Attempts)
 	}
-	return l.update(ctx, s.Subject, takeReopen, all(asWeRead, notEnded), item{
+	return l.update(ctx, s.Subject, takeAfterLock, all(unchanged, notEnded), item{
 		":n": found["tries"], ":c": found["ceiling"], ":created": millis(s.CreatedAt),
-		":tries": number(int64(held.Tries + 1)), ":told": number(int64(held.Told)), ":ceiling": number(int64(ceiling)),
-		":by": text(by), ":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
+		":tries": number(int64(held.Attempts + 1)), ":told": number(int64(held.NotifiedCount)), ":ceiling": number(int64(lockAt)),
+		":by": text(requestID), ":now": millis(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime)),
 	})
 }
 
 // healLock lets a lock end its whole length after now at the latest. An instance whose clock was fast may have written a
-// last try that lies far in the future; the subject would be locked until then.
+// last attempt that lies far in the future; the subject would be locked until then.
 func (l Limits) healLock(ctx context.Context, subject string, found item, held limit, now time.Time) error {
-	if held.LastTry <= now.Add(clockSlack).UnixMilli() {
+	if held.LastAttempt <= now.Add(clockSlack).UnixMilli() {
 		return nil
 	}
-	_, err := l.write(ctx, subject, "SET lastTry = :now", all(asWeRead, "lastTry = :last"),
+	_, err := l.write(ctx, subject, "SET lastTry = :now", all(unchanged, "lastTry = :last"),
 		item{":n": found["tries"], ":c": found["ceiling"], ":last": found["lastTry"], ":now": millis(now)})
-	return doneIfRefused(err) // another attempt healed it or was taken
+	return ignoreConditionFailed(err) // another attempt healed it or was taken
 }
 
 func (l Limits) update(ctx context.Context, subject, update string, condition *string, values item) (after limit, err error) {
@@ -156,11 +156,11 @@ func conditional(table, key, update string, condition *string, values item) *dyn
 	}
 }
 
-// Tries reads what is counted of the guesses at a subject, and the time before which its sessions are over. The read is
+// Attempts reads the attempts at a subject, and the time before which its sessions are over. The read is
 // eventually consistent: nothing is decided by it.
-func (l Limits) Tries(ctx context.Context, subject string) (tries otp.Tries, notBefore time.Time, err error) {
+func (l Limits) Attempts(ctx context.Context, subject string) (attempts otp.Attempts, notBefore time.Time, err error) {
 	held, _, err := l.read(ctx, subject, false)
-	return held.tries(), time.UnixMilli(held.NotBefore), err
+	return held.attempts(), time.UnixMilli(held.NotBefore), err
 }
 
 // read gives an item, also as it was found; where there is none it is empty.
@@ -175,7 +175,7 @@ func (l Limits) read(ctx context.Context, key string, consistent bool) (held lim
 	return held, out.Item, err
 }
 
-// Clear forgets a subject's tries after a success, up to the one that was taken at asOf: a write that comes late or
+// Clear forgets a subject's attempts after a success, up to the one that was taken at asOf: a write that comes late or
 // twice leaves those that came after it. For a success by a channel with the prefix rule it keeps the time, and reports whether this
 // write is the first such success in 30 days: of any number of successes at once only one is.
 //
@@ -189,32 +189,32 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 	if facts.PrefixRule {
 		update = "SET verifiedAt = :asOf " + update
 	}
-	// Without tries there is nothing to forget, and an item without a TTL would be left behind.
+	// Without attempts there is nothing to forget, and an item without a TTL would be left behind.
 	in := conditional(l.Table, subject, update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
 	in.ReturnValues = types.ReturnValueAllOld
 	out, err := l.DB.UpdateItem(ctx, in)
 	if err != nil {
-		return false, doneIfRefused(err)
+		return false, ignoreConditionFailed(err)
 	}
 	before, err := decodeLimit(out.Attributes)
-	return facts.PrefixRule && !otp.Known(before.tries().VerifiedAt, asOf), err
+	return facts.PrefixRule && !otp.RecentlyVerified(before.attempts().VerifiedAt, asOf), err
 }
 
 // MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.
 func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error {
 	_, err := l.write(ctx, subject, "SET told = :told", all("attribute_exists(tries)", "attribute_not_exists(told) OR told < :told"),
 		item{":told": number(int64(kind.Threshold()))})
-	return doneIfRefused(err)
+	return ignoreConditionFailed(err)
 }
 
 // EndSessions ends the sessions of a login subject that were made before now, and forgets the wrong passwords, which were
-// guesses at the old one. A session's next try answers otp.ErrCodeExpired.
+// guesses at the old one. A session's next attempt returns otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
 	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
 	_, err := l.write(ctx, subject, update,
 		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
-		item{":now": millis(now), ":ttl": seconds(now.Add(otp.TriesLifetime))})
-	return doneIfRefused(err)
+		item{":now": millis(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime))})
+	return ignoreConditionFailed(err)
 }
 
 func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {
@@ -234,7 +234,7 @@ type update struct {
 // newUpdate begins an update after which the item lives as long as limits do.
 func newUpdate(now time.Time) *update {
 	u := &update{values: item{}}
-	u.set("expiredAt", ":ttl", seconds(now.Add(otp.TriesLifetime)))
+	u.set("expiredAt", ":ttl", seconds(now.Add(otp.AttemptsLifetime)))
 	return u
 }
 

@@ -34,8 +34,8 @@ func (d Days) TakeSMS(ctx context.Context, requestID string, now time.Time) erro
 	}
 	_, err := d.DB.UpdateItem(ctx, conditional(d.Table, dayOf(now), "SET smsBy = :by, expiredAt = :ttl ADD sms :one",
 		all(belowDayLimit, notLastOfDay), item{":by": text(requestID), ":most": number(int64(d.SMS)), ":one": number(1),
-			":ttl": seconds(now.Add(otp.TriesLifetime))}))
-	found, failed := refused(err)
+			":ttl": seconds(now.Add(otp.AttemptsLifetime))}))
+	found, failed := conditionFailed(err)
 	if !failed {
 		return err
 	}
@@ -55,7 +55,7 @@ func (d Days) GiveBackSMS(ctx context.Context, takenAt time.Time) error {
 	}
 	_, err := d.DB.UpdateItem(ctx, conditional(d.Table, dayOf(takenAt), "ADD sms :less", all("sms > :zero"),
 		item{":less": number(-1), ":zero": number(0)}), once)
-	return doneIfRefused(err)
+	return ignoreConditionFailed(err)
 }
 
 func dayOf(now time.Time) string { return dayKey + now.UTC().Format(time.DateOnly) }

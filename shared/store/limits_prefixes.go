@@ -62,12 +62,12 @@ const (
 	notPaused = "attribute_not_exists(pausedUntil) OR pausedUntil <= :seconds"
 )
 
-// TakeSend counts a message to a new number of a prefix, before it is sent.
+// TakeMessage counts a message to a new number of a prefix, before it is sent.
 //
 // Errors: *otp.PausedError.
-func (p Prefixes) TakeSend(ctx context.Context, prefix string, now time.Time) error {
+func (p Prefixes) TakeMessage(ctx context.Context, prefix string, now time.Time) error {
 	held, err := p.count(ctx, prefix, now)
-	if err != nil || !p.Rule.Suspects(held.rolling(now)) {
+	if err != nil || !p.Rule.ShouldPause(held.rolling(now)) {
 		return err
 	}
 	return p.pause(ctx, prefix, held, now)
@@ -77,9 +77,9 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 	day := now.Unix() / daySeconds
 	for range 5 { // lost to others who begin the day at the same time
 		after, err := p.update(ctx, prefix, "SET epochDay = :day, expiredAt = :ttl ADD sends :one", all(sameDay, notPaused), item{
-			":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)), ":one": number(1),
+			":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime)), ":one": number(1),
 		})
-		found, ok := refused(err)
+		found, ok := conditionFailed(err)
 		if !ok {
 			return after, err
 		}
@@ -90,11 +90,11 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 			return held, &otp.PausedError{Prefix: prefix}
 		}
 		after, err = p.beginDay(ctx, prefix, held, day, now)
-		if _, other := refused(err); !other {
+		if _, other := conditionFailed(err); !other {
 			return after, err
 		}
 	}
-	return held, errKeepsChanging
+	return held, errContention
 }
 
 // beginDay counts the first message of a day and moves the counts of another day out of the way.
@@ -105,7 +105,7 @@ func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day
 	}
 	return p.update(ctx, prefix, "SET epochDay = :day, expiredAt = :ttl, sends = :one, verified = :zero, sendsBefore = :sends, verifiedBefore = :verified",
 		all("epochDay = :found", notPaused), item{
-			":seconds": seconds(now), ":ttl": seconds(now.Add(otp.TriesLifetime)),
+			":seconds": seconds(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime)),
 			":day": number(day), ":found": number(held.Day), ":zero": number(0), ":one": number(1),
 			":sends": number(int64(before.Sends)), ":verified": number(int64(before.Verified)),
 		})
@@ -120,9 +120,9 @@ func (p Prefixes) pause(ctx context.Context, prefix string, held traffic, now ti
 		"SET pausedUntil = :until, pauses = :pauses, expiredAt = :ttl, sends = :zero, verified = :zero, sendsBefore = :zero, verifiedBefore = :zero",
 		all(sameDay, notPaused), item{
 			":day": number(held.Day), ":seconds": seconds(now), ":until": seconds(until), ":pauses": number(int64(before + 1)),
-			":ttl": seconds(until.Add(otp.TriesLifetime)), ":zero": number(0),
+			":ttl": seconds(until.Add(otp.AttemptsLifetime)), ":zero": number(0),
 		})
-	_, other := refused(err)
+	_, other := conditionFailed(err)
 	if err != nil && !other {
 		return err
 	}
@@ -135,7 +135,7 @@ func (p Prefixes) GiveBackSend(ctx context.Context, prefix string, takenAt time.
 	_, err := p.DB.UpdateItem(ctx, conditional(p.Table, prefixKey+prefix, "ADD sends :less",
 		all("epochDay = :day", notPaused, "sends > :zero"), item{":less": number(-1), ":zero": number(0),
 			":day": number(takenAt.Unix() / daySeconds), ":seconds": seconds(takenAt)}), once)
-	return doneIfRefused(err)
+	return ignoreConditionFailed(err)
 }
 
 // Verified counts that a message to a prefix was answered with its code.
@@ -146,7 +146,7 @@ func (p Prefixes) Verified(ctx context.Context, prefix string) error {
 		ConditionExpression:       aws.String("attribute_exists(sends)"), // or an item without a TTL would be left behind
 		ExpressionAttributeValues: item{":one": number(1)},
 	}, once) // one that is lost is safer than one that counts twice
-	return doneIfRefused(err)
+	return ignoreConditionFailed(err)
 }
 
 func (p Prefixes) update(ctx context.Context, prefix, update string, condition *string, values item) (after traffic, err error) {
@@ -192,7 +192,7 @@ func (p Prefixes) Release(ctx context.Context, prefix string) (bool, error) {
 	_, err := p.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)}, ConditionExpression: aws.String("attribute_exists(sends)"),
 	})
-	if _, unknown := refused(err); unknown {
+	if _, unknown := conditionFailed(err); unknown {
 		return false, nil
 	}
 	return err == nil, err

@@ -23,7 +23,7 @@ func pump(t *testing.T, p store.Prefixes, prefix string, n int, at time.Time, st
 	t.Helper()
 	for i := range n {
 		var paused *otp.PausedError
-		switch err := p.TakeSend(ctx, prefix, at.Add(time.Duration(i)*step)); {
+		switch err := p.TakeMessage(ctx, prefix, at.Add(time.Duration(i)*step)); {
 		case err == nil:
 			through++
 		case !errors.As(err, &paused):
@@ -43,7 +43,7 @@ func TestPumping(t *testing.T) {
 		for range 200 {
 			wait.Go(func() {
 				var paused *otp.PausedError
-				switch err := p.TakeSend(ctx, "+4915112", t0); {
+				switch err := p.TakeMessage(ctx, "+4915112", t0); {
 				case err == nil:
 					through.Add(1)
 				case !errors.As(err, &paused):
@@ -63,14 +63,14 @@ func TestPumping(t *testing.T) {
 		through, refused := 0, 0
 		for i := range 10_000 {
 			at := t0.Add(time.Duration(i) * time.Second)
-			if p.TakeSend(ctx, "+4915112", at) == nil {
+			if p.TakeMessage(ctx, "+4915112", at) == nil {
 				through++
 			}
 			if i%20 != 0 {
 				continue
 			}
 			people := fmt.Sprintf("+49%d", 16000+i/20%7) // of seven other ranges; two of three type their code
-			if p.TakeSend(ctx, people, at) != nil {
+			if p.TakeMessage(ctx, people, at) != nil {
 				refused++
 			} else if i/20%3 != 0 {
 				must(t, p.Verified(ctx, people))
@@ -97,7 +97,7 @@ func TestPumping(t *testing.T) {
 		p := newFixture(t).prefixes()
 		for i := range 200 {
 			at := t0.Add(time.Duration(i) * time.Hour) // over many days
-			must(t, p.TakeSend(ctx, "+1202", at))
+			must(t, p.TakeMessage(ctx, "+1202", at))
 			if i%4 == 0 {
 				must(t, p.Verified(ctx, "+1202"))
 			}
@@ -148,7 +148,7 @@ func TestPrefixGivesBack(t *testing.T) {
 	p := newFixture(t).prefixes()
 	must(t, p.GiveBackSend(ctx, "+1202", t0)) // nothing was counted
 	for range 100 {
-		must(t, p.TakeSend(ctx, "+1202", t0))
+		must(t, p.TakeMessage(ctx, "+1202", t0))
 		must(t, p.GiveBackSend(ctx, "+1202", t0))
 	}
 	if through, _ := pump(t, p, "+1202", 40, t0, 0); through != 30 {

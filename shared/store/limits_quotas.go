@@ -50,7 +50,7 @@ func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now 
 	for range contention {
 		after, err := l.apply(ctx, q.Key, q.takeMessage(found, requestID, now))
 		var failed bool
-		if found, failed = refused(err); !failed {
+		if found, failed = conditionFailed(err); !failed {
 			if err != nil {
 				return KeyState{}, err
 			}
@@ -61,11 +61,11 @@ func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now 
 		if err != nil || q.MessagesPerHour > 0 && sameNumber(found[messageSlots(1).name(0)], owned(requestID, now)) {
 			return held.state(), err // ours: the response to an earlier attempt was lost
 		}
-		if err := l.check(ctx, q, held, found, now); err != nil {
+		if err := l.checkQuota(ctx, q, held, found, now); err != nil {
 			return KeyState{}, err
 		}
 	}
-	return KeyState{}, errKeepsChanging
+	return KeyState{}, errContention
 }
 
 // takeMessage is the write that takes a slot, given the item that an earlier one failed on.
@@ -78,7 +78,7 @@ func (q Quota) takeMessage(found item, requestID string, now time.Time) *update 
 	wrongPasswordSlots(q.WrongPasswordsPerHour).needFree(u, now)
 	switch {
 	case q.RefuseLocked && found["tries"] != nil: // the lock has passed; the next attempt sets the count of the next one
-		u.need(asWeRead)
+		u.need(unchanged)
 		u.values[":n"], u.values[":c"] = found["tries"], found["ceiling"]
 	case q.RefuseLocked:
 		u.need(notLocked)
@@ -102,7 +102,7 @@ func (l Limits) GiveBackMessage(ctx context.Context, q Quota, requestID string, 
 		in := conditional(l.Table, q.Key, "SET "+strings.Join(u.sets, ", "), all(u.clauses...), u.values)
 		in.ReturnValues = types.ReturnValueNone // the sender's role may ask for none; a failed condition shows the item
 		_, err := l.DB.UpdateItem(ctx, in)
-		found, failed := refused(err)
+		found, failed := conditionFailed(err)
 		if !failed {
 			return err
 		}
@@ -110,7 +110,7 @@ func (l Limits) GiveBackMessage(ctx context.Context, q Quota, requestID string, 
 			return nil // it was given back before
 		}
 	}
-	return errKeepsChanging
+	return errContention
 }
 
 // Peek checks a key without taking anything. The read is eventually consistent: it spares work, and a later write decides.
@@ -127,16 +127,16 @@ func (l Limits) peek(ctx context.Context, q Quota, now time.Time, consistent boo
 	if err != nil {
 		return KeyState{}, err
 	}
-	return held.state(), l.check(ctx, q, held, found, now)
+	return held.state(), l.checkQuota(ctx, q, held, found, now)
 }
 
-// check returns what in an item forbids a message. Too many wrong passwords come first: no other response may reveal that a
+// checkQuota returns an error if the item allows no message. Too many wrong passwords come first: no other response may reveal that a
 // password was right.
-func (l Limits) check(ctx context.Context, q Quota, held limit, found item, now time.Time) error {
+func (l Limits) checkQuota(ctx context.Context, q Quota, held limit, found item, now time.Time) error {
 	if err := wrongPasswordSlots(q.WrongPasswordsPerHour).full(found, now); err != nil {
 		return err
 	}
-	if wait := l.Rule.LockedFor(held.tries(), now); q.RefuseLocked && wait > 0 {
+	if wait := l.Rule.LockedFor(held.attempts(), now); q.RefuseLocked && wait > 0 {
 		return cmp.Or[error](l.healLock(ctx, q.Key, found, held, now), &otp.LockedError{RetryAfter: wait})
 	}
 	return messageSlots(q.MessagesPerHour).full(found, now)
@@ -166,7 +166,7 @@ func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string
 	u.need(notOurFailure)
 	wrongPasswordSlots(q.WrongPasswordsPerHour).take(u, millis(now), now)
 	_, err := l.apply(ctx, q.Key, u)
-	found, failed := refused(err)
+	found, failed := conditionFailed(err)
 	if !failed {
 		return err
 	}
@@ -174,5 +174,5 @@ func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string
 	if err != nil || held.FailedBy == owner(requestID) {
 		return err
 	}
-	return cmp.Or(l.check(ctx, q, held, found, now), errKeepsChanging)
+	return cmp.Or(l.checkQuota(ctx, q, held, found, now), errContention)
 }

@@ -90,13 +90,13 @@ func TestNoHourHoldsMore(t *testing.T) {
 		for i, gap := range rapid.SliceOfN(rapid.IntRange(0, 1500), 5, 25).Draw(r, "gaps, s") {
 			at = at.Add(time.Duration(gap) * time.Second)
 			if back := rapid.IntRange(-2, i).Draw(r, "given back"); back >= 0 {
-				by := fmt.Sprint(back)
-				when, held := taken[by]
+				requestID := fmt.Sprint(back)
+				when, held := taken[requestID]
 				if !held {
 					when = at // never taken, or given back before
 				}
-				must(t, f.limits.GiveBackMessage(ctx, quota, by, when))
-				delete(taken, by)
+				must(t, f.limits.GiveBackMessage(ctx, quota, requestID, when))
+				delete(taken, requestID)
 			}
 			_, err := f.limits.TakeMessage(ctx, quota, fmt.Sprint(i), at)
 			within := 0
@@ -146,8 +146,8 @@ func TestWrongClock(t *testing.T) {
 
 func TestGiveBackMessage(t *testing.T) {
 	quota := func(n int) store.Quota { return store.Quota{Key: "subject", MessagesPerHour: n} }
-	take := func(f fixture, n int, by string) error {
-		_, err := f.limits.TakeMessage(ctx, quota(n), by, t0)
+	take := func(f fixture, n int, requestID string) error {
+		_, err := f.limits.TakeMessage(ctx, quota(n), requestID, t0)
 		return err
 	}
 	t.Run("a slot is given back once, and only by its owner", func(t *testing.T) {
@@ -238,8 +238,8 @@ func TestTakeWrongPassword(t *testing.T) {
 	for _, limit := range []int{0, 2} {
 		t.Run(fmt.Sprintf("a right one is not told either, until a slot is an hour old, at %d messages", limit), func(t *testing.T) {
 			f := newFixture(t)
-			right := func(by string, at time.Time) error {
-				_, err := f.limits.TakeMessage(ctx, store.Quota{Key: "subject", MessagesPerHour: limit, WrongPasswordsPerHour: 2, RefuseLocked: true}, by, at)
+			right := func(requestID string, at time.Time) error {
+				_, err := f.limits.TakeMessage(ctx, store.Quota{Key: "subject", MessagesPerHour: limit, WrongPasswordsPerHour: 2, RefuseLocked: true}, requestID, at)
 				return err
 			}
 			must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 2}, "1", t0))

@@ -59,7 +59,7 @@ func (s Suppressions) Add(ctx context.Context, destination string, subjects []st
 	if reason == Bounce {
 		set = "reason = if_not_exists(reason, :reason)"
 	}
-	until := seconds(now.Add(otp.TriesLifetime))
+	until := seconds(now.Add(otp.AttemptsLifetime))
 	err := s.set(ctx, s.key(destination), "since = :now, expiredAt = :until, "+set, item{
 		":reason": text(string(reason)), ":now": millis(now), ":until": until})
 	for _, subject := range subjects {
@@ -96,7 +96,7 @@ func (s Suppressions) Remove(ctx context.Context, destination string, subjects [
 			TableName: &s.Table, Key: item{"key": text(subject)}, UpdateExpression: aws.String("REMOVE suppressedUntil"),
 			ConditionExpression: aws.String("attribute_exists(suppressedUntil)"), // or an item without a TTL would be left behind
 		})
-		if err := doneIfRefused(err); err != nil {
+		if err := ignoreConditionFailed(err); err != nil {
 			return before, err
 		}
 	}

@@ -56,7 +56,7 @@ func TestSuppressions(t *testing.T) {
 		s := fresh(t)
 		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
 		must(t, s.Add(ctx, "old", subjects, store.Bounce, now.AddDate(-1, 0, 0)))
-		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}}
+		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: time.Minute}}
 		_, err := limits.Reserve(ctx, otp.Session{Subject: "subject"}, "request", now)
 		must(t, err)
 		if all := list(t, s); len(all) != 1 || all[0].Destination != "hash" {
@@ -65,7 +65,7 @@ func TestSuppressions(t *testing.T) {
 	})
 	t.Run("its subjects are told when a code is asked for, with and without limits, and beside what else is counted", func(t *testing.T) {
 		s := fresh(t)
-		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.TryLimit{MaxAttempts: 5, Lock: time.Minute}}
+		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: time.Minute}}
 		_, err := limits.Reserve(ctx, otp.Session{Subject: "verify"}, "request", now)
 		must(t, err)
 		must(t, s.Add(ctx, "hash", subjects, store.Bounce, now))
@@ -76,7 +76,7 @@ func TestSuppressions(t *testing.T) {
 				t.Errorf("%+v: %+v", send, standing)
 			}
 		}
-		if counted, err := limits.Unlock(ctx, "verify", now); err != nil || counted.Tries != 1 {
+		if counted, err := limits.Unlock(ctx, "verify", now); err != nil || counted.Attempts != 1 {
 			t.Errorf("%+v, %v", counted, err)
 		}
 		_, err = s.Remove(ctx, "hash", append(subjects, "unknown"))

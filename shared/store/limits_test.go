@@ -14,20 +14,20 @@ import (
 	"streamotp/shared/store"
 )
 
-// guess takes one try as a request of its own.
+// guess takes one attempt as a request of its own.
 func (f fixture) guess(at time.Time) (remaining int, err error) {
 	guesses++
-	tries, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("guess", guesses), at)
-	return tries.Remaining(), err
+	attempts, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("guess", guesses), at)
+	return attempts.Remaining(), err
 }
 
 // send takes a message that a lock stops.
-func (f fixture) send(key string, limit int, by string, at time.Time) error {
-	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, by, at)
+func (f fixture) send(key string, limit int, requestID string, at time.Time) error {
+	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, requestID, at)
 	return err
 }
 
-// clear forgets the tries of "subject" and reports whether it was the first success by SMS.
+// clear forgets the attempts of "subject" and reports whether it was the first success by SMS.
 func (f fixture) clear(t *testing.T, channel otp.Channel, at time.Time) bool {
 	t.Helper()
 	first, err := f.limits.Clear(ctx, "subject", channel, at)
@@ -227,7 +227,7 @@ func TestReserve(t *testing.T) {
 			_, err := f.guess(t0)
 			must(t, err)
 		}
-		later := t0.Add(otp.TriesLifetime)
+		later := t0.Add(otp.AttemptsLifetime)
 		must(t, f.send("subject", 0, "r", later))
 		if got, err := f.guess(later); err != nil || got != 4 {
 			t.Errorf("%d remain, %v", got, err)
@@ -293,9 +293,9 @@ func TestMarkNotified(t *testing.T) {
 	f := newFixture(t)
 	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes)) // without tries there is nothing to tell of
 	told := func() otp.NotificationKind {
-		tries, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(time.Now().UnixNano()), t0)
+		attempts, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(time.Now().UnixNano()), t0)
 		must(t, err)
-		return tries.NotificationDue(otp.Login)
+		return attempts.NotificationDue(otp.Login)
 	}
 	for range 4 {
 		if got := told(); got != "" {
@@ -306,12 +306,12 @@ func TestMarkNotified(t *testing.T) {
 		t.Errorf("the fifth tells %q", got)
 	}
 	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes))
-	tries, err := f.limits.Reserve(ctx, session("s"), "sixth", t0.Add(time.Hour))
-	if must(t, err); tries.NotificationDue(otp.Login) != "" {
+	attempts, err := f.limits.Reserve(ctx, session("s"), "sixth", t0.Add(time.Hour))
+	if must(t, err); attempts.NotificationDue(otp.Login) != "" {
 		t.Error("it is told twice")
 	}
 	f.clear(t, otp.Email, t0.Add(time.Hour))
-	if tries, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || tries.NotifiedCount != 0 {
-		t.Errorf("after a success %+v, %v", tries, err)
+	if attempts, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || attempts.NotifiedCount != 0 {
+		t.Errorf("after a success %+v, %v", attempts, err)
 	}
 }

@@ -16,31 +16,31 @@ import (
 
 // Counted is what an item of the table counts.
 type Counted struct {
-	Tries     int           // wrong codes since the last right one
-	LockedFor time.Duration // zero where a guess is taken
+	Attempts  int           // wrong codes since the last right one
+	LockedFor time.Duration // 0 if it is not locked
 	Sends     int           // messages in the last hour
 	Passwords int           // wrong passwords in the last hour
 
 	// Times in the future, from a machine whose clock was fast; zero where there is none.
-	LastTry   time.Time // of the last wrong code
-	NotBefore time.Time // sessions older than this are over: until then, every session
+	LastAttempt time.Time // of the last wrong code
+	NotBefore   time.Time // sessions older than this are over: until then, every session
 }
 
-// Unlock forgets what is counted against a key: tries with their lock, messages and wrong passwords. It returns what
+// Unlock forgets what is counted against a key: attempts with their lock, messages and wrong passwords. It returns what
 // was there. Everything else of the item stays, and where there is no item none is made. The time before which sessions
 // are over stays too; if it lies in the future it becomes now, since without it the sessions that it ended would go on.
 func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before Counted, err error) {
-	tries := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "failedBy"}
-	before, err = l.forget(ctx, key, now, slices.Concat(tries, messageSlots(mostSlots).names(), wrongPasswordSlots(mostSlots).names()))
+	attempts := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "failedBy"}
+	before, err = l.forget(ctx, key, now, slices.Concat(attempts, messageSlots(mostSlots).names(), wrongPasswordSlots(mostSlots).names()))
 	if err != nil || before.NotBefore.IsZero() {
 		return before, err
 	}
 	_, err = l.write(ctx, key, "SET notBefore = :now", aws.String("notBefore = :held"),
 		item{":now": millis(now), ":held": millis(before.NotBefore)})
-	return before, doneIfRefused(err)
+	return before, ignoreConditionFailed(err)
 }
 
-// ForgetSends forgets the messages that are counted for a key, and leaves its tries and wrong passwords: those of a
+// ForgetSends forgets the messages that are counted for a key, and leaves its attempts and wrong passwords: those of a
 // mailbox belong to one address of it alone. What it returns is of the whole item.
 func (l Limits) ForgetSends(ctx context.Context, key string, now time.Time) (before Counted, err error) {
 	return l.forget(ctx, key, now, messageSlots(mostSlots).names())
@@ -55,7 +55,7 @@ func (l Limits) forget(ctx context.Context, key string, now time.Time, attribute
 		ReturnValues:             types.ReturnValueAllOld,
 	})
 	if err != nil {
-		return before, doneIfRefused(err)
+		return before, ignoreConditionFailed(err)
 	}
 	return l.count(out.Attributes, now)
 }
@@ -65,10 +65,10 @@ func (l Limits) count(found item, now time.Time) (c Counted, err error) {
 	if err != nil {
 		return c, err
 	}
-	if held.LastTry > now.Add(-otp.TriesLifetime).UnixMilli() {
-		c.Tries, c.LockedFor = held.Tries, l.Rule.LockedFor(held.tries(), now)
+	if held.LastAttempt > now.Add(-otp.AttemptsLifetime).UnixMilli() {
+		c.Attempts, c.LockedFor = held.Attempts, l.Rule.LockedFor(held.attempts(), now)
 	}
-	c.LastTry, c.NotBefore = future(held.LastTry, now), future(held.NotBefore, now)
+	c.LastAttempt, c.NotBefore = future(held.LastAttempt, now), future(held.NotBefore, now)
 	var badSends, badPasswords error
 	c.Sends, badSends = messageSlots(mostSlots).taken(found, now)
 	c.Passwords, badPasswords = wrongPasswordSlots(mostSlots).taken(found, now)

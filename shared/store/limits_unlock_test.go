@@ -21,7 +21,7 @@ func (f fixture) limit(t *testing.T, key string) map[string]types.AttributeValue
 func full(key string) map[string]any {
 	item := map[string]any{
 		"key": key, "tries": 100, "ceiling": 100, "lastTry": t0.UnixMilli(), "lastBy": "r", "failedBy": 11,
-		"notBefore": t0.UnixMilli(), "expiredAt": t0.Add(otp.TriesLifetime).Unix(), "later": "of a newer version",
+		"notBefore": t0.UnixMilli(), "expiredAt": t0.Add(otp.AttemptsLifetime).Unix(), "later": "of a newer version",
 	}
 	const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	for i := range 60 {
@@ -61,7 +61,7 @@ func TestUnlock(t *testing.T) {
 		}
 		before, err := f.limits.Unlock(ctx, "subject", t0)
 		must(t, err)
-		if !before.LastTry.Equal(ahead) || !before.NotBefore.Equal(ahead) {
+		if !before.LastAttempt.Equal(ahead) || !before.NotBefore.Equal(ahead) {
 			t.Errorf("found %+v", before)
 		}
 		if err := session(t0.Add(-time.Second), t0.Add(time.Second)); err != otp.ErrCodeExpired {
@@ -95,7 +95,7 @@ func TestUnlock(t *testing.T) {
 		other := f.limit(t, "other")
 		before, err := f.limits.Unlock(ctx, "subject", t0)
 		must(t, err)
-		if want := (store.Counted{Tries: 100, LockedFor: 24 * time.Hour, Sends: 3, Passwords: 5}); before != want {
+		if want := (store.Counted{Attempts: 100, LockedFor: 24 * time.Hour, Sends: 3, Passwords: 5}); before != want {
 			t.Errorf("found %+v, want %+v", before, want)
 		}
 		left := f.limit(t, "subject")
@@ -136,7 +136,7 @@ func TestUnlock(t *testing.T) {
 		}
 		before, err := f.limits.Unlock(ctx, "subject", t0.Add(time.Minute))
 		must(t, err)
-		if want := (store.Counted{Tries: 5, LockedFor: 14 * time.Minute, Sends: 3, Passwords: 3}); before != want {
+		if want := (store.Counted{Attempts: 5, LockedFor: 14 * time.Minute, Sends: 3, Passwords: 3}); before != want {
 			t.Errorf("found %+v", before)
 		}
 		for i := range 3 {
@@ -158,7 +158,7 @@ func TestUnlock(t *testing.T) {
 	t.Run("what is older than an hour, or than 30 days, is not reported", func(t *testing.T) {
 		f := newFixture(t)
 		f.put(t, f.Limits, full("subject"))
-		if before, err := f.limits.Unlock(ctx, "subject", t0.Add(otp.TriesLifetime)); err != nil || before != (store.Counted{}) {
+		if before, err := f.limits.Unlock(ctx, "subject", t0.Add(otp.AttemptsLifetime)); err != nil || before != (store.Counted{}) {
 			t.Errorf("found %+v, %v", before, err)
 		}
 	})

@@ -36,9 +36,9 @@ func either(clauses ...string) string {
 	return "(" + strings.Join(clauses, ") OR (") + ")"
 }
 
-// refused returns the item that a failed condition found, and whether err is a failed condition at all. The item is
-// empty where there was none.
-func refused(err error) (found item, ok bool) {
+// conditionFailed reports whether err is a failed condition, and returns the item that the condition was checked on. The item
+// is empty if there was none.
+func conditionFailed(err error) (found item, ok bool) {
 	var failed *types.ConditionalCheckFailedException
 	if errors.As(err, &failed) {
 		return failed.Item, true
@@ -46,9 +46,10 @@ func refused(err error) (found item, ok bool) {
 	return nil, false
 }
 
-// doneIfRefused is for writes whose condition fails only where there is nothing left to do.
-func doneIfRefused(err error) error {
-	if _, ok := refused(err); ok {
+// ignoreConditionFailed returns nil for a failed condition, and any other error as it is. It is for writes whose condition fails
+// only if nothing is left to do.
+func ignoreConditionFailed(err error) error {
+	if _, ok := conditionFailed(err); ok {
 		return nil
 	}
 	return err

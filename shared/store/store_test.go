@@ -45,7 +45,7 @@ func newFixture(t *testing.T) fixture {
 	f := fixture{
 		Tables: tables,
 		codes:  store.Codes{DB: tables.DB, Table: tables.Codes},
-		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.TryLimit{MaxAttempts: 5, Lock: 15 * time.Minute}},
+		limits: store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}},
 		users:  store.Users{DB: tables.DB, Table: tables.Users},
 	}
 	must(t, f.codes.Put(ctx, session("s"), "request"))

@@ -76,7 +76,7 @@ func (u Users) ForgetFutureChange(ctx context.Context, email string, now time.Ti
 		ReturnValues:              types.ReturnValueUpdatedOld,
 	})
 	if err != nil {
-		return was, doneIfRefused(err)
+		return was, ignoreConditionFailed(err)
 	}
 	var before User
 	err = decode(out.Attributes, &before)
@@ -104,7 +104,7 @@ func (u Users) Add(ctx context.Context, user User) error {
 		ConditionExpression:                 aws.String(noAccount),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
-	found, ok := refused(err)
+	found, ok := conditionFailed(err)
 	if !ok {
 		return err
 	}
@@ -140,7 +140,7 @@ func (u Users) Update(ctx context.Context, held, wanted User) error {
 		in.ExpressionAttributeValues = c.values
 	}
 	_, err := u.DB.UpdateItem(ctx, in)
-	if _, ok := refused(err); ok {
+	if _, ok := conditionFailed(err); ok {
 		return ErrAccountChanged
 	}
 	return err
@@ -206,7 +206,7 @@ func (u Users) Remove(ctx context.Context, held User) error {
 		in.ExpressionAttributeValues = c.values
 	}
 	_, err := u.DB.DeleteItem(ctx, in)
-	if _, ok := refused(err); ok {
+	if _, ok := conditionFailed(err); ok {
 		return ErrAccountChanged
 	}
 	return err

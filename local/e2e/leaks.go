@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// kept is everything that a stack keeps or writes and that must tell nothing: Users alone knows addresses.
+// kept is everything that a stack keeps or writes and that must reveal nothing: Users alone knows addresses.
 var kept = map[string]string{
 	"the codes table":  "/_local/items?table=CodesTable",
 	"the limits table": "/_local/items?table=LimitsTable",
@@ -25,11 +25,11 @@ var kept = map[string]string{
 type secrets struct {
 	mu       sync.Mutex
 	known    map[string]string // secret to its kind
-	expected bool              // that they are told: the stack was changed so
+	expected bool              // that they leak: the stack was changed so
 }
 
-// ExpectTold keeps the end of a stack that was made to tell from failing the test.
-func (s *Stack) ExpectTold() { s.secrets.expected = true }
+// AllowLeaks keeps leaked secrets from failing the test when the stack ends, for a stack that was changed so that it leaks.
+func (s *Stack) AllowLeaks() { s.secrets.expected = true }
 
 // Remember adds secrets that went another way than through Do.
 func (s *Stack) Remember(secret ...string) {
@@ -83,8 +83,9 @@ func (x *secrets) note(kind, secret string) {
 	x.known[secret] = kind
 }
 
-// Tells says which secrets stand in what the stack keeps and logs, and where: nowhere, if all is well.
-func (s *Stack) Tells() (told []string) {
+// LeakedSecrets returns the secrets that the stack's tables, dead letters, log and calls contain, each with its place: none if
+// all is well.
+func (s *Stack) LeakedSecrets() (leaked []string) {
 	s.t.Helper()
 	for _, m := range s.Messages() {
 		s.secrets.note("an address", m.To)
@@ -96,10 +97,10 @@ func (s *Stack) Tells() (told []string) {
 	for place, path := range kept {
 		text := string(s.call(http.MethodGet, path, nil))
 		for _, found := range index.search(text) {
-			told = append(told, place+" tells "+found)
+			leaked = append(leaked, place+" reveals "+found)
 		}
 	}
-	return told
+	return leaked
 }
 
 // form is a secret in one of the codings that something may be written down in.
