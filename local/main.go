@@ -1,7 +1,7 @@
 // Local is StreamOTP's development stack: the functions that ship, run on this machine by what template.yaml says,
 // with no AWS account and no Docker. It is for development, not for production.
 //
-// What it imitates and what not is in README; NotImitated lists the latter.
+// docs/development.md says what it imitates; NotImitated lists what it does not.
 package main
 
 import (

@@ -1,6 +1,6 @@
 package main
 
-// NotImitated are the differences from AWS that one should know of: README quotes them, and -help prints them.
+// NotImitated lists the differences from AWS that matter to a developer. docs/development.md has the same list, and -help prints it.
 var NotImitated = []string{
 	"IAM: no signature is checked and operators may do everything; SES asks for the recipient's identity too, as in its sandbox",
 	"Architectures, MemorySize's share of the CPU and Lambda's memory limit: a function sees MemorySize in its environment only",

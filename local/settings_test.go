@@ -498,3 +498,16 @@ func output(t *testing.T, s *stack) string {
 	}
 	return fmt.Sprint(strings.Contains(a.body, "<OutputValue>arn:aws:dynamodb:"))
 }
+
+// TestNotImitatedIsDocumented: docs/development.md has each difference from AWS in the words that -help prints.
+func TestNotImitatedIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/development.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, difference := range NotImitated {
+		if !strings.Contains(string(text), "\n- "+difference+"\n") {
+			t.Errorf("docs/development.md lacks %q", difference)
+		}
+	}
+}
