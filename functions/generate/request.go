@@ -20,11 +20,11 @@ type generateRequest struct {
 func (r generateRequest) channel() otp.Channel {
 	switch {
 	case r.phone != "":
-		return otp.SMS
+		return otp.TypedInto("phone")
 	case r.purpose == otp.Login:
 		return ""
 	}
-	return otp.Email
+	return otp.TypedInto("email")
 }
 
 // readGenerate checks the fields against each other and reports everything that is wrong at once.

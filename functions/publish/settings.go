@@ -99,10 +99,10 @@ func settingsFile(site fs.FS, p properties) ([]byte, error) {
 	return json.MarshalIndent(settings, "", "  ")
 }
 
-// channelsOf returns the channels that the deployment sends by. Those to numbers need AllowedCountries.
+// channelsOf returns the channels that the pages offer: people can type their destination. Those to numbers need AllowedCountries.
 func channelsOf(p properties) (names []otp.Channel) {
 	for _, channel := range otp.Channels() {
-		if channel.Kind == otp.EmailAddress || p.sms {
+		if channel.Field != "" && (channel.Kind == otp.EmailAddress || p.sms) {
 			names = append(names, channel.Channel)
 		}
 	}

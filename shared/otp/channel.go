@@ -18,6 +18,7 @@ type ChannelFacts struct {
 	Label    string          // the name in a sentence
 	Kind     DestinationKind // the field of Contents that messages go to, and how it is masked
 	Provider Provider        // shared/deliver has a function for each
+	Field    string          // of POST /generate that people type its destination into; empty if only accounts have the channel
 	SiteLine bool            // a code's message ends with the line "@host #code", so it needs the site's host
 
 	// What a message counts against, beside its subject and its client IP address.
@@ -27,11 +28,10 @@ type ChannelFacts struct {
 	Suppression bool // nothing is sent to a suppressed address
 }
 
-// channels is the table of channels. A new one needs a row here, a send function for its provider in shared/deliver, and a row in
-// frontend/channels.js.
+// channels is the table of channels. CONTRIBUTING.md lists what else a new channel needs.
 var channels = []ChannelFacts{
-	{Channel: Email, Label: "e-mail", Kind: EmailAddress, Provider: SES, Suppression: true},
-	{Channel: SMS, Label: "SMS", Kind: PhoneNumber, Provider: SNS, SiteLine: true, NumberLimit: true, PrefixRule: true, DailyLimit: true},
+	{Channel: Email, Label: "e-mail", Kind: EmailAddress, Provider: SES, Field: "email", Suppression: true},
+	{Channel: SMS, Label: "SMS", Kind: PhoneNumber, Provider: SNS, Field: "phone", SiteLine: true, NumberLimit: true, PrefixRule: true, DailyLimit: true},
 }
 
 // Provider is the AWS service that sends a channel's messages.
@@ -75,6 +75,16 @@ func (c Channel) Facts() (ChannelFacts, error) {
 func ParseChannel(name string) (Channel, error) {
 	facts, err := Channel(name).Facts()
 	return facts.Channel, err
+}
+
+// TypedInto returns the channel whose destination is typed into a field of POST /generate, or "" if there is none.
+func TypedInto(field string) Channel {
+	for _, f := range channels {
+		if f.Field == field && field != "" {
+			return f.Channel
+		}
+	}
+	return ""
 }
 
 // Channels returns the table.
