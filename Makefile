@@ -18,7 +18,7 @@ MODULES := bench frontend functions local otpctl shared
 # Tools that a test needs are installed, never done without: a missing one fails the run.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run test lint template unit attack second-engine deploy-test fuzz bench clean
+.PHONY: run check test lint template unit attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
@@ -26,6 +26,13 @@ run: $(ENGINE)
 
 test: lint template unit attack second-engine deploy-test fuzz
 	@echo "all passed"
+
+# For daily work: everything that is quick, and one path through the whole stack.
+check: lint $(ENGINE) $(MINISTACK)
+	@node --test frontend/test/ >$(TOOLS)/node.log 2>&1 || { cat $(TOOLS)/node.log; exit 1; }
+	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e)$$')
+	go test -count=1 streamotp/local/claims
+	go test -count=1 -run '^Test(API|EditsAreThere|OraclesAreThere)$$' streamotp/local/e2e streamotp/local/attack
 
 # ---- what `make test` is made of ------------------------------------------------------------------------------------
 

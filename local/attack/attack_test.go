@@ -92,3 +92,14 @@ func report(r result, name string) {
 	}
 	fmt.Printf("%-8s  %-66s %7d tries  %5d %s\n", verdict, name, r.tries, r.got, r.what)
 }
+
+// TestEditsAreThere: each edit that takes a control away still changes its file. It needs no stack.
+func TestEditsAreThere(t *testing.T) {
+	for _, a := range attacks {
+		for _, c := range a.controls {
+			if err := e2e.CheckEdits(c.edits); err != nil {
+				t.Errorf("%s, without %s: %v", a.name, c.name, err)
+			}
+		}
+	}
+}

@@ -2,6 +2,8 @@ package claims_test
 
 import (
 	"bytes"
+	"compress/gzip"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,10 +57,43 @@ func read(t *testing.T, path ...string) string {
 	return string(text)
 }
 
+var update = flag.Bool("update", false, "rewrite the figures of docs/costs.md and README.md")
+
+// rewrite puts the figures that otpctl prints now into the documents. What else is said of them is for its author.
+func rewrite(o *otpctl) {
+	total := func(command, row string) string {
+		return regexp.MustCompile(`(?m)^` + row + ` .*?(\$[\d,.]+)$`).FindStringSubmatch(o.run(command))[1]
+	}
+	replace := func(text, pattern, row string) string {
+		return regexp.MustCompile(pattern).ReplaceAllStringFunc(text, func(match string) string {
+			command := costCommand.FindStringSubmatch(match)[1]
+			return strings.Replace(match, figure.FindString(match), total(command, row), 1)
+		})
+	}
+	doc := read(o.t, "docs", "costs.md")
+	for command, shown := range shownOutputs(doc) {
+		indent := func(text string) string {
+			return regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(text, "    $1")
+		}
+		doc = strings.Replace(doc, indent(shown), indent(trimmed(o.run(command))), 1)
+	}
+	doc = replace(doc, `(?m)^\| by .*`+"`otpctl cost[^`]*` "+`\|$`, "StreamOTP, with the idle part")
+	doc = replace(doc, `\$[\d,.]+\s+by\s+`+"`otpctl cost[^`]*`", "all")
+	readme := replace(read(o.t, "README.md"), `\$[\d,.]+ a month by `+"`otpctl cost[^`]*`", "StreamOTP, with the idle part")
+	for path, text := range map[string]string{"docs/costs.md": doc, "README.md": readme} {
+		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o600); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+}
+
 // TestCostsDoc: what docs/costs.md shows of a command is what the command prints, and each figure beside is printed by
 // a command of the same paragraph, row or point, or is one of the prices. README's line on costs holds to the same.
 func TestCostsDoc(t *testing.T) {
 	o := newOtpctl(t)
+	if *update {
+		rewrite(o)
+	}
 	doc := read(t, "docs", "costs.md")
 	blocks := 0
 	for command, shown := range shownOutputs(doc) {
@@ -183,6 +218,32 @@ func TestCostsCountTheTemplate(t *testing.T) {
 	}
 	if template.Globals.Function.MemorySize != 512 {
 		t.Errorf("functions have %d MiB; otpctl/estimate.go counts with 512", template.Globals.Function.MemorySize)
+	}
+}
+
+// TestCostsCountThePage: files and bytes of a first visit are those that the login page loads, by its tags and imports.
+func TestCostsCountThePage(t *testing.T) {
+	links := regexp.MustCompile(`(?:src|href)="([^":]+\.(?:js|css|svg))"|from '\./([^']+)'`)
+	files, size := map[string]bool{"index.html": true, "config.json": true}, 0
+	for queue := []string{"index.html", "config.json"}; len(queue) > 0; queue = queue[1:] {
+		text := read(t, "frontend", queue[0])
+		var compressed bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&compressed, gzip.BestCompression)
+		_, _ = w.Write([]byte(text))
+		_ = w.Close()
+		size += compressed.Len()
+		for _, link := range links.FindAllStringSubmatch(text, -1) {
+			if name := link[1] + link[2]; !files[name] {
+				files[name] = true
+				queue = append(queue, name)
+			}
+		}
+	}
+	counted := regexp.MustCompile(`(?m)^\tpageFiles, pageBytes += (\d+), (\d+)`).FindStringSubmatch(read(t, "otpctl", "estimate.go"))
+	n, _ := strconv.Atoi(counted[1])
+	counts, _ := strconv.Atoi(counted[2])
+	if n != len(files) || counts < size*95/100 || counts > size*105/100 {
+		t.Errorf("the login page loads %d files of %d bytes together; otpctl/estimate.go counts %v", len(files), size, counted[1:])
 	}
 }
 

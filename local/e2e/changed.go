@@ -59,6 +59,15 @@ func overlay(t testing.TB, root, dir string, changed map[string]string) string {
 	return path
 }
 
+// CheckEdits returns an error if an edit's text is not in its file, exactly once.
+func CheckEdits(edits []Edit) error {
+	root, err := Root()
+	if err == nil {
+		_, err = apply(root, edits)
+	}
+	return err
+}
+
 // apply gives the text of every file that the edits change.
 func apply(root string, edits []Edit) (map[string]string, error) {
 	changed := map[string]string{}
