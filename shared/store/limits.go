@@ -58,6 +58,10 @@ const (
 	takeTail      = "lastTry = :now, lastBy = :by, expiredAt = :ttl"
 )
 
+// maxLosses bounds the conditional writes of one request. It loses one only to the success of a parallel request, so a request
+// that loses them all is one of dozens at the same item at once.
+const maxLosses = 20
+
 // errContention is returned when parallel requests keep changing the item.
 var errContention error = &otp.UnavailableError{Reason: "the item of a limit keeps changing"}
 
@@ -74,7 +78,7 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, requestID string, no
 		return l.update(ctx, s.Subject, takeAttempt, all(either(firstAttempt, belowLimit), notOurOwn, notEnded), values)
 	}
 	after, err := take()
-	for range 5 { // lost to parallel requests
+	for range maxLosses {
 		found, ok := conditionFailed(err)
 		if !ok {
 			return after.attempts(), err

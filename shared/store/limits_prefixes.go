@@ -75,7 +75,7 @@ func (p Prefixes) TakeMessage(ctx context.Context, prefix string, now time.Time)
 
 func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held traffic, err error) {
 	day := now.Unix() / daySeconds
-	for range 5 { // lost to others who begin the day at the same time
+	for range maxLosses { // lost to others who begin the day at the same time
 		after, err := p.update(ctx, prefix, "SET epochDay = :day, expiredAt = :ttl ADD sends :one", all(sameDay, notPaused), item{
 			":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime)), ":one": number(1),
 		})
