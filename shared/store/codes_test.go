@@ -44,10 +44,10 @@ func TestConsume(t *testing.T) {
 		}
 		wait.Wait()
 		if won.Load() != 1 || used.Load() != 99 {
-			t.Errorf("%d won and %d were told that the code is used", won.Load(), used.Load())
+			t.Errorf("%d won and %d got the error that the code is used", won.Load(), used.Load())
 		}
 	})
-	t.Run("the winner who asks again is told of success", func(t *testing.T) {
+	t.Run("the winner's repeated call succeeds", func(t *testing.T) {
 		s, err := f.codes.Session(ctx, "s")
 		must(t, err)
 		must(t, f.codes.Consume(ctx, s, s.UsedBy, t0))
@@ -176,7 +176,7 @@ func TestReset(t *testing.T) {
 			t.Errorf("notice %+v", m)
 		}
 	})
-	t.Run("the winner who asks again is told of success", func(t *testing.T) {
+	t.Run("the winner's repeated call succeeds", func(t *testing.T) {
 		s, err := f.codes.Session(ctx, "s")
 		must(t, err)
 		must(t, f.codes.Reset(ctx, reset(f, s.UsedBy)))
