@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError, Client, byOwnClock, retryAfterSeconds } from '../api.js';
 
-// A client whose every request is answered so; `sent` collects the requests.
+// A client whose every request gets this response; `sent` collects the requests.
 function clientFor(status, body, headers = {}) {
   const sent = [];
   const fetchFn = async (url, init) => {
