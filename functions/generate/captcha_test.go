@@ -257,7 +257,7 @@ func TestCaptchaIsAskedForFirst(t *testing.T) {
 	})
 }
 
-// A code that is sent again was paid for by the CAPTCHA of its session.
+// A resend needs no CAPTCHA, because its session's CAPTCHA was solved.
 func TestResendAsksForNoCaptcha(t *testing.T) {
 	f := newFixture(t)
 	c, sent := siteverify(t, "turnstile", says(`{"success":true,"hostname":"site.example","action":"verify"}`))
@@ -289,7 +289,7 @@ func (noSecret) Value(context.Context) (string, error) {
 	return "", &otp.UnavailableError{Reason: "no"}
 }
 
-// forbiddenLimits fails the test if anything is counted, or even looked at.
+// forbiddenLimits fails the test if anything is counted, or even read.
 type forbiddenLimits struct{ t *testing.T }
 
 func (l forbiddenLimits) TakeMessage(context.Context, store.Quota, string, time.Time) (s store.KeyState, err error) {

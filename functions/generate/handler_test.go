@@ -44,7 +44,7 @@ func (noTests) Code(context.Context, string, int, time.Time) (string, bool, erro
 	return "", false, nil
 }
 
-// newFixture is the function on a real engine, with the real phone helper, ada (e-mail) and grace (SMS).
+// newFixture returns the function on a real engine, with the real phone helper, ada (e-mail) and grace (SMS).
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	tables := storetest.New(t)
@@ -99,7 +99,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// slowUsers lets something happen while an account is read.
+// slowUsers calls a function while an account is read.
 type slowUsers struct {
 	users
 	meanwhile func()

@@ -39,7 +39,7 @@ type fixedKeys struct{ *otp.Keyring }
 func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
 func (k fixedKeys) Current(context.Context) (*otp.Keyring, error)     { return k.Keyring, nil }
 
-// newFixture has an account grace@example.com and a session for it; a decoy for other addresses.
+// newFixture returns the function with an account grace@example.com and a session for it, or a decoy for any other address.
 func newFixture(t *testing.T, email string) *fixture {
 	t.Helper()
 	tables := storetest.New(t)

@@ -28,7 +28,7 @@ func (noKeys) For(context.Context, string) (*otp.Keyring, error) {
 }
 
 // TestAttempt: what becomes of a row, the same from the stream and from the retry queue.
-// TestPanic: one message that crashes the attempt does not take its batch with it, and the log does not quote it.
+// TestPanic: a message that crashes its attempt does not end the rest of the batch, and the log does not quote it.
 func TestPanic(t *testing.T) {
 	for name, as := range sources {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,7 @@ type fixture struct {
 	retry, dead  *memoryQueue
 	refunds      *refunds
 	log          *bytes.Buffer
-	ahead        time.Duration // how far the sender's clock has moved on
+	ahead        time.Duration // how far the sender's clock is ahead
 }
 
 type fixedKeys struct{ *otp.Keyring }
@@ -85,7 +85,7 @@ func (p *provider) callsTo(to string) (n int) {
 	return n
 }
 
-// memoryQueue is a queue that can refuse.
+// memoryQueue is a queue that can fail.
 type memoryQueue struct {
 	mu     sync.Mutex
 	refuse error
@@ -144,7 +144,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// object is JSON.
+// object is a JSON object.
 type object = map[string]any
 
 // row is a row of the table, with the events of the stream and the queue for it.
@@ -218,7 +218,7 @@ func queued(r row) object {
 	return object{"eventSource": "aws:sqs", "messageId": "msg-" + r.SessionID, "body": string(body)}
 }
 
-// sources are the two ways to the sender: the same rules hold on both.
+// sources are the two event sources of the sender; the same rules hold for both.
 var sources = map[string]func(row) object{"stream": inserted, "queue": queued}
 
 // run handles records as one batch and returns what failed.

@@ -112,7 +112,7 @@ func TestRetries(t *testing.T) {
 		f.run(t, batch...)
 		delete(f.provider.fail, "slow@example.com")
 		f.run(t, queued(row{pointer: f.retry.all[0]}))
-		f.run(t, batch...) // for whatever reason
+		f.run(t, batch...) // the batch may be delivered again for any reason
 		f.run(t, queued(row{pointer: f.retry.all[0]}))
 		if len(f.provider.sent) != 3 || f.provider.callsTo("slow@example.com") != 2 || len(f.retry.all) != 1 {
 			t.Errorf("calls %v, retried %v", f.provider.calls, f.retry.all)
@@ -156,7 +156,7 @@ func TestRetries(t *testing.T) {
 		f.ahead += 30 * time.Second
 		f.run(t, inserted(r))
 		f.run(t, queued(r))
-		f.ahead += 10 * time.Minute // whether it was sent before it expired, only the row says
+		f.ahead += 10 * time.Minute // only the row shows whether it was sent before it expired
 		f.run(t, inserted(r))
 		few := spread(unreadDelay, 0)
 		if !slices.Equal(f.retry.delays, []time.Duration{10 * time.Second, few, few}) || few < time.Second || len(f.dead.all) != 0 {

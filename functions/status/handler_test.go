@@ -152,7 +152,7 @@ func TestStatus(t *testing.T) {
 	t.Run("R15: those of a reset are its own", func(t *testing.T) {
 		f := newFixture(t)
 		s := f.session(t, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: "ada@example.com"})
-		for n := range 5 { // elsewhere, in sessions of others
+		for n := range 5 { // in sessions of other callers
 			_, err := f.limits.Reserve(ctx, s, fmt.Sprint("request-", n), f.at)
 			must(t, err)
 		}
@@ -174,7 +174,7 @@ func TestStatus(t *testing.T) {
 		f.session(t, otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"})
 		f.at = f.at.Add(time.Second)
 		must(t, f.limits.EndSessions(ctx, "subject", f.at))
-		f.at = f.at.Add(time.Minute) // it stays when it was
+		f.at = f.at.Add(time.Minute) // the end of the session does not move
 		f.want(t, `200 {"state":"expired","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:00:01Z",`+
 			`"resendAt":null,"attemptsRemaining":5}`)
 	})

@@ -38,7 +38,7 @@ type fixture struct {
 	tests  map[string]string
 }
 
-// newFixture is a deployment with small limits.
+// newFixture returns a deployment with small limits.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	tables := storetest.New(t)
@@ -116,7 +116,7 @@ func (f *fixture) Code(_ context.Context, destination string, _ int, _ time.Time
 	return code, ok, nil
 }
 
-// from is a request of its own.
+// from returns a new request.
 func (f *fixture) from(ip string, to otp.Contents) admit.Request {
 	f.asked++
 	return admit.Request{ID: fmt.Sprint("request-", f.asked), ClientIP: ip, At: t0, Ring: f.ring, To: &to, Password: to.Purpose == otp.Login}
@@ -134,7 +134,7 @@ func smsLogin(email, to string) otp.Contents {
 	return otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: email, Phone: to}
 }
 
-// ask gives the outcome in a word: "ok", or "limited subject" with the reason.
+// ask returns the outcome as text: "ok", or "limited subject" with the reason.
 func (f *fixture) ask(t *testing.T, r admit.Request) string {
 	t.Helper()
 	d, err := f.Admit(context.Background(), r)
@@ -351,7 +351,7 @@ func TestGiveBackRefused(t *testing.T) {
 			r := f.from(office, c.to)
 			d, err := f.Admit(context.Background(), r)
 			must(t, err)
-			for range 2 { // the stream may bring it again
+			for range 2 { // the stream may deliver it again
 				must(t, f.GiveBackRefused(context.Background(), r))
 			}
 			if n := f.counted(t); n != c.want || d.Reason != "" {

@@ -17,7 +17,7 @@ import (
 	"streamotp/shared/password"
 )
 
-// call serves one event with an endpoint that returns body and err, and returns the answer and what was logged.
+// call serves one event with an endpoint that returns body and err, and returns the response and the log.
 func call(t *testing.T, serve func(ctx context.Context, r Request) (any, error)) (status int, header map[string]string, body map[string]any, log string) {
 	t.Helper()
 	var lines bytes.Buffer

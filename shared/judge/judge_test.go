@@ -12,7 +12,7 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// world is what a judge sees; it writes down in which order things happen.
+// world is everything that a judge calls; it records the order of the calls.
 type world struct {
 	session otp.Session
 	reserve error
@@ -25,7 +25,7 @@ type world struct {
 	notify  error
 	told    otp.Notification
 	toldOf  int
-	changed bool // somebody wrote another purpose into the item
+	changed bool // another program wrote another purpose into the item
 
 	own      int  // wrong codes of the session itself
 	locks    bool // the attempt is the subject's last
@@ -86,13 +86,13 @@ func (w *world) MarkNotified(_ context.Context, _ string, kind otp.NotificationK
 	return nil
 }
 
-// purpose makes the session one for something else than a login.
+// purpose gives the session a purpose other than login.
 func (w *world) purpose(p otp.Purpose) {
 	w.asked, w.session.Purpose = p, p
 	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Channel: otp.Email, Code: "482913", Email: "ada@example.com"})
 }
 
-// channel makes the session one whose code went by another channel.
+// channel gives the session's code another channel.
 func (w *world) channel(c otp.Channel) {
 	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: c, Code: "482913", Email: "ada@example.com"})
 }
@@ -162,7 +162,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// A caller has to know how long to wait; a reset session's wait is that of its own attempts, as if nobody else tried the subject.
+// The response must say how long to wait. A reset session's wait depends only on its own attempts, not on others at the subject.
 func TestWrongCodeSaysHowLongItsLockLasts(t *testing.T) {
 	for _, test := range []struct {
 		name   string

@@ -20,7 +20,7 @@ type destinations struct {
 	*keys.TestDestinations
 }
 
-// testDestinations runs a test with a document that was not read yet.
+// testDestinations runs a test with a document that has not been read yet.
 func testDestinations(t *testing.T, name, document string, test func(t *testing.T, d destinations)) {
 	t.Run(name, func(t *testing.T) {
 		inBubble(t, document, func(t *testing.T, m *manager) {

@@ -69,7 +69,7 @@ func TestPumping(t *testing.T) {
 			if i%20 != 0 {
 				continue
 			}
-			people := fmt.Sprintf("+49%d", 16000+i/20%7) // of seven other ranges; two of three type their code
+			people := fmt.Sprintf("+49%d", 16000+i/20%7) // of seven other ranges; two of three enter their code
 			if p.TakeMessage(ctx, people, at) != nil {
 				refused++
 			} else if i/20%3 != 0 {
@@ -154,7 +154,7 @@ func TestPrefixGivesBack(t *testing.T) {
 	if through, _ := pump(t, p, "+1202", 40, t0, 0); through != 30 {
 		t.Errorf("%d got through", through)
 	}
-	must(t, p.GiveBackSend(ctx, "+1202", t0)) // paused: its counts began anew
+	must(t, p.GiveBackSend(ctx, "+1202", t0)) // paused: its counts began at zero again
 	if through, _ := pump(t, p, "+1202", 40, t0.Add(time.Hour), 0); through != 15 {
 		t.Errorf("after the pause %d got through", through)
 	}

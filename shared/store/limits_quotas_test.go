@@ -79,7 +79,7 @@ func TestTakeMessage(t *testing.T) {
 	})
 }
 
-// In any rolling hour there are never more messages than the limit, and always as many: what was given back can be taken again.
+// No rolling hour has more messages than the limit, and each can have as many: a message that was given back can be taken again.
 func TestNoHourHoldsMore(t *testing.T) {
 	f := newFixture(t)
 	round := 0

@@ -21,7 +21,7 @@ func (f fixture) guess(at time.Time) (remaining int, err error) {
 	return attempts.Remaining(), err
 }
 
-// send takes a message that a lock stops.
+// send takes a message, which a lock prevents.
 func (f fixture) send(key string, limit int, requestID string, at time.Time) error {
 	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, requestID, at)
 	return err

@@ -17,7 +17,7 @@ func (f fixture) limit(t *testing.T, key string) map[string]types.AttributeValue
 	return f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text(key)})
 }
 
-// full is an item with everything in it that a limit may have, and more.
+// full returns an item with every attribute that a limit may have, and more.
 func full(key string) map[string]any {
 	item := map[string]any{
 		"key": key, "tries": 100, "ceiling": 100, "lastTry": t0.UnixMilli(), "lastBy": "r", "failedBy": 11,
