@@ -3,7 +3,7 @@
 
 import { isChannel } from './channels.js';
 
-// API Gateway gives up after 30 s; a second more lets its own answer arrive first.
+// API Gateway gives up after 30 s; a second more lets its own response arrive first.
 const TIMEOUT_MS = 31_000;
 
 // Responses of API Gateway, CloudFront and a WAF have no code, and some are HTML; these codes take its place.
@@ -11,15 +11,15 @@ const CODE_OF_STATUS = {
   403: 'refused', 404: 'no_route', 413: 'too_large', 415: 'not_json', 429: 'too_many_requests', 500: 'internal', 502: 'unavailable', 503: 'unavailable', 504: 'unavailable',
 };
 
-// What went wrong, whatever the layer.
-//   code       the API's own code, or one of: network, timeout, refused, bad_answer, no_route; captcha_missing and
-//              captcha_unavailable are of captcha.js, before anything is sent
-//   status     the HTTP status, 0 if there was no answer
-//   fields     names of the fields that the API refused
+// An error, whichever layer it comes from.
+//   code       the API's own code, or one of: network, timeout, refused, bad_answer, no_route; captcha.js adds captcha_missing
+//              and captcha_unavailable, before anything is sent
+//   status     the HTTP status, 0 if there was no response
+//   fields     names of the fields that the API rejected
 //   why        the reason for each of them: {field: text}, which completes "This field …"
-//   reasons    why a new password was refused
-//   attemptsRemaining, supportedCountries, country, retryAfter (seconds), requestId: undefined if not told
-//   repeated   set by code-step.js on a wrong code where this tab asked for another code before
+//   reasons    why a new password was rejected
+//   attemptsRemaining, supportedCountries, country, retryAfter (seconds), requestId: undefined if the response has none
+//   repeated   set by code-step.js on a wrong code if this tab requested another code before
 export class ApiError extends Error {
   constructor(code, status = 0, details = {}) {
     super(`${code} (${status})`);
@@ -62,8 +62,8 @@ export function errorFrom(status, body, retryAfter) {
   });
 }
 
-// Times of the API by this browser's clock, which may be wrong: never later than they are. Without a Date, which an API
-// of another origin must expose, there is none.
+// Converts a time of the API to this browser's clock, which may be wrong; the result is never later than the real time. Without a
+// Date header, which an API of another origin must expose, it is undefined.
 export function byOwnClock(time, date, now = Date.now()) {
   const serverNow = Date.parse(date ?? '') + 1000; // Date has whole seconds
   return Number.isNaN(serverNow) ? undefined : Date.parse(time) + now - serverNow;
@@ -104,7 +104,7 @@ export class Client {
   }
 
   // → {state, channel, destination, expiresAt, resendAt, attemptsRemaining, retryAfter}: the times in milliseconds since 1970
-  // by this browser's clock, undefined where that cannot be told; resendAt is null where the code is not sent again;
+  // by this browser's clock, undefined if they cannot be converted; resendAt is null if the code is not sent again;
   // retryAfter is how many seconds a lock still lasts, undefined in any other state
   async status(sessionId) {
     let date, retryAfter;
@@ -120,14 +120,14 @@ export class Client {
     const { response, answer } = await this.#send(call, body);
     seen(response.headers);
     if (!response.ok) throw errorFrom(response.status, answer, retryAfterSeconds(response.headers.get('retry-after')));
-    // A page answered by a proxy or by a static host's fallback is a 200 too.
+    // A page from a proxy or from a static host's fallback is a 200 too.
     if (answer === null || typeof answer !== 'object' || !isExpected(answer)) throw new ApiError('bad_answer', response.status);
     return answer;
   }
 
-  // The answer is null where the body is not JSON.
+  // answer is null if the body is not JSON.
   async #send(call, body) {
-    // Not AbortSignal.timeout, which Safari has since 16 only.
+    // Not AbortSignal.timeout, which Safari has only since 16.
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), this.#timeoutMs);
     try {

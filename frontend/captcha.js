@@ -1,8 +1,8 @@
-// The CAPTCHA that config.json may name, in front of every call that has a code sent. Without one nothing is loaded.
+// The CAPTCHA that config.json may name, before every request that has a code sent. Without a CAPTCHA nothing is loaded.
 
 import { ApiError } from './api.js';
 
-// Where each provider's script lies, and the name that it gives its API. All three call back when they are loaded.
+// Each provider's script, and the name that the script gives its API. All three call back when they are loaded.
 const PROVIDERS = {
   recaptcha: { script: 'https://www.google.com/recaptcha/api.js', api: 'grecaptcha' },
   turnstile: { script: 'https://challenges.cloudflare.com/turnstile/v0/api.js', api: 'turnstile' },
@@ -13,9 +13,9 @@ const LOADED = 'streamotpCaptchaLoaded'; // the scripts call a function of windo
 const PATIENCE_MS = 10_000; // for the script, and for a token that comes without the visitor
 const NARROW = '(max-width: 21.5rem)'; // as in style.css: a normal widget of 304 px does not fit the card
 
-// Returns {solved}: solved(call) gets a token, does call(token) and makes ready for the next attempt, for a token is good
-// once. It rejects with an ApiError: captcha_missing where the visitor has yet to do something, captcha_unavailable where
-// the provider's script does not come.
+// Returns {solved}: solved(call) gets a token, runs call(token) and prepares for the next attempt, because a token works
+// once. It rejects with an ApiError: captcha_missing if the visitor still has to do something, captcha_unavailable if
+// the provider's script does not load.
 export function openCaptcha(settings, form, purpose) {
   if (settings === null) {
     shutProvidersOut();
@@ -45,8 +45,8 @@ export function scriptUrl({ provider, siteKey, version, script = PROVIDERS[provi
   return url.href;
 }
 
-// Pages carry a policy for hosts that send none, written before anybody knew whether there is a CAPTCHA. Of several
-// policies each counts, so a second one takes the providers out of the first.
+// Pages carry a policy for hosts that send none. It allows all providers, because it is written without knowing whether there is a
+// CAPTCHA. All policies of a page apply together, so a second one removes the providers from the first.
 function shutProvidersOut() {
   const policy = document.createElement('meta');
   policy.httpEquiv = 'Content-Security-Policy';
@@ -54,12 +54,12 @@ function shutProvidersOut() {
   document.head.append(policy);
 }
 
-// A provider may look at the referrer to see whether a site may use its key: it gets the origin, and nothing of the path.
+// A provider may check by the referrer whether a site may use its key: it gets the origin, without the path.
 function tellOrigin() {
   document.querySelector('meta[name=referrer]').content = 'strict-origin';
 }
 
-// Resolves to the provider's API. A script that was late but came is as good.
+// Resolves to the provider's API, even if the script loads late.
 function loadScript(url, name) {
   const loaded = new Promise((resolve, reject) => {
     window[LOADED] = () => resolve(window[name]);
@@ -69,11 +69,11 @@ function loadScript(url, name) {
     script.addEventListener('error', () => reject(new ApiError('captcha_unavailable')));
     document.head.append(script);
   });
-  loaded.catch(() => { /* told when a code is asked for */ });
+  loaded.catch(() => { /* reported when a code is requested */ });
   return loaded;
 }
 
-// reCAPTCHA v3: nothing to see, and a token of its own for each attempt.
+// reCAPTCHA v3: nothing is visible, and each attempt has a token of its own.
 function invisible(api, { siteKey }, purpose) {
   return {
     token: () => inTime(available(api.then((grecaptcha) => grecaptcha.execute(siteKey, { action: purpose }))), 'captcha_unavailable'),
@@ -83,7 +83,7 @@ function invisible(api, { siteKey }, purpose) {
 
 function widget(api, { provider, siteKey }, form, purpose) {
   const place = placeIn(form);
-  // Turnstile may be content without the visitor, and says so when it is not; the others always show a checkbox.
+  // Turnstile may need nothing from the visitor, and reports it if it does; the others always show a checkbox.
   const state = new Solution(provider !== 'turnstile');
   const ready = available(api.then((provided) => {
     const options = { sitekey: siteKey, size: sizeOf(provider), callback: (token) => state.solve(token) };
@@ -116,7 +116,7 @@ function widget(api, { provider, siteKey }, form, purpose) {
   };
 }
 
-// The widget stands above the alert, which is where its errors are told, and the button.
+// The widget is above the alert, which shows its errors, and above the button.
 function placeIn(form) {
   const place = document.createElement('div');
   place.className = 'captcha';
@@ -131,7 +131,7 @@ function sizeOf(provider) {
   return provider === 'turnstile' ? 'flexible' : 'normal';
 }
 
-// A token that the provider gives when it likes, and takes back when it expires.
+// A token that the provider gives at any time, and takes back when it expires.
 export class Solution {
   #token = '';
   #asks; // the visitor has to do something
@@ -155,7 +155,7 @@ export class Solution {
     this.#refuse('captcha_missing');
   }
 
-  // The widget tells the visitor itself, and may try again.
+  // The widget itself notifies the visitor, and may retry.
   fail() {
     this.clear();
     this.#refuse('captcha_unavailable');
@@ -172,7 +172,7 @@ export class Solution {
   }
 }
 
-// What a provider's own script throws is its own affair.
+// An error of the provider's own script means that the CAPTCHA is unavailable.
 function available(promise) {
   return promise.catch((cause) => { throw new ApiError('captcha_unavailable', 0, { cause }); });
 }

@@ -1,9 +1,9 @@
-// The channels, by their names in the API: the one place that says how they differ.
+// The channels, by their names in the API. No other place says how they differ.
 //
-//   field            what a code goes to, as the form's field and the API's member: 'email' or 'phone'
+//   field            where a code goes, as the form's field and the API's member: 'email' or 'phone'
 //   fold             the one spelling that the API gets
 //   shown            what was typed, as the page shows it
-//   masked           how a destination that was not typed is shown, from what the API tells of it: "•••78"
+//   masked           how a destination that was not typed is shown, from the API's masked form: "•••78"
 //   arrivesByText    the browser may offer to read the code from the message (WebOTP)
 //   reportsDelivery  the API may learn after "sent" what became of the message
 //
@@ -22,7 +22,7 @@ export const channelNames = Object.freeze(Object.keys(channels));
 
 export const isChannel = (name) => channelNames.includes(name);
 
-// Throws for an unknown channel: to take it for another one would show a destination that the code did not go to.
+// Throws for an unknown channel: treating it as another one would show a destination that the code did not go to.
 export function channelOf(name) {
   if (!isChannel(name)) throw new TypeError(`unknown channel: ${name}`);
   return channels[name];

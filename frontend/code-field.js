@@ -1,8 +1,8 @@
-// The code's text field: it takes a code however it comes.
+// The code's text field: it accepts a code however it arrives.
 
 import { codeIn, digitsOf, isPartOfCode } from './code.js';
 
-// Makes a text field take a code however it comes; `complete` is called at the last digit, `unread` when a text is pasted that
+// Makes a text field accept a code however it arrives; `complete` is called at the last digit, `unread` when a text is pasted that
 // has no code or several. The field has no maxlength: the browser would cut a message before its code is read.
 export function fitCodeField(input, length, complete, unread) {
   input.pattern = `[0-9]{${length}}`;
@@ -51,6 +51,6 @@ export function listenForSms(received) {
   if (!('OTPCredential' in window)) return () => {};
   const stop = new AbortController();
   navigator.credentials.get({ otp: { transport: ['sms'] }, signal: stop.signal })
-    .then((otp) => otp?.code && received(otp.code), () => { /* stopped, or refused by the person */ });
+    .then((otp) => otp?.code && received(otp.code), () => { /* stopped, or declined by the person */ });
   return () => stop.abort();
 }

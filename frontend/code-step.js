@@ -1,4 +1,4 @@
-// The step in which the code is typed: its field, its clocks, sending it again, and its ends.
+// The step in which the code is entered: its field, its clocks, resends, and its ends.
 
 import { ApiError } from './api.js';
 import { channelOf } from './channels.js';
@@ -10,9 +10,9 @@ const MAX_RESENDS = 2; // the API's own limit for one session
 const TICK_MS = 250; // shorter than a second, so that no second is skipped
 const JUMP_MS = 2_000; // more than a clock is corrected by while it runs
 
-// When the API is asked how the message fares: most arrive within the first of these, most bounces within the last.
+// When the API is asked about the message: most messages arrive within the first of these times, most bounces within the last.
 const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
-// When it is asked whether a code has ended whose time is over by the clock here.
+// When the API is asked whether a code has ended that is over by this browser's clock.
 const LAST_LOOKS_MS = [0, 1_000, 5_000, 20_000, 60_000];
 
 export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}), submit, done }) {
@@ -21,11 +21,11 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
   const form = section.querySelector('form');
   const input = form.elements.code;
   const length = settings.codeLength;
-  const addresses = new Set(); // that this tab asked for, to know a second code for one
+  const addresses = new Set(); // that this tab requested codes for, to recognise a second code for one
   const showEnd = bindEnd(steps);
   let stopSms = () => {};
   let stopLooking = () => {};
-  let wrong = null; // {code, text}: what the API said of the last wrong code
+  let wrong = null; // {code, text}: the last wrong code, and what the page showed for it
   let isLastLook = false;
   let clockAhead = Date.now() - performance.now();
 
@@ -43,14 +43,14 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     ended: end,
   });
   const button = form.querySelector('button[type=submit]');
-  // Not form.requestSubmit, which Safari has since 16 only.
+  // Not form.requestSubmit, which Safari has only since 16.
   fitCodeField(input, length, 'auto' in form.dataset ? () => button.click() : () => {}, () => {
     showErrors(form, { code: `This text does not have exactly one code of ${length} digits. Type the code.` });
   });
 
   function codeProblem(code) {
     if (code.length !== length) return { code: `Enter all ${length} digits of the code.` };
-    // The last digit sent it, then Enter once more: the same answer would cost another try.
+    // The last digit submitted the code, then Enter did once more: the same response would cost another attempt.
     return code === wrong?.code ? { code: wrong.text } : {};
   }
 
@@ -65,11 +65,11 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     sent: () => {
       waitForSms();
       follow(follows ? LOOKS_MS : []);
-      input.focus(); // the code is what comes next, and the button may be gone
+      input.focus(); // the code is entered next, and the button may be gone
     },
   });
 
-  // The code is of no more use: say why, and what to do.
+  // The code cannot be used any more: show why, and what to do.
   function end(ended) {
     stopSms();
     stopLooking();
@@ -96,7 +96,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
   }
   setInterval(tick, TICK_MS);
 
-  // The clock was set or the computer slept: the times by this clock are worth nothing.
+  // Whether the clock was set or the computer slept: then the times by this clock are worthless.
   function hasJumped() {
     const before = clockAhead;
     clockAhead = Date.now() - performance.now();
@@ -108,7 +108,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     if (arrivesByText(store.load(), settings)) stopSms = listenForSms((text) => fillCode(input, text, length));
   }
 
-  // Asks the API where the session stands. What it cannot tell now it tells the next time.
+  // Asks the API for the session's state. After a failure the next look asks again.
   async function look(session) {
     let answer;
     try {
@@ -117,7 +117,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
       if (error.code === 'session_not_found' && isCurrent(session)) present(form, isLastLook ? new ApiError('code_expired') : error, end);
       return;
     }
-    if (!isCurrent(session) || bound.isBusy()) return; // what was typed meanwhile has its own answer
+    if (!isCurrent(session) || bound.isBusy()) return; // a code that was entered meanwhile gets its own response
     const over = { used: 'code_used', expired: 'code_expired', locked: 'locked' }[answer.state];
     if (over) present(form, new ApiError(over, 0, { retryAfter: answer.retryAfter }), end);
     else learn(answer);
@@ -141,7 +141,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     if (answer.state === 'bounced' || answer.state === 'delivered') resend.tell(answer.state);
   }
 
-  // A message's end is looked for a few times.
+  // Looks a few times for what becomes of the message.
   function follow(looks) {
     stopLooking();
     const session = store.load();
@@ -149,8 +149,8 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     stopLooking = () => timers.forEach(clearTimeout);
   }
 
-  // Shows the step for the session in the store. Of a reset's message nothing is told: one look finds out whether there is
-  // such a session at all.
+  // Shows the step for the session in the store. For a reset, nothing about the message is shown: one look only checks that
+  // the session exists.
   function open({ entry = 'replace', looks = [0, ...LOOKS_MS] } = {}) {
     const session = store.load();
     addresses.add(session.address.toLowerCase());
@@ -159,15 +159,15 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     resend.tell('');
     showDestination(section, session);
     fillStart(steps.section('start').querySelector('form'), session);
-    if (form.elements.username) form.elements.username.value = session.address; // whose password a password manager keeps
+    if (form.elements.username) form.elements.username.value = session.address; // for password managers: whose password this is
     steps.show('code', { entry });
     waitForSms();
     follow(follows ? looks : looks.slice(0, 1));
     tick();
   }
 
-  // Begins with a session that was just made. `asked` is when: the code is a little younger than
-  // that, so the clock here never promises more time than there is.
+  // Begins with a session that was just created. `asked` is the time of the request: the code is a little younger, so the
+  // clock here never promises more time than there is.
   function begin({ sessionId, address, channel, asked }) {
     store.save({
       sessionId,
@@ -180,16 +180,16 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
       repeated: addresses.has(address.toLowerCase()) || store.load()?.address.toLowerCase() === address.toLowerCase(),
     });
     form.reset();
-    open({ entry: 'push', looks: channel ? LOOKS_MS : [0, ...LOOKS_MS] }); // a login learns at once which way its code takes
+    open({ entry: 'push', looks: channel ? LOOKS_MS : [0, ...LOOKS_MS] }); // a login learns at once which channel its code takes
   }
   return { open, begin };
 }
 
-// After a reload the first step is empty; who comes back to it finds what was typed.
+// After a reload the first step is empty; a visitor who returns to it finds what was typed.
 function fillStart(form, session) {
   const { email, phone, channel } = form.elements;
   if (email.value || phone?.value) return;
-  if (!channel) { // what was typed is the account's address, whichever way its code takes
+  if (!channel) { // what was typed is the account's address, whichever channel its code takes
     email.value = session.address;
     return;
   }
@@ -198,15 +198,15 @@ function fillStart(form, session) {
   form.dispatchEvent(new Event('change'));
 }
 
-// The step that says why a code is of no more use. While a lock lasts it counts down, and does not offer a new code, which
-// would be refused.
+// The step that says why a code cannot be used any more. While a lock lasts, it counts down and does not offer a new code,
+// which the API would reject.
 function bindEnd(steps) {
   const section = steps.section('ended');
   const title = section.querySelector('h1');
   const text = section.querySelector('[data-reason]');
   const offer = section.querySelector('[data-restart=same]');
   const others = section.querySelector('[data-restart=other]');
-  let until = 0; // by this browser's clock; 0 where nothing is counted down
+  let until = 0; // by this browser's clock; 0 if nothing is counted down
 
   function showLock(isLocked) {
     offer.hidden = isLocked;
@@ -251,13 +251,13 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     starting();
     try {
       const { sessionId } = await client.resend(session.sessionId);
-      if (store.load()?.sessionId !== session.sessionId) return; // somebody chose another address meanwhile
+      if (store.load()?.sessionId !== session.sessionId) return; // the visitor chose another address meanwhile
       store.save({ ...session, sessionId, resends: session.resends + 1, resendAt: Date.now() + settings.resendCooldownSeconds * 1000 });
       tell('', 'The same code was sent again.');
       sent();
     } catch (error) {
       if (error.code !== 'too_many_requests' || !error.retryAfter) return failed(error);
-      // The countdown says how long, and stays true while it runs.
+      // The countdown shows how long, and stays true while it runs.
       store.save({ ...session, resendAt: Date.now() + error.retryAfter * 1000 });
       sentAgain.textContent = 'It was too early to send it again.';
     } finally {
@@ -270,7 +270,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     if (!session) return;
     const left = (session.resendAt - Date.now()) / 1000;
     const over = session.resends >= MAX_RESENDS;
-    const bounced = known === 'bounced'; // another message to that address would be refused
+    const bounced = known === 'bounced'; // the address did not accept the message
     button.hidden = over || bounced;
     exhausted.hidden = !over || bounced;
     if (busy || left > 0) button.setAttribute('aria-disabled', 'true');
@@ -278,7 +278,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
     wait.textContent = left > 0 ? ` in ${clock(left)}` : '';
   }
 
-  // Only where nothing is known of the message the page asks whether anything arrived.
+  // The page asks whether anything arrived only if nothing is known about the message.
   function tell(state, text = '') {
     known = state;
     sentAgain.textContent = state === 'delivered' ? 'It was delivered. Not there? Look in the spam folder.' : text;
@@ -287,17 +287,17 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
   return { tick, tell };
 }
 
-// Nothing more will be known of the message.
+// Whether nothing more will be known about the message.
 const isSettled = ({ state, channel }) => state === 'delivered' || state === 'bounced' || (state === 'sent' && !channelOf(channel).reportsDelivery);
 
-// Where the code went. Until the API says so a login does not know which way its code takes.
+// Shows where the code went. Until the API reports it, a login does not know which channel its code takes.
 function showDestination(section, { destination, channel }) {
   section.querySelector('[data-destination]').textContent = destination;
   const guess = section.querySelector('[data-until-known]');
   if (guess) guess.hidden = channel !== '';
 }
 
-// The clock itself is not read out each second; the last minute is, once.
+// A screen reader does not read the clock each second; it reads the last minute, once.
 function showTimeLeft(section, left) {
   section.querySelector('[data-time-left]').textContent = clock(left);
   const lastMinute = section.querySelector('[data-last-minute]');

@@ -2,7 +2,7 @@
 
 import { asciiDigits, foldCode } from './fold.js';
 
-// What the field keeps of what is typed: digits, at most `length`.
+// What the field keeps of a typed text: digits, at most `length`.
 export function digitsOf(text, length) {
   return asciiDigits(text).replace(/[^0-9]/g, '').slice(0, length);
 }
@@ -10,8 +10,8 @@ export function digitsOf(text, length) {
 // Whether a text is nothing but a code or the beginning of one.
 export const isPartOfCode = (text, length) => /^\d*$/.test(foldCode(text)) && foldCode(text).length <= length;
 
-// The code in a pasted text, which may be "482 913" or a whole message with other numbers in it; '' where there is none, or
-// more than one: a guess would cost an attempt. A code written together wins over digits in groups, such as those of a date.
+// The code in a pasted text, which may be "482 913" or a whole message with other numbers in it. It is '' if there is none or more
+// than one: a guess would cost an attempt. A code written together wins over digits in groups, such as those of a date.
 export function codeIn(text, length) {
   const folded = asciiDigits(text).replace(/\p{Cf}/gu, '').replace(SMS_HOST, '');
   const together = oneOf(folded.match(/\d+/g), length);

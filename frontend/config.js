@@ -1,5 +1,5 @@
 // Reads config.json, the one file that differs between sites. A page with a broken config.json
-// still works on the defaults, which fit a site and an API under one origin, and says so.
+// still works with the defaults, which fit a site and an API under one origin, and says so.
 
 import { channelNames, isChannel } from './channels.js';
 
@@ -28,7 +28,7 @@ const checks = {
   mailbox: (v) => v === null || (typeof v === 'string' && /^\/(?![/\\])/.test(v)), // the development stack's, which shows every message
 };
 
-// What a setting has to be, where a wrong value is an easy mistake.
+// Hints for the settings that are easy to get wrong.
 const hints = {
   apiBaseUrl: 'It must be a path or an https:// URL; http:// is for localhost and 127.0.0.1 only.',
   channels: `It must be a list of one or more of ${channelNames.join(', ')}.`,
@@ -43,8 +43,8 @@ function isCaptcha({ provider, siteKey, version = 2, script = '/', ...others }) 
     typeof script === 'string' && /^(\/(?![/\\])|https:\/\/[^/@\\]+\/)/.test(script) && Object.keys(others).length === 0;
 }
 
-// A path of this origin, or an absolute https URL; plain http would carry codes and passwords in
-// the open, unless they do not leave this machine. The hosts are those that the pages' policy lists;
+// A path of this origin, or an absolute https URL. Plain http would carry codes and passwords in the open; it is allowed only if
+// they do not leave this machine. The hosts are those that the pages' policy lists;
 // [::1] is not among them, since browsers ignore an IPv6 address in a policy.
 // A URL with a query or fragment cannot have "/generate" appended to it.
 function isBaseUrl(text) {
@@ -52,7 +52,7 @@ function isBaseUrl(text) {
   return /^\/(?!\/)/.test(text) || /^https:\/\/[^/@]+(\/|$)/.test(text) || /^http:\/\/(localhost|127\.0\.0\.1)(:\d+)?(\/|$)/i.test(text);
 }
 
-// Keeps each good setting and returns the names of the bad ones beside them.
+// Keeps each good setting, and returns the names of the bad ones.
 export function readSettings(raw) {
   const settings = { ...defaults };
   const bad = [];

@@ -1,11 +1,11 @@
 // Package frontend is the static site: three pages, one stylesheet and ES modules, with no build step.
 //
-// The files are served as they lie here, from S3, Amplify or any static host; config.json is the only one that differs
-// between sites. The package carries them for Go programs, such as the development stack.
+// The files are served as they are here, from S3, Amplify or any static host; config.json is the only one that differs
+// between sites. The package embeds them for Go programs, such as the development stack.
 //
 //   - F1: Files holds exactly what a page needs: no test, no Go file.
 //   - F2: no page has a script, a style or a handler in its HTML, so a Content-Security-Policy without 'unsafe-inline' fits.
-//   - F3: nothing is loaded from another origin, but the script of the CAPTCHA provider that config.json names.
+//   - F3: nothing is loaded from another origin, except the script of the CAPTCHA provider that config.json names.
 package frontend
 
 import "embed"

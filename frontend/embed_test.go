@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// The references of HTML, of modules, and of the one fetch of a file.
+// The references in HTML, in modules, and in the one fetch of a file.
 var references = map[string]*regexp.Regexp{
 	".html": regexp.MustCompile(`(?:href|src)="([^"]*)"`),
 	".js":   regexp.MustCompile(`(?:from|import|fetchFn\()\s*'([^']*)'`),

@@ -1,4 +1,4 @@
-// The one folding of what people type and paste. It is the same as shared/otp/fold.go, whose comments give the reasons;
+// The only folding of what people type and paste. It does the same as shared/otp/fold.go, whose comments give the reasons;
 // shared/otp/testdata/fold.json holds the cases for both.
 
 const FORMAT = /\p{Cf}/gu;

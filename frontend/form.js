@@ -1,11 +1,11 @@
-// What all forms share: one send at a time, errors next to their fields, a busy button.
+// What all forms share: one request at a time, errors next to their fields, a busy button.
 
 import { ApiError } from './api.js';
 import { explain } from './words.js';
 
 // Wires a form. `check(values)` returns {field: text} for what is wrong before anything is sent;
-// `send(values)` does the work; `ended({title, text, lock})` is told when a code is of no more use.
-// A <form> in HTML has method="post" and a disabled button, so that a page whose script failed
+// `send(values)` does the work; `ended({title, text, lock})` is called when a code cannot be used any more.
+// Each <form> in the HTML has method="post" and a disabled button, so that a page whose script failed
 // cannot put a password into a URL.
 export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
   const button = form.querySelector('button[type=submit]');
@@ -13,7 +13,7 @@ export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
 
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (busy) return; // a double click, or Enter while the answer is on its way
+    if (busy) return; // a double click, or Enter while a request is in progress
     clearErrors(form);
     const values = valuesOf(form);
     if (showErrors(form, check(values))) return;
@@ -29,7 +29,7 @@ export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
       setBusy(button, false);
     }
   });
-  // Before the field's own listeners, so that what they say of this input stays.
+  // Runs before the field's own listeners, so that what they show for this input stays.
   form.addEventListener('input', (event) => clearError(event.target), { capture: true });
   for (const toggle of form.querySelectorAll('[data-reveal]')) {
     toggle.addEventListener('click', () => reveal(form, form.querySelector('[data-password]').type === 'password'));
@@ -40,7 +40,7 @@ export function bindForm(form, { check = () => ({}), send, ended = () => {} }) {
 
 function valuesOf(form) {
   const values = Object.fromEntries(new FormData(form));
-  if (!values.contact_me_by_fax_only) delete values.contact_me_by_fax_only; // the honeypot travels only when something filled it
+  if (!values.contact_me_by_fax_only) delete values.contact_me_by_fax_only; // the honeypot is sent only if something filled it in
   return values;
 }
 
@@ -53,10 +53,10 @@ export function present(form, error, ended) {
   else showAlert(form, shown.text);
 }
 
-// A field that can show an error has a place for it; one that is out of use is disabled.
+// A field that can show an error has a place for it; a field that is not in use is disabled.
 const fieldsOf = (form) => [...form.querySelectorAll('input[aria-describedby]:enabled')].map((input) => input.name);
 
-// Returns whether there were any; the first one in error gets the focus.
+// Returns whether there are errors; the first field with one gets the focus.
 export function showErrors(form, errors) {
   const inputs = [...form.elements].filter((input) => errors[input.name]);
   for (const input of inputs) {
@@ -64,7 +64,7 @@ export function showErrors(form, errors) {
     errorBox(input).textContent = errors[input.name];
   }
   inputs[0]?.focus();
-  // What is there is wrong: typing replaces it.
+  // The text is wrong: typing replaces it.
   inputs[0]?.select?.();
   return inputs.length > 0;
 }
@@ -105,5 +105,5 @@ function reveal(form, shown) {
   }
 }
 
-// A browser keeps text fields in its form history, and passwords not.
+// A browser keeps text fields in its form history, but not passwords.
 const hidePasswords = (form) => form.querySelector('[data-reveal]') && reveal(form, false);

@@ -1,4 +1,4 @@
-// Log in: the password, then the code that it caused to be sent.
+// Log in: the password, then the code that is sent after it.
 
 import { channelOf } from './channels.js';
 import { foldAddress } from './fold.js';
@@ -9,7 +9,7 @@ import { isEmail } from './words.js';
 const page = await openPage({
   purpose: 'login',
   lost: 'Whoever runs this site can change where your codes go.',
-  // The account decides where its code goes, and does not tell.
+  // The account decides where its code goes, and the response does not say.
   arrivesByText: (session, settings) => settings.channels.some((name) => channelOf(name).arrivesByText),
   submit: (client, sessionId, { code }) => client.verify(sessionId, code),
   done: (answer) => {

@@ -8,25 +8,25 @@ import { Steps } from './steps.js';
 import { codeStep } from './code-step.js';
 
 // Opens a page for one purpose.
-//   follows   whether the API tells what became of its message
-//   lost      what to do where it was not delivered
+//   follows   whether the API reports what became of its message
+//   lost      what to do if the message was not delivered
 //   arrivesByText  whether its code may come as a text message: (session, settings) → boolean
 //   check     what is wrong with the values of the code step: {field: text}
 //   submit    sends them: (client, sessionId, values) → answer
-//   done      shows what came of it, with the answer
+//   done      shows the result, given the answer
 export async function openPage({ purpose, follows = true, lost = '', arrivesByText, check, submit, done }) {
   const store = new SessionStore(purpose);
   const steps = new Steps();
-  // Before the settings arrive, so that a reload does not flash the first step.
+  // This is shown before the settings arrive, so that a reload does not flash the first step.
   steps.show(steps.remembered() === 'code' && store.load() ? 'code' : 'start');
 
   const { settings, problem } = await loadConfig();
   showSettings(settings, problem);
   if (settings.mailbox) linkMailbox(settings.mailbox);
   steps.appName = settings.appName;
-  const client = new Client(settings.apiBaseUrl, { locale: document.documentElement.lang }); // a message speaks as its page does
+  const client = new Client(settings.apiBaseUrl, { locale: document.documentElement.lang }); // messages have the page's language
   const captcha = openCaptcha(settings.captcha, steps.section('start').querySelector('form'), purpose);
-  // What all pages ask for a code by.
+  // All pages request a code in this way.
   const generate = (request) => captcha.solved((captchaToken) => client.generate({ ...request, captchaToken }));
   const page = { settings, client, steps, store, generate };
   const code = codeStep(page, { arrivesByText, follows, lost, check, submit, done: (answer) => finish(page, done, answer) });
@@ -37,7 +37,7 @@ export async function openPage({ purpose, follows = true, lost = '', arrivesByTe
   }
   document.querySelector('[data-resume] button').addEventListener('click', () => code.open({ entry: 'push' }));
   if (steps.current === 'code') code.open();
-  else offerResume(page); // without moving the focus: somebody may be typing by now
+  else offerResume(page); // without moving the focus: the visitor may already be typing
   return { ...page, code };
 }
 
@@ -56,15 +56,15 @@ function linkMailbox(url) {
   document.querySelector('.foot').prepend(note);
 }
 
-// The first step sends nothing by being shown.
+// Showing the first step sends nothing.
 function openStart(page) {
   offerResume(page);
-  // A password manager may have filled the hidden field in. Out of use it stays empty, so the next code is a real one.
+  // A password manager may have filled in the hidden field. Disabled, it stays empty, so that the next code is a real one.
   Object.assign(document.querySelector('[data-trap] input'), { value: '', disabled: true });
   page.steps.show('start');
 }
 
-// A code that is still on its way can be gone back to. This clock may be wrong: where it says that the time is over, the
+// Offers to return to a code that is still on its way. This browser's clock may be wrong: if the time is over by that clock, the
 // API decides.
 async function offerResume({ store, client }) {
   const session = store.load();
@@ -83,14 +83,14 @@ function showResume(session) {
   note.querySelector('[data-destination]').textContent = session?.destination ?? '';
 }
 
-// What was typed stays. how: 'same' is for one more code, 'other' to change the address, so that typing replaces it.
+// What was typed stays. how: 'same' gets one more code, 'other' changes the address, so that typing replaces it.
 function restart(page, how) {
   page.store.clear();
   openStart(page);
   if (how === 'other') document.activeElement.select?.();
 }
 
-// Nothing that was typed stays behind, for the next person at this screen.
+// Removes everything that was typed, for the next person at this screen.
 function finish({ steps, store }, done, answer) {
   store.clear();
   done(answer);

@@ -1,13 +1,13 @@
-// The one thing that outlives a reload: the session a code was asked for. It lives in
-// sessionStorage (this tab, until it is closed) and holds no password or code.
+// The only thing that survives a reload: the session that a code was requested for. It is kept in
+// sessionStorage (this tab, until it is closed) and has no password or code.
 //
 //   sessionId    the API's id
-//   address      the e-mail address or number as the person typed it, so that a slip in it can be seen
+//   address      the e-mail address or number as the person typed it, so that a typing error can be seen
 //   destination  where the code went, as shown
-//   channel      its name, or '' where only the server knows
+//   channel      its name, or '' if only the server knows it
 //   expiresAt, resendAt   milliseconds since 1970, by this browser's clock
 //   resends      how often the code was sent again
-//   repeated     whether this tab asked for the same address before
+//   repeated     whether this tab requested a code for the same address before
 
 import { isChannel } from './channels.js';
 

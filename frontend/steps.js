@@ -1,5 +1,5 @@
-// A page is a few sections of which one shows. The step's name, and nothing else, is kept in the
-// history, so that Back leaves the code step and a reload comes back to it; neither sends anything.
+// A page is a few sections, of which one is shown. Only the step's name is kept in the
+// history, so that Back leaves the code step and a reload returns to it; neither sends anything.
 
 export class Steps {
   #sections = new Map();
@@ -19,12 +19,12 @@ export class Steps {
     this.showTitle();
   }
 
-  // The step that this history entry was left in.
+  // The step in which this history entry was left.
   remembered() {
     return history.state?.step ?? 'start';
   }
 
-  // entry: 'push' for a step forward, 'replace' where Back must not lead to the step before.
+  // entry: 'push' for a step forward, 'replace' if Back must not lead to the previous step.
   show(name, { entry = 'replace', focus = true } = {}) {
     if (entry === 'push') history.pushState({ step: name }, '');
     else history.replaceState({ step: name }, '');
@@ -34,7 +34,7 @@ export class Steps {
     if (focus) this.#focus();
   }
 
-  // The first field where there is one to fill, else the heading, so that it is read out.
+  // Focuses the first field that is to be filled in, else the heading, so that it is read out.
   #focus() {
     const section = this.section(this.current);
     const target = section.querySelector('[data-focus]:enabled') ?? section.querySelector('h1');
@@ -42,7 +42,7 @@ export class Steps {
     window.scrollTo({ top: 0 });
   }
 
-  // The tab says what the heading of the step says.
+  // The tab's title repeats the heading of the step.
   showTitle() {
     document.title = `${this.section(this.current).querySelector('h1').textContent} – ${this.#appName}`;
   }

@@ -17,13 +17,13 @@ const page = await openPage({
   },
 });
 
-// What is wrong with a field, by its name.
+// The checks of the fields, by name.
 const checks = {
   email: (typed) => (isEmail(typed) ? {} : { email: 'Enter your e-mail address, like name@example.com.' }),
   phone: (typed) => (lacksCountry(typed) ? { phone: 'Enter the number with + and its country code, like +49 151 23456789.' } : {}),
 };
 
-// Only the field of the chosen channel is in use; with one channel there is no choice to make.
+// Only the field of the chosen channel is in use; with a single channel there is nothing to choose.
 const { channels } = page.settings;
 document.querySelector('[data-choice]').hidden = channels.length < 2;
 for (const choice of form.elements.channel) choice.parentElement.hidden = !channels.includes(choice.value);

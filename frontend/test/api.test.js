@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ApiError, Client, byOwnClock, retryAfterSeconds } from '../api.js';
 
-// A client whose every request is answered so; `sent` collects the requests.
+// A client whose every request gets this response; `sent` collects the requests.
 function clientFor(status, body, headers = {}) {
   const sent = [];
   const fetchFn = async (url, init) => {
@@ -58,14 +58,14 @@ test('reasons, countries and Retry-After are read', async () => {
   assert.equal((await failure(clientFor(403, { code: 'locked' }, { 'retry-after': '900' }).client.verify('s', '1'))).retryAfter, 900);
 });
 
-test('answers of API Gateway itself have a code too', async () => {
+test('responses of API Gateway itself have a code too', async () => {
   for (const [status, code] of [[404, 'no_route'], [413, 'too_large'], [429, 'too_many_requests'], [500, 'internal'], [503, 'unavailable'], [418, 'bad_answer']]) {
     assert.equal((await failure(clientFor(status, { message: 'x' }).client.verify('s', '1'))).code, code);
     assert.equal((await failure(clientFor(status, '<html>').client.verify('s', '1'))).code, code);
   }
 });
 
-test('P5: the pages of a WAF, of CloudFront and of a proxy are told apart', async () => {
+test('P5: the pages of a WAF, of CloudFront and of a proxy are distinguished', async () => {
   for (const [status, code] of [[403, 'refused'], [502, 'unavailable'], [504, 'unavailable']]) {
     assert.equal((await failure(clientFor(status, '<html><h1>403 ERROR</h1>').client.verify('s', '1'))).code, code);
   }
@@ -78,7 +78,7 @@ test('a 200 that is not from the API is no success', async () => {
   }
 });
 
-test('no connection and no answer are told apart', async () => {
+test('no connection and no response are distinguished', async () => {
   const broken = new Client('/api', { fetchFn: async () => { throw new TypeError('failed to fetch'); } });
   assert.equal((await failure(broken.verify('s', '1'))).code, 'network');
   const silent = new Client('/api', {
@@ -115,7 +115,7 @@ test('Retry-After is seconds or a date', () => {
   }
 });
 
-test('where a session stands is asked by a POST, and its times are told by this browser\'s clock', async () => {
+test('a POST asks for a session\'s state, and its times are converted to this browser\'s clock', async () => {
   const answer = { state: 'sent', channel: 'email', destination: 'a•••@b', expiresAt: '2026-11-21T12:05:00Z', resendAt: '2026-11-21T12:00:30Z', attemptsRemaining: 5 };
   const { client, sent } = clientFor(200, answer, { date: 'Sat, 21 Nov 2026 12:00:00 GMT' });
   const told = await client.status('s');
@@ -125,21 +125,21 @@ test('where a session stands is asked by a POST, and its times are told by this 
   assert.deepEqual([told.state, told.destination, told.attemptsRemaining], ['sent', 'a•••@b', 5]);
 });
 
-test('a channel that these pages do not know makes the answer a bad one', async () => {
+test('a response with an unknown channel is a bad one', async () => {
   for (const channel of ['fax', 'SMS', '', null, undefined]) {
     const { client } = clientFor(200, { state: 'sent', channel, destination: '•••78' });
     assert.equal((await failure(client.status('s'))).code, 'bad_answer', String(channel));
   }
 });
 
-test('a session that is locked says for how long', async () => {
+test('the state of a locked session says for how long', async () => {
   const locked = { state: 'locked', channel: 'email', expiresAt: '2026-11-21T12:05:00Z', resendAt: null, attemptsRemaining: 0 };
   for (const [headers, seconds] of [[{ 'retry-after': '840' }, 840], [{}, undefined]]) {
     assert.equal((await clientFor(200, locked, headers).client.status('s')).retryAfter, seconds);
   }
 });
 
-test('times that cannot be told are not made up, and null stays null', async () => {
+test('times that cannot be converted are undefined, and null stays null', async () => {
   const { client } = clientFor(200, { state: 'sent', channel: 'email', expiresAt: '2026-11-21T12:05:00Z', resendAt: null });
   const told = await client.status('s');
   assert.deepEqual([told.expiresAt, told.resendAt], [undefined, null]);

@@ -14,7 +14,7 @@ test('each script is the provider\'s own, calls back and draws nothing by itself
   assert.equal(url({ provider: 'turnstile', script: '/stub.js?a=b' }), 'https://site.example/stub.js?a=b&onload=streamotpCaptchaLoaded&render=explicit');
 });
 
-test('an unsolved checkbox is told at once', async () => {
+test('an unsolved checkbox is reported at once', async () => {
   assert.equal(await code(new Solution(true).token()), 'captcha_missing');
 });
 
@@ -26,14 +26,14 @@ test('a token is there until it expires', async () => {
   assert.equal(await code(solution.token()), 'captcha_missing');
 });
 
-test('a provider that may be content without the visitor is waited for', async () => {
+test('a provider that may need nothing from the visitor is waited for', async () => {
   const solution = new Solution(false);
   const waiting = [solution.token(), solution.token()];
   solution.solve('token');
   assert.deepEqual(await Promise.all(waiting), ['token', 'token']);
 });
 
-test('who waits hears that the visitor is needed, or that nothing will come', async () => {
+test('a waiting call learns that the visitor is needed, or that no token will come', async () => {
   const asking = new Solution(false);
   const first = asking.token();
   asking.ask();
@@ -45,7 +45,7 @@ test('who waits hears that the visitor is needed, or that nothing will come', as
   assert.equal(await code(second), 'captcha_unavailable');
 });
 
-test('the pages\' own policy lets in what the template lists, on each page alike', async () => {
+test('the pages\' own policy allows what the template lists, the same on each page', async () => {
   const read = (path) => readFile(new URL(path, import.meta.url), 'utf8');
   const template = await read('../../template.yaml');
   const listed = [...template.matchAll(/^ +(Script|Frame|Style)Src: " (https.*)"$/gm)];

@@ -49,7 +49,7 @@ test('a code is found in what people paste', () => {
   assert.equal(codeIn('4829 1374', 8), '48291374');
 });
 
-test('the beginning of a code is one, a sentence or too many digits are not', () => {
+test('the beginning of a code is part of one, a sentence or too many digits are not', () => {
   for (const part of ['', '4829', '482 9', '482913', '४८', '48\u200b']) assert.ok(isPartOfCode(part, 6), part);
   for (const other of ['4829137', 'code 48', '48a', '+48']) assert.ok(!isPartOfCode(other, 6), other);
 });

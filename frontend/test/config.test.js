@@ -5,7 +5,7 @@ import { defaults, loadConfig, readSettings } from '../config.js';
 
 const answer = (body, init) => async () => new Response(body, init);
 
-test('the file in the repository is good, and says what the defaults say', async () => {
+test('the file in the repository is good, and has the default values', async () => {
   const raw = JSON.parse(await readFile(new URL('../config.json', import.meta.url), 'utf8'));
   assert.deepEqual(readSettings(raw), { settings: { ...defaults }, bad: [] });
 });
@@ -34,7 +34,7 @@ test('an unreadable file gives the defaults and a sentence', async () => {
   }
 });
 
-test('a CAPTCHA is one of those that are known, with its key', () => {
+test('a CAPTCHA is a known one, with its key', () => {
   const good = { provider: 'turnstile', siteKey: '0x4AAA-_' };
   for (const captcha of [null, good, { ...good, version: 2 }, { provider: 'recaptcha', siteKey: 'k', version: 3 }, { ...good, script: '/_local/captcha/api.js?provider=turnstile' },
     { ...good, script: 'https://www.recaptcha.net/recaptcha/api.js' }]) {
@@ -55,7 +55,7 @@ test('O8: an API on this machine may be called by http, and the page says so of 
   assert.match(problem, /apiBaseUrl cannot be used.*must be a path or an https:\/\/ URL; http:\/\/ is for localhost and 127\.0\.0\.1/);
 });
 
-test('the pages\' own policy lets an API on this machine in, on each page alike', async () => {
+test('the pages\' own policy allows an API on this machine, the same on each page', async () => {
   for (const page of ['index', 'verify', 'forgot']) {
     const html = await readFile(new URL(`../${page}.html`, import.meta.url), 'utf8');
     assert.match(html, /connect-src 'self' https: http:\/\/localhost:\* http:\/\/127\.0\.0\.1:\*;/, page);

@@ -25,7 +25,7 @@ test('a cleared session is gone', () => {
   assert.equal(storage.map.size, 0);
 });
 
-test('what somebody else left there is not a session', () => {
+test('a value that other code left there is not a session', () => {
   for (const text of ['', 'nonsense', 'null', '7', '{}', '{"sessionId":"s"}', JSON.stringify({ ...session, expiresAt: 'soon' }), JSON.stringify({ ...session, address: undefined }), JSON.stringify({ ...session, channel: 'fax' }), JSON.stringify({ ...session, channel: undefined })]) {
     assert.equal(new SessionStore('login', memory({ 'streamotp.login': text })).load(), null, text);
   }

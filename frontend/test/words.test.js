@@ -22,7 +22,7 @@ test('a code went to what was typed, in full, or to the phone of its account', (
   assert.throws(() => words.sentTo('ada@example.com', { channel: 'fax', destination: '•••78' }), /unknown channel/);
 });
 
-test('a number without its country is refused here, every other one by the API', () => {
+test('a number without its country is rejected here, every other one by the API', () => {
   for (const typed of ['', '0151 12345678', '49 151 12345678', '٠١٥١١٢٣٤٥٦٧٨', '(0151) 123-456-78']) assert.ok(words.lacksCountry(typed), typed);
   for (const typed of ['+49 151 12345678', '0049 151/12345678', '\u202d+49 151 12345678\u202c', '＋４９ １５１', '4.9E+12', '="+4915112345678"', 'x']) assert.ok(!words.lacksCountry(typed), typed);
 });
@@ -42,7 +42,7 @@ const LOGIN = ['email', 'password'];
 const CODE = ['code'];
 const RESET = ['code', 'password'];
 
-test('each answer of the API is explained where it belongs', async (t) => {
+test('each error of the API is explained where it belongs', async (t) => {
   const rules = [
     ['a refused address', LOGIN, ['invalid_request', 400, { fields: ['sessionId', 'email'] }], 'email', /name@example\.com/],
     ['a refused field that is not on the form', LOGIN, ['invalid_request', 400, { fields: ['purpose'], requestId: 'r-7' }], undefined, /r-7/],
@@ -82,7 +82,7 @@ test('each answer of the API is explained where it belongs', async (t) => {
   }
 });
 
-test('a code that is of no more use ends the step', () => {
+test('a code that cannot be used any more ends the step', () => {
   for (const [error, title] of [
     [['wrong_code', 401, { attemptsRemaining: 0, retryAfter: 900 }], /^Locked for 15 minutes$/],
     [['locked', 403, { retryAfter: 3600 }], /^Locked for 60 minutes$/],

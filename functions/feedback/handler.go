@@ -28,7 +28,7 @@ type suppressions interface {
 	Add(ctx context.Context, destination string, subjects []string, reason store.Reason, now time.Time) error
 }
 
-// handle takes what a topic brings. An error has Lambda bring the event twice more; every write may come again.
+// handle stores the events of a topic. If it returns an error, Lambda retries the event twice, so every write must be safe to repeat.
 func (h handler) handle(ctx context.Context, brought events.SNSEvent) error {
 	var failed error
 	for _, record := range brought.Records {
@@ -44,7 +44,7 @@ func (h handler) take(ctx context.Context, message events.SNSEntity) error {
 	e, err := feedback.Parse(message.Message)
 	if err != nil {
 		slog.Warn("no event", "messageId", message.MessageID)
-		return nil // nor is it one the next time
+		return nil // a retry would not change that
 	}
 	now := h.now()
 	err = h.record(ctx, e, now)
@@ -79,7 +79,7 @@ func (h handler) record(ctx context.Context, e feedback.Event, now time.Time) er
 	return h.codes.MarkDelivery(ctx, e.Session, e.Digest, state, at)
 }
 
-// states are what a session's owner is told. A complaint comes after the delivery and says nothing of it.
+// states are what a session's caller can see. A complaint follows a delivery and does not change the state.
 var states = map[feedback.Kind]otp.State{
 	feedback.Delivered: otp.StateDelivered, feedback.Failed: otp.StateBounced, feedback.Bounced: otp.StateBounced,
 }

@@ -19,7 +19,7 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// What the captured events are about.
+// The session and address of the captured events.
 const (
 	session     = "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"
 	destination = "A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE"
@@ -62,7 +62,7 @@ func (f *fixture) bring(text string) error {
 	return f.handle(context.Background(), events.SNSEvent{Records: []events.SNSEventRecord{{SNS: events.SNSEntity{MessageID: "message", Message: text}}}})
 }
 
-// known is what the tables have of an event: the session's state, and why the destination is suppressed.
+// known returns what the tables hold after an event: the session's state, and why the destination is suppressed.
 func (f *fixture) known(t *testing.T, now time.Time) string {
 	t.Helper()
 	s, err := f.store.Session(context.Background(), session)
@@ -83,14 +83,14 @@ func TestFeedback(t *testing.T) {
 		want       string // session's state, suppression
 		counts     string // the metric; empty for none
 	}{
-		{"a delivery is told the session's owner", captured(t, "delivery"), "delivered", telemetry.Delivered},
-		{"a bounce too, and suppresses", captured(t, "bounce"), "bounced bounce true", telemetry.Bounced},
-		{"one that may pass suppresses nothing", transient.Replace(captured(t, "bounce")), "bounced", telemetry.Bounced},
+		{"the session shows a delivery", captured(t, "delivery"), "delivered", telemetry.Delivered},
+		{"the session shows a permanent bounce, which suppresses the address", captured(t, "bounce"), "bounced bounce true", telemetry.Bounced},
+		{"a transient bounce suppresses nothing", transient.Replace(captured(t, "bounce")), "bounced", telemetry.Bounced},
 		{"a complaint suppresses", captured(t, "complaint"), "pending complaint true", telemetry.Complained},
-		{"of a session that is purged only the suppression is kept", strings.Replace(captured(t, "bounce"), session, "0b7c1d2e-1111-4222-8333-444455556666", 1),
+		{"for a purged session only the suppression is stored", strings.Replace(captured(t, "bounce"), session, "0b7c1d2e-1111-4222-8333-444455556666", 1),
 			"pending bounce true", telemetry.Bounced},
-		{"nothing is kept of the contrary of a complaint", strings.Replace(captured(t, "complaint"), "abuse", "not-spam", 1), "pending", ""},
-		{"nor of e-mail that has no tags of ours", strings.NewReplacer(`"session"`, `"x"`, `"destination":["A6`, `"y":["A6`).Replace(captured(t, "bounce")),
+		{"not-spam stores nothing", strings.Replace(captured(t, "complaint"), "abuse", "not-spam", 1), "pending", ""},
+		{"an e-mail without our tags stores nothing", strings.NewReplacer(`"session"`, `"x"`, `"destination":["A6`, `"y":["A6`).Replace(captured(t, "bounce")),
 			"pending", telemetry.Bounced},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
@@ -138,14 +138,14 @@ func TestFeedback(t *testing.T) {
 			}
 		})
 	}
-	t.Run("SES's words to a new topic are no event and no failure", func(t *testing.T) {
+	t.Run("SES's sentence to a new topic is not an event and not a failure", func(t *testing.T) {
 		f := newFixture(t, now)
 		must(t, f.bring("Successfully validated SNS topic for Amazon SES event publishing."))
 		if got := f.known(t, now); got != "pending" || strings.Contains(f.log.String(), "validated") {
 			t.Errorf("%s\n%s", got, f.log)
 		}
 	})
-	t.Run("what cannot be kept comes again, is logged once and tells nothing", func(t *testing.T) {
+	t.Run("an event that cannot be stored is retried, logged once and reveals nothing", func(t *testing.T) {
 		f := newFixture(t, now)
 		f.suppressions = store.Suppressions{DB: f.held.DB, Table: "none"}
 		err := f.bring(captured(t, "bounce"))

@@ -1,5 +1,5 @@
-// Command feedback takes what SES publishes of sent e-mail and remembers it: where it was not delivered and who called it
-// spam.
+// Command feedback stores the events that SES publishes about sent e-mail: deliveries and bounces in the session's row, and
+// permanent bounces and complaints as suppressions.
 package main
 
 import (

@@ -23,17 +23,17 @@ import (
 )
 
 const (
-	captchaTime   = 2 * time.Second // for the provider's whole answer: somebody is waiting
+	captchaTime   = 2 * time.Second // for the provider's whole response: a user is waiting
 	captchaAnswer = 16 << 10        // bytes; a verdict has a few hundred
-	captchaToken  = 2048            // characters of a Turnstile token at most; others are bound by the body's limit only
+	captchaToken  = 2048            // the most characters of a Turnstile token; the body's limit alone bounds those of others
 	leastScore    = 0.5             // reCAPTCHA v3: 1.0 is very likely a person, 0.0 a robot; Google's own threshold
 )
 
-// captcha asks the provider that a site chose whether a person solved its challenge. Their siteverify calls are alike.
+// captcha asks the provider that a site chose whether a person solved its challenge. The siteverify calls of all providers are alike.
 type captcha struct {
 	provider string   // recaptcha, turnstile or hcaptcha
 	url      string   // of siteverify
-	hosts    []string // of the pages elsewhere whose challenges count, beside the site's own
+	hosts    []string // of other pages whose challenges count, beside the site's own
 	site     interface {
 		Host(ctx context.Context) (string, error)
 	}
@@ -43,7 +43,7 @@ type captcha struct {
 	client *http.Client
 }
 
-// newCaptcha reads the environment; nil means that no CAPTCHA is asked for.
+// newCaptcha reads the environment. It returns nil if no CAPTCHA is required.
 func newCaptcha(env *config.Env, cfg aws.Config, now func() time.Time) *captcha {
 	provider := env.OneOf("CAPTCHA_PROVIDER", "none", "recaptcha", "turnstile", "hcaptcha")
 	if provider == "none" {
@@ -59,15 +59,15 @@ func newCaptcha(env *config.Env, cfg aws.Config, now func() time.Time) *captcha 
 	}
 }
 
-// newCaptchaClient keeps no connection: one that died while Lambda had the function frozen would cost somebody the
-// answer, for a token cannot be sent twice. It follows no redirect, which would carry the secret elsewhere.
+// newCaptchaClient keeps no connection. If one died while Lambda had the function frozen, a user's request would fail, and a token
+// cannot be sent twice. The client follows no redirect, which would carry the secret elsewhere.
 func newCaptchaClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
 	return &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
-// hostsOf takes hosts and origins, as https://www.example.com:8443, and gives the hosts.
+// hostsOf takes hosts and origins, such as https://www.example.com:8443, and returns the hosts.
 func hostsOf(places []string) (hosts []string) {
 	for _, place := range places {
 		if _, rest, ok := strings.Cut(place, "://"); ok {
@@ -80,12 +80,12 @@ func hostsOf(places []string) (hosts []string) {
 	return hosts
 }
 
-// checkCaptcha lets through who solved the CAPTCHA for this purpose, and everybody where there is none. Why somebody is
-// not let through is for the audit log: a host that is missing in the configuration would look to its operator as if
-// everybody were a robot.
+// checkCaptcha returns nil if the CAPTCHA was solved for this purpose, or if none is required. It puts the reason of a rejection
+// into the audit log: without it, a host that is missing in the configuration would look to the operator as if everybody were a
+// robot.
 //
-// Errors: httpapi.ErrCaptchaFailed; *otp.UnavailableError where the provider does not say, or does not accept us, or
-// where the site's host is not known.
+// Errors: httpapi.ErrCaptchaFailed; *otp.UnavailableError if the provider gives no verdict or does not accept our secret, or
+// if the site's host is not known.
 func (h handler) checkCaptcha(ctx context.Context, c call, purpose otp.Purpose) error {
 	if h.captcha == nil {
 		return nil
@@ -111,16 +111,16 @@ func (h handler) checkCaptcha(ctx context.Context, c call, purpose otp.Purpose) 
 	return err
 }
 
-// verdict is a provider's answer. Success is nil in what is no answer at all.
+// verdict is a provider's response. Success is nil if the response is not a verdict.
 type verdict struct {
 	Success  *bool    `json:"success"`
 	Hostname string   `json:"hostname"`
-	Action   string   `json:"action"` // of Turnstile and reCAPTCHA v3
-	Score    *float64 `json:"score"`  // of reCAPTCHA v3; hCaptcha's paid plan has one that means the reverse
+	Action   string   `json:"action"` // only from Turnstile and reCAPTCHA v3
+	Score    *float64 `json:"score"`  // from reCAPTCHA v3; hCaptcha's paid plan has one that means the reverse
 	Codes    []string `json:"error-codes"`
 }
 
-// verify asks the provider. What goes wrong is told without its words: an error of net/http may quote what it read.
+// verify asks the provider. Its errors quote no text: an error of net/http may quote what it read.
 func (c *captcha) verify(ctx context.Context, token, client string) (v verdict, err error) {
 	secret, err := c.secret.Value(ctx)
 	if err != nil {
@@ -162,7 +162,7 @@ func unavailable(what string) error {
 	return &otp.UnavailableError{Reason: "captcha: siteverify " + what}
 }
 
-// judge decides by the provider's answer and names what is wrong with a token: nothing lets it pass.
+// judge decides by the provider's verdict. It returns what is wrong with a token, or "" if the token is accepted.
 func (c *captcha) judge(v verdict, purpose otp.Purpose, siteHost string) (failed string, err error) {
 	if !*v.Success {
 		return "token", mistake(v.Codes)
@@ -175,7 +175,7 @@ func (c *captcha) judge(v verdict, purpose otp.Purpose, siteHost string) (failed
 		return "host", nil
 	case c.provider == "turnstile" && !action:
 		return "action", nil
-	case c.provider == "recaptcha" && v.Score != nil && !action: // a score tells v3 from v2, which knows no actions
+	case c.provider == "recaptcha" && v.Score != nil && !action: // only v3 has a score; v2 has no actions
 		return "action", nil
 	case c.provider == "recaptcha" && v.Score != nil && *v.Score < leastScore:
 		return "score", nil
@@ -183,16 +183,16 @@ func (c *captcha) judge(v verdict, purpose otp.Purpose, siteHost string) (failed
 	return "", nil
 }
 
-// visitors are the error codes that a token brings about. All others are our own mistake or the provider's.
+// visitors are the error codes that a visitor's token causes. All others are our own mistake or the provider's.
 var visitors = []string{"missing-input-response", "invalid-input-response", "timeout-or-duplicate", "expired-input-response",
 	"already-seen-response", "invalid-or-already-seen-response", "browser-error",
-	"sitekey-secret-mismatch"} // the token of another site, or our own two keys do not belong together: no code either way
+	"sitekey-secret-mismatch"} // the token of another site, or our own two keys do not match: either way no code is sent
 
-// ours are the other codes that are known, and so may stand in the log.
+// ours are the other codes that are known, so that it is safe to log them.
 var ours = []string{"missing-input-secret", "invalid-input-secret", "invalid-keys", "bad-request",
 	"not-using-dummy-passcode", "missing-remoteip", "invalid-remoteip", "internal-error"}
 
-// mistake is nil where the token alone was refused.
+// mistake returns nil if only the token was rejected.
 func mistake(codes []string) error {
 	for _, code := range codes {
 		switch {

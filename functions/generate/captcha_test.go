@@ -30,7 +30,7 @@ type fixedHost string
 
 func (h fixedHost) Host(context.Context) (string, error) { return string(h), nil }
 
-// forms are what a provider was sent. One that is given up on may still be at work.
+// forms hold what a provider was sent. A request that was given up may still be in progress.
 type forms struct {
 	mu  sync.Mutex
 	all []url.Values
@@ -51,7 +51,7 @@ func (f *forms) take() []url.Values {
 	return all
 }
 
-// siteverify is a provider that answers so, and remembers what it was sent.
+// siteverify starts a provider that responds in this way and records what it was sent.
 func siteverify(t *testing.T, provider string, answer http.HandlerFunc) (*captcha, *forms) {
 	t.Helper()
 	sent := &forms{}
@@ -94,7 +94,7 @@ func slow(before, between time.Duration) http.HandlerFunc {
 	}
 }
 
-// logged collects what is logged while a test runs.
+// logged collects the log of a test.
 func logged(t *testing.T) *bytes.Buffer {
 	var out bytes.Buffer
 	before := slog.Default()
@@ -181,10 +181,10 @@ func TestCaptcha(t *testing.T) {
 				t.Errorf("it took %s", took)
 			}
 			if strings.HasPrefix(request.Event.Reason, "captcha-") != (got == failed) {
-				t.Errorf("the audit log is told %q", request.Event.Reason)
+				t.Errorf("the audit log has the reason %q", request.Event.Reason)
 			}
 			if tells := fmt.Sprint(err, log, *request.Event); strings.Contains(tells, captchaSecret) || strings.Contains(tells, "the token") || strings.Contains(tells, "203.0.113.7") {
-				t.Errorf("it tells a secret: %s", tells)
+				t.Errorf("this reveals a secret: %s", tells)
 			}
 			want := url.Values{"secret": {captchaSecret}, "response": {"the token"}, "remoteip": {"203.0.113.7"}}
 			if sent := sent.take(); len(sent) != 1 || sent[0].Encode() != want.Encode() {
@@ -206,17 +206,17 @@ func TestCaptchaIsAskedForFirst(t *testing.T) {
 		code   any
 		asked  int
 	}{
-		"no token":                         {fields{"email": "ada@example.com"}, 400, "captcha_failed", 0},
-		"an empty token":                   {fields{"email": "ada@example.com", "captchaToken": ""}, 400, "captcha_failed", 0},
-		"a token longer than any":          {fields{"email": "ada@example.com", "captchaToken": strings.Repeat("x", 2049)}, 400, "captcha_failed", 0},
-		"a login with a bad token":         {fields{"email": "ada@example.com", "purpose": "login", "password": secretWord, "captchaToken": "x"}, 400, "captcha_failed", 1},
-		"a reset with a bad token":         {fields{"email": "ada@example.com", "purpose": "reset", "captchaToken": "x"}, 400, "captcha_failed", 1},
-		"a number with a bad token":        {fields{"phone": "+4915112345678", "captchaToken": "x"}, 400, "captcha_failed", 1},
-		"a malformed request is told so":   {fields{"email": "ada", "captchaToken": "x"}, 400, "invalid_request", 0},
-		"a robot is not asked for one":     {fields{"email": "ada@example.com", honeypot: "x"}, 200, nil, 0},
-		"a robot that has one neither":     {fields{"email": "ada@example.com", honeypot: "x", "captchaToken": "x"}, 200, nil, 0},
-		"a token with control characters":  {fields{"email": "ada@example.com", "captchaToken": "x\n"}, 400, "invalid_request", 0},
-		"a body over the limit is refused": {fields{"email": "ada@example.com", "captchaToken": strings.Repeat("x", 9000)}, 413, "too_large", 0},
+		"no token":                          {fields{"email": "ada@example.com"}, 400, "captcha_failed", 0},
+		"an empty token":                    {fields{"email": "ada@example.com", "captchaToken": ""}, 400, "captcha_failed", 0},
+		"a token longer than any":           {fields{"email": "ada@example.com", "captchaToken": strings.Repeat("x", 2049)}, 400, "captcha_failed", 0},
+		"a login with a bad token":          {fields{"email": "ada@example.com", "purpose": "login", "password": secretWord, "captchaToken": "x"}, 400, "captcha_failed", 1},
+		"a reset with a bad token":          {fields{"email": "ada@example.com", "purpose": "reset", "captchaToken": "x"}, 400, "captcha_failed", 1},
+		"a number with a bad token":         {fields{"phone": "+4915112345678", "captchaToken": "x"}, 400, "captcha_failed", 1},
+		"a malformed request is invalid":    {fields{"email": "ada", "captchaToken": "x"}, 400, "invalid_request", 0},
+		"a robot is not asked for one":      {fields{"email": "ada@example.com", honeypot: "x"}, 200, nil, 0},
+		"a robot that has one neither":      {fields{"email": "ada@example.com", honeypot: "x", "captchaToken": "x"}, 200, nil, 0},
+		"a token with control characters":   {fields{"email": "ada@example.com", "captchaToken": "x\n"}, 400, "invalid_request", 0},
+		"a body over the limit is rejected": {fields{"email": "ada@example.com", "captchaToken": strings.Repeat("x", 9000)}, 413, "too_large", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent.take()
@@ -257,7 +257,7 @@ func TestCaptchaIsAskedForFirst(t *testing.T) {
 	})
 }
 
-// A code that is sent again was paid for by the CAPTCHA of its session.
+// A resend needs no CAPTCHA, because its session's CAPTCHA was solved.
 func TestResendAsksForNoCaptcha(t *testing.T) {
 	f := newFixture(t)
 	c, sent := siteverify(t, "turnstile", says(`{"success":true,"hostname":"site.example","action":"verify"}`))
@@ -289,7 +289,7 @@ func (noSecret) Value(context.Context) (string, error) {
 	return "", &otp.UnavailableError{Reason: "no"}
 }
 
-// forbiddenLimits fails the test if anything is counted, or even looked at.
+// forbiddenLimits fails the test if anything is counted, or even read.
 type forbiddenLimits struct{ t *testing.T }
 
 func (l forbiddenLimits) TakeMessage(context.Context, store.Quota, string, time.Time) (s store.KeyState, err error) {

@@ -43,7 +43,7 @@ func TestAccountWithAnUnknownChannel(t *testing.T) {
 			}
 		}
 	})
-	t.Run("answers as any other account to a wrong password and to a reset", func(t *testing.T) {
+	t.Run("gets the response of any other account to a wrong password and to a reset", func(t *testing.T) {
 		f := newFixture(t)
 		f.setChannel(t, "grace@example.com", "fax")
 		for name, body := range map[string]fields{"wrong password": login("no"), "reset": {"email": "grace@example.com", "purpose": "reset"}} {

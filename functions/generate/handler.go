@@ -25,7 +25,7 @@ type handler struct {
 	admit   admit.Admitter
 	origin  origin
 	tests   testDestinations
-	captcha *captcha // nil: none is asked for
+	captcha *captcha // nil if none is required
 	now     func() time.Time
 	random  io.Reader // crypto/rand
 
@@ -49,12 +49,12 @@ type keyrings interface {
 	For(ctx context.Context, keyID string) (*otp.Keyring, error)
 }
 
-// origin knows whether a call came through our own CloudFront.
+// origin reports whether a request came through our own CloudFront distribution.
 type origin interface {
 	Sent(ctx context.Context, secret string) (bool, error)
 }
 
-// testDestinations knows the codes that an operator fixed for a time.
+// testDestinations holds the codes that an operator has fixed for a time.
 type testDestinations interface {
 	Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error)
 }
@@ -77,13 +77,13 @@ type answer struct {
 	SessionID string `json:"sessionId"`
 }
 
-// recipient is who a session is for, once that is known.
+// recipient is the person whom a session is for, once known.
 type recipient struct {
 	otp.Contents
 	decoy bool
 }
 
-// call is one request and what it is counted by.
+// call is one request, with what its limits need.
 type call struct {
 	httpapi.Request
 	ring     *otp.Keyring
@@ -91,7 +91,7 @@ type call struct {
 	now      time.Time
 }
 
-// generate reads the request, asks who may have a message, and writes the session: one item, with everything decided.
+// generate reads the request, checks whether a message may be sent, and writes the session: one item, with everything decided.
 func (h handler) generate(ctx context.Context, request httpapi.Request) (any, error) {
 	body, err := readGenerate(request)
 	if err != nil {
@@ -115,7 +115,7 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	channel, _ := to.Channel.Facts() // Admit rejects an unknown one. The log has none of its text, which may be anything
+	channel, _ := to.Channel.Facts() // Admit rejects an unknown channel. Its text is not logged, since it may be anything
 	c.Event.Channel = channel.Channel
 	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, body.purpose == otp.Login, nil))
 	if c.note(d); err != nil {
@@ -130,7 +130,7 @@ func (h handler) newCall(ctx context.Context, request httpapi.Request) (c call, 
 	if c.ring, err = h.keys.Current(ctx); err != nil {
 		return c, err
 	}
-	// Read now, for everybody: later only a right password would wait for it.
+	// Read this now, for everybody: later only a request with a right password would wait for it.
 	if _, _, err = h.tests.Code(ctx, "", h.codeLength, c.now); err != nil {
 		return c, err
 	}
@@ -138,12 +138,12 @@ func (h handler) newCall(ctx context.Context, request httpapi.Request) (c call, 
 	return c, err
 }
 
-// admission is what the call asks of the limits.
+// admission returns the request that the call makes to the limits.
 func (c call) admission(to *otp.Contents, password bool, again *otp.Session) admit.Request {
 	return admit.Request{ID: c.ID, ClientIP: c.clientIP, At: c.now, Ring: c.ring, To: to, Password: password, Again: again}
 }
 
-// note puts a decision into the audit log.
+// note puts a decision into the audit event.
 func (c call) note(d admit.Decision) {
 	c.Event.Reason, c.Event.Country, c.Event.Prefix = d.Reason, d.Country, d.Paused
 	if d.PauseBegan {
@@ -162,8 +162,8 @@ func (c call) noteUse(d admit.Decision) {
 	}
 }
 
-// recipient finds where the code goes: to what was typed for verify, to the account's own channel for login, by e-mail
-// only for reset, so that a phone alone never takes an account over.
+// recipient decides where the code goes: for verify to what was typed, for login to the account's own channel, for reset by e-mail
+// only, so that a phone alone is never enough to take over an account.
 func (h handler) recipient(ctx context.Context, c call, body generateRequest) (to recipient, err error) {
 	to.Contents = otp.Contents{Purpose: body.purpose, Channel: body.channel(), Email: body.email, Phone: body.phone, Locale: body.locale}
 	switch body.purpose {
@@ -177,7 +177,7 @@ func (h handler) recipient(ctx context.Context, c call, body generateRequest) (t
 	return to, err
 }
 
-// login checks the password, as long for no account as for one. That takes time, so the client IP address is asked first.
+// login checks the password, and takes as long if there is no account. Since that takes time, it checks the client IP address first.
 func (h handler) login(ctx context.Context, c call, body generateRequest, to *otp.Contents) error {
 	d, err := h.admit.Peek(ctx, c.admission(to, true, nil))
 	if c.note(d); err != nil {
@@ -204,7 +204,7 @@ func (h handler) login(ctx context.Context, c call, body generateRequest, to *ot
 	return nil
 }
 
-// write writes the session of a message that was admitted. Where that fails the message is given back.
+// write writes the session of a message that was admitted. If that fails, it gives the message back.
 func (h handler) write(ctx context.Context, c call, id string, to recipient, d admit.Decision) (err error) {
 	s := otp.Session{
 		ID: id, Purpose: to.Purpose, Subject: c.ring.Subject(to.Purpose, to.Identity()), KeyID: c.ring.CurrentID(),
@@ -221,7 +221,7 @@ func (h handler) write(ctx context.Context, c call, id string, to recipient, d a
 	return h.giveBack(ctx, c, d, err)
 }
 
-// seal makes the session's code and what the table may know of it.
+// seal makes the session's code, its digest and its sealed contents.
 func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (err error) {
 	if to.Code = testCode; to.Code == "" {
 		if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
@@ -240,7 +240,7 @@ func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (er
 	return err
 }
 
-// giveBack returns a message whose row is not there and will not appear.
+// giveBack gives back a message whose row was not written and will not appear.
 func (h handler) giveBack(ctx context.Context, c call, d admit.Decision, err error) error {
 	var notWritten *store.NotWrittenError
 	if errors.As(err, &notWritten) {
@@ -249,7 +249,7 @@ func (h handler) giveBack(ctx context.Context, c call, d admit.Decision, err err
 	return err
 }
 
-// suppress makes a session one whose code is not sent, because an earlier e-mail to the address bounced or was called spam.
+// suppress makes a session one whose code is not sent, because an earlier e-mail to the address bounced or drew a complaint.
 func (c call) suppress(s *otp.Session, channel otp.Channel) {
 	s.Silent, s.Message = true, otp.StateBounced
 	telemetry.Event{Name: telemetry.Suppressed, Channel: channel, Session: c.Event.Session, Subject: c.Event.Subject}.Write(c.ID, c.now)
@@ -262,8 +262,8 @@ func (h handler) makeDecoy(c call, s *otp.Session) (err error) {
 	return err
 }
 
-// clientIP is the address that a call came from: what API Gateway saw, or what our CloudFront saw, if the call carries
-// the secret that only it knows. No other header is believed.
+// clientIP returns the address that a request came from: what API Gateway saw or, if the request carries the secret that only our
+// CloudFront knows, what CloudFront saw. No other header is trusted.
 func (h handler) clientIP(ctx context.Context, request httpapi.Request) (string, error) {
 	secret, viewer := request.Header["x-origin-secret"], request.Header["cloudfront-viewer-address"]
 	if secret == "" || viewer == "" {
@@ -273,7 +273,7 @@ func (h handler) clientIP(ctx context.Context, request httpapi.Request) (string,
 	if err != nil || !ours {
 		return request.Source, err
 	}
-	// address:port; an IPv6 address has colons of its own, so that only the last one parts them.
+	// address:port; an IPv6 address has colons of its own, so only the last one separates them.
 	if colon := strings.LastIndexByte(viewer, ':'); colon > 0 {
 		return strings.Trim(viewer[:colon], "[]"), nil
 	}

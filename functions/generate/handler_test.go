@@ -44,7 +44,7 @@ func (noTests) Code(context.Context, string, int, time.Time) (string, bool, erro
 	return "", false, nil
 }
 
-// newFixture is the function on a real engine, with the real phone helper, ada (e-mail) and grace (SMS).
+// newFixture returns the function on a real engine, with the real phone helper, ada (e-mail) and grace (SMS).
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	tables := storetest.New(t)
@@ -99,7 +99,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// slowUsers lets something happen while an account is read.
+// slowUsers calls a function while an account is read.
 type slowUsers struct {
 	users
 	meanwhile func()
@@ -184,7 +184,7 @@ func TestGenerateRefuses(t *testing.T) {
 		})
 	}
 	if items := f.items(t); len(items) != 0 {
-		t.Errorf("refused calls wrote %d items", len(items))
+		t.Errorf("rejected calls wrote %d items", len(items))
 	}
 }
 
@@ -240,7 +240,7 @@ func TestGenerateWrites(t *testing.T) {
 			}
 			delete(item, "sealed")
 			if plain := fmt.Sprint(item); strings.Contains(plain, contents.Code) || strings.Contains(plain, test.to) {
-				t.Errorf("I2: the item tells the code or the destination: %v", plain)
+				t.Errorf("I2: the item reveals the code or the destination: %v", plain)
 			}
 		})
 	}
@@ -256,7 +256,7 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("items %v", items)
 		}
 	})
-	t.Run("a stray field of a typed client is refused", func(t *testing.T) {
+	t.Run("a stray field of a typed client is rejected", func(t *testing.T) {
 		f := newFixture(t)
 		for _, field := range []string{"website", "url"} {
 			status, _, body := f.call(t, "/generate", fields{"email": "ada@example.com", field: "x"})
@@ -288,7 +288,7 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a number that cannot be read is refused with the true reason", func(t *testing.T) {
+	t.Run("a number that cannot be read is rejected with the true reason", func(t *testing.T) {
 		f := newFixture(t)
 		for typed, says := range map[string]string{
 			"4.9E+12": "a spreadsheet has rounded", `="+4915112345678"`: "spreadsheet's formula", "015112345678": "begin with + and its country code",
@@ -300,7 +300,7 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a number of a country without SMS is refused with the country's name", func(t *testing.T) {
+	t.Run("a number of a country without SMS is rejected with the country's name", func(t *testing.T) {
 		f := newFixture(t)
 		status, _, body := f.call(t, "/generate", fields{"phone": "+447781123456"})
 		if status != 400 || body["code"] != "unsupported_destination" || body["country"] != "GG" || !strings.Contains(fmt.Sprint(body["detail"]), "Guernsey") {
@@ -418,7 +418,7 @@ func TestResend(t *testing.T) {
 	})
 }
 
-// Whoever has no wrong password left must not learn from any other answer that one was right.
+// At the wrong-password limit no other response may reveal that a password was right.
 func TestNothingTellsOfARightPassword(t *testing.T) {
 	for email, before := range map[string]int{
 		"joan@example.com": 400, // a number that nothing is sent to

@@ -1,4 +1,4 @@
-// Command generate serves POST /generate, which makes a session and writes its code, and POST /resend, which has the
+// Command generate serves POST /generate, which creates a session with its code, and POST /resend, which has the
 // same code sent again.
 package main
 

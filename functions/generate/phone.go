@@ -13,13 +13,13 @@ import (
 	"streamotp/shared/phone/number"
 )
 
-// phoneReader runs the helper process beside this function's binary: its library costs every cold start 4 ms where it
-// is linked, and this way only the requests that bring a number.
+// phoneReader runs the helper process beside this function's binary. Linking the helper's library would cost every cold start
+// 4 ms; as a process it costs only the requests with a number.
 type phoneReader struct {
 	program string
 }
 
-// Parse reads a number. It goes to the helper by standard input: arguments show in process lists.
+// Parse reads a number. It passes the number on standard input, because arguments show in process lists.
 //
 // Errors: *httpapi.InvalidError.
 func (p phoneReader) Parse(ctx context.Context, typed string) (n number.Number, err error) {

@@ -9,7 +9,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// resend has the stream send the same code again: the one that is still on its way must not stop working.
+// resend has the stream send the same code again, so that a message that is still on its way keeps working.
 func (h handler) resend(ctx context.Context, request httpapi.Request) (any, error) {
 	id, err := httpapi.SessionID(request)
 	if err != nil {
@@ -48,9 +48,9 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	return answer{id}, h.writeResend(ctx, c, s, contents.Channel, d)
 }
 
-// writeResend writes the row that has the code sent again. Where that fails the message is given back.
+// writeResend writes the row that has the code sent again. If that fails, it gives the message back.
 func (h handler) writeResend(ctx context.Context, c call, s otp.Session, channel otp.Channel, d admit.Decision) error {
-	if d.NotBefore.After(s.CreatedAt) { // a reset has ended it
+	if d.NotBefore.After(s.CreatedAt) { // a reset has ended the session
 		d.GiveBack(ctx, c.ID)
 		return otp.ErrCodeExpired
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// bucket is the site's.
+// bucket is the site's bucket.
 type bucket struct {
 	client *s3.Client
 	name   string
@@ -24,7 +24,7 @@ func (b bucket) put(ctx context.Context, f file) error {
 	return err
 }
 
-// deleteAllBut deletes the objects that are none of these files.
+// deleteAllBut deletes all objects except these files.
 func (b bucket) deleteAllBut(ctx context.Context, files []file) error {
 	keep := map[string]bool{}
 	for _, f := range files {
@@ -49,8 +49,8 @@ func (b bucket) deleteAllBut(ctx context.Context, files []file) error {
 	return nil
 }
 
-// empty deletes every version and delete marker, or CloudFormation could not delete the bucket. A bucket that was never
-// versioned has one version of each object. None at all is as good as an empty one.
+// empty deletes every version and delete marker; otherwise CloudFormation could not delete the bucket. A bucket that was never
+// versioned has one version of each object. A missing bucket counts as empty.
 func (b bucket) empty(ctx context.Context) error {
 	pages := s3.NewListObjectVersionsPaginator(b.client, &s3.ListObjectVersionsInput{Bucket: &b.name})
 	for pages.HasMorePages() {
@@ -76,8 +76,8 @@ func (b bucket) empty(ctx context.Context) error {
 	return nil
 }
 
-// delete deletes a page of a listing, which is no longer than what one call takes. The call succeeds as a whole and
-// lists what it did not delete.
+// delete deletes the objects on one page of a listing, which is no longer than one call accepts. The call succeeds as a whole and
+// lists the objects that it did not delete.
 func (b bucket) delete(ctx context.Context, objects []types.ObjectIdentifier) error {
 	if len(objects) == 0 {
 		return nil

@@ -21,7 +21,7 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// margin is what stays of the function's time to answer CloudFormation in, which else waits until ServiceTimeout.
+// margin is the part of the function's time that is kept for responding to CloudFormation, which otherwise waits for ServiceTimeout.
 const margin = 5 * time.Second
 
 type handler struct {
@@ -31,21 +31,21 @@ type handler struct {
 	pause      func(ctx context.Context, d time.Duration) error // waits, or ends with the context
 }
 
-// answering sends CloudFormation what handle returns, once.
+// answering returns a function that sends CloudFormation what handle returns, once.
 func answering(handle cfn.CustomResourceFunction) cfn.CustomResourceLambdaFunction {
 	answer := cfn.LambdaWrap(handle)
 	return func(ctx context.Context, event cfn.Event) (string, error) {
 		_, err := answer(ctx, event)
 		var request *url.Error
-		if errors.As(err, &request) { // its text has the response URL, and who has that can answer in our place
+		if errors.As(err, &request) { // its text has the response URL, with which anybody can respond in our place
 			err = fmt.Errorf("CloudFormation was not answered: %w", request.Err)
 		}
-		return "", err // Lambda tries a failed answer again, and all that was done may be done twice
+		return "", err // Lambda retries a failed response, and every step is safe to repeat
 	}
 }
 
-// handle does what CloudFormation asks for. The physical id is the bucket's name: an update keeps it, so that no Delete
-// follows, and where the bucket is another one the Delete that follows is for the old one.
+// handle does what CloudFormation asks for. The physical id is the bucket's name. An update keeps it, so that no Delete follows;
+// if the bucket changes, the Delete that follows is for the old one.
 func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data map[string]any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -69,12 +69,12 @@ func (h handler) handle(ctx context.Context, event cfn.Event) (id string, data m
 }
 
 const (
-	knownWithin = 40 * time.Second // of the function's 60
+	knownWithin = 40 * time.Second // of the function's 60 s
 	askedEach   = 2 * time.Second
 )
 
-// untilKnown repeats what IAM denies. The first call of a new stack comes right after its role's policy was made, which takes
-// some seconds to be known everywhere; all that is done here may be done twice.
+// untilKnown repeats what IAM denies. The first call of a new stack comes right after its role's policy was created, which takes
+// some seconds to reach all of AWS. Every step here is safe to repeat.
 func (h handler) untilKnown(ctx context.Context, serve func() (string, error)) (id string, err error) {
 	for waited := time.Duration(0); ; waited += askedEach {
 		id, err = serve()
@@ -105,7 +105,7 @@ func (h handler) serve(ctx context.Context, event cfn.Event) (id string, err err
 		}
 		return p.bucket, h.publish(ctx, p, event)
 	case cfn.RequestDelete:
-		// Also after a create that failed, maybe for its properties: where none names a bucket, nothing was written.
+		// This may follow a create that failed, perhaps for its properties: if they name no bucket, nothing was written.
 		if name, _ := event.ResourceProperties["BucketName"].(string); name != "" {
 			return event.PhysicalResourceID, bucket{h.s3, name}.empty(ctx)
 		}
@@ -114,7 +114,7 @@ func (h handler) serve(ctx context.Context, event cfn.Event) (id string, err err
 	return "", &invalidError{"RequestType must be Create, Update or Delete"}
 }
 
-// publish writes the pages last and deletes what is old after that: no page refers to what is not there.
+// publish writes the pages last and deletes old objects after that, so that no page refers to an object that is not there.
 func (h handler) publish(ctx context.Context, p properties, event cfn.Event) error {
 	settings, err := settingsFile(h.site, p)
 	if err != nil {
@@ -139,7 +139,7 @@ func (h handler) publish(ctx context.Context, p properties, event cfn.Event) err
 	return h.invalidate(ctx, p.distribution, event.RequestID)
 }
 
-// invalidate takes everything out of CloudFront's caches. The reference makes a repeated call the same invalidation.
+// invalidate removes everything from CloudFront's caches. The reference makes a repeated call the same invalidation.
 func (h handler) invalidate(ctx context.Context, distribution, reference string) error {
 	_, err := h.cloudfront.CreateInvalidation(ctx, &cloudfront.CreateInvalidationInput{
 		DistributionId: &distribution,
@@ -151,7 +151,7 @@ func (h handler) invalidate(ctx context.Context, distribution, reference string)
 	return err
 }
 
-// reason is what the stack's events show of an error: nothing that AWS said in its own words, which may quote requests.
+// reason returns what the stack's events show of an error: no text from AWS, which may quote requests.
 func reason(err error) error {
 	var invalid *invalidError
 	if errors.As(err, &invalid) {

@@ -17,7 +17,7 @@ import (
 func main() {
 	var env config.Env
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
-	log.SetOutput(io.Discard) // package cfn logs what the response URL answered; handle logs what matters
+	log.SetOutput(io.Discard) // package cfn logs the response of the response URL; handle logs what matters
 	cfg := env.AWS()
 	h := handler{site: frontend.Files, s3: s3.NewFromConfig(cfg), cloudfront: cloudfront.NewFromConfig(cfg), pause: wait}
 	if err := env.Err(); err != nil {

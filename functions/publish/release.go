@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// file is a file of the site as it lies in the bucket.
+// file is a file of the site as it is stored in the bucket.
 type file struct {
 	key                       string
 	body                      []byte
 	contentType, cacheControl string
 }
 
-// What browsers and CloudFront may keep. A page is asked for again at each use, which costs a 304 while it is as it was;
-// what pages load never changes, as another content has another key.
+// How long browsers and CloudFront may keep a file. They check a page at each use, which costs a 304 while the page is
+// unchanged. The files that pages load never change, since other content has another key.
 const (
 	revalidate = "no-cache"
 	immutable  = "public, max-age=31536000, immutable"
@@ -33,11 +33,11 @@ var contentTypes = map[string]string{
 	".json": "application/json",
 }
 
-// release lays the site out for a bucket: pages and config.json under their names, and what they load in a folder named
-// by the hash of all of it together, to which the pages' references are changed. Within the folder the modules' own
-// references stay as they are, and no page ever mixes modules of two versions. What pages load comes first.
+// release lays the site out for a bucket: pages and config.json under their names, and the files that they load in a folder named
+// by the hash of all those files together, to which the pages' references are changed. Within the folder the modules' own
+// references stay as they are, and no page ever mixes modules of two versions. The files that pages load come first.
 //
-// Errors: a file of a kind that has no content type here.
+// Errors: a file has an extension without a content type here.
 func release(site fs.FS, settings []byte) ([]file, error) {
 	names, err := fs.Glob(site, "*")
 	if err != nil {

@@ -26,7 +26,7 @@ type properties struct {
 	provider, siteKey         string // of the CAPTCHA
 }
 
-// readProperties reads what CloudFormation sends: every value is text. What it does not know is left alone.
+// readProperties reads what CloudFormation sends: every value is text. It ignores properties that it does not know.
 //
 // Errors: *invalidError, which names everything that is wrong.
 func readProperties(raw map[string]any) (properties, error) {
@@ -68,7 +68,7 @@ func (r *propertyReader) some(name string) string {
 	return text
 }
 
-// whole reads a template's Number, which may have a fraction: it is cut off, as the functions do.
+// whole reads a template's Number, which may have a fraction. It cuts the fraction off, as the functions do.
 func (r *propertyReader) whole(name string, least, most float64) int {
 	text, _ := r.raw[name].(string)
 	n, err := strconv.ParseFloat(text, 64)
@@ -78,8 +78,8 @@ func (r *propertyReader) whole(name string, least, most float64) int {
 	return int(n)
 }
 
-// settingsFile is config.json for this deployment. It starts with the site's own, which may have what no parameter has,
-// as the version of a reCAPTCHA key.
+// settingsFile returns config.json for this deployment. It starts with the site's own file, which may have settings that no
+// parameter has, such as the version of a reCAPTCHA key.
 func settingsFile(site fs.FS, p properties) ([]byte, error) {
 	text, err := fs.ReadFile(site, "config.json")
 	if err != nil {
@@ -99,7 +99,8 @@ func settingsFile(site fs.FS, p properties) ([]byte, error) {
 	return json.MarshalIndent(settings, "", "  ")
 }
 
-// channelsOf returns the channels that the pages offer: people can type their destination. Those to numbers need AllowedCountries.
+// channelsOf returns the channels that the pages offer, whose destination people can type. Those to phone numbers need
+// AllowedCountries.
 func channelsOf(p properties) (names []otp.Channel) {
 	for _, channel := range otp.Channels() {
 		if channel.Field != "" && (channel.Kind == otp.EmailAddress || p.sms) {
@@ -109,7 +110,7 @@ func channelsOf(p properties) (names []otp.Channel) {
 	return names
 }
 
-// captcha keeps what the file says beside provider and key, if it is of the same provider.
+// captcha keeps the file's settings beside provider and key, if they are for the same provider.
 func captcha(p properties, own any) any {
 	if p.provider == "none" {
 		return nil

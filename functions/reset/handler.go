@@ -69,8 +69,8 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 	return answer{Reset: err == nil}, err
 }
 
-// setPassword ends the login sessions that the old password opened, then changes it. In this order nothing is left
-// open where the second step fails; a login that has to be begun again costs little.
+// setPassword ends the login sessions that the old password opened, then changes the password. In this order no session stays
+// open if the second step fails; a login that must be begun again costs little.
 func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID string) error {
 	hash, err := password.Hash(fresh)
 	if err != nil {
@@ -95,7 +95,7 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID
 	if err != nil {
 		return err
 	}
-	// Once more, for a login that the old password opened in between. The answer stands all the same.
+	// Once more, for a login that the old password opened in between. If this fails, the response stays the same.
 	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), h.now()); err != nil {
 		slog.Error("sessions not ended again", "requestId", requestID, telemetry.Cause(err))
 	}

@@ -39,7 +39,7 @@ type fixedKeys struct{ *otp.Keyring }
 func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
 func (k fixedKeys) Current(context.Context) (*otp.Keyring, error)     { return k.Keyring, nil }
 
-// newFixture has an account grace@example.com and a session for it; a decoy for other addresses.
+// newFixture returns the function with an account grace@example.com and a session for it, or a decoy for any other address.
 func newFixture(t *testing.T, email string) *fixture {
 	t.Helper()
 	tables := storetest.New(t)
@@ -97,7 +97,7 @@ func (f *fixture) user(t *testing.T) store.User {
 }
 
 func TestReset(t *testing.T) {
-	t.Run("a weak password costs neither the code nor a try", func(t *testing.T) {
+	t.Run("a weak password costs neither the code nor an attempt", func(t *testing.T) {
 		f := newFixture(t, "grace@example.com")
 		for weak, reason := range map[string]string{"short": "too_short", "password1": "common", "StreamOTP 2026": "contains_app_name",
 			"grace@example.com": "contains_address", "grace-1234567": "contains_address"} {
@@ -107,19 +107,19 @@ func TestReset(t *testing.T) {
 			}
 		}
 		if status, body := f.call(t, "111111", fresh); body["attemptsRemaining"] != float64(4) {
-			t.Errorf("tries were taken: %d %v", status, body)
+			t.Errorf("attempts were taken: %d %v", status, body)
 		}
 		if f.user(t).PasswordHash != "old" {
 			t.Error("the password changed")
 		}
 	})
-	t.Run("an absent password is named, and costs no try", func(t *testing.T) {
+	t.Run("an absent password is named, and costs no attempt", func(t *testing.T) {
 		f := newFixture(t, "grace@example.com")
 		if status, body := f.call(t, "111111", ""); status != 400 || fmt.Sprint(body["errors"]) != "[map[field:password reason:is missing]]" {
 			t.Errorf("%d %v", status, body)
 		}
 		if status, body := f.call(t, "111111", fresh); body["attemptsRemaining"] != float64(4) {
-			t.Errorf("a try was taken: %d %v", status, body)
+			t.Errorf("an attempt was taken: %d %v", status, body)
 		}
 	})
 	t.Run("a decoy is tried, counted and locked like a real one and never right", func(t *testing.T) {
@@ -134,7 +134,7 @@ func TestReset(t *testing.T) {
 			}
 		}
 	})
-	t.Run("the right code sets the password once, and the owner is told by e-mail in their language", func(t *testing.T) {
+	t.Run("the right code sets the password once, and the owner is notified by e-mail in their language", func(t *testing.T) {
 		f := newFixture(t, "grace@example.com")
 		if status, body := f.call(t, code, fresh); status != 200 || fmt.Sprint(body) != "map[reset:true]" {
 			t.Fatalf("%d %v", status, body)

@@ -1,4 +1,4 @@
-// Command reset serves POST /reset, which judges a code of a reset session and sets the new password.
+// Command reset serves POST /reset, which checks a code of a reset session and sets the new password.
 package main
 
 import (

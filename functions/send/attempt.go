@@ -22,7 +22,7 @@ type message struct {
 	tags    feedback.Tags
 }
 
-// event is what the audit log and the metrics say of an outcome.
+// event returns what the audit log and the metrics report about an outcome.
 func (m message) event(outcome string, err error) telemetry.Event {
 	e := telemetry.Event{Channel: m.channel.Channel, Purpose: m.Purpose, Session: m.SessionID, Subject: m.Subject, Reason: m.Kind, Settles: settles(outcome)}
 	switch {
@@ -91,7 +91,7 @@ func (h handler) suppressed(ctx context.Context, m message) (bool, error) {
 	return h.suppressions.Has(ctx, m.tags.Destination, h.now())
 }
 
-// open makes the message that a row contains, sealed.
+// open decrypts a row's contents and makes its message.
 func (h handler) open(ctx context.Context, m *message) (text deliver.Message, err error) {
 	ring, err := h.keys.For(ctx, m.KeyID)
 	if err != nil {
@@ -110,7 +110,7 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	}
 	m.ring, m.to = ring, contents
 	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
-	// The other purposes send to accounts only: if their bounce held back a verify code, that would reveal the account.
+	// The other purposes send only to accounts: if their bounce suppressed a verify code, that would reveal the account.
 	if m.Purpose == otp.Verify {
 		m.tags.Verify = ring.Subject(otp.Verify, text.To)
 	}
@@ -119,11 +119,11 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 		text.Notification = otp.NotificationKind(m.Kind)
 	case m.Purpose != otp.Reset: // what became of a reset's code would reveal whether there is an account
 		m.tags.Session = m.SessionID
-		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // a resend's own key is another one
+		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // the session's row, even if this is a resend's
 	}
 	text.Tags = m.tags.Map()
 	if err == nil && m.channel.SiteLine && m.Kind == store.SendCode {
-		text.Host, err = h.site.Host(ctx) // without it the message waits
+		text.Host, err = h.site.Host(ctx) // without the host the message waits
 	}
 	return text, err
 }

@@ -28,7 +28,7 @@ func (noKeys) For(context.Context, string) (*otp.Keyring, error) {
 }
 
 // TestAttempt: what becomes of a row, the same from the stream and from the retry queue.
-// TestPanic: one message that crashes the attempt does not take its batch with it, and the log does not quote it.
+// TestPanic: a message that crashes its attempt does not end the rest of the batch, and the log does not quote it.
 func TestPanic(t *testing.T) {
 	for name, as := range sources {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestAttempt(t *testing.T) {
 			must(t, f.store.MarkSent(ctx, f.message(t, r), f.now()))
 			return r
 		}, want{outcome: skipped, sent: true, visible: otp.StateSent}},
-		{"a row that was refused is not sent again", func(t *testing.T, f *fixture) row {
+		{"a row that was rejected is not sent again", func(t *testing.T, f *fixture) row {
 			r := f.put(t, "a", ada)
 			must(t, f.store.MarkDelivery(ctx, r.SessionID, r.Code, otp.StateBounced, f.now()))
 			return r
@@ -122,21 +122,21 @@ func TestAttempt(t *testing.T) {
 			f.ahead += r.session.ExpiresAt.Sub(f.now()) - 1500*time.Millisecond
 			return r
 		}, want{outcome: undelivered, calls: 1, dead: 1, refused: true, metric: telemetry.Undelivered, visible: otp.StateBounced}},
-		{"a code that the provider refuses is marked", func(t *testing.T, f *fixture) row {
+		{"a code that the provider rejects is marked", func(t *testing.T, f *fixture) row {
 			f.provider.fail["ada@example.com"] = errRefused
 			return f.put(t, "a", ada)
 		}, want{outcome: refused, calls: 1, refused: true, metric: telemetry.ProviderError, visible: otp.StateBounced}},
-		{"a resend that the provider refuses is marked", func(t *testing.T, f *fixture) row {
+		{"a resend that the provider rejects is marked", func(t *testing.T, f *fixture) row {
 			r := f.put(t, "a", ada)
 			must(t, f.store.MarkSent(ctx, f.message(t, r), f.now()))
 			f.provider.fail["ada@example.com"] = errRefused
 			return f.resend(t, r)
 		}, want{outcome: refused, calls: 1, refused: true, metric: telemetry.ProviderError, visible: otp.StateBounced}},
-		{"a notification that the provider refuses is marked, and its session does not show it", func(t *testing.T, f *fixture) row {
+		{"a notification that the provider rejects is marked, and its session does not show it", func(t *testing.T, f *fixture) row {
 			f.provider.fail["ada@example.com"] = errRefused
 			return f.notify(t, f.put(t, "a", ada))
 		}, want{outcome: refused, calls: 1, refused: true, metric: telemetry.ProviderError, visible: otp.StatePending}},
-		{"a reset that the provider refuses is marked, and its session does not show it", func(t *testing.T, f *fixture) row {
+		{"a reset that the provider rejects is marked, and its session does not show it", func(t *testing.T, f *fixture) row {
 			f.provider.fail["ada@example.com"] = errRefused
 			return f.put(t, "a", toEmail(otp.Reset, "ada@example.com"))
 		}, want{outcome: refused, calls: 1, refused: true, metric: telemetry.ProviderError, visible: otp.StateSent}},
@@ -207,7 +207,7 @@ func TestAttempt(t *testing.T) {
 				if c.want.metric != "" && f.counted(c.want.metric) != 1 || c.want.metric == "" && strings.Contains(f.log.String(), `"event"`) {
 					t.Errorf("want %q counted once:\n%s", c.want.metric, f.log)
 				}
-				settled := 1 // of what is to be retried, or was taken by no provider, 0
+				settled := 1 // 0 if it is to be retried or no provider accepted it
 				if c.want.outcome == later || c.want.outcome == undelivered {
 					settled = 0
 				}
@@ -253,7 +253,7 @@ func TestAttempt(t *testing.T) {
 			t.Error(f.log)
 		}
 	})
-	t.Run("the site's host is asked for by SMS alone, and stands in it", func(t *testing.T) {
+	t.Run("only an SMS asks for the site's host and contains it", func(t *testing.T) {
 		f := newFixture(t)
 		f.run(t, inserted(f.put(t, "a", ada)))
 		if n := f.site.asked.Load(); n != 0 {

@@ -24,7 +24,7 @@ type handler struct {
 	sender       sender
 	limits       limits
 	site         siteHost
-	retries      queue // brings its pointers back to this function
+	retries      queue // delivers its pointers to this function
 	deadLetters  queue
 	now          func() time.Time
 	random       func() float64 // in [0, 1); spreads retries
@@ -48,12 +48,12 @@ type sender interface {
 	Send(ctx context.Context, m deliver.Message) error
 }
 
-// siteHost knows the host of the pages. It fails until the deployment has set the host.
+// siteHost returns the host of the pages. It fails until the deployment has set the host.
 type siteHost interface {
 	Host(ctx context.Context) (string, error)
 }
 
-// limits get back what a message took that its provider refused for good.
+// limits give back what a message took that its provider rejected permanently.
 type limits interface {
 	GiveBackRefused(ctx context.Context, r admit.Request) error
 }
@@ -66,8 +66,8 @@ const (
 	// budget bounds the attempts of a batch, store and provider together. All tasks of a batch run at once, so that a slow
 	// provider does not add up.
 	budget = 8 * time.Second
-	// settling is how long the writes after an attempt may take beyond the budget. Both together leave the function's time-out of
-	// 15 s enough for the response.
+	// settling is how long the writes after an attempt may take beyond the budget. Together they leave enough of the function's
+	// time-out of 15 s for the response.
 	settling = 4 * time.Second
 )
 
@@ -88,7 +88,7 @@ type failure struct {
 }
 
 // handle makes one attempt for each row that a batch names. It reports a record as failed only if nothing else keeps
-// the message: a queue refused its pointer, or the record has no pointer.
+// the message: a queue did not accept its pointer, or the record has no pointer.
 func (h handler) handle(ctx context.Context, event json.RawMessage) (response, error) {
 	tasks, err := tasksOf(event)
 	if err != nil {
@@ -97,7 +97,7 @@ func (h handler) handle(ctx context.Context, event json.RawMessage) (response, e
 	ctx, cancel := context.WithTimeout(ctx, budget)
 	defer cancel()
 	failed := make([]bool, len(tasks))
-	rows := map[pointer]func() bool{} // a standard queue may bring a pointer twice: its message is sent once
+	rows := map[pointer]func() bool{} // a standard queue may deliver a pointer twice: its message is sent once
 	var wait sync.WaitGroup
 	for i, t := range tasks {
 		process, ok := rows[t.pointer]
@@ -139,10 +139,10 @@ func tasksOf(event json.RawMessage) ([]task, error) {
 	}
 }
 
-// process handles one task and reports whether its event source must bring it again.
+// process handles one task and reports whether its event source must deliver it again.
 //
-// A panic ends its own task alone: it would take the rest of the batch with it, whose codes a queue would bring together with
-// it again until all of them are dead letters.
+// A panic ends its own task alone. If it ended the whole batch, a queue would deliver the other codes together with this one again,
+// until all of them are dead letters.
 func (h handler) process(ctx context.Context, t task) (again bool) {
 	defer func() {
 		if p := recover(); p != nil { // its value may quote a message
@@ -157,7 +157,7 @@ func (h handler) process(ctx context.Context, t task) (again bool) {
 	}
 	begun := h.now()
 	m, outcome, err := h.attempt(ctx, t)
-	// An attempt that is made must be recorded even if the budget is used up: a message that is out would go out again.
+	// An attempt that was made must be recorded even if the budget is used up: otherwise a message that went out would go out again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
 	defer cancel()
 	settled, settleErr := h.settle(ctx, t.pointer, m, outcome)

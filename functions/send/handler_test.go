@@ -25,7 +25,7 @@ import (
 	"streamotp/shared/store/storetest"
 )
 
-// fixture is the sender on a real table, with a provider and queues that remember what they got.
+// fixture is the sender on a real table, with a provider and queues that record what they got.
 type fixture struct {
 	handler
 	store        store.Codes
@@ -36,7 +36,7 @@ type fixture struct {
 	retry, dead  *memoryQueue
 	refunds      *refunds
 	log          *bytes.Buffer
-	ahead        time.Duration // how far the sender's clock has moved on
+	ahead        time.Duration // how far the sender's clock is ahead
 }
 
 type fixedKeys struct{ *otp.Keyring }
@@ -85,7 +85,7 @@ func (p *provider) callsTo(to string) (n int) {
 	return n
 }
 
-// memoryQueue is a queue that can refuse.
+// memoryQueue is a queue that can fail.
 type memoryQueue struct {
 	mu     sync.Mutex
 	refuse error
@@ -103,7 +103,7 @@ func (q *memoryQueue) Send(ctx context.Context, p pointer, delay time.Duration) 
 	return nil
 }
 
-// refunds remember what was given back.
+// refunds record what was given back.
 type refunds struct {
 	mu  sync.Mutex
 	all []admit.Request
@@ -144,17 +144,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// object is JSON.
+// object is a JSON object.
 type object = map[string]any
 
-// row is a row of the table, with what the stream and the queue say of it.
+// row is a row of the table, with the events of the stream and the queue for it.
 type row struct {
 	pointer
 	session otp.Session
 	kind    string
 }
 
-// toEmail is what a session for an address of its own contains.
+// toEmail returns the contents of a session for an address of its own.
 func toEmail(purpose otp.Purpose, address string) otp.Contents {
 	return otp.Contents{Purpose: purpose, Channel: otp.Email, Email: address, Code: "482913"}
 }
@@ -177,7 +177,7 @@ func (f *fixture) put(t *testing.T, id string, contents otp.Contents) row {
 	return row{pointer{SessionID: id, Code: s.Digest}, s, store.SendCode}
 }
 
-// replace writes a row anew, as somebody who may change the table could.
+// replace overwrites a row, as a person who may change the table could.
 func (f *fixture) replace(t *testing.T, r row) {
 	t.Helper()
 	_, err := f.store.DB.DeleteItem(context.Background(), &dynamodb.DeleteItemInput{TableName: &f.store.Table, Key: map[string]types.AttributeValue{
@@ -218,7 +218,7 @@ func queued(r row) object {
 	return object{"eventSource": "aws:sqs", "messageId": "msg-" + r.SessionID, "body": string(body)}
 }
 
-// sources are the two ways to the sender: the same rules hold on both.
+// sources are the two event sources of the sender; the same rules hold for both.
 var sources = map[string]func(row) object{"stream": inserted, "queue": queued}
 
 // run handles records as one batch and returns what failed.
@@ -300,7 +300,7 @@ func TestEvents(t *testing.T) {
 		must(t, err)
 		return raw
 	}
-	t.Run("the stream brings INSERTs of what is to be sent; nothing else is read, also if the filter passed it", func(t *testing.T) {
+	t.Run("only INSERTs of rows to send are read from the stream, even if the filter passes more", func(t *testing.T) {
 		f := newFixture(t)
 		n := 0
 		event := captured(t, "batch.json", func(record object) object {
@@ -330,10 +330,10 @@ func TestEvents(t *testing.T) {
 		}
 	})
 	for rule, event := range map[string]string{
-		"an event of another source is refused": `{"Records":[{"eventSource":"aws:s3"}]}`,
-		"an event without records is refused":   `{"Records":[]}`,
-		"an event of another shape is refused":  `{"sessionId":"a","code":"b"}`,
-		"an event that is no object is refused": `"Records"`,
+		"an event of another source is rejected": `{"Records":[{"eventSource":"aws:s3"}]}`,
+		"an event without records is rejected":   `{"Records":[]}`,
+		"an event of another shape is rejected":  `{"sessionId":"a","code":"b"}`,
+		"an event that is no object is rejected": `"Records"`,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			if r, err := newFixture(t).handle(context.Background(), json.RawMessage(event)); err == nil {
@@ -389,7 +389,7 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-// meeting is a provider that answers once all have arrived.
+// meeting is a provider that responds once all calls have arrived.
 type meeting struct {
 	all     int32
 	arrived atomic.Int32
@@ -424,13 +424,13 @@ func TestBudget(t *testing.T) {
 			t.Errorf("failed %v, retried %v: they did not meet", failed, f.retry.all)
 		}
 	})
-	// The budget is used up when the provider's answer comes: what it was must be recorded all the same.
+	// The budget is used up when the provider responds: the outcome must still be recorded.
 	for name, c := range map[string]struct {
 		answer  error
 		outcome string
 	}{
 		"a message that is out is marked":         {nil, sent},
-		"a message that was refused is marked":    {errRefused, refused},
+		"a message that was rejected is marked":   {errRefused, refused},
 		"a message for later gets into the queue": {errThrottled, later},
 	} {
 		t.Run(name+" though the time is up", func(t *testing.T) {

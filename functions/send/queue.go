@@ -33,7 +33,7 @@ func (q sqsQueue) Send(ctx context.Context, p pointer, delay time.Duration) erro
 	return err
 }
 
-// queueTasks reads a batch of the retry queue. A body that is no pointer makes a task that fails.
+// queueTasks reads a batch of the retry queue. A body that is not a pointer makes a task that fails.
 func queueTasks(event json.RawMessage) (tasks []task, err error) {
 	var batch events.SQSEvent
 	if err := json.Unmarshal(event, &batch); err != nil {

@@ -43,6 +43,6 @@ func TestQueue(t *testing.T) {
 	}
 	status = http.StatusServiceUnavailable
 	if err := q.Send(context.Background(), pointer{SessionID: "a session", Code: "resend#1"}, 0); err == nil {
-		t.Error("a refused message is no error")
+		t.Error("a rejected message gave no error")
 	}
 }

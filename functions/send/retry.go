@@ -8,19 +8,19 @@ import (
 
 // The longest delays of a retry.
 const (
-	codeDelay         = 20 * time.Second  // somebody waits for the code
+	codeDelay         = 20 * time.Second  // a user waits for the code
 	notificationDelay = 300 * time.Second // nobody waits, and the row lives a day
 	unreadDelay       = 5 * time.Second   // for a row that cannot be read, whose age may be unknown
 )
 
-// delay returns how long a message waits for its next attempt. It is false if the message would expire before.
+// delay returns how long a message waits for its next attempt. It returns false if the message would expire before that.
 func (h handler) delay(m message) (time.Duration, bool) {
 	most, now := notificationDelay, h.now()
 	if m.Kind == store.SendCode {
 		most = codeDelay
 	}
 	delay, ok := retryDelay(now.Sub(m.CreatedAt), m.ExpiresAt.Sub(now), most, h.random())
-	if !ok && !m.read { // whether it was sent, only the row says: a later attempt reads it
+	if !ok && !m.read { // only the row shows whether it was sent: a later attempt reads it
 		return spread(unreadDelay, h.random()), true
 	}
 	return delay, ok

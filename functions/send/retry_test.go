@@ -67,7 +67,7 @@ func TestRetryDelay(t *testing.T) {
 	})
 }
 
-// TestRetries: batches that are brought again, and queues that refuse.
+// TestRetries: batches that are delivered again, and queues that accept nothing.
 func TestRetries(t *testing.T) {
 	ada := toEmail(otp.Login, "ada@example.com")
 	t.Run("R6: a number that opted out costs one call, however often its batch is brought again", func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestRetries(t *testing.T) {
 		opted, other, third := f.put(t, "a", toPhone("+4915112345678")), f.put(t, "b", toPhone("+4915112345679")), f.put(t, "c", ada)
 		batch := []object{inserted(opted), inserted(other), inserted(third)}
 		f.provider.fail["+4915112345678"], f.provider.fail["+4915112345679"] = errRefused, errThrottled
-		f.retry.refuse = errQueue // so that the stream brings the batch again
+		f.retry.refuse = errQueue // so that the stream delivers the batch again
 		for range 5 {
 			if failed := f.run(t, batch...); !slices.Equal(failed, []string{"seq-b"}) {
 				t.Errorf("failed %v", failed)
@@ -96,7 +96,7 @@ func TestRetries(t *testing.T) {
 			t.Errorf("given back: %+v", all)
 		}
 	})
-	t.Run("a security notification that is refused for good gives nothing back: it is not counted", func(t *testing.T) {
+	t.Run("a security notification that is rejected permanently gives nothing back: it is not counted", func(t *testing.T) {
 		f := newFixture(t)
 		n := f.notify(t, f.put(t, "a", ada))
 		f.provider.fail["ada@example.com"] = errRefused
@@ -112,7 +112,7 @@ func TestRetries(t *testing.T) {
 		f.run(t, batch...)
 		delete(f.provider.fail, "slow@example.com")
 		f.run(t, queued(row{pointer: f.retry.all[0]}))
-		f.run(t, batch...) // for whatever reason
+		f.run(t, batch...) // the batch may be delivered again for any reason
 		f.run(t, queued(row{pointer: f.retry.all[0]}))
 		if len(f.provider.sent) != 3 || f.provider.callsTo("slow@example.com") != 2 || len(f.retry.all) != 1 {
 			t.Errorf("calls %v, retried %v", f.provider.calls, f.retry.all)
@@ -156,18 +156,18 @@ func TestRetries(t *testing.T) {
 		f.ahead += 30 * time.Second
 		f.run(t, inserted(r))
 		f.run(t, queued(r))
-		f.ahead += 10 * time.Minute // whether it was sent before it expired, only the row says
+		f.ahead += 10 * time.Minute // only the row shows whether it was sent before it expired
 		f.run(t, inserted(r))
 		few := spread(unreadDelay, 0)
 		if !slices.Equal(f.retry.delays, []time.Duration{10 * time.Second, few, few}) || few < time.Second || len(f.dead.all) != 0 {
 			t.Errorf("%v, dead %v", f.retry.delays, f.dead.all)
 		}
 		if !strings.Contains(f.log.String(), `"requestId":"asked"`) {
-			t.Errorf("the stream's record says who asked:\n%s", f.log)
+			t.Errorf("want the request id of the stream's record:\n%s", f.log)
 		}
 	})
 	for source, record := range sources {
-		t.Run("what the retry queue refuses is brought again, "+source, func(t *testing.T) {
+		t.Run("a pointer that the retry queue does not accept is delivered again, "+source, func(t *testing.T) {
 			f := newFixture(t)
 			f.provider.fail["ada@example.com"] = errThrottled
 			f.retry.refuse = errQueue

@@ -33,8 +33,8 @@ func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{"POST /status": {Fields: []string{"sessionId"}, Serve: h.status}}
 }
 
-// answer is where a session stands. It holds nothing that the caller did not type or was not told, but for the last two
-// digits of the account's phone, after the right password.
+// answer is the state of a session. It contains only what the caller typed or received before, except for the last two
+// digits of the account's phone number, after the right password.
 type answer struct {
 	State             otp.State   `json:"state"`
 	Channel           otp.Channel `json:"channel"`
@@ -46,10 +46,10 @@ type answer struct {
 	lock time.Duration // from now, in the state locked; else 0
 }
 
-// RetryAfter has the response say when a lock ends, as the 403 of the other calls does.
+// RetryAfter returns how long a lock lasts, for the response's header, as in the 403 of the other calls.
 func (a answer) RetryAfter() time.Duration { return a.lock }
 
-// status answers a decoy as a real session, with the same reads.
+// status responds for a decoy as for a real session, with the same reads.
 func (h handler) status(ctx context.Context, request httpapi.Request) (any, error) {
 	id, err := httpapi.SessionID(request)
 	if err != nil {
@@ -69,7 +69,7 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	now := h.now()
-	attempts, notBefore := s.Own(h.rule), time.Time{} // of a reset: its subject's would show what the account's owner does
+	attempts, notBefore := s.Own(h.rule), time.Time{} // for a reset: the subject's attempts would show what the account's owner does
 	if s.Purpose != otp.Reset {
 		if attempts, notBefore, err = h.limits.Attempts(ctx, s.Subject); err != nil {
 			return nil, err

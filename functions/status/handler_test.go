@@ -92,20 +92,20 @@ func (f *fixture) wantRetryAfter(t *testing.T, want string) {
 func TestStatus(t *testing.T) {
 	ctx := context.Background()
 	mail := otp.Contents{Purpose: otp.Verify, Channel: otp.Email, Email: "ada@example.com"}
-	t.Run("a session's owner is told all there is", func(t *testing.T) {
+	t.Run("the response has everything about a session", func(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, mail)
 		f.want(t, `200 {"state":"pending","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:05:00Z",`+
 			`"resendAt":"2026-11-21T12:00:30Z","attemptsRemaining":5}`)
 	})
-	t.Run("a login tells the account's phone by its last digits", func(t *testing.T) {
+	t.Run("a login shows the last digits of the account's phone", func(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: "ada@example.com", Phone: "+4915112345678"})
 		f.at = f.at.Add(time.Minute + time.Millisecond)
 		f.want(t, `200 {"state":"pending","channel":"sms","destination":"•••78","expiresAt":"2026-11-21T12:05:00Z",`+
 			`"resendAt":"2026-11-21T12:01:01Z","attemptsRemaining":5}`)
 	})
-	t.Run("after two resends there is none to wait for", func(t *testing.T) {
+	t.Run("after two resends there is no further one", func(t *testing.T) {
 		f := newFixture(t)
 		s := f.session(t, mail)
 		for s.NextResend = 1; s.NextResend <= 2; s.NextResend++ {
@@ -114,7 +114,7 @@ func TestStatus(t *testing.T) {
 		f.want(t, `200 {"state":"pending","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:05:00Z",`+
 			`"resendAt":null,"attemptsRemaining":5}`)
 	})
-	t.Run("tries and a lock are those of the subject", func(t *testing.T) {
+	t.Run("attempts and a lock are those of the subject", func(t *testing.T) {
 		f := newFixture(t)
 		s := f.session(t, mail)
 		for n := range 5 {
@@ -152,7 +152,7 @@ func TestStatus(t *testing.T) {
 	t.Run("R15: those of a reset are its own", func(t *testing.T) {
 		f := newFixture(t)
 		s := f.session(t, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: "ada@example.com"})
-		for n := range 5 { // elsewhere, in sessions of others
+		for n := range 5 { // in sessions of other callers
 			_, err := f.limits.Reserve(ctx, s, fmt.Sprint("request-", n), f.at)
 			must(t, err)
 		}
@@ -174,11 +174,11 @@ func TestStatus(t *testing.T) {
 		f.session(t, otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"})
 		f.at = f.at.Add(time.Second)
 		must(t, f.limits.EndSessions(ctx, "subject", f.at))
-		f.at = f.at.Add(time.Minute) // it stays when it was
+		f.at = f.at.Add(time.Minute) // the end of the session does not move
 		f.want(t, `200 {"state":"expired","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:00:01Z",`+
 			`"resendAt":null,"attemptsRemaining":5}`)
 	})
-	t.Run("what was used is told, but for a reset", func(t *testing.T) {
+	t.Run("a used code is reported, except for a reset", func(t *testing.T) {
 		for purpose, want := range map[otp.Purpose]string{otp.Verify: "used", otp.Login: "used", otp.Reset: "sent"} {
 			f := newFixture(t)
 			s := f.session(t, otp.Contents{Purpose: purpose, Channel: otp.Email, Email: "ada@example.com"})
@@ -190,7 +190,7 @@ func TestStatus(t *testing.T) {
 			}
 		}
 	})
-	t.Run("an unknown session is not found, and what is no id is refused", func(t *testing.T) {
+	t.Run("an unknown session is not found, and a malformed id is rejected", func(t *testing.T) {
 		f := newFixture(t)
 		for body, want := range map[string]string{`{"sessionId":"` + id + `"}`: "404", `{"sessionId":"x"}`: "400", `{}`: "400",
 			`{"sessionId":"` + id + `","code":"482913"}`: "400"} {
@@ -206,7 +206,7 @@ func TestStatus(t *testing.T) {
 			t.Error(got)
 		}
 	})
-	t.Run("where the tries cannot be read it says so", func(t *testing.T) {
+	t.Run("if the attempts cannot be read, the response is 503", func(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, mail)
 		f.handler.limits = failing{}

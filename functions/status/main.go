@@ -1,4 +1,4 @@
-// Command status serves POST /status, which says where a session stands.
+// Command status serves POST /status, which reports the state of a session.
 package main
 
 import (

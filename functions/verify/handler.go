@@ -32,7 +32,7 @@ func (h handler) routes() map[string]httpapi.Endpoint {
 	}
 }
 
-// answer is what was proven. Only a server that acts on it should trust it, and it compares the address.
+// answer is what was proven. It is proof only for the server that made the call, which must compare the address.
 type answer struct {
 	Verified bool        `json:"verified"`
 	Purpose  otp.Purpose `json:"purpose"`
@@ -57,7 +57,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	}
 	if c.Contents.Prefix != "" && c.First { // the first success of a subject in 30 days counts for its prefix
 		if err := h.prefixes.Verified(ctx, c.Contents.Prefix); err != nil {
-			slog.Error("prefix not counted", "requestId", request.ID, telemetry.Cause(err)) // the answer stands all the same
+			slog.Error("prefix not counted", "requestId", request.ID, telemetry.Cause(err)) // the response stays the same
 		}
 	}
 	proven := answer{Verified: true, Purpose: c.Purpose, Email: c.Contents.Email}

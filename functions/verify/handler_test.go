@@ -105,7 +105,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%d %v", status, body)
 		}
 	})
-	t.Run("wrong codes count down over all sessions of a subject, then the right one is refused too", func(t *testing.T) {
+	t.Run("wrong codes count down over all sessions of a subject, then the right one is rejected too", func(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, id, otp.Login, ada)
 		f.session(t, strings.Replace(id, "6", "7", 1), otp.Login, ada)
@@ -135,14 +135,14 @@ func TestVerify(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a number is what was proven where a number was asked for", func(t *testing.T) {
+	t.Run("a session for a number proves the number", func(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, id, otp.Verify, otp.Contents{Code: code, Channel: otp.SMS, Phone: "+4915112345678"})
 		if status, body := f.call(t, ""); status != 200 || fmt.Sprint(body) != `map[phone:+4915112345678 purpose:verify verified:true]` {
 			t.Errorf("%d %v", status, body)
 		}
 	})
-	t.Run("what is no code costs no try", func(t *testing.T) {
+	t.Run("a text that is no code costs no attempt", func(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, id, otp.Login, ada)
 		for range 10 {

@@ -1,4 +1,4 @@
-// Command verify serves POST /verify, which judges a code of a verify or login session.
+// Command verify serves POST /verify, which checks a code of a verify or login session.
 package main
 
 import (

@@ -1,10 +1,10 @@
-// Package admit decides who may have a message. The lists in lists.go are the whole rule: a message passes the checks of its list
-// in order, and each takes what the message costs. What was taken for a message that then is not written is given back.
+// Package admit decides whether a message may be sent. The lists in lists.go are the whole rule: a message passes the checks of its
+// list in order, and each check takes what the message costs. If the message is then not written, it gives back what it took.
 //
 // Its invariants:
 //
-//	A1: no key ever gets more messages than its limit in any rolling hour or day, at any parallelism, given back or not.
-//	A2: whoever is refused takes nothing from anybody: the client IP address is asked before the mailbox.
+//	A1: no key ever gets more messages than its limit in any rolling hour or day, at any parallelism, even if messages are given back.
+//	A2: a rejected request uses up no messages of anybody else: the client IP address is checked before the mailbox.
 //	A3: no other response reveals that a password was right once an account or a client IP address has no wrong one left.
 //	A4: an unknown address costs the same calls as an account.
 package admit
@@ -29,7 +29,7 @@ type Admitter struct {
 	Tests    testDestinations // the fixed codes of test destinations
 
 	CodeLength              int
-	Countries               []string // that SMS may go to; none means that SMS is off
+	Countries               []string // that SMS may go to; empty means that SMS is off
 	MessagesPerHour         int      // for one mailbox, and for one number; 0 means no limit
 	MessagesPerIP           int      // from one client IP address in an hour; 0 means no limit
 	WrongPasswordsPerHour   int      // for one account; 0 means no limit
@@ -51,29 +51,29 @@ type testDestinations interface {
 	Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error)
 }
 
-// Request is a message that somebody asks for.
+// Request is a request for a message.
 type Request struct {
-	ID       string // of the HTTP request: a repeated write is known by it
+	ID       string // of the HTTP request; a repeated write is recognised by it
 	ClientIP string
 	At       time.Time
 	Ring     *otp.Keyring
-	To       *otp.Contents // Admit writes the number in E.164 and, where the number is new, its prefix
-	Password bool          // a right password was given just now
-	Again    *otp.Session  // whose code is sent once more; nil for a new session
+	To       *otp.Contents // Admit writes the number in E.164 and, if the number is new here, its prefix
+	Password bool          // the request carried the right password
+	Again    *otp.Session  // the session whose code is sent once more; nil for a new session
 }
 
-// Decision is what a caller needs beside the answer that a message is admitted.
+// Decision is what a caller needs to know about a message beside whether it is admitted.
 type Decision struct {
-	Reason     string // for the audit log: why it was refused, or what is special about it; mostly empty
-	Country    string // ISO 3166, of a number
-	Paused     string // the prefix, where it is paused
-	PauseBegan bool   // with this request
+	Reason     string // for the audit log: why the message was rejected, or what is special about it; usually empty
+	Country    string // of a phone number, ISO 3166
+	Paused     string // the prefix, if it is paused
+	PauseBegan bool   // this request began the pause
 
-	TestCode   string    // the fixed code of a test destination, which no message goes to; else empty
-	Suppressed bool      // no e-mail goes to the address; the request is counted as if one did
-	NotBefore  time.Time // sessions of the subject that are older are over
+	TestCode   string    // the fixed code of a test destination, to which nothing is sent; else empty
+	Suppressed bool      // the address gets no e-mail; the request is counted as if it did
+	NotBefore  time.Time // sessions of the subject that are older have ended
 
-	undo []taken // the first taken first
+	undo []taken // in the order in which they were taken
 }
 
 // taken is what a message took from a key.
@@ -91,8 +91,8 @@ type admission struct {
 	subject, number store.KeyState
 }
 
-// Admit passes a request through its list. Where it returns an error it has given back what was taken, but for the client's
-// message where a prefix is paused.
+// Admit passes a request through the checks of its list. If it returns an error, it has given back what was taken, except the
+// message of the client IP address if the prefix is paused.
 //
 // Errors: *otp.TooManyRequestsError, *otp.LockedError, *otp.UnsupportedError, *otp.UnknownChannelError; those of Phones.
 func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) {
@@ -100,11 +100,11 @@ func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) 
 	if r.Password {
 		list = withPassword
 	}
-	channel, _ := r.To.Channel.Facts() // readNumber rejects an unknown one
+	channel, _ := r.To.Channel.Facts() // readNumber rejects an unknown channel
 	m := &admission{Admitter: a, Request: r, Decision: &d, channel: channel}
 	for _, c := range list {
 		if d.TestCode != "" && c.reason != "client" {
-			continue // it takes nothing; but the client IP address has to be asked whether it may know of the right password
+			continue // nothing else is taken; the client IP address is still checked, as it may be at its wrong-password limit (A3)
 		}
 		if err = c.take(ctx, m); err != nil {
 			err = m.refuse(ctx, c, err)
@@ -117,10 +117,10 @@ func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) 
 	return d, nil
 }
 
-// giving bounds the time in which everything is given back: less than httpapi leaves for a response.
+// giving bounds the time for giving everything back. It is shorter than the time that httpapi keeps for a response.
 const giving = 800 * time.Millisecond
 
-// GiveBack returns what a message took that was not written. What cannot be given back stays taken, and the log says so.
+// GiveBack gives back what a message took that was not written. What cannot be given back stays taken, and the error is logged.
 func (d *Decision) GiveBack(ctx context.Context, requestID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giving)
 	defer cancel()
@@ -132,9 +132,9 @@ func (d *Decision) GiveBack(ctx context.Context, requestID string) {
 	d.undo = nil
 }
 
-// GiveBackRefused returns the slots of the mailbox and of the number for a message that its provider refused for good, at any
-// time after it was admitted. Those of a client IP address, a prefix and a day stay taken, as the request was made. A reset's
-// stay taken too: a decoy's message cannot be refused, so the difference would reveal an account.
+// GiveBackRefused gives back the slots of the mailbox and of the number for a message that its provider rejected permanently, at any
+// time after it was admitted. The slots of the client IP address, the prefix and the day stay taken, because the request was made.
+// A reset's slots stay taken too: no provider can reject a decoy's message, so the difference would reveal an account.
 func (a Admitter) GiveBackRefused(ctx context.Context, r Request) error {
 	if r.To.Purpose == otp.Reset {
 		return nil

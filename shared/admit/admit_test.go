@@ -25,7 +25,7 @@ const (
 
 var t0 = time.Now().Truncate(time.Second)
 
-// fixture is an Admitter on a real engine that writes down what it is asked for.
+// fixture is an Admitter on a real engine that records its requests.
 type fixture struct {
 	admit.Admitter
 	storetest.Tables
@@ -38,7 +38,7 @@ type fixture struct {
 	tests  map[string]string
 }
 
-// newFixture is a deployment with small limits.
+// newFixture returns a deployment with small limits.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	tables := storetest.New(t)
@@ -116,7 +116,7 @@ func (f *fixture) Code(_ context.Context, destination string, _ int, _ time.Time
 	return code, ok, nil
 }
 
-// from is a request of its own.
+// from returns a new request.
 func (f *fixture) from(ip string, to otp.Contents) admit.Request {
 	f.asked++
 	return admit.Request{ID: fmt.Sprint("request-", f.asked), ClientIP: ip, At: t0, Ring: f.ring, To: &to, Password: to.Purpose == otp.Login}
@@ -134,7 +134,7 @@ func smsLogin(email, to string) otp.Contents {
 	return otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: email, Phone: to}
 }
 
-// ask gives the outcome in a word: "ok", or "limited subject" with the reason.
+// ask returns the outcome as text: "ok", or "limited subject" with the reason.
 func (f *fixture) ask(t *testing.T, r admit.Request) string {
 	t.Helper()
 	d, err := f.Admit(context.Background(), r)
@@ -162,7 +162,7 @@ func outcome(t *testing.T, d admit.Decision, err error) string {
 	return ""
 }
 
-// counted is what the tables count, without what a refused request may leave behind: empty slots.
+// counted returns what the tables count, without the empty slots that a rejected request may leave behind.
 func (f *fixture) counted(t *testing.T) (messages int) {
 	t.Helper()
 	for _, item := range f.Scan(t, f.Tables.Limits) {
@@ -230,7 +230,7 @@ func TestAdmit(t *testing.T) {
 			}
 		}
 	})
-	t.Run("R17: a blocked client IP address is refused before the number is read", func(t *testing.T) {
+	t.Run("R17: a blocked client IP address is rejected before the number is read", func(t *testing.T) {
 		f := newFixture(t)
 		f.MessagesPerIP = 1
 		f.ask(t, f.from(office, mail(otp.Verify, "a@example.com")))
@@ -241,7 +241,7 @@ func TestAdmit(t *testing.T) {
 	})
 }
 
-// Whatever a request is refused by, it leaves nothing taken; and what was admitted can be given back whole.
+// Whichever check rejects a request, it leaves nothing taken; and everything that an admitted request took can be given back.
 func TestNothingStaysTaken(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(t *testing.T, f *fixture)
@@ -294,7 +294,7 @@ func TestNothingStaysTaken(t *testing.T) {
 			}
 		})
 	}
-	t.Run("to ask whether a prefix is paused costs the client's message and nobody else's", func(t *testing.T) {
+	t.Run("asking whether a prefix is paused costs the client's message and nobody else's", func(t *testing.T) {
 		f := newFixture(t)
 		for range 3 {
 			_ = f.Prefixes.TakeMessage(context.Background(), mobile[:8], t0)
@@ -313,7 +313,7 @@ func TestNothingStaysTaken(t *testing.T) {
 			t.Errorf("%d counted, were %d", after, before)
 		}
 	})
-	t.Run("what was taken by a write whose response was lost is given back", func(t *testing.T) {
+	t.Run("a message is given back whose write succeeded and whose response was lost", func(t *testing.T) {
 		f := newFixture(t)
 		f.lost = true
 		if got := f.ask(t, f.from(office, mail(otp.Verify, "ada@example.com"))); got != "down" {
@@ -323,7 +323,7 @@ func TestNothingStaysTaken(t *testing.T) {
 			t.Errorf("%d stay counted", n)
 		}
 	})
-	t.Run("what cannot be given back stays taken, and the rest is given back", func(t *testing.T) {
+	t.Run("a failure to give back one part does not keep the rest", func(t *testing.T) {
 		f := newFixture(t)
 		r := f.from(office, sms(mobile))
 		d, err := f.Admit(context.Background(), r)
@@ -351,7 +351,7 @@ func TestGiveBackRefused(t *testing.T) {
 			r := f.from(office, c.to)
 			d, err := f.Admit(context.Background(), r)
 			must(t, err)
-			for range 2 { // the stream may bring it again
+			for range 2 { // the stream may deliver it again
 				must(t, f.GiveBackRefused(context.Background(), r))
 			}
 			if n := f.counted(t); n != c.want || d.Reason != "" {
@@ -381,7 +381,7 @@ func TestPasswords(t *testing.T) {
 			}
 		}
 	})
-	t.Run("A3: beyond the account's limit a right password does what a wrong one does", func(t *testing.T) {
+	t.Run("A3: at the account's limit a right password does the same as a wrong one", func(t *testing.T) {
 		f := newFixture(t)
 		for i := range 2 {
 			wrong(t, f, fmt.Sprint("198.51.100.", i), "ada@example.com")
@@ -422,7 +422,7 @@ func TestPasswords(t *testing.T) {
 			}
 		}
 	})
-	t.Run("Peek refuses what a login would be refused, and takes nothing", func(t *testing.T) {
+	t.Run("Peek rejects what a login would, and takes nothing", func(t *testing.T) {
 		f := newFixture(t)
 		r := f.from(office, mail(otp.Login, ""))
 		if d, err := f.Admitter.Peek(ctx, r); outcome(t, d, err) != "ok" || f.counted(t) != 0 {
@@ -435,7 +435,7 @@ func TestPasswords(t *testing.T) {
 			t.Error(d, err)
 		}
 		if got := f.ask(t, f.from(office, mail(otp.Verify, "ada@example.com"))); got != "ok" {
-			t.Errorf("wrong passwords stop what needs none: %s", got)
+			t.Errorf("wrong passwords stop a request without a password: %s", got)
 		}
 	})
 }

@@ -27,7 +27,7 @@ func TestLoginByAnUnknownChannel(t *testing.T) {
 			t.Errorf("%v, want %v", unknown, unsupported)
 		}
 	})
-	t.Run("A3: is answered as a wrong password once the account has no wrong password left", func(t *testing.T) {
+	t.Run("A3: gets the response of a wrong password once the account has none left", func(t *testing.T) {
 		f := newFixture(t)
 		for range 2 {
 			if _, err := f.WrongPassword(context.Background(), f.from(office, fax)); err != nil {
@@ -41,7 +41,7 @@ func TestLoginByAnUnknownChannel(t *testing.T) {
 			t.Errorf("wrong: %v, right: %v", wrong, right)
 		}
 	})
-	t.Run("is answered as a locked account while it is locked", func(t *testing.T) {
+	t.Run("gets the response of a locked account while it is locked", func(t *testing.T) {
 		f := newFixture(t)
 		f.lock(t, otp.Login, "ada@example.com")
 		_, err := f.Admit(context.Background(), f.from(office, fax))

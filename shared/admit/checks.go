@@ -11,14 +11,14 @@ import (
 	"streamotp/shared/store"
 )
 
-// check is one line of a list. It returns an error to refuse the message; what it took it has noted on the admission.
+// check is one line of a list. Its function returns an error to reject the message, and notes on the admission what it took.
 type check struct {
-	reason string // of a refusal, for the audit log
+	reason string // of a rejection, for the audit log
 	take   func(ctx context.Context, a *admission) error
 }
 
-// take takes a message from a key and notes how it is given back. After an error that is no refusal it may have been taken:
-// the response was lost. To give back what was not taken changes nothing.
+// take takes a message from a key and notes how to give it back. After an error that is not a rejection, the message may have been
+// taken and the response lost, so take notes it too: giving back what was not taken changes nothing.
 func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, error) {
 	state, err := a.Limits.TakeMessage(ctx, q, a.ID, a.At)
 	var tooMany *otp.TooManyRequestsError
@@ -29,7 +29,7 @@ func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, er
 	return state, err
 }
 
-// client is what the client IP address allows.
+// client returns the quota of the client IP address.
 func (a *admission) client() store.Quota {
 	q := store.Quota{Key: a.Ring.ClientIP(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
 	if a.Password {
@@ -50,7 +50,7 @@ func takeClient(ctx context.Context, a *admission) error {
 	return err
 }
 
-// account is what the very address allows: ada+shop@'s lock and wrong passwords are its own.
+// account returns the quota of the exact address: the lock and the wrong passwords of ada+shop@ are its own.
 func (a *admission) account() store.Quota {
 	q := store.Quota{Key: a.Ring.Subject(a.To.Purpose, a.To.Identity()), RefuseLocked: true}
 	if a.Password {
@@ -59,12 +59,12 @@ func (a *admission) account() store.Quota {
 	return q
 }
 
-// mailbox is what the mailbox allows: ada+shop@'s messages are ada's.
+// mailbox returns the quota of the mailbox: the messages of ada+shop@ count as ada's.
 func (a *admission) mailbox() store.Quota {
 	return store.Quota{Key: a.Ring.Subject(a.To.Purpose, otp.Mailbox(a.To.Identity())), MessagesPerHour: a.MessagesPerHour}
 }
 
-// takeMailbox asks the account and takes from the mailbox: one write where they are the same item.
+// takeMailbox checks the account and takes a message from the mailbox: one write if both are the same item.
 func takeMailbox(ctx context.Context, a *admission) (err error) {
 	account, all := a.account(), a.mailbox()
 	if account.Key == all.Key {
@@ -79,11 +79,11 @@ func takeMailbox(ctx context.Context, a *admission) (err error) {
 	return err
 }
 
-// testSubject ends the list for a test destination. No message goes there and none is counted, but locks and the limits of
-// wrong passwords hold.
+// testSubject ends the list for a test destination. No message is sent there and none is counted, but locks and the limits on
+// wrong passwords apply.
 func testSubject(ctx context.Context, a *admission) error {
 	if a.Again != nil && !a.Again.Silent {
-		return nil // its messages are sent: it became a test destination since
+		return nil // the session's messages are sent: it became a test destination only later
 	}
 	code, test, err := a.Tests.Code(ctx, a.To.Destination(), a.CodeLength, a.At)
 	if err != nil || !test {
@@ -95,8 +95,9 @@ func testSubject(ctx context.Context, a *admission) error {
 	return err
 }
 
-// readNumber reads the number that a code goes to, if codes are sent there. An account's channel may be unknown: that is an error
-// here and not before, since it reveals that the password was right, and the limits of wrong passwords decide who may learn that (A3).
+// readNumber reads the phone number that a code goes to, and rejects a number that gets no SMS. It also rejects an account's unknown
+// channel. No earlier check may do that, since it reveals that the password was right, and the limits on wrong passwords decide who
+// may learn that (A3).
 func readNumber(ctx context.Context, a *admission) error {
 	if _, err := a.To.Channel.Facts(); err != nil {
 		return err
@@ -121,8 +122,8 @@ func readNumber(ctx context.Context, a *admission) error {
 	return nil
 }
 
-// unsupportedNumber names the country where that is the reason, since +44 and +1 are shared by many. The number of an account
-// is not the caller's to learn from.
+// unsupportedNumber rejects a number. It names the country if that is the reason, since several countries share +44 and +1. About
+// an account's number the caller may learn nothing.
 func (a *admission) unsupportedNumber(n number.Number) error {
 	if a.To.Purpose != otp.Verify || slices.Contains(a.Countries, n.Country) {
 		return a.unsupported()
@@ -130,13 +131,13 @@ func (a *admission) unsupportedNumber(n number.Number) error {
 	return &otp.UnsupportedError{Reason: "Codes are not sent to numbers of this country: " + n.Region + ".", Countries: a.Countries, Country: n.Country}
 }
 
-// unsupported is the answer for a number that gets no SMS, whatever the reason.
+// unsupported returns the error for a number that gets no SMS, whatever the reason.
 func (a *admission) unsupported() error {
 	return &otp.UnsupportedError{Reason: "Codes are not sent to this number.", Countries: a.Countries}
 }
 
-// numberQuota is the limit of a number over all accounts. Where a number is verified it is the subject itself, which the
-// mailbox's line took from.
+// numberQuota returns the quota of a number over all accounts, and whether it applies. A number that is being verified is the
+// subject itself, which the mailbox's check has taken from.
 func (a *admission) numberQuota() (store.Quota, bool) {
 	return store.Quota{Key: a.Ring.Phone(a.To.Phone), MessagesPerHour: a.MessagesPerHour,
 		LoginSubject: a.Ring.Subject(a.To.Purpose, a.To.Identity())}, a.channel.NumberLimit && a.To.Purpose == otp.Login
@@ -150,8 +151,8 @@ func takeNumber(ctx context.Context, a *admission) (err error) {
 	return err
 }
 
-// takePrefix counts a message for its prefix unless its subject or number was verified in the last 30 days: such a message is
-// neither counted nor held up by a pause.
+// takePrefix counts a message for its prefix unless its subject or number was verified in the last 30 days. Such a message is
+// not counted, and a pause does not stop it.
 func takePrefix(ctx context.Context, a *admission) error {
 	recentlyVerified := a.recentlyVerified(a.subject) || a.recentlyVerified(a.number)
 	if !a.channel.PrefixRule || a.Prefixes.Rule.Sends == 0 || a.To.Prefix == "" || recentlyVerified {
@@ -168,7 +169,7 @@ func takePrefix(ctx context.Context, a *admission) error {
 	case !errors.As(err, &paused):
 		return err
 	}
-	if a.number.LoginSubject != "" { // the last account that has its codes sent there may have proven the number
+	if a.number.LoginSubject != "" { // the account whose login code went there last may have verified the number
 		login, err := a.Limits.Peek(ctx, store.Quota{Key: a.number.LoginSubject}, a.At)
 		if err != nil {
 			return err
@@ -179,11 +180,11 @@ func takePrefix(ctx context.Context, a *admission) error {
 		}
 	}
 	a.Paused, a.PauseBegan = name, paused.Began
-	// The client's message stays taken. For nothing, one address could ask for every number of the prefix and see by the answers
-	// which ones were verified here.
+	// The message of the client IP address stays taken. If it were free, one address could ask for every number of the prefix and
+	// see from the responses which numbers were verified here.
 	client := a.client().Key
 	a.undo = slices.DeleteFunc(a.undo, func(t taken) bool { return t.key == client })
-	return a.unsupported() // as for any number that gets nothing: only the log says why
+	return a.unsupported() // as for any number that gets nothing: only the log has the reason
 }
 
 func (a *admission) recentlyVerified(s store.KeyState) bool {
@@ -201,7 +202,7 @@ func takeDay(ctx context.Context, a *admission) error {
 	return err
 }
 
-// reasonOf is what the audit log says of a check's error: nothing where no limit and no rule refused.
+// reasonOf returns the reason for the audit log of a check's error, or "" if neither a limit nor a rule rejected the message.
 func reasonOf(reason string, err error) string {
 	var limited *otp.TooManyRequestsError
 	var unsupported *otp.UnsupportedError

@@ -9,8 +9,8 @@ import (
 	"streamotp/shared/store"
 )
 
-// Peek asks whether a client IP address has a message and a wrong password left, before a password is looked at, which takes
-// time. It takes nothing.
+// Peek checks that a client IP address has a message and a wrong password left, before a password is compared, which takes time.
+// It takes nothing.
 //
 // Errors: *otp.TooManyRequestsError.
 func (a Admitter) Peek(ctx context.Context, r Request) (Decision, error) {
@@ -24,15 +24,15 @@ func (a Admitter) Peek(ctx context.Context, r Request) (Decision, error) {
 	return Decision{Reason: reasonOf("client", err)}, err
 }
 
-// WrongPassword counts a wrong password before the response says that it is wrong: first for the client IP address, so that one
-// without any left cannot use up an account's. Nil means that it may be said.
+// WrongPassword counts a wrong password before the response says that it is wrong. It counts for the client IP address first, so
+// that an address at its limit cannot use up an account's. If it returns nil, the response may say so.
 //
 // Errors: *otp.TooManyRequestsError.
 func (a Admitter) WrongPassword(ctx context.Context, r Request) (Decision, error) {
 	m := admission{Admitter: a, Request: r}
 	m.Password = true
 	client, account := m.wrongPasswords(), m.account()
-	account.RefuseLocked = false // a lock must not show before the password is right
+	account.RefuseLocked = false // the response must not reveal a lock before the password is right
 	if err := a.Limits.TakeWrongPassword(ctx, client, r.ID, r.At); err != nil {
 		// Peek passed, so parallel requests have filled the limit since. A right password would also have read the account's
 		// item by now; read it here too, so that both cases do the same work.
@@ -43,25 +43,25 @@ func (a Admitter) WrongPassword(ctx context.Context, r Request) (Decision, error
 	return Decision{Reason: reasonOf("subject", err)}, err
 }
 
-// wrongPasswords is what a client IP address may get wrong, in a request with a password.
+// wrongPasswords returns the quota of the client IP address's wrong passwords alone, for a request with a password.
 func (a *admission) wrongPasswords() store.Quota {
 	q := a.client()
 	q.MessagesPerHour = 0
 	return q
 }
 
-// mayKnow asks whether a client IP address may learn that a password was right (A3).
+// mayKnow returns an error if the client IP address must not learn that a password was right (A3).
 func (a *admission) mayKnow(ctx context.Context) error {
 	if !a.Password || a.WrongPasswordsPerIPHour == 0 {
 		return nil
 	}
-	_, err := a.Limits.TakeMessage(ctx, a.wrongPasswords(), a.ID, a.At) // without a message to take this is a consistent read
+	_, err := a.Limits.TakeMessage(ctx, a.wrongPasswords(), a.ID, a.At) // without a message to take, this is a consistent read
 	return err
 }
 
-// refuse turns the error of a check into that of the request, and notes why for the audit log. After a right password an
-// account without a wrong one left is refused as for one more wrong password, with the same writes; any other refusal shows
-// that the password was right, so the client IP address is asked whether it may know.
+// refuse turns a check's error into the request's error and notes the reason for the audit log. After a right password, an account
+// at its wrong-password limit is rejected as for one more wrong password, with the same writes. Any other rejection shows that the
+// password was right, so refuse first checks whether the client IP address may know.
 func (a *admission) refuse(ctx context.Context, c check, err error) error {
 	reason := reasonOf(c.reason, err)
 	if a.Password && c.reason != "client" {

@@ -1,5 +1,5 @@
 // Package cached keeps a value that a function instance reads from AWS on first use and that may change while the
-// instance runs, such as a secret. No call that finds a value in hand waits for AWS.
+// instance runs, such as a secret. Once the value is known, Current never waits for AWS.
 package cached
 
 import (
@@ -16,8 +16,8 @@ import (
 const (
 	freshFor     = time.Minute      // a value this old is refreshed, so that a running function learns of every change
 	spread       = 10 * time.Second // a source with Random refreshes this much sooner or later
-	refreshTime  = time.Second      // that a refresh may take
-	refreshEvery = 5 * time.Second  // at most, so that an outage, or forged key ids, cannot run up calls
+	refreshTime  = time.Second      // the most that a refresh may take
+	refreshEvery = 5 * time.Second  // the least between two refreshes, so that an outage or forged key ids cannot cause many calls
 )
 
 // Source says where a value comes from.
@@ -32,8 +32,8 @@ type Source struct {
 	Random func() float64
 }
 
-// Value is one value as this instance knows it. A value in hand is served at once, and refreshed beside the call. It is
-// safe for concurrent use.
+// Value is one value as this instance knows it. Current returns a known value at once and refreshes it in the background. A
+// Value is safe for concurrent use.
 //
 // Lambda freezes an instance after the response, and with it a refresh that is still running. That is harmless: nobody
 // waits for the refresh, and the next call thaws it or, after refreshEvery, replaces it. All ages are by the wall clock,
@@ -47,8 +47,8 @@ type Value[T any] struct {
 	value  T
 	asOf   time.Time     // when the read of value began
 	life   time.Duration // age at which value is refreshed
-	latest *read[T]      // the last one that began; nil before the first
-	forced time.Time     // when Again last began one
+	latest *read[T]      // the read that began last; nil before the first
+	forced time.Time     // when Again last began a read
 }
 
 // read is one read of a value.
@@ -59,12 +59,12 @@ type read[T any] struct {
 	err   error
 }
 
-// New returns a value that was not read yet. parse makes it of its text; it is called by one goroutine at a time.
+// New returns a value that has not been read yet. parse converts its text; only one goroutine at a time calls it.
 func New[T any](source Source, parse func(text string) (T, error)) Value[T] {
 	return Value[T]{source: source, parse: parse}
 }
 
-// Current returns the value in hand. Without one it waits for the first read, which concurrent callers share.
+// Current returns the known value. If there is none yet, it waits for the first read, which concurrent callers share.
 func (v *Value[T]) Current(ctx context.Context, now time.Time) (T, error) {
 	v.mu.Lock()
 	if v.known {
@@ -84,8 +84,8 @@ func (v *Value[T]) Current(ctx context.Context, now time.Time) (T, error) {
 	return first.value, first.err
 }
 
-// Fresh returns a value that was read within the last minute. If the value in hand is older, Fresh waits for the refresh
-// that Current began. The caller has called Current with the same time, and the source has no Random.
+// Fresh returns a value that was read within the last minute. If the known value is older, Fresh waits for the refresh that
+// Current began. The caller must have called Current with the same time, and the source must have no Random.
 func (v *Value[T]) Fresh(ctx context.Context, now time.Time) (T, error) {
 	v.mu.Lock()
 	value, asOf, latest := v.value, v.asOf, v.latest
@@ -97,12 +97,12 @@ func (v *Value[T]) Fresh(ctx context.Context, now time.Time) (T, error) {
 }
 
 // Again returns the value of a refresh that is in progress or begins now. If Again began one less than refreshEvery ago,
-// it returns the value in hand. There must be one.
+// it returns the known value. A value must be known already.
 func (v *Value[T]) Again(ctx context.Context, now time.Time) (T, error) {
 	v.mu.Lock()
 	latest := v.latest
 	switch {
-	case !latest.over() && age(now, latest.began) < refreshTime: // an older one may be frozen
+	case !latest.over() && age(now, latest.began) < refreshTime: // an older read may be frozen
 		v.mu.Unlock()
 		return latest.wait(ctx)
 	case age(now, v.forced) < refreshEvery:
@@ -122,15 +122,15 @@ func (v *Value[T]) begin(now time.Time) *read[T] {
 	return v.latest
 }
 
-// refresh runs a read in one attempt: the value in hand serves on if it fails.
+// refresh runs a read in one attempt. If it fails, the known value stays in use.
 func (v *Value[T]) refresh(ctx context.Context, r *read[T]) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTime)
 	defer cancel()
 	v.run(ctx, r, true)
 }
 
-// run reads the value. A read that was frozen for some time is kept if it began after the one that the value in hand is from:
-// an instance with a call every few minutes may never see another.
+// run reads the value. The result of a read that was frozen for some time is kept if the read began after the one that gave the
+// known value: an instance with a call every few minutes may never complete another.
 func (v *Value[T]) run(ctx context.Context, r *read[T], once bool) {
 	text, err := v.source.Read(ctx, once)
 	v.mu.Lock()
@@ -144,7 +144,7 @@ func (v *Value[T]) run(ctx context.Context, r *read[T], once bool) {
 	switch {
 	case r.err == nil && (!v.known || r == v.latest || r.began.After(v.asOf)):
 		v.known, v.value, v.asOf, v.life = true, r.value, r.began, v.source.life()
-	case r.err != nil && v.known: // without a value in hand the caller reports it
+	case r.err != nil && v.known: // if no value is known, the caller reports the error
 		slog.Error("a "+v.source.Kind+" was not refreshed", v.source.Kind, v.source.ID, telemetry.Cause(r.err))
 	}
 }

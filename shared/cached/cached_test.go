@@ -16,7 +16,7 @@ import (
 
 // The rules for every value are tested in streamotp/shared/keys, on secrets.
 
-// reads is a source that counts.
+// reads is a source that counts its reads.
 type reads struct{ n int }
 
 func (r *reads) read(context.Context, bool) (string, error) {
@@ -52,7 +52,7 @@ func TestRefreshesAreSpread(t *testing.T) {
 		numbers := rapid.SliceOfN(rapid.Float64Range(0, 0.999), 2, 10).Draw(r, "numbers")
 		slices.Sort(numbers)
 		last := 50 * time.Second
-		for _, n := range numbers { // a larger number is never an earlier refresh, and each is in the range
+		for _, n := range numbers { // a larger number never gives an earlier refresh, and each is in the range
 			synctest.Test(t, func(t *testing.T) {
 				life := lifeOf(t, n)
 				if life < last || life > 70*time.Second {

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	attempts       = 5 // of one call, before the caller hears 503
+	attempts       = 5 // of one call, before the response is 503
 	attemptTimeout = 3 * time.Second
 )
 
-// AWS is the SDK configuration in a Lambda function. It is made by hand: config.LoadDefaultConfig brings profiles, SSO,
-// STS and IMDS, a fifth of the binary and of the init time, for credentials that always stand in the environment.
+// AWS returns the SDK configuration of a Lambda function. It does not use config.LoadDefaultConfig, which brings profiles, SSO,
+// STS and IMDS: a fifth of the binary and of the init time, for credentials that are always in the environment.
 func (e *Env) AWS() aws.Config {
 	cfg := aws.Config{
 		Region: e.String("AWS_REGION"),

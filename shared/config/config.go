@@ -1,4 +1,4 @@
-// Package config reads the environment, once, in main, and nowhere else.
+// Package config reads the environment. Each function's main uses it once; no other code reads the environment.
 package config
 
 import (
@@ -71,7 +71,7 @@ func (e *Env) List(name string) []string {
 	return strings.FieldsFunc(os.Getenv(name), func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// Err names everything that was wrong, or is nil.
+// Err returns one error that names everything that was wrong, or nil.
 func (e *Env) Err() error {
 	if len(e.problems) == 0 {
 		return nil

@@ -28,7 +28,7 @@ func TestEnv(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("what is right is read", func(t *testing.T) {
+	t.Run("valid variables are read", func(t *testing.T) {
 		t.Setenv("LIST", "US,DE")
 		t.Setenv("SECONDS", "90")
 		t.Setenv("FRACTION", "0.5")

@@ -13,12 +13,12 @@ import (
 
 const (
 	baseBackoff = 25 * time.Millisecond
-	maxBackoff  = 200 * time.Millisecond // somebody is waiting
+	maxBackoff  = 200 * time.Millisecond // a user is waiting
 )
 
-// backoff returns the wait after the attempt of that number: a random time up to a limit that doubles with each attempt.
-// Calls that failed together do not come back together then. The SDK's NewExponentialJitterBackoff has no jitter for a
-// maximum under a second.
+// backoff returns the wait after the given attempt: a random time up to a limit that doubles with each attempt, so that calls
+// that failed together are not retried together. The SDK's NewExponentialJitterBackoff has no jitter for a maximum under a
+// second.
 func backoff(attempt int, _ error) (time.Duration, error) {
 	limit := maxBackoff
 	if attempt < 4 { // from there on the limit is reached; a larger shift would overflow in the end
@@ -27,8 +27,8 @@ func backoff(attempt int, _ error) (time.Duration, error) {
 	return rand.N(limit + 1), nil //nolint:gosec // nobody gains by guessing it
 }
 
-// isConflict reports whether a write lost to another one at the same time and nothing else is wrong with it. The SDK does
-// not retry these by itself; taken for a failed condition they would look like a wrong code.
+// isConflict reports whether a write failed only because of conflicts with parallel writes or throttling. The SDK does not
+// retry a transaction's conflicts by itself; if they counted as a failed condition, they would look like a wrong code.
 func isConflict(err error) aws.Ternary {
 	var single *types.TransactionConflictException
 	if errors.As(err, &single) {
@@ -47,12 +47,12 @@ func isConflict(err error) aws.Ternary {
 	return aws.TrueTernary
 }
 
-// clockErrors are the codes by which AWS rejects a request for the time in its signature, before it does anything.
+// clockErrors are the codes with which AWS rejects a request because of the time in its signature, before it does anything.
 var clockErrors = []string{"InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired", "RequestTimeTooSkewed"}
 
-// isClockError reports whether the time of a signature was wrong. That is so after Lambda froze the instance between
-// signing and sending, and where the clock is wrong: the SDK signs each attempt anew, by the time in the last response.
-// By itself it retries only if the clock is wrong by more than four minutes, so not after a freeze.
+// isClockError reports whether AWS rejected the time of a signature. That happens if Lambda froze the instance between signing
+// and sending, or if the clock is wrong. A retry helps, since the SDK signs each attempt anew, by the time in the last response.
+// By itself the SDK retries only if the clock is wrong by more than four minutes, so not after a freeze.
 func isClockError(err error) aws.Ternary {
 	var api smithy.APIError
 	if errors.As(err, &api) && slices.Contains(clockErrors, api.ErrorCode()) {
@@ -62,7 +62,7 @@ func isClockError(err error) aws.Ternary {
 }
 
 // SignatureRetryer retries a call once if AWS rejected the time of its signature, and after no other error. It is for
-// calls that must not be made twice: what was rejected so was certainly not done.
+// calls that must not be made twice: a call that was rejected in this way was certainly not carried out.
 type SignatureRetryer struct{ aws.NopRetryer }
 
 // MaxAttempts returns the most attempts of a call.

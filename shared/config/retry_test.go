@@ -17,7 +17,7 @@ import (
 	"streamotp/shared/config"
 )
 
-// newConfig is the SDK configuration of a function, with AWS at an endpoint.
+// newConfig returns the SDK configuration of a function, with AWS at an endpoint.
 func newConfig(t *testing.T, endpoint string) aws.Config {
 	for name, value := range map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_ENDPOINT_URL": endpoint} {
 		t.Setenv(name, value)
@@ -87,7 +87,7 @@ type rejecting struct {
 	code    string
 	ahead   time.Duration // of its clock
 	rejects int
-	signed  []time.Time // when the requests say that they were signed
+	signed  []time.Time // the times in the requests' signatures
 }
 
 func (a *rejecting) ServeHTTP(w http.ResponseWriter, r *http.Request) {

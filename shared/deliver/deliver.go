@@ -3,9 +3,9 @@
 // Its invariants:
 //
 //	D1: one call is one attempt. SES and SNS have no idempotency key: an SDK retry could send twice.
-//	D2: an error says whether a later attempt can help. A provider's own words are not passed on: they may hold an
+//	D2: an error says whether a later attempt can help. A provider's own text is not passed on: it may contain an
 //	    address.
-//	D3: a code stands in the body, never in a subject.
+//	D3: a code is in the body, never in the subject.
 package deliver
 
 import (
@@ -37,9 +37,9 @@ type Message struct {
 	Host         string        // of the site, for the origin-bound line of an SMS with a code; others need none
 	Life         time.Duration // how long the code is still valid when it is sent
 	Locale       string        // primary language; unknown ones are English
-	At           time.Time     // when the code was asked for, or when what the notification reports happened
+	At           time.Time     // when the code was requested, or when the event happened that the notification reports
 
-	Tags map[string]string // come back with what SES tells of an e-mail; an SMS has none
+	Tags map[string]string // SES returns them with the events of an e-mail; an SMS has none
 }
 
 // Sender holds the providers of one deployment.
@@ -55,11 +55,11 @@ type Sender struct {
 	sns *sns.Client
 }
 
-// SMSSender is who an SMS comes from; every field may be empty.
+// SMSSender holds the settings that SNS gets with each SMS; every field may be empty.
 type SMSSender struct {
 	SenderID, OriginationNumber string
 	EntityID, TemplateID        string // India's DLT registration
-	MaxPriceUSD                 string // SNS sends no dearer message
+	MaxPriceUSD                 string // SNS sends no message that costs more
 }
 
 // New returns the sender with its clients, each with one attempt a call (D1).
@@ -69,7 +69,7 @@ func New(cfg aws.Config, s Sender) *Sender {
 	return &s
 }
 
-// providers are the functions that hand a message to a provider, one for each in the table of channels.
+// providers holds the function that hands a message to a provider, for each provider in the table of channels.
 var providers = map[otp.Provider]func(*Sender, context.Context, Message) error{
 	otp.SES: (*Sender).sendEmail,
 	otp.SNS: (*Sender).sendSMS,
@@ -108,8 +108,8 @@ func (s *Sender) sendEmail(ctx context.Context, m Message) error {
 			Subject: utf8(mailText.subject),
 			Body:    &sestypes.Body{Text: utf8(mailText.text), Html: utf8(mailText.html)},
 			Headers: []sestypes.MessageHeader{
-				header("Auto-Submitted", "auto-generated"), // RFC 3834, 5: no out-of-office reply answers a code
-				// Gmail puts mails with one subject into one conversation and folds the newest away, unless this differs.
+				header("Auto-Submitted", "auto-generated"), // RFC 3834, 5: no out-of-office reply is sent to a code
+				// Gmail puts mails with the same subject into one conversation and hides the newest, unless this header differs.
 				header("X-Entity-Ref-ID", rand.Text()),
 			},
 		}},

@@ -21,7 +21,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// fakeProvider answers as SES or SNS would and keeps the last request's body.
+// fakeProvider responds as SES or SNS would and keeps the last request's body.
 type fakeProvider struct {
 	status int
 	body   string
@@ -104,7 +104,7 @@ func TestSendEmail(t *testing.T) {
 	})
 }
 
-// P9: Gmail folds the newest of two mails with one subject and one reference away.
+// P9: Gmail hides the newest of two mails with the same subject and the same reference.
 func TestEachMailHasItsOwnReference(t *testing.T) {
 	p := &fakeProvider{status: 200, body: `{"MessageId":"1"}`}
 	sender, reference := newSender(t, p), regexp.MustCompile(`"X-Entity-Ref-ID","Value":"([A-Z2-7]{26,})"`)
@@ -147,7 +147,7 @@ func TestSendSMS(t *testing.T) {
 	}
 }
 
-// TestClassOf has an example of every row of the table, and of what the table does not name.
+// TestClassOf has an example of every row of the table, and of errors that the table does not name.
 func TestClassOf(t *testing.T) {
 	reached := make([]bool, len(providerErrors))
 	for _, c := range []struct {
@@ -225,7 +225,7 @@ func TestClassOf(t *testing.T) {
 	}
 }
 
-// TestFailures: what a permanent and any other error are to the caller, through the providers' own protocols.
+// TestFailures: what the caller gets for a permanent and for any other error, through the providers' own protocols.
 func TestFailures(t *testing.T) {
 	number := code(otp.Login)
 	number.Channel, number.To = otp.SMS, "+4915112345678"

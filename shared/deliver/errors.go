@@ -25,7 +25,7 @@ func (e *PermanentError) Error() string { return "the provider refuses the messa
 type class int
 
 const (
-	later     class = iota // an operator or time can fix it; so is every error that the table does not name
+	later     class = iota // time or an operator can fix it; the default for every error that the table does not name
 	permanent              // the error names this recipient, and no retry helps
 )
 
@@ -86,7 +86,7 @@ var providerErrors = []providerError{
 	// Source: SNS Developer Guide, "Viewing CloudWatch metrics and logs for SMS deliveries": "Phone number is opted out". SNS
 	// usually accepts the message and says so only in that log.
 	{otp.SNS, invalid, "opted out", permanent},
-	// SNS says this of a bad number, but also of every number in a region without SMS. Source: aws/aws-sdk-js#1217.
+	// SNS returns this for a bad number, but also for every number in a region without SMS. Source: aws/aws-sdk-js#1217.
 	{otp.SNS, invalid, "is not valid to publish to", later},
 	// A sender ID or origination number that SNS finds wrong. Source: SNS API Reference, Publish, MessageAttributes.
 	{otp.SNS, invalid, "MessageAttributes", later},

@@ -29,7 +29,7 @@ func (p *rejectsSignatures) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.calls <= p.rejects {
 		w.Header().Set("X-Amzn-ErrorType", p.code)
 		w.WriteHeader(http.StatusForbidden)
-		if r.URL.Path == "/" { // SNS answers in XML
+		if r.URL.Path == "/" { // SNS responds in XML
 			fmt.Fprintf(w, "<ErrorResponse><Error><Code>%s</Code></Error></ErrorResponse>", p.code)
 			return
 		}

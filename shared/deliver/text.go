@@ -9,7 +9,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// language is what a message says, apart from names and numbers. %[1]s is the app's name.
+// language holds the texts of all messages in one language, apart from names and numbers. %[1]s is the app's name.
 type language struct {
 	tag                     string                 // BCP 47, for the HTML
 	subject, action, notYou map[otp.Purpose]string // by purpose
@@ -138,8 +138,8 @@ func languageOf(locale string) *language {
 
 type emailText struct{ subject, text, html string }
 
-// email writes a message as text and HTML. The code stands alone on its line, digits together, so that it can be copied
-// and that mail clients find it.
+// email writes a message as text and HTML. The code is alone on its line, with its digits together, so that people can copy it
+// and mail clients recognise it.
 func (s *Sender) email(m Message) emailText {
 	l := languageOf(m.Locale)
 	if m.Notification != "" {
@@ -163,7 +163,7 @@ func (s *Sender) email(m Message) emailText {
 	}, m.Code)
 }
 
-// fill puts the app's name, and what else a text asks for, into its places.
+// fill inserts the app's name, and the other values of a text, into their places.
 func (s *Sender) fill(text string, more ...string) string {
 	text = strings.ReplaceAll(text, "%[1]s", s.AppName)
 	for i, m := range more {
@@ -172,7 +172,7 @@ func (s *Sender) fill(text string, more ...string) string {
 	return text
 }
 
-// compose lays paragraphs out, with the code, if there is one, after the first.
+// compose lays out paragraphs. The code, if there is one, follows the first.
 func (s *Sender) compose(lang, subject string, paragraphs []string, code string) emailText {
 	var text, body strings.Builder
 	for i, p := range paragraphs {
@@ -195,15 +195,15 @@ func (s *Sender) compose(lang, subject string, paragraphs []string, code string)
 `}
 }
 
-// segment is how many characters one SMS holds in GSM-7 (3GPP TS 23.038).
+// segment is the number of characters that one SMS holds in GSM-7 (3GPP TS 23.038).
 const segment = 160
 
-// sms writes a message as one segment. A code ends with the origin-bound line, by which a phone offers the code on the page of
-// that host only (WICG, Origin-bound one-time codes delivered via SMS). The name gives way where a host is long.
+// sms writes a message that fits into one segment. A code's message ends with the origin-bound line, so that a phone offers the code
+// only on pages of that host (WICG, Origin-bound one-time codes delivered via SMS). If the host is long, the app's name is left out.
 func (s *Sender) sms(m Message) string {
 	l := languageOf(m.Locale)
 	if m.Notification != "" {
-		return s.fill(l.smsClosed) // the only one that goes to a number
+		return s.fill(l.smsClosed) // the only notification that goes to a phone number
 	}
 	bound := fmt.Sprintf("\n\n@%s #%s", m.Host, m.Code)
 	action := l.smsAction[m.Purpose]

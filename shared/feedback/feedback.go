@@ -1,10 +1,9 @@
-// Package feedback is what comes back of an e-mail: the tags that it is sent with, and the events that SES publishes
-// of it.
+// Package feedback holds the tags that an e-mail is sent with, and reads the events that SES publishes about the e-mail.
 //
 // Its invariants:
 //
-//	F1: a tag tells no address and no code: both are named by their keyed hashes.
-//	F2: of an event only its type, its times and our own tags are read: the rest contains the address.
+//	F1: a tag reveals no address and no code: it has their keyed hashes.
+//	F2: only an event's types, its times and our own tags are read: the rest contains the address.
 package feedback
 
 import (
@@ -17,12 +16,12 @@ import (
 	"streamotp/shared/store"
 )
 
-// Tags go with an e-mail and come back with its events. What is empty is not sent.
+// Tags are sent with an e-mail and come back with its events. Empty tags are not sent.
 type Tags struct {
 	Destination string // by otp.Keyring.Destination
-	Verify      string // by otp.Keyring.Subject: whose codes go there. Only of verify: of others it would tell strangers of them
-	Login       string
-	Session     string // whose owner may be told what became of it; never of a reset
+	Verify      string // by otp.Keyring.Subject; only for purpose verify: an account's bounce would show in a stranger's verify session
+	Login       string // by otp.Keyring.Subject
+	Session     string // the session whose caller may learn what became of the e-mail; never a reset
 	Digest      string // the range key of the session's row
 }
 
@@ -35,14 +34,14 @@ const (
 	digestTag      = "digest"
 )
 
-// Map is the tags by name.
+// Map returns the tags by name.
 func (t Tags) Map() map[string]string {
 	tags := map[string]string{destinationTag: t.Destination, verifyTag: t.Verify, loginTag: t.Login, sessionTag: t.Session, digestTag: t.Digest}
 	maps.DeleteFunc(tags, func(_, value string) bool { return value == "" })
 	return tags
 }
 
-// Subjects are those that a suppression is marked in.
+// Subjects returns the subjects in which a suppression is marked.
 func (t Tags) Subjects() []string {
 	return slices.DeleteFunc([]string{t.Verify, t.Login}, func(subject string) bool { return subject == "" })
 }
@@ -51,11 +50,11 @@ func (t Tags) Subjects() []string {
 type Kind int
 
 const (
-	Other     Kind = iota // nothing that changes anything
-	Delivered             // the recipient's server took it
-	Failed                // it was not delivered, which may be otherwise another time; or an out-of-office reply came
-	Bounced               // it was not delivered, and none will be
-	Complaint             // the recipient called it spam
+	Other     Kind = iota // an event that changes nothing
+	Delivered             // the recipient's mail server accepted it
+	Failed                // it was not delivered, but a later e-mail may be; or an out-of-office reply came
+	Bounced               // it was not delivered, and no later e-mail will be
+	Complaint             // the recipient marked it as spam
 )
 
 // SuppressionReason returns why the destination must get no more e-mail, and whether there is such a reason.
@@ -73,20 +72,20 @@ func (k Kind) SuppressionReason() (store.Reason, bool) {
 type Event struct {
 	Tags
 	Kind   Kind
-	Reason string        // SES's own words, as Permanent/NoEmail; empty for a delivery
-	Took   time.Duration // of a delivery: from SES's acceptance to the recipient's server's
+	Reason string        // SES's own type and subtype, as Permanent/NoEmail; empty for a delivery
+	Took   time.Duration // of a delivery: from SES's acceptance to that of the recipient's server
 
-	// At orders the events of a message, which SES may repeat and bring in any order: when the event happened. A Failed event
-	// counts from when SES accepted the message, so that a delivery of the same message always comes after it: an
-	// out-of-office reply looks like a bounce, and follows a delivery. Zero if the event does not say.
+	// At is when the event happened. It orders the events of a message, which SES may repeat and send in any order. For a Failed
+	// event it is when SES accepted the message, so that a delivery of the same message always counts as later: an out-of-office
+	// reply looks like a bounce, and follows a delivery. At is zero if the event has no valid time.
 	At time.Time
 }
 
-// ErrNoEvent says that a text is no event of SES: it writes one in words to a topic that is new to it.
+// ErrNoEvent says that a text is not an event of SES. SES sends a topic that is new to it a plain sentence.
 var ErrNoEvent = errors.New("not an event of SES")
 
-// published is an event as SES publishes it ("Contents of event data that Amazon SES publishes to Amazon SNS"), as far
-// as it is read (F2).
+// published is the part that is read (F2) of an event as SES publishes it ("Contents of event data that Amazon SES publishes to
+// Amazon SNS").
 type published struct {
 	EventType string
 	Mail      struct {
@@ -130,7 +129,7 @@ func Parse(text string) (Event, error) {
 	return e, nil
 }
 
-// instant reads a time. One that is malformed does not lose the event, which may suppress an address.
+// instant reads a time. A malformed time becomes zero: the event may suppress an address, so it must not be lost.
 func instant(text string) time.Time {
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -139,7 +138,7 @@ func instant(text string) time.Time {
 	return t
 }
 
-// bounce tells what is over from what may pass.
+// bounce distinguishes a permanent bounce from a transient one.
 func bounce(kind string) Kind {
 	if kind == "Permanent" {
 		return Bounced
@@ -149,9 +148,9 @@ func bounce(kind string) Kind {
 
 func complaint(feedback, sub string) (Kind, string) {
 	switch {
-	case sub == "OnAccountSuppressionList": // SES did not send it, for an earlier one
+	case sub == "OnAccountSuppressionList": // SES did not send it: the account's suppression list has the address
 		return Bounced, sub
-	case feedback == "not-spam": // RFC 5965: taken out of the spam folder, say
+	case feedback == "not-spam": // RFC 5965: for example, it was moved out of the spam folder
 		return Other, feedback
 	}
 	return Complaint, feedback

@@ -102,7 +102,7 @@ func TestSuppressionReason(t *testing.T) {
 	}
 }
 
-// FuzzParse: nothing that comes by the topic stops the function, and what is read of a tag is what stands there.
+// FuzzParse: no event from the topic crashes the function, and a tag is read as it is in the event.
 func FuzzParse(f *testing.F) {
 	for _, name := range []string{"bounce", "complaint", "delivery"} {
 		data, err := os.ReadFile("testdata/" + name + ".json")

@@ -16,13 +16,13 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// ErrInvalidCredentials says that an address and a password do not match; the same for an address without account.
+// ErrInvalidCredentials says that an address and a password do not match. It is the same for an address without an account.
 var ErrInvalidCredentials = errors.New("invalid credentials")
 
-// ErrCaptchaFailed says that the CAPTCHA is on and was not solved. The caller solves it and tries again.
+// ErrCaptchaFailed says that a CAPTCHA is required and was not solved. The caller must solve it and retry.
 var ErrCaptchaFailed = errors.New("captcha failed")
 
-// problem is an RFC 9457 body. Its type is about:blank throughout: Code is what programs tell errors apart by.
+// problem is an RFC 9457 body. Its type is always about:blank: programs distinguish errors by Code.
 type problem struct {
 	Title     string `json:"title"`
 	Status    int    `json:"status"`
@@ -31,19 +31,19 @@ type problem struct {
 	RequestID string `json:"requestId"`
 
 	Errors             []FieldError `json:"errors,omitempty"`
-	SupportedCountries []string     `json:"supportedCountries,omitzero"` // empty where SMS is off
-	Country            string       `json:"country,omitempty"`           // of a number, where it is not a supported one
+	SupportedCountries []string     `json:"supportedCountries,omitzero"` // empty if SMS is off
+	Country            string       `json:"country,omitempty"`           // of a phone number, if its country is not supported
 	AttemptsRemaining  *int         `json:"attemptsRemaining,omitempty"`
 	Reasons            []string     `json:"reasons,omitempty"`
 
 	retryAfter time.Duration
-	event      string // that it counts as; empty for none
+	event      string // the event that it counts as; empty for none
 }
 
-// passing is how long a caller waits where a dependency is down.
+// passing is how long a caller is asked to wait if a dependency is down.
 const passing = 5 * time.Second
 
-// fixed is the part of the table that needs nothing of the error but its identity.
+// fixed is the part of the table in which the error's identity alone determines the response.
 var fixed = []struct {
 	err    error
 	status int
@@ -60,8 +60,8 @@ var fixed = []struct {
 	{otp.ErrCodeUsed, http.StatusGone, "code_used", "The code was used before. Ask for a new one.", telemetry.Expired},
 }
 
-// problemOf is the one table from error to status. Whatever it does not know is unavailable where it comes from a
-// dependency, else internal.
+// problemOf is the only table from errors to statuses. An error that it does not know is unavailable if it comes from a
+// dependency, otherwise internal.
 func problemOf(err error) problem {
 	for _, row := range fixed {
 		if errors.Is(err, row.err) {
@@ -112,7 +112,7 @@ func (p problem) response(requestID string) events.APIGatewayV2HTTPResponse {
 	return response
 }
 
-// setRetryAfter adds the header in whole seconds that are never too few, or nothing for 0.
+// setRetryAfter sets the header to the wait in whole seconds, rounded up. For 0 it sets nothing.
 func setRetryAfter(response events.APIGatewayV2HTTPResponse, wait time.Duration) {
 	if wait > 0 {
 		response.Headers["retry-after"] = strconv.Itoa(int(math.Ceil(wait.Seconds())))
@@ -122,7 +122,7 @@ func setRetryAfter(response events.APIGatewayV2HTTPResponse, wait time.Duration)
 func write(status int, contentType string, body any) events.APIGatewayV2HTTPResponse {
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // only for types that have no JSON, and ours have
+		panic(err) // only for types without a JSON form, and ours have one
 	}
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
@@ -133,7 +133,7 @@ func write(status int, contentType string, body any) events.APIGatewayV2HTTPResp
 	}
 }
 
-// isDependency says whether an error comes from a call to AWS, or from its time running out.
+// isDependency reports whether an error comes from a dependency: a failed call to AWS, a missing key or secret, or a deadline.
 func isDependency(err error) bool {
 	var operation interface{ Operation() string } // smithy.OperationError: every failed SDK call
 	var unavailable *otp.UnavailableError

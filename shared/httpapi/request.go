@@ -1,11 +1,11 @@
-// Package httpapi is the edge of the HTTP functions: strict JSON in, JSON or problem details (RFC 9457) out, and the
-// one table from error to status.
+// Package httpapi is the HTTP layer of the functions. It reads strict JSON, writes JSON or problem details (RFC 9457), and holds
+// the only table from errors to statuses.
 //
 // Its invariants:
 //
-//	H1: a body that is not exactly what the call takes never reaches a handler.
-//	H2: an answer tells no cause; the cause goes to the log, once, without what the caller or a provider said.
-//	H3: a failed dependency answers 503 with Retry-After before Lambda's own time-out would.
+//	H1: a body that is not exactly what the call accepts never reaches a handler.
+//	H2: a response reveals no cause; the cause is logged, once, without what the caller or a provider wrote.
+//	H3: if a dependency fails, the response is 503 with Retry-After, before Lambda's own time-out.
 package httpapi
 
 import (
@@ -26,19 +26,19 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// maxBody is far over what any call needs, in bytes.
+// maxBody, in bytes, is far more than any call needs.
 const maxBody = 8 << 10
 
-// Request is a call whose body was accepted.
+// Request is an HTTP request whose body was accepted.
 type Request struct {
 	ID     string            // API Gateway's request id
-	Source string            // the address that API Gateway was called from
-	Header map[string]string // names in lower case; none is to be believed by itself
+	Source string            // the IP address that API Gateway was called from
+	Header map[string]string // names in lower case; a caller can set any of them
 	Fields map[string]string // of the JSON body; every field of every call is a string
-	Event  *telemetry.Event  // what the audit log is to say of it; handlers fill in what they learn
+	Event  *telemetry.Event  // what the audit log reports about the request; handlers fill in what they learn
 }
 
-// Get returns a field, empty where it is absent.
+// Get returns a field, or "" if it is absent.
 func (r Request) Get(field string) string { return r.Fields[field] }
 
 // FieldError says what is wrong with one field.
@@ -47,14 +47,14 @@ type FieldError struct {
 	Reason string `json:"reason"` // completes "field …", as "must be a string"
 }
 
-// InvalidError says that a body is not what the call takes.
+// InvalidError says that a body is not what the call accepts.
 type InvalidError struct {
 	Fields []FieldError
 }
 
 func (e *InvalidError) Error() string { return "invalid request" }
 
-// Invalid makes an InvalidError of one field; an empty name stands for the body.
+// Invalid returns an InvalidError for one field; an empty name stands for the whole body.
 func Invalid(field, reason string) error {
 	return &InvalidError{Fields: []FieldError{{field, reason}}}
 }
@@ -64,7 +64,7 @@ var (
 	errNotJSON  = errors.New("content type is not application/json")
 )
 
-// read takes an event's body apart. Fields holds the names that the call knows.
+// read decodes and checks an event's body. fields are the names that the call accepts.
 func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error) {
 	request := Request{ID: event.RequestContext.RequestID, Source: event.RequestContext.HTTP.SourceIP, Header: event.Headers,
 		Event: &telemetry.Event{}}
@@ -88,11 +88,11 @@ func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error
 	return request, err
 }
 
-// parse reads a JSON object of strings, more strictly than encoding/json does: each name known, none twice, nothing
-// after the object, valid UTF-8 (also in escapes) and no control characters (H1). A field that is null or "" is absent, since
-// typed clients send what they leave out in one of these ways.
+// parse reads a JSON object of strings, more strictly than encoding/json does: only known names, none twice, nothing
+// after the object, valid UTF-8 (also in escapes) and no control characters (H1). A field that is null or "" counts as absent,
+// since typed clients send the fields that they leave out in one of these ways.
 //
-// Errors: *InvalidError, which lists every field that is wrong as far as the text is JSON.
+// Errors: *InvalidError, which lists every wrong field if the text is valid JSON.
 func parse(body []byte, known []string) (map[string]string, error) {
 	if !utf8.Valid(body) {
 		return nil, Invalid("", "the body must be valid UTF-8")
@@ -133,7 +133,7 @@ func parse(body []byte, known []string) (map[string]string, error) {
 	return fields, nil
 }
 
-// member reads one name and its value. A value that is no string comes back as another type.
+// member reads one name and its value. A value that is not a string is returned as another type.
 func member(dec *json.Decoder) (name string, value any, err error) {
 	token, err := dec.Token()
 	if err != nil {
@@ -164,10 +164,10 @@ func skip(dec *json.Decoder) error {
 	return nil
 }
 
-// trimmed are the fields that people type or paste, where a line end or tab around the text does no harm.
+// trimmed are the fields that people type or paste. A line end or tab around their text does no harm.
 var trimmed = []string{"email", "phone", "code"}
 
-// refuse says why a member is not accepted, or nothing.
+// refuse returns why a member is not accepted, or "".
 func refuse(name string, value any, known []string, repeated bool) string {
 	text, isString := value.(string)
 	switch {
@@ -183,11 +183,11 @@ func refuse(name string, value any, known []string, repeated bool) string {
 	return ""
 }
 
-// isUnfit says whether a character has no place in any field: control characters (CR, LF and NUL among them), and the
+// isUnfit reports whether a character is accepted in no field: control characters (CR, LF and NUL among them), and the
 // replacement character, which is what a lone surrogate in an escape becomes.
 func isUnfit(r rune) bool { return r < ' ' || r == 0x7F || r == utf8.RuneError }
 
-// clip keeps an unknown name of the caller's from filling the answer.
+// clip shortens an unknown name, so that a caller cannot fill the response with it.
 func clip(name string) string {
 	const most = 32
 	if len(name) <= most {
@@ -215,7 +215,7 @@ func SessionID(r Request) (string, error) {
 // Missing is the reason of a FieldError for a field that is absent.
 const Missing = "is missing"
 
-// SessionAndCode returns the fields sessionId and code, the latter as its digits. Fields named in others must not be absent.
+// SessionAndCode returns the fields sessionId and code, the code as its digits. The fields named in others must be present.
 //
 // Errors: *InvalidError, which lists every field that is wrong.
 func SessionAndCode(r Request, others ...string) (id, code string, err error) {

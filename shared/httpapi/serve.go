@@ -17,12 +17,12 @@ import (
 
 // Endpoint is one call of the API.
 type Endpoint struct {
-	Fields []string                                                // that its body may have
-	Serve  func(ctx context.Context, request Request) (any, error) // the JSON of a success, perhaps a delayed, or an error of the table
-	Counts string                                                  // a success as, unless the handler says otherwise
+	Fields []string                                                // the names that its body may have
+	Serve  func(ctx context.Context, request Request) (any, error) // returns a success as JSON (and perhaps a delayed), or an error of the table
+	Counts string                                                  // the event that a success counts as, unless the handler sets another
 }
 
-// delayed is a success that has a Retry-After, unless it is 0.
+// delayed is a success with a Retry-After header, unless that is 0.
 type delayed interface{ RetryAfter() time.Duration }
 
 var (
@@ -30,13 +30,13 @@ var (
 	errForbidden   = errors.New("the gate is closed to this call")
 )
 
-// margin is what stays of a function's time to answer 503 in (H3).
+// margin is the part of a function's time that is kept for responding with 503 (H3).
 const margin = time.Second
 
-// Gate says by its headers whether a call may be made at all. A nil one lets every call through.
+// Gate reports, by its headers, whether a request may be served at all. A nil Gate accepts every request.
 type Gate func(ctx context.Context, header map[string]string) (bool, error)
 
-// Handler serves calls by route key: with a named stage the raw path carries the stage, the route key does not.
+// Handler serves requests by route key: with a named stage, the raw path contains the stage and the route key does not.
 func Handler(routes map[string]Endpoint, gate Gate) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		endpoint, ok := routes[event.RouteKey]
@@ -65,7 +65,7 @@ func Handler(routes map[string]Endpoint, gate Gate) func(context.Context, events
 	}
 }
 
-// outcome is an answer and what the log says of it.
+// outcome is a response and what the log reports about it.
 type outcome struct {
 	response events.APIGatewayV2HTTPResponse
 	code     string
@@ -73,7 +73,7 @@ type outcome struct {
 	event    telemetry.Event
 }
 
-// answer runs a call.
+// answer serves one request.
 func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint, gate Gate) (o outcome) {
 	id := event.RequestContext.RequestID
 	defer func() {
@@ -82,7 +82,7 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 			o = failure(fmt.Errorf("panic of type %T", p), id, telemetry.Event{})
 		}
 	}()
-	if id == "" { // by which a repeated write knows itself
+	if id == "" { // a repeated write is recognised by it
 		return failure(errNoRequestID, id, telemetry.Event{})
 	}
 	if err := gate.pass(ctx, event.Headers); err != nil {
@@ -104,7 +104,7 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 	return o
 }
 
-// pass is nil where a call may be made.
+// pass returns nil if a request may be served.
 func (g Gate) pass(ctx context.Context, header map[string]string) error {
 	if g == nil {
 		return nil
@@ -115,9 +115,9 @@ func (g Gate) pass(ctx context.Context, header map[string]string) error {
 	return errForbidden
 }
 
-// failure is the answer to an error. It counts as the table says, for the reason that the handler gave, if it did.
+// failure returns the response to an error. It counts as the table says, with the handler's reason if there is one.
 func failure(err error, id string, event telemetry.Event) outcome {
-	if errors.Is(err, errForbidden) { // in API Gateway's words: the caller is at the wrong door, not at our API
+	if errors.Is(err, errForbidden) { // in API Gateway's words: the caller went around CloudFront, so it is not at our API
 		event.Name, event.Reason = telemetry.Blocked, "origin"
 		return outcome{response: write(http.StatusForbidden, "application/json", map[string]string{"message": "Forbidden"}), code: "forbidden", event: event}
 	}

@@ -17,7 +17,7 @@ import (
 	"streamotp/shared/password"
 )
 
-// call serves one event with an endpoint that returns body and err, and returns the answer and what was logged.
+// call serves one event with an endpoint that returns body and err, and returns the response and the log.
 func call(t *testing.T, serve func(ctx context.Context, r Request) (any, error)) (status int, header map[string]string, body map[string]any, log string) {
 	t.Helper()
 	var lines bytes.Buffer
@@ -137,9 +137,9 @@ func TestGate(t *testing.T) {
 		want   string
 	}{
 		"an open one serves":                                  {true, nil, "{}", 200, `"served"`},
-		"a closed one refuses as API Gateway does":            {false, nil, "{}", 403, `{"message":"Forbidden"}`},
+		"a closed one rejects as API Gateway does":            {false, nil, "{}", 403, `{"message":"Forbidden"}`},
 		"a closed one does not say what is wrong with a body": {false, nil, "x", 403, `{"message":"Forbidden"}`},
-		"one that cannot tell fails closed":                   {false, &otp.UnavailableError{Reason: "no secret"}, "{}", 503, `"unavailable"`},
+		"one that cannot decide fails closed":                 {false, &otp.UnavailableError{Reason: "no secret"}, "{}", 503, `"unavailable"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			served = 0

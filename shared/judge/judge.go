@@ -1,10 +1,10 @@
 // Package judge decides whether a code is right: reserve, then judge.
 //
-//	a. read the session; one that is unknown, used or expired costs no attempt;
-//	b. reserve an attempt for the subject in one conditional write, which is the same for a right code, a wrong code and a
-//	   decoy session;
-//	c. only then compare, in constant time;
-//	d. consume a right code in one conditional write, and forget the attempts.
+//	  a. read the session; a session that is unknown, used or expired costs no attempt;
+//		b. reserve an attempt for the subject in one conditional write, which is the same for a right code, a wrong code and a
+//		   decoy session;
+//		c. only then compare, in constant time;
+//		d. consume a right code in one conditional write, and forget the attempts.
 //
 // So of any number of parallel right codes exactly one is accepted, and no more attempts than the limit are ever checked, over
 // all sessions of a subject together (NIST SP 800-63B-4 3.1.3.2).
@@ -21,7 +21,7 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// Judge holds what a decision needs.
+// Judge holds what checking a code needs.
 type Judge struct {
 	Codes  codes
 	Limits limits
@@ -46,16 +46,16 @@ type keyrings interface {
 	For(ctx context.Context, keyID string) (*otp.Keyring, error)
 }
 
-// Case is a session that may be judged, and what it says.
+// Case is a session whose code may be checked, with its opened contents.
 type Case struct {
 	otp.Session
 	Contents otp.Contents
-	Reserved otp.Attempts // the subject's, with the one that Check reserved
-	First    bool         // after a right code by a channel with the prefix rule: the subject's first in 30 days
+	Reserved otp.Attempts // the subject's attempts, including the one that Check reserved
+	First    bool         // after a right code on a channel with the prefix rule: the subject's first in 30 days
 	keyring  *otp.Keyring
 }
 
-// Open reads a session for one of the purposes (a), and notes for the audit log whose it is.
+// Open reads a session for one of the purposes (a), and notes in the audit event whose session it is.
 //
 // Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey, *otp.UnknownChannelError.
 func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
@@ -71,7 +71,7 @@ func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID strin
 	}
 	c.Contents, err = c.keyring.Open(c.KeyID, c.ID, c.Sealed)
 	audit.Channel = c.Contents.Channel
-	if err == nil && c.Contents.Purpose != c.Purpose { // somebody changed the item
+	if err == nil && c.Contents.Purpose != c.Purpose { // the item was changed by another program
 		err = otp.ErrSessionNotFound
 	}
 	return c, err
@@ -82,7 +82,7 @@ func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID strin
 // Errors: *otp.CodeLengthError, which costs no attempt; *otp.WrongCodeError, *otp.LockedError, and those of consume.
 func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consume func(context.Context) error) error {
 	if len(code) != len(c.Contents.Code) {
-		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // nobody's guess: a page with another setting
+		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // not a guess: the page has another setting
 	}
 	digest, err := c.keyring.Digest(c.KeyID, c.ID, code)
 	if err != nil {
@@ -99,18 +99,18 @@ func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consu
 		return j.wrong(ctx, c, requestID)
 	}
 	err = consume(ctx)
-	// A right code that came too late, or beside another one, was no wrong attempt either.
+	// A right code that came too late, or in parallel with another right one, was no wrong attempt either.
 	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
 		var failed error
 		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
-			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the answer stands all the same
+			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the response stays the same
 		}
 	}
 	return err
 }
 
-// wrong returns the error for a wrong code. A reset session counts its own attempts: the subject's would show a stranger what the
-// account's owner does meanwhile, and so that there is an account.
+// wrong returns the error for a wrong code. A reset session counts its own attempts: the subject's attempts would show a stranger
+// what the account's owner does meanwhile, and so reveal the account.
 func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error) {
 	now := j.Now()
 	if c.Purpose != otp.Reset {
@@ -124,8 +124,8 @@ func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error)
 	return &otp.WrongCodeError{AttemptsRemaining: own.Remaining(), RetryAfter: j.Rule.LockedFor(own, now)}
 }
 
-// notifyOwner has a notification sent to the subject's owner. The response stands whether or not that can be written; the next wrong
-// code writes it again.
+// notifyOwner has a security notification sent to the subject's owner. The response is the same if it cannot be written; then the
+// next wrong code writes it again.
 func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) {
 	event := telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
 		Reason: string(kind)}
@@ -140,7 +140,7 @@ func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKin
 	event.Write(requestID, j.Now())
 }
 
-// putNotification writes a notification. It goes by e-mail where the session has an address, otherwise the way that the code went.
+// putNotification writes a notification. It goes by e-mail if the session has an address, otherwise on the code's own channel.
 func (j Judge) putNotification(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) error {
 	to := otp.Contents{Purpose: c.Purpose, Channel: otp.Email, Email: c.Contents.Email, Locale: c.Contents.Locale}
 	if to.Email == "" {

@@ -12,7 +12,7 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// world is what a judge sees; it writes down in which order things happen.
+// world is everything that a judge calls; it records the order of the calls.
 type world struct {
 	session otp.Session
 	reserve error
@@ -25,7 +25,7 @@ type world struct {
 	notify  error
 	told    otp.Notification
 	toldOf  int
-	changed bool // somebody wrote another purpose into the item
+	changed bool // another program wrote another purpose into the item
 
 	own      int  // wrong codes of the session itself
 	locks    bool // the attempt is the subject's last
@@ -86,13 +86,13 @@ func (w *world) MarkNotified(_ context.Context, _ string, kind otp.NotificationK
 	return nil
 }
 
-// purpose makes the session one for something else than a login.
+// purpose gives the session a purpose other than login.
 func (w *world) purpose(p otp.Purpose) {
 	w.asked, w.session.Purpose = p, p
 	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: p, Channel: otp.Email, Code: "482913", Email: "ada@example.com"})
 }
 
-// channel makes the session one whose code went by another channel.
+// channel gives the session's code another channel.
 func (w *world) channel(c otp.Channel) {
 	w.session.Sealed, _ = w.keyring.Seal("s", otp.Contents{Purpose: otp.Login, Channel: c, Code: "482913", Email: "ada@example.com"})
 }
@@ -123,33 +123,33 @@ func TestJudge(t *testing.T) {
 		events string
 		want   error
 	}{
-		{"an unknown session costs no try", func(w *world) { w.session.ID = "" }, "482913", "[]", otp.ErrSessionNotFound},
-		{"a session for the other call costs no try", func(w *world) { w.session.Purpose = otp.Reset }, "482913", "[]", otp.ErrSessionNotFound},
-		{"a used code costs no try", func(w *world) { w.session.UsedAt = noon }, "482913", "[]", otp.ErrCodeUsed},
-		{"an expired code costs no try", func(w *world) { w.session.ExpiresAt = noon }, "482913", "[]", otp.ErrCodeExpired},
-		{"a session of an unknown key costs no try", func(w *world) { w.session.KeyID = "9" }, "482913", "[]", otp.ErrUnknownKey},
-		{"a session with an unknown channel costs no try", func(w *world) { w.channel("fax") }, "482913", "[]", &otp.UnknownChannelError{}},
-		{"a session without a channel costs no try", func(w *world) { w.channel("") }, "482913", "[]", &otp.UnknownChannelError{}},
-		{"a locked subject is refused whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
-		{"nothing is compared where no try could be taken", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
-		{"a wrong code is not consumed and its try stays taken", func(*world) {}, "482914", "[reserve]", wrong},
-		{"the fifth wrong code after a right password is told", func(w *world) { w.count = 5 }, "482914", "[reserve notify guessed]", wrong},
-		{"the fifth wrong code without a password is not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve count]", own4},
+		{"an unknown session costs no attempt", func(w *world) { w.session.ID = "" }, "482913", "[]", otp.ErrSessionNotFound},
+		{"a session for the other call costs no attempt", func(w *world) { w.session.Purpose = otp.Reset }, "482913", "[]", otp.ErrSessionNotFound},
+		{"a used code costs no attempt", func(w *world) { w.session.UsedAt = noon }, "482913", "[]", otp.ErrCodeUsed},
+		{"an expired code costs no attempt", func(w *world) { w.session.ExpiresAt = noon }, "482913", "[]", otp.ErrCodeExpired},
+		{"a session of an unknown key costs no attempt", func(w *world) { w.session.KeyID = "9" }, "482913", "[]", otp.ErrUnknownKey},
+		{"a session with an unknown channel costs no attempt", func(w *world) { w.channel("fax") }, "482913", "[]", &otp.UnknownChannelError{}},
+		{"a session without a channel costs no attempt", func(w *world) { w.channel("") }, "482913", "[]", &otp.UnknownChannelError{}},
+		{"a locked subject is rejected whatever the code", func(w *world) { w.reserve = &otp.LockedError{} }, "482913", "[reserve]", &otp.LockedError{}},
+		{"nothing is compared if no attempt could be reserved", func(w *world) { w.reserve = down }, "482913", "[reserve]", down},
+		{"a wrong code is not consumed and its attempt stays counted", func(*world) {}, "482914", "[reserve]", wrong},
+		{"the fifth wrong code after a right password notifies the owner", func(w *world) { w.count = 5 }, "482914", "[reserve notify guessed]", wrong},
+		{"the fifth wrong code without a password does not", func(w *world) { w.count = 5; w.purpose(otp.Reset) }, "482914", "[reserve count]", own4},
 		{"R15: a reset session says how many attempts of its own are left", func(w *world) { w.own = 2; w.purpose(otp.Reset) }, "482914", "[reserve count]", &otp.WrongCodeError{AttemptsRemaining: 2}},
-		{"where they cannot be counted nothing is said", func(w *world) { w.countErr = down; w.purpose(otp.Reset) }, "482914", "[reserve count]", down},
-		{"the sixth is not told again", func(w *world) { w.count, w.toldOf = 6, 5 }, "482914", "[reserve]", wrong},
-		{"the sixth is told where the fifth was not", func(w *world) { w.count = 6 }, "482914", "[reserve notify guessed]", wrong},
-		{"a right fifth try is not told", func(w *world) { w.count = 5 }, "482913", "[reserve consume clear]", nil},
-		{"the hundredth is told for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve notify closed count]", own4},
-		{"a decoy's is written alike", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve notify closed count]", own4},
-		{"an answer stands though its notification cannot be written", func(w *world) { w.count, w.notify = 5, down }, "482914", "[reserve notify guessed]", wrong},
-		{"a code of another length costs no try", func(*world) {}, "4829131", "[]", &otp.CodeLengthError{Digits: 6}},
+		{"if they cannot be counted, the response does not say how many", func(w *world) { w.countErr = down; w.purpose(otp.Reset) }, "482914", "[reserve count]", down},
+		{"the sixth does not notify again", func(w *world) { w.count, w.toldOf = 6, 5 }, "482914", "[reserve]", wrong},
+		{"the sixth notifies if the fifth did not", func(w *world) { w.count = 6 }, "482914", "[reserve notify guessed]", wrong},
+		{"a right fifth code does not notify", func(w *world) { w.count = 5 }, "482913", "[reserve consume clear]", nil},
+		{"the hundredth notifies for every purpose", func(w *world) { w.count = 100; w.purpose(otp.Reset) }, "482914", "[reserve notify closed count]", own4},
+		{"a decoy's notification is written in the same way", func(w *world) { w.count = 100; w.purpose(otp.Reset); w.session.Silent = true }, "482914", "[reserve notify closed count]", own4},
+		{"the response is the same if the notification cannot be written", func(w *world) { w.count, w.notify = 5, down }, "482914", "[reserve notify guessed]", wrong},
+		{"a code of another length costs no attempt", func(*world) {}, "4829131", "[]", &otp.CodeLengthError{Digits: 6}},
 		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},
-		{"a right code is consumed after its try was taken", func(*world) {}, "482913", "[reserve consume clear]", nil},
-		{"a right code that another request used clears the tries too", func(w *world) { w.consume = otp.ErrCodeUsed }, "482913", "[reserve consume clear]", otp.ErrCodeUsed},
-		{"a right code that expired meanwhile clears the tries too", func(w *world) { w.consume = otp.ErrCodeExpired }, "482913", "[reserve consume clear]", otp.ErrCodeExpired},
-		{"a failed consume is no success and keeps the try", func(w *world) { w.consume = down }, "482913", "[reserve consume]", down},
-		{"a success stands though the tries cannot be cleared", func(w *world) { w.clear = down }, "482913", "[reserve consume clear]", nil},
+		{"a right code is consumed after its attempt was reserved", func(*world) {}, "482913", "[reserve consume clear]", nil},
+		{"a right code that another request used clears the attempts too", func(w *world) { w.consume = otp.ErrCodeUsed }, "482913", "[reserve consume clear]", otp.ErrCodeUsed},
+		{"a right code that expired meanwhile clears the attempts too", func(w *world) { w.consume = otp.ErrCodeExpired }, "482913", "[reserve consume clear]", otp.ErrCodeExpired},
+		{"a failed consume is no success and keeps the attempt", func(w *world) { w.consume = down }, "482913", "[reserve consume]", down},
+		{"a success stays one if the attempts cannot be cleared", func(w *world) { w.clear = down }, "482913", "[reserve consume clear]", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -162,7 +162,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// A caller has to know how long to wait; a reset session's wait is that of its own attempts, as if nobody else tried the subject.
+// The response must say how long to wait. A reset session's wait depends only on its own attempts, not on others at the subject.
 func TestWrongCodeSaysHowLongItsLockLasts(t *testing.T) {
 	for _, test := range []struct {
 		name   string

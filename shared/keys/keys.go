@@ -1,6 +1,6 @@
-// Package keys fetches secrets from Secrets Manager on first use. They are refreshed every minute, the root secret also
-// when an item names an unknown key: so a running function learns of a rotation. No call that has what it needs in hand
-// waits for Secrets Manager.
+// Package keys reads secrets from Secrets Manager on first use and refreshes them every minute. If an item names an unknown key,
+// the root secret is read again, so that a running function learns of a rotation. A call that already has what it needs does not
+// wait for Secrets Manager.
 package keys
 
 import (
@@ -19,17 +19,17 @@ type Source struct {
 	ring cached.Value[*otp.Keyring]
 }
 
-// New returns a source that has not read anything yet: a failed init would be AWS's own 500, not our 503.
+// New returns a source that has not read anything yet: a failed init would give AWS's own 500 instead of our 503.
 func New(cfg aws.Config, secretID string, now func() time.Time) *Source {
 	return &Source{now: now, ring: newSecret(cfg, secretID, parseKeyring)}
 }
 
-// Current returns the keyring to make new sessions with. After a rotation, an instance that was idle makes one more
-// session with the key that it had; that key is still accepted, unless a second rotation has dropped it since.
+// Current returns the keyring to create new sessions with. After a rotation, an instance that was idle creates one more session with
+// its old key; that key is still accepted, unless a second rotation has dropped it since.
 func (s *Source) Current(ctx context.Context) (*otp.Keyring, error) { return s.For(ctx, "") }
 
-// For returns a keyring for an item made with the key id. If the key is unknown, For waits for the secret to be read
-// again, at most every 5 seconds. The keyring may still not have the key: then its methods return otp.ErrUnknownKey.
+// For returns a keyring for an item that was made with the key id. If the key is unknown, For waits for the secret to be read
+// again, at most every 5 seconds. The keyring may still lack the key: then its methods return otp.ErrUnknownKey.
 func (s *Source) For(ctx context.Context, keyID string) (*otp.Keyring, error) {
 	now := s.now()
 	ring, err := s.ring.Current(ctx, now)

@@ -16,16 +16,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// manager is a Secrets Manager with one secret. It may refuse, hang, or be frozen together with its caller. Its tests run
+// manager is a Secrets Manager with one secret. It may fail, hang, or be frozen together with its caller. Its tests run
 // in a synctest bubble: a hanging call waits for nothing real, and settle waits for all that can happen.
 type manager struct {
 	t    *testing.T
-	wall time.Time // what the code under test takes for the time
+	wall time.Time // the time, for the code under test
 
 	mu     sync.Mutex
 	text   string
 	down   bool          // it fails, in a way that the SDK would retry
-	hang   bool          // it answers only once the caller has given up
+	hang   bool          // it responds only after the caller has given up
 	freeze chan struct{} // not nil: a call stands still until it is closed, even when its time is over
 	calls  int
 	log    bytes.Buffer
@@ -50,7 +50,7 @@ func (m *manager) config() aws.Config {
 
 func (m *manager) now() time.Time { return m.wall }
 
-// Do answers a call.
+// Do responds to a call.
 func (m *manager) Do(r *http.Request) (*http.Response, error) {
 	m.mu.Lock()
 	m.calls++
@@ -71,7 +71,7 @@ func (m *manager) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
 }
 
-// set changes how the next calls are answered.
+// set changes the responses to the next calls.
 func (m *manager) set(change func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +81,7 @@ func (m *manager) set(change func()) {
 // settle waits until every refresh is over or stands still.
 func (m *manager) settle() { synctest.Wait() }
 
-// wantCalls fails the test unless so many calls were made.
+// wantCalls fails the test unless this number of calls was made.
 func (m *manager) wantCalls(n int) {
 	m.t.Helper()
 	m.settle()

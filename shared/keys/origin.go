@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Origin knows the secret by which our own CloudFront is told from others. It is read by the first call that claims to
-// come from there. It is safe for concurrent use.
+// Origin holds the secret that identifies our own CloudFront distribution. The first request that claims to come from there
+// reads it. It is safe for concurrent use.
 type Origin struct {
 	secret *Text
 }
@@ -20,21 +20,22 @@ func NewOrigin(cfg aws.Config, secretID string, now func() time.Time) *Origin {
 	return &Origin{secret: NewText(cfg, secretID, now)}
 }
 
-// Gate lets calls through that came from our own CloudFront and no others, or, where no secret is named, every call (nil).
+// Gate returns a function that accepts only requests from our own CloudFront distribution, or nil, which accepts all, if no secret
+// is named.
 func Gate(cfg aws.Config, secretID string, now func() time.Time) func(context.Context, map[string]string) (bool, error) {
 	if secretID == "" {
 		return nil
 	}
 	origin := NewOrigin(cfg, secretID, now)
 	return func(ctx context.Context, header map[string]string) (bool, error) {
-		if header["x-origin-secret"] == "" { // no call to Secrets Manager for who does not even claim it
+		if header["x-origin-secret"] == "" { // a request that does not even claim it costs no call to Secrets Manager
 			return false, nil
 		}
 		return origin.Sent(ctx, header["x-origin-secret"])
 	}
 }
 
-// Sent says whether a call that carries secret came from our CloudFront, compared in constant time.
+// Sent reports whether a request with this secret came from our CloudFront. It compares in constant time.
 func (o *Origin) Sent(ctx context.Context, secret string) (bool, error) {
 	own, err := o.secret.Value(ctx)
 	if err != nil {

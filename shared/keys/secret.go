@@ -9,7 +9,7 @@ import (
 	"streamotp/shared/cached"
 )
 
-// newSecret returns a secret that was not read yet.
+// newSecret returns a secret that has not been read yet.
 func newSecret[T any](cfg aws.Config, id string, parse func(text string) (T, error)) cached.Value[T] {
 	client := secretsmanager.NewFromConfig(cfg)
 	read := func(ctx context.Context, once bool) (string, error) {

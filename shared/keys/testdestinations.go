@@ -11,7 +11,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// TestDestinations knows the destinations whose code is fixed. It is safe for concurrent use.
+// TestDestinations holds the destinations whose code is fixed. It is safe for concurrent use.
 type TestDestinations struct {
 	all    cached.Value[otp.TestDestinations]
 	broken bool // the document was unreadable, and the log says so
@@ -24,11 +24,11 @@ func NewTestDestinations(cfg aws.Config, secretID string) *TestDestinations {
 	return t
 }
 
-// Code returns the fixed code of a normalised destination, if it has one at now, where codes have length digits. The
-// caller sends nothing then.
+// Code returns the fixed code of a normalised destination, if it has one at now for codes of length digits. The caller then
+// sends nothing.
 //
-// A fixed code opens only by a list that was read within the last minute, since the destination may have been removed:
-// if the list is older, Code waits for the refresh and returns its error. For every other destination it answers at once.
+// Code returns a fixed code only from a list that was read within the last minute, since the destination may have been removed.
+// If the list is older, it waits for the refresh and returns its error. For every other destination it returns at once.
 func (t *TestDestinations) Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error) {
 	all, err := t.all.Current(ctx, now)
 	if err != nil {
@@ -44,8 +44,8 @@ func (t *TestDestinations) Code(ctx context.Context, destination string, length 
 	return code, ok, nil
 }
 
-// parse takes an unreadable document for an empty one: an operator's slip must not stop every login. The log says so
-// once, until the document is readable again.
+// parse treats an unreadable document as empty: an operator's mistake must not stop every login. It logs the error once,
+// until the document is readable again.
 func (t *TestDestinations) parse(document string) (otp.TestDestinations, error) {
 	all, err := otp.ParseTestDestinations([]byte(document))
 	if err != nil && !t.broken {

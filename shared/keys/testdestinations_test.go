@@ -20,7 +20,7 @@ type destinations struct {
 	*keys.TestDestinations
 }
 
-// testDestinations runs a test with a document that was not read yet.
+// testDestinations runs a test with a document that has not been read yet.
 func testDestinations(t *testing.T, name, document string, test func(t *testing.T, d destinations)) {
 	t.Run(name, func(t *testing.T) {
 		inBubble(t, document, func(t *testing.T, m *manager) {
@@ -29,7 +29,7 @@ func testDestinations(t *testing.T, name, document string, test func(t *testing.
 	})
 }
 
-// want asks for a destination's code: digits, "none" or "error".
+// want checks the result for a destination: its code, "none" or "error".
 func (d destinations) want(destination, want string) {
 	d.t.Helper()
 	code, ok, err := d.Code(context.Background(), destination, 6, d.wall)
@@ -74,7 +74,7 @@ func TestTestDestinations(t *testing.T) {
 		d.set(func() { d.down = false })
 		d.want(reviewer, "424242") // the next call, not the next minute
 	})
-	testDestinations(t, "that cannot be refreshed open nothing, and stop nobody else", opened, func(t *testing.T, d destinations) {
+	testDestinations(t, "that cannot be refreshed are not used, and stop no other destination", opened, func(t *testing.T, d destinations) {
 		d.want(reviewer, "424242")
 		d.set(func() { d.down = true })
 		d.wall = d.wall.Add(time.Minute)
@@ -104,7 +104,7 @@ func TestTestDestinations(t *testing.T) {
 		d.wantCalls(2)
 	})
 	for _, document := range []string{"", "{", `{"destinations":[424242]}`, strings.TrimSuffix(opened, "}")} {
-		testDestinations(t, "in an unreadable document are none, which the log says once", document, func(t *testing.T, d destinations) {
+		testDestinations(t, "in an unreadable document there are none, and the log reports that once", document, func(t *testing.T, d destinations) {
 			for range 3 {
 				d.want(reviewer, "none")
 				d.settle()

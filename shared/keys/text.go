@@ -10,13 +10,13 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Text is a secret that was not made here, such as the key of a CAPTCHA provider. It is safe for concurrent use.
+// Text is a secret that was created elsewhere, such as the key of a CAPTCHA provider. It is safe for concurrent use.
 type Text struct {
 	now  func() time.Time
 	text cached.Value[string]
 }
 
-// NewText returns a secret that was not read yet.
+// NewText returns a secret that has not been read yet.
 func NewText(cfg aws.Config, secretID string, now func() time.Time) *Text {
 	return &Text{now: now, text: newSecret(cfg, secretID, notEmpty)}
 }

@@ -2,7 +2,7 @@ package otp
 
 import "slices"
 
-// Channel is the name of a way that messages take: stored in accounts and sealed contents, and part of the API.
+// Channel names a way to send messages. The name is stored in accounts and sealed contents, and is part of the API.
 type Channel string
 
 // The channels. The table below says everything else about them.
@@ -21,11 +21,11 @@ type ChannelFacts struct {
 	Field    string          // of POST /generate that people type its destination into; empty if only accounts have the channel
 	SiteLine bool            // a code's message ends with the line "@host #code", so it needs the site's host
 
-	// What a message counts against, beside its subject and its client IP address.
+	// The limits that a message counts against, beside those of its subject and its client IP address.
 	NumberLimit bool // the number's own messages, over all accounts
 	PrefixRule  bool // SMS pumping protection, for which the time of the last right code is kept too
 	DailyLimit  bool // SmsPerDay
-	Suppression bool // nothing is sent to a suppressed address
+	Suppression bool // a suppressed address gets nothing
 }
 
 // channels is the table of channels. CONTRIBUTING.md lists what else a new channel needs.

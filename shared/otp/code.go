@@ -32,7 +32,7 @@ func digit(random io.Reader) (byte, error) {
 	}
 }
 
-// NormalizeCode folds a code. Anything else than 6 to 10 digits is not a code: ok is false.
+// NormalizeCode folds a code. ok is false unless the result is 6 to 10 digits.
 func NormalizeCode(typed string) (code string, ok bool) {
 	code = FoldCode(typed)
 	if len(code) < 6 || len(code) > 10 || strings.Trim(code, "0123456789") != "" {
@@ -41,9 +41,9 @@ func NormalizeCode(typed string) (code string, ok bool) {
 	return code, true
 }
 
-// CodeLengthError says that a code cannot be right because it has another length. The caller corrects it.
+// CodeLengthError says that a code cannot be right because it has the wrong length. The caller corrects it.
 type CodeLengthError struct {
-	Digits int // that the session's code has
+	Digits int // the length of the session's code
 }
 
 func (e *CodeLengthError) Error() string {

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Contents are what sender and verifier need of a session and nobody else may read.
+// Contents hold what the functions need to send and check a session's code. Nobody else can read them.
 type Contents struct {
-	Purpose Purpose `json:"u"` // again, where nobody can change it
+	Purpose Purpose `json:"u"` // repeats the row's purpose where nobody can change it
 	Code    string  `json:"c"`
 	Channel Channel `json:"h"`
 	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify
 	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
 	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
-	Prefix  string  `json:"x,omitempty"` // of a number that is new here: its code, once typed, speaks for the prefix
+	Prefix  string  `json:"x,omitempty"` // of a number that is new here: a right code counts as verified for the prefix
 }
 
 // Destination returns where the message goes, or "" for an unknown channel, which has no destination.
@@ -41,5 +41,5 @@ func (c Contents) Masked() string {
 	return "•••"
 }
 
-// Identity is who is guessed at and what is proven: the address, or the number where there is none.
+// Identity returns what attempts count against and what a right code proves: the e-mail address, or the number if there is none.
 func (c Contents) Identity() string { return cmp.Or(c.Email, c.Phone) }

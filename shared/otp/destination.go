@@ -11,11 +11,11 @@ import (
 // ErrInvalidEmail says that a text is not one plain e-mail address. The caller corrects it.
 var ErrInvalidEmail = errors.New("must be one e-mail address, as ada@example.com")
 
-// UnsupportedError says that a destination is well formed but none that this deployment sends to.
+// UnsupportedError says that a destination is well formed, but this deployment does not send to it.
 type UnsupportedError struct {
 	Reason    string   // for the caller
-	Countries []string // where SMS goes, for phones
-	Country   string   // of the phone, as an ISO code; empty where it is not the reason
+	Countries []string // for a phone number: where SMS goes
+	Country   string   // of the phone number, as an ISO code; empty if it is not the reason
 }
 
 func (e *UnsupportedError) Error() string { return e.Reason }
@@ -52,12 +52,12 @@ func NormalizeEmail(typed string) (string, error) {
 	return strings.ToLower(address), nil
 }
 
-// domains is idna.Lookup without its check of hyphens: hosts such as r3---sn.example.com exist. The check of labels that begin
-// with xn-- is another one and stays.
+// domains is idna.Lookup without its check of hyphens: hosts such as r3---sn.example.com exist. Labels that begin with xn-- are
+// checked separately, and still are.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.CheckHyphens(false))
 
-// toASCII returns the one spelling of a domain. The library makes Punycode of some characters that it refuses to read
-// back, so that what it makes must be what it reads.
+// toASCII returns the one spelling of a domain. The library converts some characters to Punycode that it then cannot read back,
+// so the result must convert to itself.
 func toASCII(domain string) (string, error) {
 	ascii, err := domains.ToASCII(domain)
 	if err != nil || !plainDomain(ascii) {
@@ -92,8 +92,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// Mailbox folds a normalised destination to what messages are counted for: ada+shop@example.com is ada's mailbox. Phones stay as
-// they are.
+// Mailbox returns the mailbox that the messages to a normalised destination count for: ada+shop@example.com is ada's mailbox.
+// Phone numbers stay as they are.
 func Mailbox(destination string) string {
 	local, domain, isEmail := strings.Cut(destination, "@")
 	if !isEmail {

@@ -29,7 +29,7 @@ func TestNormalizeEmail(t *testing.T) {
 		"ada\u0661@example.com":                              unsupported, // a digit of another script is another mailbox
 		"\u200bada@example.com":                              "ada@example.com",
 		"\u00a0ada@exa\u200emple.com\ufeff\r\n":              "ada@example.com",
-		"\u202aада@example.com\u202c":                        unsupported, // what is folded away hides no other letters
+		"\u202aада@example.com\u202c":                        unsupported, // folding hides no other letters
 		"ada@ab--cd.com":                                     "ada@ab--cd.com",
 		"ada@r3---sn.example.com":                            "ada@r3---sn.example.com",
 		"ada@r3---sn.MÜLLER.de":                              "ada@r3---sn.xn--mller-kva.de",

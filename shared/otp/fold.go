@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// This file is the one folding of what people type, paste and pipe in. frontend/fold.js does the same in the pages, and
+// This file holds the only folding of what people type, paste and pipe in. frontend/fold.js does the same in the pages, and
 // testdata/fold.json holds the cases for both. Contacts, chats, terminals and spreadsheets add format characters (Unicode's
 // Cf, such as bidirectional marks and zero width spaces) and white space to a text; neither has a meaning there. A folding
 // never changes a letter, or two people could become one.
 //
-// Digits and hyphens that are newer than Go's Unicode tables are read by the pages alone, in browsers that know them: the pages
-// send the folded text. The API rejects such characters.
+// Only the pages fold digits and hyphens that are newer than Go's Unicode tables, in browsers that know them, and send the folded
+// text. The API rejects such characters.
 
 // Fold returns a text without format characters and without white space around it.
 func Fold(text string) string { return Trim(drop(text, isFormat)) }
@@ -32,9 +32,9 @@ func FoldAddress(text string) string {
 func FoldCode(text string) string { return asciiDigits(drop(text, isSeparator)) }
 
 // FoldNumber folds a telephone number: as a code, and punctuation is dropped too. An international prefix 00 becomes a plus
-// sign. A number without its country stays so: a guess could send a code to a stranger.
+// sign. A number without its country stays so: a wrong country would send the code to a stranger.
 //
-// Stops and slashes stay where the last one may begin something else than the number's next group: a second line
+// Stops and slashes stay if the last one may begin something other than the number's next group: a second line
 // (1234567/8), or a decimal that a spreadsheet added (1234567.0). Without the mark that would be a stranger's number; with it
 // the number is rejected.
 func FoldNumber(text string) string {

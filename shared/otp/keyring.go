@@ -15,8 +15,8 @@ import (
 	"net/netip"
 )
 
-// sealedSize is what Contents are padded to, in bytes: the longest possible, so that the size of an item tells nothing
-// of what is in it (I6).
+// sealedSize is the length that Contents are padded to, in bytes: the longest possible, so that the size of an item reveals
+// nothing about its contents (I6).
 const sealedSize = 384
 
 // ErrUnknownKey says that an item was made with a key that this keyring does not have (yet).
@@ -46,7 +46,7 @@ type rootDocument struct {
 	Previous *rootKey `json:"previous"`
 }
 
-// roots are the rotating roots that are accepted, the one for new sessions first.
+// roots returns the rotating roots that are accepted, the one for new sessions first.
 func (d rootDocument) roots() []rootKey {
 	roots := make([]rootKey, 0, 2)
 	for _, root := range []*rootKey{d.Current, d.Previous, {ID: "0", Secret: d.Index}} {
@@ -61,8 +61,8 @@ func (d rootDocument) roots() []rootKey {
 //
 //	{"index":"…","current":{"kid":"…","secret":"…"},"previous":{"kid":"…","secret":"…"}}
 //
-// A new deployment has "index" alone; its rotating keys derive from it under the key id "0", which counts as the
-// previous one after the first rotation.
+// A new deployment has only "index"; its rotating keys derive from it under the key id "0". The first rotation makes "0" the
+// previous key.
 func ParseKeyring(secret []byte) (*Keyring, error) {
 	var doc rootDocument
 	if json.Unmarshal(secret, &doc) != nil || len(doc.Index) < 32 {
@@ -78,7 +78,7 @@ func ParseKeyring(secret []byte) (*Keyring, error) {
 	return ring, nil
 }
 
-// derive makes the 32-byte key for one use (HKDF, RFC 5869). The root is characters of high entropy, not bytes.
+// derive returns the 32-byte key for one use (HKDF, RFC 5869). The root is text of high entropy, not bytes.
 func derive(root, use string) []byte {
 	k, err := hkdf.Key(sha256.New, []byte(root), nil, "streamotp "+use, 32)
 	if err != nil {
@@ -90,7 +90,7 @@ func derive(root, use string) []byte {
 // CurrentID names the key that new sessions are made with.
 func (k *Keyring) CurrentID() string { return k.keys[0].id }
 
-// Has says whether the keyring knows the key id.
+// Has reports whether the keyring has the key id.
 func (k *Keyring) Has(id string) bool {
 	_, err := k.find(id)
 	return err == nil
@@ -105,9 +105,9 @@ func (k *Keyring) find(id string) (key, error) {
 	return key{}, ErrUnknownKey
 }
 
-// Subject names who is guessed at or sent to, without telling who it is: 43 characters, base64url. Guesses count for
-// the very address: where ada+x@ is another person's, that person's success must not forget the guesses at ada@.
-// Messages count for the Mailbox.
+// Subject returns the hash that attempts and messages are counted under: 43 characters, base64url. It does not reveal the
+// destination. Attempts count for the exact address: if ada+x@ is another person's, that person's success must not clear the
+// attempts at ada@. Messages count for the Mailbox.
 func (k *Keyring) Subject(p Purpose, destination string) string {
 	return mac(k.index, string(p), destination)
 }
@@ -126,13 +126,13 @@ func (k *Keyring) ClientIP(address string) string {
 	return mac(k.index, "client", address)
 }
 
-// Phone names a number over all purposes: it is the subject of verifying it.
+// Phone returns the hash of a number over all purposes: the subject of verifying it.
 func (k *Keyring) Phone(e164 string) string { return k.Subject(Verify, e164) }
 
-// Destination names an address that messages go to, over all purposes. It says no more of it than Subject does.
+// Destination returns the hash of an address over all purposes. It reveals no more about the address than Subject does.
 func (k *Keyring) Destination(address string) string { return mac(k.index, "destination", address) }
 
-// Digest is what a table may know of a code: 43 characters, base64url.
+// Digest returns the keyed digest of a code, which is all that a table may reveal of it: 43 characters, base64url.
 //
 // Errors: ErrUnknownKey.
 func (k *Keyring) Digest(keyID, sessionID, code string) (string, error) {
@@ -143,7 +143,7 @@ func (k *Keyring) Digest(keyID, sessionID, code string) (string, error) {
 	return mac(key.digest, sessionID, code), nil
 }
 
-// DecoyDigest looks like a digest and matches no code.
+// DecoyDigest returns random bytes in the form of a digest, which no code matches.
 func DecoyDigest(random io.Reader) (string, error) {
 	var b [sha256.Size]byte
 	_, err := io.ReadFull(random, b[:])
@@ -181,7 +181,7 @@ func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
 
 // Open decrypts what Seal made for the same session.
 //
-// Errors: ErrUnknownKey; *UnknownChannelError; any other means that the item was tampered with. With an error there are no contents.
+// Errors: ErrUnknownKey; *UnknownChannelError; any other means that the item was tampered with. With an error, the contents are zero.
 func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err error) {
 	key, err := k.find(keyID)
 	if err != nil {

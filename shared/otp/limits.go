@@ -82,7 +82,7 @@ func (l AttemptLimit) NextLockAt(count int) int {
 	return next
 }
 
-// WrongCodeError says that a code was judged and is wrong.
+// WrongCodeError says that a code was checked and is wrong.
 type WrongCodeError struct {
 	AttemptsRemaining int           // before the subject locks
 	RetryAfter        time.Duration // how long the lock lasts that this attempt began; 0 while attempts remain
@@ -92,17 +92,17 @@ func (e *WrongCodeError) Error() string {
 	return fmt.Sprintf("wrong code, %d attempts remain", e.AttemptsRemaining)
 }
 
-// LockedError says that a subject takes no guess and gets no code for a time. The caller may try again after it.
+// LockedError says that a subject is locked: no code is accepted or sent for a time. The caller may retry after RetryAfter.
 type LockedError struct {
 	RetryAfter time.Duration
 }
 
 func (e *LockedError) Error() string { return "the subject is locked" }
 
-// TooManyRequestsError says that a limit on messages or passwords is reached. The caller may try again after it.
+// TooManyRequestsError says that a limit on messages or wrong passwords is reached. The caller may retry after RetryAfter.
 type TooManyRequestsError struct {
 	RetryAfter time.Duration
-	Passwords  bool // it is wrong passwords that there are too many of
+	Passwords  bool // the limit is on wrong passwords
 }
 
 func (e *TooManyRequestsError) Error() string { return "a limit is reached" }

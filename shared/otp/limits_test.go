@@ -26,7 +26,7 @@ func TestAttemptLimit(t *testing.T) {
 			span := l.LockedFor(attempts, noon)
 			switch {
 			case span < previous:
-				t.Fatalf("lock %d is shorter than the one before", locks)
+				t.Fatalf("lock %d is shorter than the previous lock", locks)
 			case locks == 0 && span != l.Lock && count < 100:
 				t.Fatalf("the first lock is %v, not %v", span, l.Lock)
 			case count >= 100 && span != 24*time.Hour, count < 100 && span > time.Hour:
@@ -51,8 +51,8 @@ func TestAttemptsRemaining(t *testing.T) {
 		attempts otp.Attempts
 		want     int
 	}{
-		{"all where nobody guessed", otp.Attempts{}, 5},
-		{"less those that were wrong", otp.Attempts{Count: 2, LockAt: 5, Last: now}, 3},
+		{"all without attempts", otp.Attempts{}, 5},
+		{"fewer after wrong codes", otp.Attempts{Count: 2, LockAt: 5, Last: now}, 3},
 		{"none while it is locked", otp.Attempts{Count: 5, LockAt: 5, Last: now}, 0},
 		{"all once the lock is over", otp.Attempts{Count: 5, LockAt: 5, Last: now.Add(-15 * time.Minute)}, 5},
 		{"up to the hundredth on the way there", otp.Attempts{Count: 98, LockAt: 98, Last: now.Add(-2 * time.Hour)}, 2},

@@ -13,8 +13,8 @@ var ErrInvalidLocale = errors.New("must be a short text without control characte
 
 const maxLocale = 200 // code points; a browser's Accept-Language with ten languages has about 100
 
-// Language returns the primary language of a locale in lower case, or "" where it names none: a locale that is not understood
-// must not cost anybody a code. It reads language tags (BCP 47) and the notations of POSIX, Java and Apple (de_DE.UTF-8,
+// Language returns the primary language of a locale in lower case, or "" if it names none: nobody must go without a code because
+// of a locale that is not understood. It reads language tags (BCP 47) and the notations of POSIX, Java and Apple (de_DE.UTF-8,
 // zh_TW_#Hant, en_US@rg=gbzzzz), and chooses the first language of the highest weight in an Accept-Language header (RFC 9110,
 // 12.5.4).
 //
@@ -47,7 +47,7 @@ func primary(locale string) string {
 	return language
 }
 
-// weight reads the parameter q of an Accept-Language entry. It is 1 where there is none, or none that is a number up to 1.
+// weight reads the parameter q of an Accept-Language entry. It returns 1 if there is none, or none that is a number up to 1.
 // RFC 9110, 5.6.6: the names of parameters are case-insensitive.
 func weight(parameters string) float64 {
 	for parameter := range strings.SplitSeq(parameters, ";") {

@@ -16,7 +16,7 @@ func TestLanguage(t *testing.T) {
 		"fr;Q=0.1,de;q=0.5": "de", "fr; Q=0.1 ,de; q = 0.5": "de", "fr;q=nan": "fr", "fr;q=0.5,de;q=nan": "de", "fr;x=1;q=0.1,de;q=0.5": "de",
 		"fr;q=0.1;x=1,de;q=0.5": "de", "fr;seq=0.1,de;q=0.5": "fr", "fr;q=-1,de;q=0": "", "fr;q=inf,de": "fr",
 		"en-US,en;q=0.9,de-DE;q=0.8,de;q=0.7,fr;q=0.6,es;q=0.5,it;q=0.4,pl;q=0.3,pt-BR;q=0.2": "en",
-		// Not understood: English, and a code all the same.
+		// Not understood: the message is in English.
 		"C": "", "POSIX": "", "C.UTF-8": "", "*": "", "d": "", "deut": "", "-de": "", "{{.}}": "", "<b>": "", "dé": "", "de\u0430": "", "de de": "",
 		"42": "", "../../etc/passwd": "", "undefined": "", "Deutsch (Österreich)": "", strings.Repeat("x", 200): "", strings.Repeat("ä", 200): "",
 	} {

@@ -1,7 +1,7 @@
 package otp
 
-// Notification is a security notification for the owner of a session's subject. Its row lies beside the session's, and it is no
-// session: nothing can be proven with it.
+// Notification is a security notification for the owner of a session's subject. Its row is stored beside the session's, but it is not
+// a session: it proves nothing.
 type Notification struct {
 	SessionID string
 	Kind      NotificationKind
@@ -12,13 +12,13 @@ type Notification struct {
 	Silent    bool    // nothing is sent: the session is a decoy, of a test destination, or of a suppressed address
 }
 
-// NotificationKind is what a notification says.
+// NotificationKind is what a notification reports.
 type NotificationKind string
 
 const (
 	NotifyPasswordChanged NotificationKind = "changed" // the account has a new password
-	NotifyWrongCodes      NotificationKind = "guessed" // after the right password came five wrong codes (ASVS 5.0 6.3.5)
-	NotifyLocked          NotificationKind = "closed"  // 100 wrong codes in a row: there are none for a day
+	NotifyWrongCodes      NotificationKind = "guessed" // five wrong codes were entered after the right password (ASVS 5.0 6.3.5)
+	NotifyLocked          NotificationKind = "closed"  // 100 wrong codes in a row: the subject is locked for 24 hours
 )
 
 const suspiciousAt = 5 // wrong codes after the right password

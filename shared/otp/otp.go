@@ -3,15 +3,15 @@
 //
 // Its invariants, which tests name:
 //
-//	I1: a code is uniform over all strings of its length.
-//	I2: nothing that is stored or compared tells the code without the key: digests are keyed, contents sealed.
-//	I3: a code is accepted at most once, and never after it expired.
-//	I4: of the guesses at a subject no more than MaxAttempts are judged between two locks, over all its sessions.
-//	I5: an address means one mailbox and nothing else: no display name, no second line, no second recipient.
-//	I6: a decoy differs from a real session in nothing that its caller can see.
+//		I1: a code is uniform over all strings of its length.
+//	  I2: nothing that is stored or compared reveals the code without the key: digests are keyed, contents sealed.
+//		I3: a code is accepted at most once, and never after it expired.
+//	  I4: between two locks, no more than MaxAttempts codes are checked for a subject, over all its sessions.
+//		I5: an address means one mailbox and nothing else: no display name, no second line, no second recipient.
+//		I6: a decoy differs from a real session in nothing that its caller can see.
 package otp
 
-// UnavailableError says what fails for now and not because of the caller, beside failed calls to AWS. Reason holds
+// UnavailableError reports a temporary failure that is not the caller's fault, other than a failed call to AWS. Reason holds
 // nothing secret: it is logged.
 type UnavailableError struct{ Reason string }
 

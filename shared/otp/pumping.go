@@ -2,14 +2,14 @@ package otp
 
 import "time"
 
-// PumpingLimit is the rule against SMS pumping: fraud that asks for codes to number ranges whose operator shares the
-// fee, and never types one. Whoever has been verified here lately is not counted and not held up.
+// PumpingLimit is the rule against SMS pumping: fraud that requests codes for number ranges whose operator shares the fee, and
+// enters none of them. Subjects and numbers that were verified here in the last 30 days are not counted and never stopped.
 type PumpingLimit struct {
-	Sends   int // to new numbers of one prefix in a day, before it is looked at; 0 means never
-	Percent int // of them that must have been verified
+	Sends   int // messages to new numbers of one prefix in a day before the prefix is checked; 0 turns the rule off
+	Percent int // of those messages: how many must have been verified
 }
 
-// Traffic is what is known of one number prefix: counts of a day or two, of numbers that were not verified here before.
+// Traffic is what is known about one number prefix: counts of one to two days, for numbers that were not verified here before.
 type Traffic struct {
 	Sends, Verified int
 	Pauses          int // so far
@@ -29,7 +29,7 @@ const (
 	firstPause   = time.Hour
 	longestPause = 24 * time.Hour
 
-	// PausesLifetime is how long a pause that is over makes the next one longer.
+	// PausesLifetime is how long a pause makes the next one longer, after it has ended.
 	PausesLifetime   = 7 * 24 * time.Hour
 	verifiedLifetime = 30 * 24 * time.Hour
 )
@@ -37,7 +37,7 @@ const (
 // RecentlyVerified reports whether a number that was last verified at verifiedAt was verified in the 30 days before now.
 func RecentlyVerified(verifiedAt, now time.Time) bool { return now.Sub(verifiedAt) < verifiedLifetime }
 
-// PauseFor is the length of a pause, given how many were before.
+// PauseFor returns the length of a pause after a number of earlier pauses.
 func PauseFor(before int) time.Duration {
 	pause := firstPause
 	for ; before > 0 && pause < longestPause; before-- {
@@ -46,11 +46,11 @@ func PauseFor(before int) time.Duration {
 	return min(pause, longestPause)
 }
 
-// PausedError says that a number's prefix gets no messages for now. The caller is told no more than of a number that
-// SMS does not go to.
+// PausedError says that a number's prefix is paused. The caller gets the same response as for any number that SMS does not
+// go to.
 type PausedError struct {
 	Prefix string
-	Began  bool // with this message
+	Began  bool // this message began the pause
 }
 
 func (e *PausedError) Error() string { return "the number's prefix is paused" }

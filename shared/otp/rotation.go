@@ -7,11 +7,11 @@ import (
 	"io"
 )
 
-// Rotation says what a rotation of the root secret changes, by key ids.
+// Rotation reports what a rotation of the root secret changed, by key ids.
 type Rotation struct {
-	New     string // what sessions are made with from now on
-	Old     string // what they were made with; it stays known
-	Forgets string // what is known no more; empty where no key had to go
+	New     string // makes sessions from now on
+	Old     string // made them until now; it stays known
+	Forgets string // is no longer known; empty if no key had to go
 }
 
 const (
@@ -20,17 +20,17 @@ const (
 	rootKeyAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
 )
 
-// Rotate gives the root secret a new current key and makes the one it had so far the previous one. What else is in the
-// document stays as it is, "index" above all: locks and counts hang on it.
+// Rotate gives the root secret a new current key and makes the old current key the previous one. The rest of the document stays
+// as it is, above all "index", which locks and counts depend on.
 //
-// What it returns was read back: it accepts what the old current key made and has the same subjects.
+// Rotate has parsed what it returns: the new secret accepts what the old current key made and has the same subjects.
 func Rotate(secret []byte, random io.Reader) (rotated []byte, r Rotation, err error) {
 	before, err := ParseKeyring(secret)
 	if err != nil {
 		return nil, r, err
 	}
 	var doc rootDocument
-	var members map[string]json.RawMessage // with those that are not known here
+	var members map[string]json.RawMessage // including those that are unknown here
 	if err := errors.Join(json.Unmarshal(secret, &doc), json.Unmarshal(secret, &members)); err != nil {
 		return nil, r, errors.New("the root secret must be JSON") // not err: it may quote what it read
 	}
@@ -61,7 +61,7 @@ func Rotate(secret []byte, random io.Reader) (rotated []byte, r Rotation, err er
 	return rotated, r, nil
 }
 
-// checkRotation says whether a rotated document does what it must, whatever stood in the old one.
+// checkRotation returns an error unless a rotated document does what it must, whatever the old one contained.
 func checkRotation(before *Keyring, rotated []byte, r Rotation) error {
 	after, err := ParseKeyring(rotated)
 	if err != nil {
@@ -76,7 +76,7 @@ func checkRotation(before *Keyring, rotated []byte, r Rotation) error {
 	return nil
 }
 
-// randomText is n random characters of 5 bits each.
+// randomText returns n random characters of 5 bits each.
 func randomText(random io.Reader, n int) (string, error) {
 	text := make([]byte, n)
 	if _, err := io.ReadFull(random, text); err != nil {

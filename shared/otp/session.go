@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Purpose is why a code is asked for. A code proves nothing for another purpose than its own.
+// Purpose is why a code is requested. A code proves nothing for any other purpose.
 type Purpose string
 
 const (
@@ -15,19 +15,19 @@ const (
 	Reset  Purpose = "reset"  // set a new password without the old one
 )
 
-// What ends a session's life; httpapi has the status of each.
+// The reasons why a session accepts no code; httpapi has the status of each.
 var (
 	ErrSessionNotFound = errors.New("unknown session, or one made for the other call")
 	ErrCodeExpired     = errors.New("the code has expired")
 	ErrCodeUsed        = errors.New("the code was used before")
 )
 
-// Session is one attempt to prove something. What is secret of it lies in Sealed, which only a Keyring opens.
+// Session follows one code from the request to its use. Its secrets are in Sealed, which only a Keyring can open.
 type Session struct {
 	ID        string    // random UUID, version 4
-	Digest    string    // of ID and code, by Keyring.Digest; for a decoy one that nothing matches
+	Digest    string    // of ID and code, by Keyring.Digest; a decoy's matches no code
 	Purpose   Purpose   // why
-	Subject   string    // who is being guessed at, by Keyring.Subject
+	Subject   string    // what attempts count against, by Keyring.Subject
 	KeyID     string    // the key that made Digest and Sealed
 	Sealed    []byte    // Contents, by Keyring.Seal
 	CreatedAt time.Time // to the millisecond
@@ -35,18 +35,18 @@ type Session struct {
 	UsedAt    time.Time // zero while unused
 	UsedBy    string    // the request that used it
 	Silent    bool      // nothing is sent: a decoy, a test destination, or a suppressed address
-	Message   State     // what became of it: StatePending, StateSent, StateDelivered or StateBounced
+	Message   State     // how far its message got: StatePending, StateSent, StateDelivered or StateBounced
 
 	Resends    []time.Time // when the code was sent again
 	NextResend int         // the number of the next resend's row
 
-	Attempts    int       // wrong codes for this session alone; counted of a reset only
+	Attempts    int       // wrong codes for this session alone; counted only for a reset
 	AttemptedAt time.Time // the last of them
 }
 
-// Check says whether a code of the session may still be judged at now, for one of the purposes.
+// Check returns nil if a code of the session may be checked at now, for one of the purposes.
 //
-// Errors: ErrSessionNotFound, ErrCodeUsed, ErrCodeExpired. None of them costs a try.
+// Errors: ErrSessionNotFound, ErrCodeUsed, ErrCodeExpired. None of them costs an attempt.
 func (s Session) Check(now time.Time, purposes ...Purpose) error {
 	switch {
 	case !slices.Contains(purposes, s.Purpose):
@@ -59,11 +59,11 @@ func (s Session) Check(now time.Time, purposes ...Purpose) error {
 	return nil
 }
 
-// MaxResends is how often a session's code is sent again at most.
+// MaxResends is the most times that a session's code is sent again.
 const MaxResends = 2
 
-// ResendWait is how long the session's owner must wait at now before the code is sent again: zero when it may be.
-// After the last resend it is the time until the code expires, since only a new code helps then.
+// ResendWait returns how long from now it takes until the code may be sent again: zero if it may be sent now. After the last
+// resend it returns the time until the code expires, since only a new code helps then.
 func (s Session) ResendWait(now time.Time, cooldown time.Duration) time.Duration {
 	if len(s.Resends) >= MaxResends {
 		return s.ExpiresAt.Sub(now)
@@ -77,7 +77,7 @@ func (s Session) ResendWait(now time.Time, cooldown time.Duration) time.Duration
 	return max(0, last.Add(cooldown).Sub(now))
 }
 
-// ResendAt is when the code may be sent again, zero for never.
+// ResendAt returns when the code may be sent again, or zero if never.
 func (s Session) ResendAt(now time.Time, cooldown time.Duration) time.Time {
 	at := now.Add(s.ResendWait(now, cooldown))
 	if !at.Before(s.ExpiresAt) || s.Purpose != Reset && !s.UsedAt.IsZero() {

@@ -19,13 +19,13 @@ func TestCheck(t *testing.T) {
 		at      time.Time
 		want    error
 	}{
-		"a live session is judged":                        {live, noon, nil},
-		"a live session is judged in its last second":     {live, noon.Add(5*time.Minute - 1), nil},
-		"I3: it is not judged at its end":                 {live, noon.Add(5 * time.Minute), otp.ErrCodeExpired},
-		"I3: a used one is not judged":                    {used, noon, otp.ErrCodeUsed},
-		"a used one is used also when it expired":         {used, noon.Add(time.Hour), otp.ErrCodeUsed},
-		"one for the other call is unknown":               {reset, noon, otp.ErrSessionNotFound},
-		"and also when it expired: nothing is told of it": {reset, noon.Add(time.Hour), otp.ErrSessionNotFound},
+		"a live session is checked":                          {live, noon, nil},
+		"a live session is checked in its last second":       {live, noon.Add(5*time.Minute - 1), nil},
+		"I3: it is not checked at its end":                   {live, noon.Add(5 * time.Minute), otp.ErrCodeExpired},
+		"I3: a used one is not checked":                      {used, noon, otp.ErrCodeUsed},
+		"a used one stays used when it has expired":          {used, noon.Add(time.Hour), otp.ErrCodeUsed},
+		"one for the other call is unknown":                  {reset, noon, otp.ErrSessionNotFound},
+		"and when it has expired: its state is not revealed": {reset, noon.Add(time.Hour), otp.ErrSessionNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := test.session.Check(test.at, otp.Verify, otp.Login); !errors.Is(err, test.want) {

@@ -2,21 +2,21 @@ package otp
 
 import "time"
 
-// State is where a session stands, for who asked for its code.
+// State is the state of a session, as reported to its caller.
 type State string
 
 const (
 	StatePending   State = "pending"   // not handed to the provider yet
-	StateSent      State = "sent"      // the provider took it; of an SMS no more is known
-	StateDelivered State = "delivered" // the recipient's mail server took it
-	StateBounced   State = "bounced"   // it could not be delivered, or nothing is sent to there
+	StateSent      State = "sent"      // the provider accepted it; of an SMS no more is known
+	StateDelivered State = "delivered" // the recipient's mail server accepted it
+	StateBounced   State = "bounced"   // it could not be delivered, or the address is suppressed
 	StateUsed      State = "used"
 	StateExpired   State = "expired"
-	StateLocked    State = "locked" // the subject takes no guess for a time
+	StateLocked    State = "locked" // no code is accepted for a time
 )
 
-// State is where the session stands at now. Of a reset it comes from time and tries alone: what became of a message
-// would tell whether there is an account.
+// State returns the session's state at now. A reset's state depends on time and attempts alone: what became of a message
+// would reveal whether there is an account.
 func (s Session) State(locked bool, now time.Time) State {
 	known := s.Purpose != Reset
 	switch {

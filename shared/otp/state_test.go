@@ -28,18 +28,18 @@ func TestState(t *testing.T) {
 		locked  bool
 		want    otp.State
 	}{
-		{"what was not sent yet is pending", session(otp.Verify, nil), false, otp.StatePending},
+		{"a message that was not sent yet is pending", session(otp.Verify, nil), false, otp.StatePending},
 		{"a message's state is the session's", session(otp.Login, message(otp.StateDelivered)), false, otp.StateDelivered},
-		{"a bounce is told", session(otp.Login, message(otp.StateBounced)), false, otp.StateBounced},
+		{"a bounce is reported", session(otp.Login, message(otp.StateBounced)), false, otp.StateBounced},
 		{"a lock comes before the message", session(otp.Login, message(otp.StateDelivered)), true, otp.StateLocked},
 		{"the end comes before a lock", session(otp.Login, over), true, otp.StateExpired},
-		{"what was used is used, locked or not", session(otp.Verify, used), true, otp.StateUsed},
+		{"a used code is used, locked or not", session(otp.Verify, used), true, otp.StateUsed},
 		{"a test destination's code needs no message", session(otp.Verify, silent), false, otp.StateSent},
 		{"a reset is sent, whether or not it was", session(otp.Reset, nil), false, otp.StateSent},
-		{"a reset does not tell of a bounce", session(otp.Reset, message(otp.StateBounced)), false, otp.StateSent},
-		{"a reset does not tell that it was used, which a decoy cannot be", session(otp.Reset, used), false, otp.StateSent},
-		{"a reset tells of a lock", session(otp.Reset, silent), true, otp.StateLocked},
-		{"a reset tells of its end", session(otp.Reset, over), false, otp.StateExpired},
+		{"a reset does not reveal a bounce", session(otp.Reset, message(otp.StateBounced)), false, otp.StateSent},
+		{"a reset does not reveal that it was used, which a decoy cannot be", session(otp.Reset, used), false, otp.StateSent},
+		{"a reset reports a lock", session(otp.Reset, silent), true, otp.StateLocked},
+		{"a reset reports its end", session(otp.Reset, over), false, otp.StateExpired},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			if got := c.session.State(c.locked, now); got != c.want {

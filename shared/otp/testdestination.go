@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// TestDestination is a destination whose code is fixed and never sent, for who cannot read its messages: an app's
-// reviewer, an end-to-end test.
+// TestDestination is a destination whose code is fixed and never sent. It is for those who cannot read its messages, such as an
+// app's reviewer or an end-to-end test.
 type TestDestination struct {
 	Code  string `json:"code"`
 	Until string `json:"until"` // RFC 3339
 }
 
-// Live says whether the fixed code is in force at now, where codes have length digits. Whatever is not exactly right is
-// not: then the destination is like any other, and its code is a random one that is sent.
+// Live reports whether the fixed code is valid at now for codes of length digits. If any check fails, the destination gets random
+// codes like any other.
 func (d TestDestination) Live(length int, now time.Time) bool {
 	code, ok := NormalizeCode(d.Code)
 	until, err := time.Parse(time.RFC3339, d.Until)
@@ -25,14 +25,14 @@ func (d TestDestination) Live(length int, now time.Time) bool {
 		err == nil && now.Before(until) && !until.After(LatestTest(now))
 }
 
-// LatestTest is the latest end that a test destination may have: what nobody looks at for a year is forgotten, not
+// LatestTest returns the latest end that a test destination may have. An entry that nobody renews for a year is forgotten, not
 // needed.
 func LatestTest(now time.Time) time.Time { return now.AddDate(1, 0, 0) }
 
 // TestDestinations are a deployment's test destinations, by their normalised address or number. The zero value has
 // none.
 type TestDestinations struct {
-	entries map[string]json.RawMessage // each read by itself: a bad one hides no good one
+	entries map[string]json.RawMessage // each is read by itself, so that a bad entry hides no good one
 }
 
 // ErrTestDestinations says that the whole document is unreadable. The caller goes on without test destinations.
@@ -51,7 +51,7 @@ func ParseTestDestinations(document []byte) (TestDestinations, error) {
 	return TestDestinations{doc.Destinations}, nil
 }
 
-// Code returns the fixed code of a normalised destination; ok is false for every destination but a live one.
+// Code returns the fixed code of a normalised destination. ok is false unless the destination is a live one.
 func (t TestDestinations) Code(destination string, length int, now time.Time) (code string, ok bool) {
 	entry := t.Get(destination)
 	if !entry.Live(length, now) {
@@ -60,7 +60,7 @@ func (t TestDestinations) Code(destination string, length int, now time.Time) (c
 	return entry.Code, true
 }
 
-// Get returns an entry, zero where there is none or none that can be read.
+// Get returns an entry, or zero if there is none or it cannot be read.
 func (t TestDestinations) Get(destination string) TestDestination {
 	var entry TestDestination
 	if json.Unmarshal(t.entries[destination], &entry) != nil {
@@ -69,7 +69,7 @@ func (t TestDestinations) Get(destination string) TestDestination {
 	return entry
 }
 
-// All returns the entries by their destinations in order, bad ones among them.
+// All returns the entries in the order of their destinations, including bad ones.
 func (t TestDestinations) All() iter.Seq2[string, TestDestination] {
 	return func(yield func(string, TestDestination) bool) {
 		for _, destination := range slices.Sorted(maps.Keys(t.entries)) {
@@ -80,13 +80,13 @@ func (t TestDestinations) All() iter.Seq2[string, TestDestination] {
 	}
 }
 
-// Has says whether there is an entry, be it a bad one.
+// Has reports whether there is an entry, even a bad one.
 func (t TestDestinations) Has(destination string) bool {
 	_, ok := t.entries[destination]
 	return ok
 }
 
-// With returns a copy with an entry put or replaced.
+// With returns a copy with an entry added or replaced.
 func (t TestDestinations) With(destination string, entry TestDestination) (TestDestinations, error) {
 	text, err := json.Marshal(entry)
 	if err != nil {

@@ -21,7 +21,7 @@ func TestTestDestinations(t *testing.T) {
 		"in force":                      {`{"code":"424242","until":"2026-12-31T00:00:00Z"}`, "424242"},
 		"until the last moment":         {`{"code":"424242","until":"2026-06-01T12:00:01Z"}`, "424242"},
 		"in another time zone":          {`{"code":"424242","until":"2026-06-01T13:30:00+01:00"}`, "424242"},
-		"with what is not known":        {`{"code":"424242","until":"2026-12-31T00:00:00Z","note":"x"}`, "424242"},
+		"with an unknown member":        {`{"code":"424242","until":"2026-12-31T00:00:00Z","note":"x"}`, "424242"},
 		"a whole year":                  {`{"code":"424242","until":"2027-06-01T12:00:00Z"}`, "424242"},
 		"over a year":                   {`{"code":"424242","until":"2027-06-01T12:00:01Z"}`, ""},
 		"for ever":                      {`{"code":"424242","until":"9999-12-31T00:00:00Z"}`, ""},
@@ -29,7 +29,7 @@ func TestTestDestinations(t *testing.T) {
 		"long over":                     {`{"code":"424242","until":"2020-01-01T00:00:00Z"}`, ""},
 		"without an end":                {`{"code":"424242"}`, ""},
 		"with an empty end":             {`{"code":"424242","until":""}`, ""},
-		"with an end that is none":      {`{"code":"424242","until":"tomorrow"}`, ""},
+		"with an end that is no time":   {`{"code":"424242","until":"tomorrow"}`, ""},
 		"with a date for an end":        {`{"code":"424242","until":"2026-12-31"}`, ""},
 		"with a null end":               {`{"code":"424242","until":null}`, ""},
 		"with a number for an end":      {`{"code":"424242","until":1798675200}`, ""},
@@ -147,7 +147,7 @@ func FuzzTestDestinations(f *testing.F) {
 		}
 		for destination := range all.All() {
 			if all.Get(destination) != again.Get(destination) {
-				t.Errorf("%q is another one once it was written", destination)
+				t.Errorf("%q differs after it was written", destination)
 			}
 		}
 	})

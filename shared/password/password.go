@@ -1,8 +1,8 @@
-// Package password says which passwords are accepted and keeps them as Argon2id hashes.
+// Package password decides which passwords are accepted, and keeps them as Argon2id hashes.
 //
 // Its rules are those of NIST SP 800-63B-4 3.1.1.2: length and a blocklist, no composition rules, any Unicode,
-// nothing cut off. A password is compared in its NFKC form and without invisible characters around it, so that two keyboards
-// type the same one, and a copied or piped one is the one that its owner types.
+// nothing cut off. A password is compared in its NFKC form and without invisible characters around it, so that it is the same from
+// every keyboard, and the same if it is copied or piped instead of typed.
 package password
 
 import (
@@ -33,14 +33,14 @@ const (
 //go:embed common.txt
 var common string
 
-// WeakError says why a new password is refused. The caller chooses another.
+// WeakError says why a new password is rejected. The caller chooses another.
 type WeakError struct {
 	Reasons []string // too_short, too_long, control_characters, common, contains_app_name, contains_address
 }
 
 func (e *WeakError) Error() string { return "weak password: " + strings.Join(e.Reasons, ", ") }
 
-// Check judges a new password alone: its length, the blocklist and the app's name.
+// Check checks a new password by itself: its length, the blocklist and the app's name.
 //
 // Errors: *WeakError.
 func Check(password, appName string) error {
@@ -64,7 +64,7 @@ func Check(password, appName string) error {
 	return weak(reasons)
 }
 
-// CheckAddress judges a new password against the account's address, which is known once the session is read.
+// CheckAddress checks a new password against the account's address, which is known only after the session was read.
 //
 // Errors: *WeakError.
 func CheckAddress(password, email string) error {
@@ -97,13 +97,13 @@ func isCommon(folded string) bool {
 	return start < len(common) && lineAt(start) == folded
 }
 
-// lineAt returns the line that the i-th byte of common lies in. A checkout may have given the lines an end of two bytes.
+// lineAt returns the line that the i-th byte of common is in. A checkout may have converted the line ends to two bytes.
 func lineAt(i int) string {
 	line, _, _ := strings.Cut(common[strings.LastIndexByte(common[:i], '\n')+1:], "\n")
 	return strings.TrimSuffix(line, "\r")
 }
 
-// CheckList reports a blocklist that is empty or unreadable, with which every password would be accepted.
+// CheckList returns an error if the blocklist is empty or damaged: then every password would be accepted.
 func CheckList() error {
 	if !isCommon("password1") || !isCommon("12345678") {
 		return errors.New("the list of common passwords is empty or damaged: shared/password/common.txt")
@@ -130,8 +130,8 @@ func Hash(password string) (string, error) {
 	return argon2id.CreateHash(normal(password), &params)
 }
 
-// Matches says whether a password is the one that was hashed. An empty hash stands for no account, or for one without a
-// password: it costs the same and never matches.
+// Matches reports whether a password is the one that was hashed. An empty hash stands for no account, or for an account without a
+// password: the comparison costs the same and never matches.
 //
 // Errors: the hash is no Argon2id PHC string.
 func Matches(password, hash string) (bool, error) {
@@ -143,8 +143,8 @@ func Matches(password, hash string) (bool, error) {
 	return ok && known, err
 }
 
-// CheckHash says whether a hash has the parameters that every account must have: with others, the time of a login
-// would tell who has an account.
+// CheckHash returns an error if a hash does not have the parameters that every account must have. With others, the time of a
+// login would reveal who has an account.
 func CheckHash(hash string) error {
 	p, _, _, err := argon2id.DecodeHash(hash)
 	if err != nil {

@@ -136,7 +136,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// TestCommonList: O1, a list that a checkout changed still holds, and one that is lost is noticed.
+// TestCommonList: O1, a list whose line ends a checkout has changed still works, and an empty one is reported.
 func TestCommonList(t *testing.T) {
 	list := common
 	t.Cleanup(func() { common = list })

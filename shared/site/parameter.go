@@ -96,7 +96,7 @@ func (p parameter) get(ctx context.Context) (string, error) {
 // request makes a signed GetParameter (AWS Systems Manager API Reference; AWS JSON 1.1 protocol).
 func (p parameter) request(ctx context.Context) (*http.Request, error) {
 	endpoint := aws.ToString(p.cfg.BaseEndpoint)
-	if endpoint == "" { // not in China, where there is no SES either
+	if endpoint == "" { // in China the host is another one, but there is no SES there either
 		endpoint = "https://ssm." + p.cfg.Region + ".amazonaws.com"
 	}
 	body, err := json.Marshal(map[string]string{"Name": p.name})

@@ -1,13 +1,13 @@
-// Package site knows the URL of the deployment's own site. The functions cannot have it in their environment: the site's
-// distribution is made of the API, and the API of the functions. They read it from an SSM parameter, whose name they know,
-// on first use. The template sets it.
+// Package site returns the URL of the deployment's own site. The functions cannot have it in their environment: the site's
+// distribution depends on the API, and the API on the functions. The functions know the name of an SSM parameter, which the template
+// sets, and read the URL from it on first use.
 //
 // Its invariants:
 //
-//	U1: no call to AWS, and nothing is set up for one, before the URL is needed.
-//	U2: a URL in hand is returned at once. It is read again beside a call about each minute, so that a change of the
+//	U1: until the URL is needed, nothing calls AWS and nothing is set up for a call.
+//	U2: a known URL is returned at once. It is read again in the background about each minute, so that a change of the
 //	    parameter needs no second deployment: an update publishes the functions before it changes the parameter.
-//	U3: a parameter that is missing or is no URL of a site is *otp.UnavailableError, never an empty host.
+//	U3: a parameter that is missing or holds no URL of a site is *otp.UnavailableError, never an empty host.
 package site
 
 import (
@@ -23,7 +23,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-const readTime = 2 * time.Second // for the first read, all attempts together: somebody is waiting
+const readTime = 2 * time.Second // for the first read, all attempts together: a user is waiting
 
 // Site is the site as one function instance knows it. It is safe for concurrent use.
 type Site struct {
@@ -34,8 +34,8 @@ type Site struct {
 // address is the site's URL and its host.
 type address struct{ url, host string }
 
-// New returns a site whose parameter was not read yet. random returns numbers in [0, 1); they spread the reads of a
-// deployment's instances, as SSM gives an account 40 reads a second.
+// New returns a site whose parameter has not been read yet. random returns numbers in [0, 1). They spread the reads of a
+// deployment's instances, since SSM allows an account 40 reads a second.
 func New(cfg aws.Config, parameterName string, now func() time.Time, random func() float64) *Site {
 	p := parameter{cfg, parameterName, now}
 	return &Site{now: now, address: cached.New(cached.Source{Kind: "parameter", ID: parameterName, Read: p.read, Random: random}, parse)}
@@ -61,7 +61,7 @@ func (s *Site) current(ctx context.Context) (address, error) {
 	return s.address.Current(ctx, s.now())
 }
 
-// parse reads https://host, with a host name in lower case, or http://host:port of the development stack's loopback host.
+// parse accepts https://host with a host name in lower case, or http://host:port with a loopback host, as in the development stack.
 func parse(text string) (address, error) {
 	u, err := url.Parse(text)
 	if err != nil || text != u.Scheme+"://"+u.Host || !isSite(u) {

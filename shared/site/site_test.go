@@ -29,7 +29,7 @@ const parameterName = "/streamotp/test/site"
 // is set. Its tests run in a synctest bubble.
 type fakeSSM struct {
 	t    *testing.T
-	wall time.Time // what the code under test takes for the time
+	wall time.Time // the time, for the code under test
 
 	mu     sync.Mutex
 	value  string // empty: there is no parameter
@@ -68,7 +68,7 @@ func (f *fakeSSM) Write(line []byte) (int, error) {
 	return f.log.Write(line)
 }
 
-// Do answers a call.
+// Do responds to a call.
 func (f *fakeSSM) Do(r *http.Request) (*http.Response, error) {
 	var in struct{ Name string }
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
@@ -100,7 +100,7 @@ func (f *fakeSSM) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(text)), Request: r}, nil
 }
 
-// set changes how the next calls are answered.
+// set changes the responses to the next calls.
 func (f *fakeSSM) set(change func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Codes is the table of sessions. Its stream is the sender's work list: what has the attribute "send" is sent once.
+// Codes is the table of sessions. Its stream is the sender's work list: a row with the attribute "send" is sent once.
 type Codes struct {
 	DB    *dynamodb.Client
 	Table string
@@ -27,8 +27,8 @@ func (c Codes) Put(ctx context.Context, s otp.Session, requestID string) error {
 	return c.insertOrNever(ctx, newRow(s, s.Digest, requestID))
 }
 
-// NotWrittenError says that a row is not there and will not appear: what was taken for it can be given back. After any
-// other error of an insert it may still appear.
+// NotWrittenError says that a row was not written and will not appear: what was taken for it can be given back. After any
+// other error of an insert the row may still appear.
 type NotWrittenError struct{ cause error }
 
 func (e *NotWrittenError) Error() string { return "the row was not written: " + e.cause.Error() }
@@ -40,7 +40,7 @@ var (
 	errPlaceKept = &otp.UnavailableError{Reason: "an empty row is in the row's place, since another request could not write it"}
 )
 
-// keeping is the time that insertOrNever keeps for the empty row: a write that hangs would use up the caller's time.
+// keeping is the time that insertOrNever keeps for the empty row, because a write that hangs would use up the caller's time.
 const keeping = 1500 * time.Millisecond
 
 // insert writes a row that is not there yet. Finding the row that the same request wrote is success: the response to an
@@ -62,10 +62,10 @@ func (c Codes) insert(ctx context.Context, r row) error {
 	return err
 }
 
-// insertOrNever is insert, and where that fails it makes sure that the row does not appear later: it puts an empty row in its
-// place, which a write that is still on its way then cannot take.
+// insertOrNever inserts a row. If that fails, it makes sure that the row does not appear later: it puts an empty row in the row's
+// place, so that a write that is still on its way fails.
 //
-// Errors: *NotWrittenError; any other where the place could not be taken either.
+// Errors: *NotWrittenError; any other if the empty row could not be written either.
 func (c Codes) insertOrNever(ctx context.Context, r row) error {
 	inserting, cancel := ctx, context.CancelFunc(func() {})
 	if deadline, ok := ctx.Deadline(); ok {
@@ -95,7 +95,7 @@ func (c Codes) insertOrNever(ctx context.Context, r row) error {
 	return &NotWrittenError{failure}
 }
 
-// writtenBy is nil for a row that this request wrote.
+// writtenBy returns nil if this request wrote the row.
 func writtenBy(found item, requestID string) error {
 	var r row
 	if err := decode(found, &r); err != nil || r.AskedBy == requestID {
@@ -135,10 +135,10 @@ func (c Codes) Session(ctx context.Context, id string) (otp.Session, error) {
 	return sessionOf(rows)
 }
 
-// PutResend has the stream send a session's code again. Of any number of requests at once one writes the row, and the others
-// are refused: the row decides, so a request that ends before it writes takes nobody's turn.
+// PutResend has the stream send a session's code again. Of any number of parallel requests, one writes the row and the others
+// are rejected. The row alone decides, so a request that ends before it writes uses up no resend.
 //
-// Errors: *otp.TooManyRequestsError where another request was first; *NotWrittenError.
+// Errors: *otp.TooManyRequestsError if another request was first; *NotWrittenError.
 func (c Codes) PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error {
 	s.CreatedAt = now
 	err := c.insertOrNever(ctx, newRow(s, fmt.Sprint(resendKey, s.NextResend), requestID))
@@ -150,7 +150,7 @@ func (c Codes) PutResend(ctx context.Context, s otp.Session, requestID string, n
 
 // CountAttempt counts a wrong code against its own session and returns the session's attempts. A repeated write counts once.
 //
-// Errors: otp.ErrSessionNotFound where the row was purged since it was read.
+// Errors: otp.ErrSessionNotFound if the row was purged since it was read.
 func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string, now time.Time) (attempts int, err error) {
 	out, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: key(s.ID, s.Digest),
@@ -169,7 +169,7 @@ func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string
 	return counted.Attempts, err
 }
 
-// The clauses of a consume: the row is there, unused and unexpired.
+// The clauses of a write that consumes a code: the row exists, unused and unexpired.
 const (
 	sessionExists = "attribute_exists(code)"
 	noRow         = "attribute_not_exists(code)"
@@ -185,7 +185,7 @@ func consumption(requestID string, now time.Time) item {
 // key is the composite key of a row.
 func key(sessionID, code string) item { return item{"sessionId": text(sessionID), "code": text(code)} }
 
-// Consume uses a session's code up, in one conditional write on its composite key (I3).
+// Consume consumes a session's code, in one conditional write on its composite key (I3).
 //
 // Errors: otp.ErrCodeUsed, otp.ErrCodeExpired, otp.ErrSessionNotFound.
 func (c Codes) Consume(ctx context.Context, s otp.Session, requestID string, now time.Time) error {
@@ -202,14 +202,14 @@ func (c Codes) Consume(ctx context.Context, s otp.Session, requestID string, now
 	return err
 }
 
-// whyNotConsumed reads the reason of a refused consume from the row that it found.
+// whyNotConsumed returns why a consuming write failed, from the row that it found, or nil if this request had consumed the code.
 func whyNotConsumed(found item, requestID string) error {
 	s, err := decodeSession(found)
 	switch {
 	case err != nil:
 		return err // purged since it was read
 	case !s.UsedAt.IsZero() && s.UsedBy == requestID:
-		return nil // we did it: the answer to our first try was lost
+		return nil // this request consumed it: the response to an earlier attempt was lost
 	case !s.UsedAt.IsZero():
 		return otp.ErrCodeUsed
 	}
@@ -218,7 +218,7 @@ func whyNotConsumed(found item, requestID string) error {
 
 // Reset is what a reset writes.
 type Reset struct {
-	Session      otp.Session // whose code is used up
+	Session      otp.Session // the one whose code is consumed
 	Notification otp.Notification
 	Users        Users
 	Email        string // of the account
@@ -227,10 +227,10 @@ type Reset struct {
 	Now          time.Time
 }
 
-// Reset uses a reset session's code up, sets the account's new password and has the stream tell the owner: all or
+// Reset consumes a reset session's code, sets the account's new password and has the stream notify the owner: all or
 // nothing, in one transaction.
 //
-// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired also where the account is gone or its password is
+// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired, also if the account is gone or its password is
 // newer than the session.
 func (c Codes) Reset(ctx context.Context, r Reset) error {
 	av, err := attributevalue.MarshalMap(newNotificationRow(r.Notification, r.RequestID, r.Now))

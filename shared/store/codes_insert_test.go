@@ -16,7 +16,7 @@ import (
 	"streamotp/shared/store"
 )
 
-// wire sends requests to the engine, but for what a test does to them.
+// wire sends requests to the engine, except those that a test interferes with.
 type wire struct {
 	lose   map[string]int // calls of an action that are done and whose response is lost
 	refuse map[string]int // calls of an action that are not done
@@ -95,7 +95,7 @@ func TestPut(t *testing.T) {
 		w.repeat(t, 0)
 		wantErr(t, f.codes.Consume(ctx, fresh, "two", t0), otp.ErrCodeUsed)
 	})
-	t.Run("R2: what was not written says so, and a late copy is not written any more", func(t *testing.T) {
+	t.Run("R2: a row that was not written is reported, and a late copy is not written any more", func(t *testing.T) {
 		f, w := newFixture(t), &wire{refuse: map[string]int{"PutItem": 5}}
 		if err := f.over(w).Put(ctx, fresh, "request"); !notWritten(t, err) {
 			t.Fatalf("error %v", err)
@@ -125,13 +125,13 @@ func TestPut(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("where nothing can be written it is not said that nothing was", func(t *testing.T) {
+	t.Run("if the empty row cannot be written either, the row is not reported as not written", func(t *testing.T) {
 		f, w := newFixture(t), &wire{refuse: map[string]int{"PutItem": 5, "UpdateItem": 5}}
 		if err := f.over(w).Put(ctx, fresh, "request"); err == nil || notWritten(t, err) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("R3: a resend that was not written leaves the turn to the next, and two are still possible", func(t *testing.T) {
+	t.Run("R3: after a resend that was not written, two are still possible", func(t *testing.T) {
 		f, w := newFixture(t), &wire{refuse: map[string]int{"PutItem": 5}}
 		must(t, f.codes.Put(ctx, fresh, "request"))
 		if err := f.over(w).PutResend(ctx, fresh, "failed", t0, time.Minute); !notWritten(t, err) {
@@ -149,14 +149,14 @@ func TestPut(t *testing.T) {
 	})
 }
 
-// TestResendBesideAFailedOne: it takes nobody's time to wait for a message that was not sent.
+// TestResendBesideAFailedOne: a resend need not wait after a message that was not sent.
 func TestResendBesideAFailedOne(t *testing.T) {
 	f, w := newFixture(t), &wire{refuse: map[string]int{"PutItem": 5}}
 	must(t, f.codes.Put(ctx, session("fresh"), "request"))
 	s, err := f.codes.Session(ctx, "fresh") // both read it
 	must(t, err)
 	if err := f.over(w).PutResend(ctx, s, "failed", t0, time.Minute); err == nil {
-		t.Fatal("the write was not refused")
+		t.Fatal("the write succeeded")
 	}
 	err = f.codes.PutResend(ctx, s, "beside", t0, time.Minute)
 	var unavailable *otp.UnavailableError

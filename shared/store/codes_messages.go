@@ -22,18 +22,18 @@ type Message struct {
 	CreatedAt      time.Time
 	ExpiresAt      time.Time
 	Sent           bool   // the provider accepted it
-	Refused        bool   // the provider refused it for good, it bounced, or its dead letter was written
+	Refused        bool   // the provider rejected it permanently, it bounced or was suppressed, or its dead letter was written
 	Used           bool   // the session's code was used
 	AskedBy        string // request id
 }
 
-// Pointer names a row by its key. It is all that travels through the queues: whoever reads one learns no address and no code.
+// Pointer names a row by its key. The queues carry nothing else: whoever reads them learns no address and no code.
 type Pointer struct {
 	SessionID string `json:"sessionId"`
 	Code      string `json:"code"` // the range key
 }
 
-// Valid reports whether a text that was read names a row at all.
+// Valid reports whether a pointer that was read names a row at all.
 func (p Pointer) Valid() bool { return p.SessionID != "" && p.Code != "" }
 
 // Message reads a row that is to be sent, strongly consistent. It reads the whole session, because only the code's row says
@@ -67,8 +67,8 @@ func (r row) message() Message {
 	}
 }
 
-// PutNotification has the stream send a notification to the owner of a session's subject. It is the same write for a session of
-// which nothing is sent. A notification that another request wrote for the session is the same notification.
+// PutNotification has the stream send a notification to the owner of a session's subject. For a silent session it makes the same
+// write, and nothing is sent. If another request has written the notification for the session, it is already done.
 func (c Codes) PutNotification(ctx context.Context, n otp.Notification, requestID string, now time.Time) error {
 	err := c.insert(ctx, newNotificationRow(n, requestID, now))
 	if errors.Is(err, errRowExists) {
@@ -91,7 +91,7 @@ func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
 // clockSkew is how far our clock and SES's may differ: resends are created by ours, bounces happen by SES's.
 const clockSkew = time.Second
 
-// messageState returns how far the messages of a session came. A bounce counts unless a message was delivered after it, or a
+// messageState returns how far the messages of a session got. A bounce counts unless a message was delivered after it, or a
 // resend that was created after it is sent. When the bounced message itself was sent does not matter: our clock, which says that,
 // may be ahead of SES's.
 func messageState(rows []row) otp.State {

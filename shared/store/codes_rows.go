@@ -11,7 +11,7 @@ import (
 // must not be sent has "skip" instead, which is as long and matches no filter.
 const SendCode = "code"
 
-// The range keys of rows beside a session's own, whose key is its digest.
+// The range keys of the rows beside a session's own row, whose key is its digest.
 const (
 	resendKey       = "resend#" // and 1 or 2
 	changedKey      = "notice"  // otp.NotifyPasswordChanged
@@ -35,7 +35,7 @@ type row struct {
 	UsedBy    string `dynamodbav:"usedBy,omitempty"`  // request id
 	AskedBy   string `dynamodbav:"askedBy,omitempty"` // request id
 
-	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; of a reset alone
+	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; only for a reset
 	AttemptedAt int64 `dynamodbav:"attemptedAt,omitempty"` // epoch milliseconds: the last of them
 
 	DeliveredAt int64 `dynamodbav:"deliveredAt,omitempty"` // epoch milliseconds
@@ -50,8 +50,8 @@ const (
 	sessionRow              // a session, under its digest
 	resendRow               // the same code once more
 	notificationRow         // a security notification
-	emptyRow                // it only keeps the place of one of these: see insertOrNever
-	emptyResend             // it keeps a resend's place
+	emptyRow                // a placeholder for one of these: see insertOrNever
+	emptyResend             // a placeholder for a resend
 )
 
 // kind returns what the row holds.
@@ -72,7 +72,7 @@ func (r row) kind() rowKind {
 	return sessionRow
 }
 
-// isEmpty reports whether the row only keeps a place.
+// isEmpty reports whether the row is only a placeholder.
 func (r row) isEmpty() bool { return r.kind() == emptyRow || r.kind() == emptyResend }
 
 // holdsCode reports whether the row's message is a session's code.
@@ -160,7 +160,7 @@ func sessionOf(rows []row) (s otp.Session, err error) {
 
 // decodeSession reads a session from an item that a write found or returned.
 //
-// Errors: otp.ErrSessionNotFound where the item is empty or holds no session.
+// Errors: otp.ErrSessionNotFound if the item is empty or holds no session.
 func decodeSession(found item) (otp.Session, error) {
 	var r row
 	if err := decode(found, &r); err != nil {

@@ -44,10 +44,10 @@ func TestConsume(t *testing.T) {
 		}
 		wait.Wait()
 		if won.Load() != 1 || used.Load() != 99 {
-			t.Errorf("%d won and %d were told that the code is used", won.Load(), used.Load())
+			t.Errorf("%d won and %d got the error that the code is used", won.Load(), used.Load())
 		}
 	})
-	t.Run("the winner who asks again is told of success", func(t *testing.T) {
+	t.Run("the winner's repeated call succeeds", func(t *testing.T) {
 		s, err := f.codes.Session(ctx, "s")
 		must(t, err)
 		must(t, f.codes.Consume(ctx, s, s.UsedBy, t0))
@@ -176,7 +176,7 @@ func TestReset(t *testing.T) {
 			t.Errorf("notice %+v", m)
 		}
 	})
-	t.Run("the winner who asks again is told of success", func(t *testing.T) {
+	t.Run("the winner's repeated call succeeds", func(t *testing.T) {
 		s, err := f.codes.Session(ctx, "s")
 		must(t, err)
 		must(t, f.codes.Reset(ctx, reset(f, s.UsedBy)))
@@ -188,7 +188,7 @@ func TestCountAttempt(t *testing.T) {
 	for _, c := range []struct {
 		requestID string
 		want      int
-	}{{"1", 1}, {"1", 1}, {"2", 2}} { // a write that comes twice counts once
+	}{{"1", 1}, {"1", 1}, {"2", 2}} { // a repeated write counts once
 		if got, err := f.codes.CountAttempt(ctx, session("s"), c.requestID, t0); err != nil || got != c.want {
 			t.Errorf("%s: %d, %v", c.requestID, got, err)
 		}
@@ -243,7 +243,7 @@ func TestOtherRowsAreNoSessions(t *testing.T) {
 	})
 }
 
-// TestNotificationRow holds the attributes that the stream's filter, and rows of earlier versions, have.
+// TestNotificationRow checks the attributes that the stream's filter and rows of earlier versions have.
 func TestNotificationRow(t *testing.T) {
 	for kind, want := range map[otp.NotificationKind][2]string{
 		otp.NotifyPasswordChanged: {"notice", "changed"}, otp.NotifyWrongCodes: {"notice#guessed", "guessed"}, otp.NotifyLocked: {"notice#closed", "closed"},

@@ -13,7 +13,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Limits is the table of what is counted: one item a subject.
+// Limits counts attempts, messages and wrong passwords: one item for each subject, client IP address and number.
 type Limits struct {
 	DB    *dynamodb.Client
 	Table string
@@ -31,7 +31,7 @@ type limit struct {
 	NotBefore     int64  `dynamodbav:"notBefore"` // epoch milliseconds: older sessions are over
 	FailedBy      int64  `dynamodbav:"failedBy"`  // owner of the last wrong password
 
-	SuppressedUntil int64 `dynamodbav:"suppressedUntil"` // epoch seconds: until then nothing is e-mailed to the subject
+	SuppressedUntil int64 `dynamodbav:"suppressedUntil"` // epoch seconds: until then the subject gets no e-mail
 
 	VerifiedAt int64  `dynamodbav:"verifiedAt"` // epoch milliseconds: the last success by SMS
 	LoginOf    string `dynamodbav:"loginOf"`    // of a number: the login subject whose code went there last
@@ -68,7 +68,7 @@ var errContention error = &otp.UnavailableError{Reason: "the item of a limit kee
 // Reserve takes one attempt at a session's subject, before anything is compared (I4), and returns the attempts with it. One
 // conditional write does it; the first attempt after a lock, or after 30 days, takes a second one.
 //
-// Errors: *otp.LockedError; otp.ErrCodeExpired where the subject's older sessions were ended.
+// Errors: *otp.LockedError; otp.ErrCodeExpired if the subject's older sessions were ended.
 func (l Limits) Reserve(ctx context.Context, s otp.Session, requestID string, now time.Time) (otp.Attempts, error) {
 	values := item{
 		":by": text(requestID), ":now": millis(now), ":stale": millis(now.Add(-otp.AttemptsLifetime)), ":ttl": seconds(now.Add(otp.AttemptsLifetime)),
@@ -122,7 +122,7 @@ func (l Limits) reserveAfterLock(ctx context.Context, s otp.Session, found item,
 	})
 }
 
-// healLock lets a lock end its whole length after now at the latest. An instance whose clock was fast may have written a
+// healLock makes a lock end at most its whole length after now. An instance whose clock was fast may have written a
 // last attempt that lies far in the future; the subject would be locked until then.
 func (l Limits) healLock(ctx context.Context, subject string, found item, held limit, now time.Time) error {
 	if held.LastAttempt <= now.Add(clockSlack).UnixMilli() {
@@ -141,7 +141,7 @@ func (l Limits) update(ctx context.Context, subject, update string, condition *s
 	return after, decode(found, &after)
 }
 
-// write is a conditional write on one item. It returns the item as it is after it.
+// write makes a conditional write on one item and returns the item after it.
 func (l Limits) write(ctx context.Context, key, update string, condition *string, values item) (item, error) {
 	out, err := l.DB.UpdateItem(ctx, conditional(l.Table, key, update, condition, values))
 	if err != nil {
@@ -150,7 +150,7 @@ func (l Limits) write(ctx context.Context, key, update string, condition *string
 	return out.Attributes, nil
 }
 
-// conditional is an update of an item of the limits table that gives the item: after it, or as its condition found it.
+// conditional returns an update of an item of the limits table. Its response has the item: after it, or as its condition found it.
 func conditional(table, key, update string, condition *string, values item) *dynamodb.UpdateItemInput {
 	return &dynamodb.UpdateItemInput{
 		TableName: &table, Key: item{"key": text(key)},
@@ -160,14 +160,14 @@ func conditional(table, key, update string, condition *string, values item) *dyn
 	}
 }
 
-// Attempts reads the attempts at a subject, and the time before which its sessions are over. The read is
-// eventually consistent: nothing is decided by it.
+// Attempts reads the attempts at a subject, and the time before which its sessions have ended. The read is
+// eventually consistent, since nothing is decided by it.
 func (l Limits) Attempts(ctx context.Context, subject string) (attempts otp.Attempts, notBefore time.Time, err error) {
 	held, _, err := l.read(ctx, subject, false)
 	return held.attempts(), time.UnixMilli(held.NotBefore), err
 }
 
-// read gives an item, also as it was found; where there is none it is empty.
+// read returns an item, decoded and as it was found. If there is none, both are empty.
 func (l Limits) read(ctx context.Context, key string, consistent bool) (held limit, found item, err error) {
 	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &l.Table, Key: item{"key": text(key)}, ConsistentRead: &consistent,
@@ -179,9 +179,9 @@ func (l Limits) read(ctx context.Context, key string, consistent bool) (held lim
 	return held, out.Item, err
 }
 
-// Clear forgets a subject's attempts after a success, up to the one that was taken at asOf: a write that comes late or
-// twice leaves those that came after it. For a success by a channel with the prefix rule it keeps the time, and reports whether this
-// write is the first such success in 30 days: of any number of successes at once only one is.
+// Clear forgets a subject's attempts after a success, up to the one that was reserved at asOf: a write that is late or
+// repeated leaves later attempts alone. On a channel with the prefix rule it also stores the time of the success and reports whether
+// it is the first in 30 days: of any number of parallel successes only one is.
 //
 // Errors: *otp.UnknownChannelError.
 func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error) {
@@ -211,8 +211,8 @@ func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.Notif
 	return ignoreConditionFailed(err)
 }
 
-// EndSessions ends the sessions of a login subject that were made before now, and forgets the wrong passwords, which were
-// guesses at the old one. A session's next attempt returns otp.ErrCodeExpired.
+// EndSessions ends the sessions of a login subject that were created before now, and forgets its wrong passwords, which were
+// guesses at the old password. The next attempt at such a session returns otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
 	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
 	_, err := l.write(ctx, subject, update,
@@ -229,7 +229,7 @@ func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) 
 	return l.write(ctx, key, "SET "+strings.Join(u.sets, ", "), condition, u.values)
 }
 
-// update is a conditional update of an item as it is put together.
+// update is a conditional update of an item that is being built.
 type update struct {
 	sets, clauses []string
 	values        item
@@ -242,7 +242,7 @@ func newUpdate(now time.Time) *update {
 	return u
 }
 
-// set adds name = expression; value is what the placeholder stands for that the expression ends with.
+// set adds name = expression. value belongs to the placeholder with which the expression ends.
 func (u *update) set(name, expression string, value types.AttributeValue) {
 	u.sets = append(u.sets, name+" = "+expression)
 	u.values[strings.TrimSuffix(expression[strings.LastIndexByte(expression, ':'):], ")")] = value
@@ -250,10 +250,10 @@ func (u *update) set(name, expression string, value types.AttributeValue) {
 
 func (u *update) need(clause string) { u.clauses = append(u.clauses, clause) }
 
-// once sends a write that counts down a single time: repeated after a lost response it could give back more than was taken.
+// once makes a single attempt of a write that is not safe to repeat: after a lost response it could give back more than was taken.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-// scan reads the items whose key begins so, a page at a time, but for those that read leaves out.
+// scan reads the items whose key has a beginning, a page at a time, without those that read does not keep.
 func scan[T any](ctx context.Context, db *dynamodb.Client, table, beginning string, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{

@@ -48,7 +48,7 @@ func (d Days) TakeSMS(ctx context.Context, requestID string, now time.Time) erro
 	return &otp.TooManyRequestsError{RetryAfter: untilMidnight(now)}
 }
 
-// GiveBackSMS returns a message that was taken at a time and not written.
+// GiveBackSMS gives back a message that was taken at takenAt and not written.
 func (d Days) GiveBackSMS(ctx context.Context, takenAt time.Time) error {
 	if d.SMS == 0 {
 		return nil

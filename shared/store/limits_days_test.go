@@ -32,7 +32,7 @@ func TestDays(t *testing.T) {
 			must(t, d.TakeSMS(ctx, "same", t0))
 		}
 	})
-	t.Run("what is given back can be taken again, and no more than that", func(t *testing.T) {
+	t.Run("a message that is given back can be taken again, and no more than that", func(t *testing.T) {
 		d := newFixture(t).days(1)
 		must(t, d.GiveBackSMS(ctx, t0)) // nothing was taken
 		must(t, d.TakeSMS(ctx, "1", t0))

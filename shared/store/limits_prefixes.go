@@ -12,8 +12,8 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Prefixes counts, in the limits table, what goes to numbers that were not verified here before, one item a prefix. This
-// day's and yesterday's (UTC) are looked at together, so that every rolling day is in it.
+// Prefixes counts, in the limits table, the messages to numbers that were not verified here before: one item for each prefix. The
+// counts of today and yesterday (UTC) are added up, so that they contain every rolling day.
 type Prefixes struct {
 	DB    *dynamodb.Client
 	Table string
@@ -25,7 +25,7 @@ const prefixKey = "prefix#" // then the country code and the leading digits, as 
 // traffic is an item of a prefix.
 type traffic struct {
 	Key         string `dynamodbav:"key"`
-	Day         int64  `dynamodbav:"epochDay"` // since the epoch, of the first two counts
+	Day         int64  `dynamodbav:"epochDay"` // days since the epoch; the day of the next two counts
 	Sends       int    `dynamodbav:"sends"`
 	Verified    int    `dynamodbav:"verified"`
 	SendsBefore int    `dynamodbav:"sendsBefore"` // of the day before
@@ -36,7 +36,7 @@ type traffic struct {
 
 const daySeconds = 24 * 60 * 60
 
-// rolling is what was counted on this day and the one before: a day's worth at least.
+// rolling returns the counts of this day and the day before together: a day's worth at least.
 func (t traffic) rolling(now time.Time) otp.Traffic {
 	r := otp.Traffic{Pauses: t.pausesAt(now)}
 	switch now.Unix() / daySeconds {
@@ -48,7 +48,7 @@ func (t traffic) rolling(now time.Time) otp.Traffic {
 	return r
 }
 
-// pausesAt forgets those that are long over.
+// pausesAt returns the number of pauses, or 0 if they ended long ago.
 func (t traffic) pausesAt(now time.Time) int {
 	if time.Unix(t.PausedUntil, 0).Add(otp.PausesLifetime).Before(now) {
 		return 0
@@ -75,7 +75,7 @@ func (p Prefixes) TakeMessage(ctx context.Context, prefix string, now time.Time)
 
 func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held traffic, err error) {
 	day := now.Unix() / daySeconds
-	for range maxLosses { // lost to others who begin the day at the same time
+	for range maxLosses { // lost to parallel requests that begin the day
 		after, err := p.update(ctx, prefix, "SET epochDay = :day, expiredAt = :ttl ADD sends :one", all(sameDay, notPaused), item{
 			":day": number(day), ":seconds": seconds(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime)), ":one": number(1),
 		})
@@ -97,7 +97,7 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 	return held, errContention
 }
 
-// beginDay counts the first message of a day and moves the counts of another day out of the way.
+// beginDay counts the first message of a day. It keeps the counts of the day before, and drops older ones.
 func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day int64, now time.Time) (traffic, error) {
 	before := traffic{}
 	if held.Day == day-1 {
@@ -111,8 +111,8 @@ func (p Prefixes) beginDay(ctx context.Context, prefix string, held traffic, day
 		})
 }
 
-// pause ends a prefix's messages for a time. Its counts begin anew, so that what is verified of those that are under
-// way, or after the pause, speaks for it.
+// pause stops a prefix's messages for a time. Its counts begin at zero again, so that right codes for messages that are on
+// their way, or that go out after the pause, count in its favour.
 func (p Prefixes) pause(ctx context.Context, prefix string, held traffic, now time.Time) error {
 	before := held.pausesAt(now)
 	until := now.Add(otp.PauseFor(before))
@@ -129,8 +129,8 @@ func (p Prefixes) pause(ctx context.Context, prefix string, held traffic, now ti
 	return &otp.PausedError{Prefix: prefix, Began: !other}
 }
 
-// GiveBackSend returns a message that was counted at a time and not written. Where the prefix was paused since, or another day
-// has begun, it stays counted.
+// GiveBackSend gives back a message that was counted at takenAt and not written. If the prefix was paused since, or another day
+// has begun, the message stays counted.
 func (p Prefixes) GiveBackSend(ctx context.Context, prefix string, takenAt time.Time) error {
 	_, err := p.DB.UpdateItem(ctx, conditional(p.Table, prefixKey+prefix, "ADD sends :less",
 		all("epochDay = :day", notPaused, "sends > :zero"), item{":less": number(-1), ":zero": number(0),
@@ -138,14 +138,14 @@ func (p Prefixes) GiveBackSend(ctx context.Context, prefix string, takenAt time.
 	return ignoreConditionFailed(err)
 }
 
-// Verified counts that a message to a prefix was answered with its code.
+// Verified counts that the code of a message to a prefix was entered.
 func (p Prefixes) Verified(ctx context.Context, prefix string) error {
 	_, err := p.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)},
 		UpdateExpression:          aws.String("ADD verified :one"),
 		ConditionExpression:       aws.String("attribute_exists(sends)"), // or an item without a TTL would be left behind
 		ExpressionAttributeValues: item{":one": number(1)},
-	}, once) // one that is lost is safer than one that counts twice
+	}, once) // losing a count is safer than counting twice
 	return ignoreConditionFailed(err)
 }
 
@@ -162,15 +162,15 @@ func decodeTraffic(i item) (t traffic, err error) {
 	return t, err
 }
 
-// Prefix is what an operator sees of a prefix.
+// Prefix is a prefix as an operator sees it.
 type Prefix struct {
 	Name            string // as +4915112
-	Sends, Verified int    // to numbers new here, today and yesterday
+	Sends, Verified int    // for numbers that are new here, today and yesterday
 	PausedUntil     time.Time
 	Pauses          int
 }
 
-// List reads every prefix that is known. It scans the table, a page at a time.
+// List reads every known prefix. It scans the table, a page at a time.
 func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, error] {
 	return scan(ctx, p.DB, p.Table, prefixKey, func(found item) (Prefix, bool, error) {
 		t, err := decodeTraffic(found)
@@ -187,7 +187,7 @@ func (t traffic) prefix(now time.Time) Prefix {
 	return out
 }
 
-// Release forgets a prefix: its pause, its counts and its history. False means that nothing was known of it.
+// Release forgets a prefix: its pause, its counts and its history. It returns false if nothing was known about the prefix.
 func (p Prefixes) Release(ctx context.Context, prefix string) (bool, error) {
 	_, err := p.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)}, ConditionExpression: aws.String("attribute_exists(sends)"),

@@ -18,7 +18,7 @@ func (f fixture) prefixes() store.Prefixes {
 	return store.Prefixes{DB: f.limits.DB, Table: f.limits.Table, Rule: guard}
 }
 
-// pump asks for n messages to a prefix, none of which is ever verified, every step, and counts those that get through.
+// pump requests n messages to a prefix in every step, verifies none, and counts those that are accepted.
 func pump(t *testing.T, p store.Prefixes, prefix string, n int, at time.Time, step time.Duration) (through, began int) {
 	t.Helper()
 	for i := range n {
@@ -69,7 +69,7 @@ func TestPumping(t *testing.T) {
 			if i%20 != 0 {
 				continue
 			}
-			people := fmt.Sprintf("+49%d", 16000+i/20%7) // of seven other ranges; two of three type their code
+			people := fmt.Sprintf("+49%d", 16000+i/20%7) // of seven other ranges; two of three enter their code
 			if p.TakeMessage(ctx, people, at) != nil {
 				refused++
 			} else if i/20%3 != 0 {
@@ -77,7 +77,7 @@ func TestPumping(t *testing.T) {
 			}
 		}
 		if through != 45 || refused != 0 { // 30, and 15 after the first hour of pause
-			t.Errorf("%d messages to the range, %d of other people refused", through, refused)
+			t.Errorf("%d messages to the range, %d of other people rejected", through, refused)
 		}
 	})
 	t.Run("over days a pause grows to a day", func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestPumping(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what was sent yesterday counts, and what was sent before does not", func(t *testing.T) {
+	t.Run("messages of yesterday count, and earlier ones do not", func(t *testing.T) {
 		p := newFixture(t).prefixes()
 		evening := t0.Truncate(24 * time.Hour).Add(23 * time.Hour)
 		pump(t, p, "+1202", 28, evening, time.Minute)
@@ -154,7 +154,7 @@ func TestPrefixGivesBack(t *testing.T) {
 	if through, _ := pump(t, p, "+1202", 40, t0, 0); through != 30 {
 		t.Errorf("%d got through", through)
 	}
-	must(t, p.GiveBackSend(ctx, "+1202", t0)) // paused: its counts began anew
+	must(t, p.GiveBackSend(ctx, "+1202", t0)) // paused: its counts began at zero again
 	if through, _ := pump(t, p, "+1202", 40, t0.Add(time.Hour), 0); through != 15 {
 		t.Errorf("after the pause %d got through", through)
 	}

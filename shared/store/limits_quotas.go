@@ -11,13 +11,13 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Quota is what one key of the table allows: a subject's, a client IP address's or a number's.
+// Quota is what one key of the table allows; the key stands for a subject, a client IP address or a number.
 type Quota struct {
 	Key                   string
 	MessagesPerHour       int    // in any rolling hour; 0 means no limit
 	WrongPasswordsPerHour int    // in any rolling hour; at the limit no message is allowed either; 0 means no limit
 	RefuseLocked          bool   // a locked subject gets no message
-	LoginSubject          string // for a number: the login subject whose code goes there, to be remembered; else empty
+	LoginSubject          string // for a number: the login subject whose code goes there, which the item remembers; else empty
 }
 
 // KeyState is what a key's item holds beside its limits.
@@ -25,17 +25,17 @@ type KeyState struct {
 	VerifiedAt   time.Time // the last success by SMS; zero for none in 30 days
 	LoginSubject string    // the last login subject whose code went to this number
 
-	SuppressedUntil time.Time // the subject gets no e-mail before
-	NotBefore       time.Time // older sessions of the subject are over
+	SuppressedUntil time.Time // until then the subject gets no e-mail
+	NotBefore       time.Time // older sessions of the subject have ended
 }
 
-// The clauses of a message beside free slots.
+// The clauses of taking a message, beside that of a free slot.
 const (
 	notLocked = "attribute_not_exists(tries) OR tries < ceiling"
 	notOurs   = "attribute_not_exists(m0) OR m0 <> :slot"
 )
 
-// contention is how often a write is tried that loses to others at the same time. Each loss returns the item as it is now.
+// contention is how many times a write is made that loses to parallel ones. Each loss returns the item as it is now.
 const contention = 10
 
 // TakeMessage takes a message from a key's limit. The same write makes sure that a locked subject, or one with too many
@@ -89,15 +89,15 @@ func (q Quota) takeMessage(found item, requestID string, now time.Time) *update 
 	return u
 }
 
-// GiveBackMessage returns the slot that a request took at a time, if it is still that request's. Nothing else of the item
-// changes. Where others keep changing the item the slot stays taken.
+// GiveBackMessage gives back the slot that a request took at takenAt, if the slot is still that request's. Nothing else in the item
+// changes. If other requests keep changing the item, the slot stays taken.
 func (l Limits) GiveBackMessage(ctx context.Context, q Quota, requestID string, takenAt time.Time) error {
 	if q.MessagesPerHour == 0 {
 		return nil
 	}
-	slots, ours, at := messageSlots(q.MessagesPerHour), owned(requestID, takenAt), 0 // mostly the newest
+	slots, ours, at := messageSlots(q.MessagesPerHour), owned(requestID, takenAt), 0 // usually the newest
 	for range contention {
-		u := &update{values: item{}} // the item lives no longer for it
+		u := &update{values: item{}} // giving back does not extend the item's life
 		slots.giveBack(u, at, ours)
 		in := conditional(l.Table, q.Key, "SET "+strings.Join(u.sets, ", "), all(u.clauses...), u.values)
 		in.ReturnValues = types.ReturnValueNone // the sender's role may ask for none; a failed condition shows the item
@@ -120,7 +120,7 @@ func (l Limits) Peek(ctx context.Context, q Quota, now time.Time) (KeyState, err
 	return l.peek(ctx, q, now, false)
 }
 
-// peek checks a key by a read. It must be consistent where wrong passwords count. Elsewhere it spares a message, and
+// peek checks a key by a read. The read must be consistent if wrong passwords count. Otherwise it only saves a message, and
 // Reserve is what stops a guess.
 func (l Limits) peek(ctx context.Context, q Quota, now time.Time, consistent bool) (KeyState, error) {
 	held, found, err := l.read(ctx, q.Key, consistent)
@@ -153,8 +153,8 @@ func (l limit) state() KeyState {
 const notOurFailure = "attribute_not_exists(failedBy) OR failedBy <> :by"
 
 // TakeWrongPassword counts one wrong password, before the response says that it is wrong. A right password needs a free
-// slot as a condition of TakeMessage, so it costs no write of its own. So of any number of passwords at once no more than
-// the limit are ever answered, right or wrong.
+// slot as a condition of TakeMessage, so it costs no write of its own. So, of any number of parallel passwords, no more than
+// the limit get a response that says right or wrong.
 //
 // Errors: *otp.TooManyRequestsError.
 func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string, now time.Time) error {

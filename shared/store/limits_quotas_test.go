@@ -60,7 +60,7 @@ func TestTakeMessage(t *testing.T) {
 			if got := lockedFor(t, f.send("subject", n, "r1", t0.Add(time.Minute))); got != 14*time.Minute {
 				t.Errorf("limit %d: locked for %v", n, got)
 			}
-			for i := range 2 { // the lock has passed, its tries are still there
+			for i := range 2 { // the lock has passed, its attempts are still there
 				must(t, f.send("subject", n, fmt.Sprint("after", i), t0.Add(16*time.Minute)))
 			}
 			if n > 0 {
@@ -68,7 +68,7 @@ func TestTakeMessage(t *testing.T) {
 			}
 		}
 	})
-	t.Run("sends and tries leave each other alone", func(t *testing.T) {
+	t.Run("messages and attempts do not affect each other", func(t *testing.T) {
 		f := newFixture(t)
 		must(t, f.send("subject", 1, "r", t0))
 		if got, err := f.guess(t0); err != nil || got != 4 {
@@ -79,7 +79,7 @@ func TestTakeMessage(t *testing.T) {
 	})
 }
 
-// In any rolling hour there are never more messages than the limit, and always as many: what was given back can be taken again.
+// No rolling hour has more messages than the limit, and each can have as many: a message that was given back can be taken again.
 func TestNoHourHoldsMore(t *testing.T) {
 	f := newFixture(t)
 	round := 0
@@ -162,7 +162,7 @@ func TestGiveBackMessage(t *testing.T) {
 		must(t, take(f, 2, "3"))
 		limitedFor(t, take(f, 2, "4"))
 	})
-	t.Run("where nothing was taken no item is made", func(t *testing.T) {
+	t.Run("giving back what was not taken creates no item", func(t *testing.T) {
 		f := newFixture(t)
 		must(t, f.limits.GiveBackMessage(ctx, quota(2), "1", t0))
 		if item := f.limit(t, "subject"); item != nil {
@@ -226,17 +226,17 @@ func bytes(item map[string]types.AttributeValue) (size int) {
 }
 
 func TestTakeWrongPassword(t *testing.T) {
-	t.Run("of 50 wrong ones at once at a limit of 3 exactly 3 are told so", func(t *testing.T) {
+	t.Run("of 50 parallel wrong ones at a limit of 3 exactly 3 are reported as wrong", func(t *testing.T) {
 		f := newFixture(t)
 		told := atOnce[*otp.TooManyRequestsError](t, 50, func(i int) error {
 			return f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 3}, fmt.Sprint(i), t0)
 		})
 		if told != 3 {
-			t.Errorf("%d were told", told)
+			t.Errorf("%d were reported", told)
 		}
 	})
 	for _, limit := range []int{0, 2} {
-		t.Run(fmt.Sprintf("a right one is not told either, until a slot is an hour old, at %d messages", limit), func(t *testing.T) {
+		t.Run(fmt.Sprintf("a right one is not reported either, until a slot is an hour old, at %d messages", limit), func(t *testing.T) {
 			f := newFixture(t)
 			right := func(requestID string, at time.Time) error {
 				_, err := f.limits.TakeMessage(ctx, store.Quota{Key: "subject", MessagesPerHour: limit, WrongPasswordsPerHour: 2, RefuseLocked: true}, requestID, at)
@@ -257,7 +257,7 @@ func TestTakeWrongPassword(t *testing.T) {
 			must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 1}, "same", t0))
 		}
 	})
-	t.Run("a new password forgets the guesses at the old one, and no sends", func(t *testing.T) {
+	t.Run("a new password forgets the wrong passwords, but no messages", func(t *testing.T) {
 		f := newFixture(t)
 		must(t, f.send("subject", 1, "r", t0))
 		must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 1}, "1", t0))

@@ -34,8 +34,8 @@ const clockTolerance = time.Minute
 // mostSlots is the highest limit that the template allows.
 const mostSlots = 60
 
-// digits name the slots by one letter each: an item with every slot of the default limits taken stays under 1 KiB, which
-// is what one write unit covers. m and w begin no reserved word of two letters.
+// digits name the slots by one character each: an item with every slot of the default limits taken stays under 1 KiB, which
+// is what one write unit covers. No reserved word of two letters begins with m or w.
 const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 func (s slots) name(i int) string { return s.letter + digits[i:i+1] }
@@ -54,14 +54,14 @@ func owned(requestID string, now time.Time) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: fmt.Sprintf("%d.%d", now.UnixMilli(), owner(requestID))}
 }
 
-// owner is a request in eight digits. The last is odd: DynamoDB would cut off a zero, and the value would not compare as text.
+// owner identifies a request by eight digits. The last is odd: DynamoDB would cut off a zero, and the value would not compare as text.
 func owner(requestID string) int64 {
 	h := fnv.New64a()
 	h.Write([]byte(requestID))
 	return 10_000_001 + 2*int64(h.Sum64()%45_000_000)
 }
 
-// take has an update take the newest slot, on the condition that the oldest is free.
+// take makes an update take the newest slot, on the condition that the oldest is free.
 func (s slots) take(u *update, taken types.AttributeValue, now time.Time) {
 	if s.n == 0 {
 		return
@@ -73,7 +73,7 @@ func (s slots) take(u *update, taken types.AttributeValue, now time.Time) {
 	s.needFree(u, now)
 }
 
-// needFree has an update need a free slot.
+// needFree makes an update require a free slot.
 func (s slots) needFree(u *update, now time.Time) {
 	if s.n == 0 {
 		return
@@ -83,7 +83,7 @@ func (s slots) needFree(u *update, now time.Time) {
 	u.values[":inWindow"] = number(now.Add(-window).UnixMilli() + 1) // the window's first millisecond: values have fractions
 }
 
-// giveBack has an update take a slot out and move the older ones up, on the condition that it is still the owner's.
+// giveBack makes an update remove a slot and move the older ones up, on the condition that the slot still has the value taken.
 func (s slots) giveBack(u *update, at int, taken types.AttributeValue) {
 	for i := at; i < s.n-1; i++ {
 		u.set(s.name(i), ifThere(s.name(i+1)), number(0))
@@ -104,7 +104,7 @@ func sameNumber(a, b types.AttributeValue) bool {
 	return isX && isY && x.Value == y.Value
 }
 
-// full reports whether the oldest slot is still within the window, and for how long.
+// full returns an error, with the time that is left, if the oldest slot is still within the window.
 //
 // Errors: *otp.TooManyRequestsError.
 func (s slots) full(found item, now time.Time) error {
@@ -135,7 +135,7 @@ func (s slots) taken(found item, now time.Time) (n int, err error) {
 	return n, nil
 }
 
-// slotTime is when a slot was taken; the epoch for an empty one.
+// slotTime returns when a slot was taken, or the epoch for an empty slot.
 func slotTime(slot types.AttributeValue) (time.Time, error) {
 	taken, ok := slot.(*types.AttributeValueMemberN)
 	if !ok {

@@ -13,29 +13,29 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Suppressions keeps, in the limits table, the addresses that nothing is sent to: one item each, named by
-// otp.Keyring.Destination, and a mark in the items of the subjects whose codes go there. Those are read in any case
-// before a code is made, so that verify and login pay nothing for this; reset reads the item when it is sent, where
-// nobody sees whether there was one.
+// Suppressions keeps the suppressed addresses in the limits table: one item each, named by otp.Keyring.Destination, and a mark in
+// the items of the subjects whose codes go there. generate reads those items anyway before it makes a code, so verify and login
+// pay nothing for the check. For a reset, the address's item is read when the code is sent, where no caller can see whether there
+// was one.
 type Suppressions struct {
 	DB    *dynamodb.Client
 	Table string
 }
 
-// Reason is why nothing is sent to an address.
+// Reason is why an address is suppressed.
 type Reason string
 
 const (
-	Bounce    Reason = "bounce"    // the address does not exist, or its server refuses for good
-	Complaint Reason = "complaint" // its owner called a message spam
+	Bounce    Reason = "bounce"    // the address does not exist, or its server rejects mail permanently
+	Complaint Reason = "complaint" // its owner marked a message as spam
 )
 
-// Suppression is an address that nothing is sent to.
+// Suppression is a suppressed address.
 type Suppression struct {
 	Destination string // by otp.Keyring.Destination
 	Reason      Reason
 	Since       time.Time // of the last bounce or complaint
-	Until       time.Time // mailboxes come and people change their mind
+	Until       time.Time // by then the mailbox may exist, or its owner may want mail again
 }
 
 const suppressionKey = "suppressed#" // then the destination
@@ -52,8 +52,8 @@ func (s Suppressions) key(destination string) item {
 	return item{"key": text(suppressionKey + destination)}
 }
 
-// Add suppresses a destination, and its subjects, for 30 days: as long as items of the table live. A complaint stays one
-// when a bounce follows.
+// Add suppresses a destination and its subjects for 30 days, which is how long items of the table live. A complaint stays a
+// complaint if a bounce follows.
 func (s Suppressions) Add(ctx context.Context, destination string, subjects []string, reason Reason, now time.Time) error {
 	set := "reason = :reason"
 	if reason == Bounce {
@@ -77,7 +77,7 @@ func (s Suppressions) set(ctx context.Context, key item, what string, values ite
 	return err
 }
 
-// Has says whether a destination is suppressed. The read is eventually consistent: feedback itself takes seconds.
+// Has reports whether a destination is suppressed. The read is eventually consistent: feedback itself takes seconds to arrive.
 func (s Suppressions) Has(ctx context.Context, destination string, now time.Time) (bool, error) {
 	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: s.key(destination)})
 	if err != nil {
@@ -88,8 +88,8 @@ func (s Suppressions) Has(ctx context.Context, destination string, now time.Time
 	return now.Unix() < held.ExpiredAt, err
 }
 
-// Remove ends the suppression of a destination and its subjects. It returns what there was; its Destination is empty where
-// there was none.
+// Remove ends the suppression of a destination and its subjects. It returns what was stored; its Destination is empty if nothing
+// was.
 func (s Suppressions) Remove(ctx context.Context, destination string, subjects []string) (before Suppression, err error) {
 	for _, subject := range subjects {
 		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{

@@ -63,7 +63,7 @@ func TestSuppressions(t *testing.T) {
 			t.Errorf("%+v", all)
 		}
 	})
-	t.Run("its subjects are told when a code is asked for, with and without limits, and beside what else is counted", func(t *testing.T) {
+	t.Run("its subjects' items report it when a code is requested, with and without limits, and beside other counters", func(t *testing.T) {
 		s := fresh(t)
 		limits := store.Limits{DB: s.DB, Table: s.Table, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: time.Minute}}
 		_, err := limits.Reserve(ctx, otp.Session{Subject: "verify"}, "request", now)
@@ -88,7 +88,7 @@ func TestSuppressions(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what is removed is gone, and was told", func(t *testing.T) {
+	t.Run("a removed suppression is gone, and is returned", func(t *testing.T) {
 		s := fresh(t)
 		must(t, s.Add(ctx, "hash", subjects, store.Complaint, now))
 		before, err := s.Remove(ctx, "hash", subjects)

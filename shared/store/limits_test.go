@@ -21,7 +21,7 @@ func (f fixture) guess(at time.Time) (remaining int, err error) {
 	return attempts.Remaining(), err
 }
 
-// send takes a message that a lock stops.
+// send takes a message, which a lock prevents.
 func (f fixture) send(key string, limit int, requestID string, at time.Time) error {
 	_, err := f.limits.TakeMessage(ctx, store.Quota{Key: key, MessagesPerHour: limit, RefuseLocked: true}, requestID, at)
 	return err
@@ -37,7 +37,7 @@ func (f fixture) clear(t *testing.T, channel otp.Channel, at time.Time) bool {
 
 var guesses int
 
-// atOnce does something n times at once and counts how often it was let through. All others must be refused by an E.
+// atOnce makes n calls in parallel and counts those that succeed. All others must return an E.
 func atOnce[E error](t *testing.T, n int, do func(i int) error) int {
 	t.Helper()
 	var let atomic.Int32
@@ -74,10 +74,10 @@ func TestReserve(t *testing.T) {
 			return err
 		})
 		if let != 5 {
-			t.Errorf("%d were let through", let)
+			t.Errorf("%d succeeded", let)
 		}
 	})
-	t.Run("tries count down to 0, then the lock grows up to an hour", func(t *testing.T) {
+	t.Run("attempts count down to 0, then the lock grows up to an hour", func(t *testing.T) {
 		f, at := newFixture(t), t0
 		for _, lock := range []time.Duration{15 * time.Minute, 30 * time.Minute, time.Hour, time.Hour} {
 			for want := 4; want >= 0; want-- {
@@ -110,7 +110,7 @@ func TestReserve(t *testing.T) {
 			t.Errorf("locked for %v", got)
 		}
 	})
-	t.Run("of many at once after a lock no more than 5 are let through", func(t *testing.T) {
+	t.Run("of many parallel attempts after a lock no more than 5 succeed", func(t *testing.T) {
 		f := newFixture(t)
 		for range 5 {
 			_, err := f.guess(t0)
@@ -127,10 +127,10 @@ func TestReserve(t *testing.T) {
 		}
 		wait.Wait()
 		if let.Load() != 5 {
-			t.Errorf("%d were let through", let.Load())
+			t.Errorf("%d succeeded", let.Load())
 		}
 	})
-	t.Run("a request that comes twice takes one try", func(t *testing.T) {
+	t.Run("a repeated request takes one attempt", func(t *testing.T) {
 		f := newFixture(t)
 		for range 3 {
 			if got, err := f.limits.Reserve(ctx, session("s"), "same", t0); err != nil || got.Remaining() != 4 {
@@ -153,7 +153,7 @@ func TestReserve(t *testing.T) {
 			t.Errorf("%d remain, %v", got, err)
 		}
 	})
-	t.Run("a late repetition of a success leaves the tries that came after it", func(t *testing.T) {
+	t.Run("a late repetition of a success leaves later attempts", func(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
@@ -188,7 +188,7 @@ func TestReserve(t *testing.T) {
 		}
 		wait.Wait()
 	})
-	t.Run("a last try in the future, from a wrong clock, locks for the lock's length from when it is seen", func(t *testing.T) {
+	t.Run("a last attempt in the future, from a wrong clock, locks for the lock's length from when it is seen", func(t *testing.T) {
 		for _, ahead := range []time.Duration{10 * time.Second, 24 * time.Hour, 10 * 365 * 24 * time.Hour} {
 			f := newFixture(t)
 			for range 5 {
@@ -201,14 +201,14 @@ func TestReserve(t *testing.T) {
 			})
 			_, err := f.guess(t0.Add(time.Minute))
 			if got := lockedFor(t, err); let != 0 || got != 14*time.Minute {
-				t.Errorf("%v ahead: %d were let through, then locked for %v", ahead, let, got)
+				t.Errorf("%v ahead: %d succeeded, then locked for %v", ahead, let, got)
 			}
 			if got, err := f.guess(t0.Add(15 * time.Minute)); err != nil || got != 4 {
 				t.Errorf("%v ahead: %d remain, %v", ahead, got, err)
 			}
 		}
 	})
-	t.Run("a last try a moment in the future, from another instance, stays as it is", func(t *testing.T) {
+	t.Run("a last attempt a moment in the future, from another instance, stays as it is", func(t *testing.T) {
 		f := newFixture(t)
 		for range 5 {
 			_, err := f.guess(t0.Add(2 * time.Second))
@@ -221,7 +221,7 @@ func TestReserve(t *testing.T) {
 			t.Errorf("locked for %v", got)
 		}
 	})
-	t.Run("tries are forgotten after 30 days though the table still has them", func(t *testing.T) {
+	t.Run("attempts are forgotten after 30 days though the table still has them", func(t *testing.T) {
 		f := newFixture(t)
 		for range 5 {
 			_, err := f.guess(t0)
@@ -275,12 +275,12 @@ func TestFirstSuccess(t *testing.T) {
 func TestEndSessions(t *testing.T) {
 	f := newFixture(t)
 	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
-	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(-time.Hour))) // one that comes late moves nothing back
-	t.Run("an older session is over and takes no try", func(t *testing.T) {
+	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(-time.Hour))) // a late write moves nothing back
+	t.Run("an older session has ended and takes no attempt", func(t *testing.T) {
 		_, err := f.guess(t0)
 		wantErr(t, err, otp.ErrCodeExpired)
 	})
-	t.Run("a session made at that moment or later goes on, with all its tries", func(t *testing.T) {
+	t.Run("a session created at that moment or later goes on, with all its attempts", func(t *testing.T) {
 		s := session("s")
 		s.CreatedAt = t0.Add(time.Millisecond)
 		if got, err := f.limits.Reserve(ctx, s, "r", t0); err != nil || got.Remaining() != 4 {
@@ -291,7 +291,7 @@ func TestEndSessions(t *testing.T) {
 
 func TestMarkNotified(t *testing.T) {
 	f := newFixture(t)
-	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes)) // without tries there is nothing to tell of
+	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes)) // without attempts there is nothing to record
 	told := func() otp.NotificationKind {
 		attempts, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(time.Now().UnixNano()), t0)
 		must(t, err)
@@ -299,16 +299,16 @@ func TestMarkNotified(t *testing.T) {
 	}
 	for range 4 {
 		if got := told(); got != "" {
-			t.Errorf("tells %s too early", got)
+			t.Errorf("%s is due too early", got)
 		}
 	}
 	if got := told(); got != otp.NotifyWrongCodes {
-		t.Errorf("the fifth tells %q", got)
+		t.Errorf("after the fifth %q is due", got)
 	}
 	must(t, f.limits.MarkNotified(ctx, "subject", otp.NotifyWrongCodes))
 	attempts, err := f.limits.Reserve(ctx, session("s"), "sixth", t0.Add(time.Hour))
 	if must(t, err); attempts.NotificationDue(otp.Login) != "" {
-		t.Error("it is told twice")
+		t.Error("a notification is due twice")
 	}
 	f.clear(t, otp.Email, t0.Add(time.Hour))
 	if attempts, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || attempts.NotifiedCount != 0 {

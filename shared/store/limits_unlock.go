@@ -14,21 +14,21 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Counted is what an item of the table counts.
+// Counted holds what an item of the table counts.
 type Counted struct {
 	Attempts  int           // wrong codes since the last right one
 	LockedFor time.Duration // 0 if it is not locked
 	Sends     int           // messages in the last hour
 	Passwords int           // wrong passwords in the last hour
 
-	// Times in the future, from a machine whose clock was fast; zero where there is none.
+	// Times in the future, from a machine whose clock was fast; zero if there is none.
 	LastAttempt time.Time // of the last wrong code
-	NotBefore   time.Time // sessions older than this are over: until then, every session
+	NotBefore   time.Time // sessions older than this have ended: until then, every session
 }
 
 // Unlock forgets what is counted against a key: attempts with their lock, messages and wrong passwords. It returns what
-// was there. Everything else of the item stays, and where there is no item none is made. The time before which sessions
-// are over stays too; if it lies in the future it becomes now, since without it the sessions that it ended would go on.
+// was there. Everything else in the item stays, and if there is no item, none is created. The time before which sessions have
+// ended stays too. If it lies in the future, it becomes now: without it, the sessions that it ended would be valid again.
 func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before Counted, err error) {
 	attempts := []string{"tries", "ceiling", "lastTry", "lastBy", "told", "failedBy"}
 	before, err = l.forget(ctx, key, now, slices.Concat(attempts, messageSlots(mostSlots).names(), wrongPasswordSlots(mostSlots).names()))
@@ -40,8 +40,8 @@ func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before C
 	return before, ignoreConditionFailed(err)
 }
 
-// ForgetSends forgets the messages that are counted for a key, and leaves its attempts and wrong passwords: those of a
-// mailbox belong to one address of it alone. What it returns is of the whole item.
+// ForgetSends forgets the messages that are counted for a key. It leaves the attempts and wrong passwords: those in a mailbox's
+// item belong to one of its addresses alone. The counters that it returns are of the whole item.
 func (l Limits) ForgetSends(ctx context.Context, key string, now time.Time) (before Counted, err error) {
 	return l.forget(ctx, key, now, messageSlots(mostSlots).names())
 }

@@ -17,7 +17,7 @@ func (f fixture) limit(t *testing.T, key string) map[string]types.AttributeValue
 	return f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text(key)})
 }
 
-// full is an item with everything in it that a limit may have, and more.
+// full returns an item with every attribute that a limit may have, and more.
 func full(key string) map[string]any {
 	item := map[string]any{
 		"key": key, "tries": 100, "ceiling": 100, "lastTry": t0.UnixMilli(), "lastBy": "r", "failedBy": 11,
@@ -34,7 +34,7 @@ func full(key string) map[string]any {
 }
 
 func TestUnlock(t *testing.T) {
-	t.Run("what is not there is not made", func(t *testing.T) {
+	t.Run("a missing item is not created", func(t *testing.T) {
 		f := newFixture(t)
 		for _, forget := range []func() (store.Counted, error){
 			func() (store.Counted, error) { return f.limits.Unlock(ctx, "stranger", t0) },
@@ -48,7 +48,7 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("an item without TTL was made: %v", item)
 		}
 	})
-	t.Run("a time in the future becomes now, and what it ended stays ended", func(t *testing.T) {
+	t.Run("a time in the future becomes now, and the sessions that it ended stay ended", func(t *testing.T) {
 		f := newFixture(t)
 		ahead := t0.Add(10 * time.Minute)
 		f.put(t, f.Limits, map[string]any{"key": "subject", "tries": 1, "ceiling": 5, "lastTry": ahead.UnixMilli(), "notBefore": ahead.UnixMilli()})
@@ -109,7 +109,7 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("a second time found %+v, %v", again, err)
 		}
 	})
-	t.Run("a mailbox's messages go without its tries", func(t *testing.T) {
+	t.Run("a mailbox's messages are forgotten, its attempts are not", func(t *testing.T) {
 		f := newFixture(t)
 		f.put(t, f.Limits, full("subject"))
 		before, err := f.limits.ForgetSends(ctx, "subject", t0)
@@ -124,7 +124,7 @@ func TestUnlock(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a locked subject takes guesses, passwords and messages again, all of them", func(t *testing.T) {
+	t.Run("a locked subject accepts attempts, passwords and messages again, all of them", func(t *testing.T) {
 		f := newFixture(t)
 		for i := range 3 {
 			must(t, f.send("subject", 3, fmt.Sprint(i), t0))
@@ -155,7 +155,7 @@ func TestUnlock(t *testing.T) {
 		_, err = f.guess(t0)
 		wantErr(t, err, otp.ErrCodeExpired)
 	})
-	t.Run("what is older than an hour, or than 30 days, is not reported", func(t *testing.T) {
+	t.Run("counts older than an hour, or than 30 days, are not reported", func(t *testing.T) {
 		f := newFixture(t)
 		f.put(t, f.Limits, full("subject"))
 		if before, err := f.limits.Unlock(ctx, "subject", t0.Add(otp.AttemptsLifetime)); err != nil || before != (store.Counted{}) {

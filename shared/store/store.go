@@ -1,10 +1,11 @@
 // Package store keeps sessions, limits and users in DynamoDB. It is the only package that knows attribute names. Each file begins with
 // the name of its table: codes, limits or users.
 //
-// Every write that decides something is one conditional write, so that of any number of callers at once exactly one
-// wins; its clauses have names. Every write can come twice, since the SDK repeats a call whose answer was lost: what
-// decides records the request's id, and finding one's own id is success. One id is remembered: where another request
-// came between, a repeated write may count twice, to the safe side; so may the counts of prefixes and days.
+// Every write that decides something is one conditional write with named clauses, so that of any number of parallel callers
+// exactly one succeeds. Every write must be safe to repeat, since the SDK repeats a call whose response was lost: a write that
+// decides records the request's id, and a repeated write that finds its own id has succeeded. Only the last id is kept: if
+// another request came in between, a repeated write may count twice, which is the safe side. So may the counts of prefixes and
+// days.
 package store
 
 import (
@@ -62,5 +63,5 @@ func decode(i item, into any) error {
 	return nil
 }
 
-// clockSlack is how far the clocks of two instances may differ in good order.
+// clockSlack is how far apart the clocks of two instances may be in normal operation.
 const clockSlack = 5 * time.Second

@@ -22,7 +22,7 @@ type Users struct {
 	Table string
 }
 
-// User is an account. It is the one place where an address, a name and a number lie in the clear.
+// User is an account. Only accounts hold an address, a name and a number in the clear.
 type User struct {
 	Email             string      `dynamodbav:"email"`                  // normalised
 	PasswordHash      string      `dynamodbav:"passwordHash,omitempty"` // Argon2id, PHC string; an account may have no password
@@ -36,8 +36,8 @@ type User struct {
 // use. The stored text may be no channel that otp knows, since other programs write accounts too: Facts reports that.
 func (u User) LoginChannel() otp.Channel { return cmp.Or(u.Channel, otp.Email) }
 
-// Get reads an account, strongly consistent: a password that was just changed must not work any more. An unknown
-// address gives a zero User, so that callers go on alike.
+// Get reads an account, strongly consistent: a password that was just changed must not work any more. For an unknown
+// address it returns a zero User, so that callers do the same work.
 func (u Users) Get(ctx context.Context, email string) (user User, err error) {
 	out, err := u.DB.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &u.Table, Key: item{"email": text(email)}, ConsistentRead: aws.Bool(true),
@@ -48,7 +48,7 @@ func (u Users) Get(ctx context.Context, email string) (user User, err error) {
 	return user, decode(out.Item, &user)
 }
 
-// The clauses of a new password: the account is there, and its password is not newer than the session.
+// The clauses of a new password: the account exists, and its password is not newer than the session.
 const (
 	accountExists = "attribute_exists(email)"
 	passwordOlder = "attribute_not_exists(passwordChangedAt) OR passwordChangedAt <= :created"
@@ -83,7 +83,7 @@ func (u Users) ForgetFutureChange(ctx context.Context, email string, now time.Ti
 	return time.UnixMilli(before.PasswordChangedAt), err
 }
 
-// What an operator's write is refused for.
+// Why an operator's write is rejected.
 var (
 	ErrAccountExists  = errors.New("the account exists already")
 	ErrAccountChanged = errors.New("the account was changed or removed since it was read")
@@ -91,7 +91,7 @@ var (
 
 const noAccount = "attribute_not_exists(email)"
 
-// Add writes a new account. Of two at once one wins.
+// Add writes a new account. Of two parallel writes one succeeds.
 //
 // Errors: ErrAccountExists.
 func (u Users) Add(ctx context.Context, user User) error {
@@ -110,15 +110,15 @@ func (u Users) Add(ctx context.Context, user User) error {
 	}
 	var other User
 	if err := decode(found, &other); err != nil || other == user {
-		return err // it is ours: the answer to our first try was lost
+		return err // nil if the account is ours: the response to our first attempt was lost
 	}
 	return ErrAccountExists
 }
 
-// Update changes an account from what was read to what is wanted. Only what differs is written, so that a reset at the
-// same time is not undone; phone and channel must be as they were read, since one is judged by the other.
+// Update changes an account from what was read to what is wanted. It writes only what differs, so that it does not undo a parallel
+// reset. phone and channel must be as they were read, since each is checked against the other.
 //
-// Errors: ErrAccountChanged. The caller reads it again and decides anew.
+// Errors: ErrAccountChanged. The caller reads the account again and decides anew.
 func (u Users) Update(ctx context.Context, held, wanted User) error {
 	c := change{names: map[string]string{}, values: item{}}
 	c.text("passwordHash", held.PasswordHash, wanted.PasswordHash)
@@ -146,14 +146,14 @@ func (u Users) Update(ctx context.Context, held, wanted User) error {
 	return err
 }
 
-// change gathers an update expression. Attributes stand in it as #attribute: "name" is a reserved word.
+// change collects an update expression. Attributes appear in it as #attribute: "name" is a reserved word.
 type change struct {
 	sets, removes []string
 	names         map[string]string
 	values        item
 }
 
-// text sets what differs; an attribute that is empty does not exist.
+// text adds an attribute that differs; an empty attribute is removed.
 func (c *change) text(attribute, held, wanted string) {
 	switch {
 	case held == wanted:
@@ -170,7 +170,7 @@ func (c *change) set(attribute string, value types.AttributeValue) {
 	c.sets = append(c.sets, "#"+attribute+" = :"+attribute)
 }
 
-// asRead is the clause that an attribute is still as it was read.
+// asRead returns the clause that an attribute is still as it was read.
 func (c *change) asRead(attribute, held string) string {
 	c.names["#"+attribute] = attribute
 	if held == "" {
@@ -191,8 +191,8 @@ func (c *change) expression() *string {
 	return aws.String(strings.Join(parts, " "))
 }
 
-// Remove deletes an account that is as it was read, or gone already: whoever decided to remove it saw this password's
-// owner, not one who was given the address since.
+// Remove deletes an account that is as it was read, or gone already. The decision to remove it was about the owner of this
+// password, not about a person who got the address since.
 //
 // Errors: ErrAccountChanged.
 func (u Users) Remove(ctx context.Context, held User) error {

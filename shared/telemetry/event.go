@@ -11,7 +11,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// What is counted: each is a metric of that name. CloudWatch bills every combination of a name and a dimension's value.
+// The events. Each is a metric of its name. CloudWatch bills every combination of a name and a dimension's value.
 const (
 	Generated       = "Generated"
 	Sent            = "Sent"
@@ -20,9 +20,9 @@ const (
 	Expired         = "Expired" // a code that came too late or was used before, or a message that was no longer needed
 	Locked          = "Locked"
 	Limited         = "Limited"
-	Blocked         = "Blocked"       // a robot, or a destination that nothing is sent to
-	Suspected       = "Suspected"     // what somebody should look at: see Reason
-	ProviderError   = "ProviderError" // of all together too, for alarms
+	Blocked         = "Blocked"       // a robot, a request around CloudFront, or a destination that nothing is sent to
+	Suspected       = "Suspected"     // an operator should look at it: see Reason
+	ProviderError   = "ProviderError" // without a dimension too, for alarms
 	TestDestination = "TestDestination"
 
 	// Of e-mail, by channel alone.
@@ -31,9 +31,9 @@ const (
 	Complained = "Complained" // the recipient called it spam
 	Suppressed = "Suppressed" // it was not sent, since an earlier one bounced or was called spam
 
-	DeliveryTime = "DeliveryTime" // milliseconds until the recipient's server had it; beside Delivered
+	DeliveryTime = "DeliveryTime" // milliseconds until the recipient's server accepted it; beside Delivered
 
-	// Without dimensions alone.
+	// Without dimensions only.
 	ServerError = "ServerError" // a mistake of ours, answered by 500
 	Undelivered = "Undelivered" // a message that expired before it could be sent; its dead letter was written
 	Settled     = "Settled"     // a message that needs nothing more: sent, or not to be sent; see Event.Settles
@@ -41,16 +41,16 @@ const (
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
 
-// Event is what happened, for the audit log and the metrics. It says who by hashes alone.
+// Event is what happened, for the audit log and the metrics. It names people and sessions by hashes alone.
 type Event struct {
-	Name    string // one of the constants; empty where nothing is counted
+	Name    string // one of the constants; empty if nothing is counted
 	Channel otp.Channel
 	Purpose otp.Purpose
 	Session string // the session id; what is written is its hash
 	Subject string // the keyed hash
 	Reason  string
 	Country string        // ISO 3166, of a number
-	Prefix  string        // of a number: where it is paused
+	Prefix  string        // of a number: the prefix, if it is paused
 	Took    time.Duration // of a delivery
 	Waits   bool          // of Generated: the message is to be sent, which counts Sent and Settled as 0
 	Settles bool          // the sender has nothing more to do for the message, which counts Settled as 1
@@ -62,16 +62,16 @@ func (e Event) counts() bool { return e.Name != "" && e.Name != WrongPassword }
 // waits reports whether the event says that a message is to be sent.
 func (e Event) waits() bool { return e.Name == Generated && e.Waits }
 
-// namespace of the metrics; set by Start.
+// namespace is the namespace of the metrics; Start sets it.
 var namespace string
 
-// Write writes an event of a request as a line of its own.
+// Write writes the event of a request as a log line of its own.
 func (e Event) Write(requestID string, now time.Time) {
 	attrs := append([]slog.Attr{slog.String("requestId", requestID)}, e.Attrs(now)...)
 	slog.LogAttrs(context.Background(), slog.LevelInfo, "event", attrs...)
 }
 
-// Attrs are the parts of a log line that make it an audit event and, in CloudWatch's embedded metric format, a metric.
+// Attrs returns the parts of a log line that make it an audit event and, in CloudWatch's embedded metric format, a metric.
 func (e Event) Attrs(now time.Time) []slog.Attr {
 	var attrs []slog.Attr
 	add := func(name, value string) {
@@ -105,7 +105,7 @@ func (e Event) Attrs(now time.Time) []slog.Attr {
 	return append(attrs, slog.Any("_aws", e.metric(now)))
 }
 
-// metric is the part of a line that tells CloudWatch what to count (embedded metric format).
+// metric returns the part of a line from which CloudWatch counts (embedded metric format).
 func (e Event) metric(now time.Time) any {
 	type name struct{ Name, Unit string }
 	type directive struct {
@@ -135,7 +135,7 @@ func (e Event) metric(now time.Time) any {
 		directives = append(directives, directive{namespace, dimensions, metrics})
 	}
 	switch {
-	case e.waits(): // so that the metrics exist, and an alarm sees that the sender deals with nothing
+	case e.waits(): // so that the metrics exist, and an alarm sees if the sender does nothing
 		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Sent, "Count"}, {Settled, "Count"}}})
 	case e.Settles:
 		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Settled, "Count"}}})
@@ -149,7 +149,7 @@ func (e Event) metric(now time.Time) any {
 // watched are the metrics that exist without a dimension too, for an alarm on all of them together.
 var watched = []string{ProviderError, Locked, Blocked, Sent}
 
-// hash names a session in the log: its id is half of what verifies it.
+// hash returns the name of a session in the log, because its id is half of what verifies it.
 func hash(session string) string {
 	if session == "" {
 		return ""

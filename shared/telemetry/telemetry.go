@@ -1,5 +1,5 @@
 // Package telemetry writes what operators read. No line of it holds a code, an address, a number, a password or a key,
-// nor what a caller or a provider said in its own words.
+// nor text from a caller or a provider.
 package telemetry
 
 import (
@@ -14,13 +14,13 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Start sends log lines to standard output as JSON, where Lambda collects them, and names the metrics' namespace.
+// Start sends log lines to standard output as JSON, where Lambda collects them, and sets the metrics' namespace.
 func Start(metrics string) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: forLambda})))
 	namespace = metrics
 }
 
-// forLambda names the time as Lambda's JSON log format does, which reads it and the level.
+// forLambda names the time as Lambda's JSON log format does. Lambda reads the time and the level.
 func forLambda(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && a.Key == slog.TimeKey {
 		a.Key = "timestamp"
@@ -28,14 +28,14 @@ func forLambda(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// Fatal ends the process for a reason that an operator mends, as a bad environment.
+// Fatal ends the process for a reason that an operator must fix, such as a bad environment.
 func Fatal(err error) {
 	slog.Error("cannot start", "reason", err.Error())
 	os.Exit(1)
 }
 
-// Cause describes an error by what is safe of it: for a failed AWS call the service, the operation and the name of the
-// error, since its message may quote what was sent (SES quotes the address); for others the types in its chain. Of joined
+// Cause describes an error by what is safe to log: for a failed AWS call the service, the operation and the name of the
+// error, since its message may quote what was sent (SES quotes the address); for other errors the types in their chain. For joined
 // errors it describes each.
 func Cause(err error) slog.Attr { return slog.String("cause", cause(err)) }
 

@@ -38,7 +38,7 @@ func TestCause(t *testing.T) {
 	}
 }
 
-// TestDimensions: a failure is counted whole too, whatever was known of the call when it failed, as the alarms watch it.
+// TestDimensions: a failure is also counted without dimensions, which the alarms watch, whatever was known when it happened.
 func TestDimensions(t *testing.T) {
 	for _, test := range []struct {
 		event Event
@@ -62,7 +62,7 @@ func TestDimensions(t *testing.T) {
 	}
 }
 
-// TestWaitingMessage: a message that is to be sent counts Sent and Settled as 0, so that an alarm sees when none is dealt with.
+// TestWaitingMessage: a message that is to be sent counts Sent and Settled as 0, so that an alarm sees when the sender finishes none.
 func TestWaitingMessage(t *testing.T) {
 	for waits, want := range map[bool]int{true: 1, false: 0} {
 		var out strings.Builder
@@ -76,7 +76,7 @@ func TestWaitingMessage(t *testing.T) {
 	}
 }
 
-// TestSettledMessage: a message that needs nothing more counts Settled without dimensions, also where nothing else is counted.
+// TestSettledMessage: a message that needs nothing more counts Settled without dimensions, even if nothing else is counted.
 func TestSettledMessage(t *testing.T) {
 	const settled = `{"Namespace":"","Dimensions":[[]],"Metrics":[{"Name":"Settled","Unit":"Count"}]}`
 	for _, c := range []struct {

@@ -1,5 +1,5 @@
-// Command phone reads a telephone number from standard input and prints a number.Number as JSON, or the reason why it is none. It ships beside
-// generate, which runs it for the requests that bring a number.
+// Command phone reads a telephone number from standard input and prints a number.Number as JSON, or the reason why the text is
+// not a number. It ships beside generate, which runs it for the requests with a number.
 package main
 
 import (

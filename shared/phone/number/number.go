@@ -1,4 +1,4 @@
-// Package number is what is known of a telephone number once it was read. It links no metadata.
+// Package number holds what is known about a telephone number after it was parsed. It does not link the metadata.
 package number
 
 import "slices"
@@ -18,11 +18,11 @@ type Number struct {
 	E164    string `json:"e164"`
 	Country string `json:"country"` // ISO 3166: the number's own region, where +1 and +7 are shared
 	Region  string `json:"region"`  // the country's name in English
-	Prefix  string `json:"prefix"`  // country code and leading digits: the block of up to a million numbers that it is of
+	Prefix  string `json:"prefix"`  // country code and leading digits: the number's block of up to a million
 	Mobile  bool   `json:"mobile"`  // may be a mobile: not fixed, premium, shared-cost, pager, UAN, …
 }
 
-// Receives says whether SMS may go to the number, given the countries that are allowed.
+// Receives reports whether SMS may go to the number, given the countries that are allowed.
 func (n Number) Receives(countries []string) bool {
 	return n.Mobile && slices.Contains(countries, n.Country)
 }

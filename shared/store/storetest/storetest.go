@@ -79,7 +79,7 @@ func (tables Tables) create(t testing.TB, name, hash, sort string) {
 	}
 }
 
-// Item reads a raw item, nil where there is none.
+// Item reads a raw item, or returns nil if there is none.
 func (tables Tables) Item(t testing.TB, table string, key map[string]types.AttributeValue) map[string]types.AttributeValue {
 	t.Helper()
 	out, err := tables.DB.GetItem(context.Background(), &dynamodb.GetItemInput{
@@ -150,8 +150,8 @@ func listens(address string) error {
 	return conn.Close()
 }
 
-// freeAddress has a port below those that the kernel gives to whoever asks for any: such a one could be given away again
-// before the engine has it.
+// freeAddress returns an address with a port below those that the kernel assigns by itself: the kernel could assign such a port
+// again before the engine uses it.
 func freeAddress() (address string, err error) {
 	for range 20 {
 		var l net.Listener
@@ -162,7 +162,7 @@ func freeAddress() (address string, err error) {
 	return "", err
 }
 
-// repository is the folder of go.work.
+// repository returns the folder of go.work.
 func repository() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
