@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -49,18 +50,35 @@ func escape(s, keep string) string {
 	return out.String()
 }
 
-// answer prints what a command found or did: the document with --json, else the words.
-func (c *console) answer(document any, words func(w io.Writer) error) error {
+// document is what --json prints, the same for every command.
+type document struct {
+	Command string `json:"command"` // such as "user list"
+	Data    any    `json:"data"`
+}
+
+// answer prints what a command found or did: the data with --json, else the words.
+func (c *console) answer(data any, words func(w io.Writer) error) error {
 	if !c.asJSON {
 		return words(c.stdout)
 	}
 	out := json.NewEncoder(c.stdout)
 	out.SetEscapeHTML(false)
 	out.SetIndent("", "  ")
-	return out.Encode(document)
+	return out.Encode(document{c.command, data})
 }
 
-// object is a document of a few members.
+// paint prints a text at a terminal in a colour, a parameter of the escape sequence SGR such as "31" for red. Elsewhere,
+// or where NO_COLOR is set (no-color.org), it prints the text alone.
+func paint(w io.Writer, colour, text string) {
+	tty, ok := terminal(w)
+	if !ok || colour == "" || os.Getenv("NO_COLOR") != "" {
+		fmt.Fprint(w, text)
+		return
+	}
+	fmt.Fprintf(tty, "\x1b[%sm%s\x1b[0m", colour, printable(text))
+}
+
+// object is data of a few members.
 type object map[string]any
 
 // say is words that fit a line or two. Texts among the arguments are escaped.

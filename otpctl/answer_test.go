@@ -34,7 +34,7 @@ func TestWhatIsNotOursIsPrintable(t *testing.T) {
 	r = s.run("", "user", "list", "--json")
 	r.want(t, exitOK)
 	harmless(t, r)
-	if got, want := decodeList(t, r.stdout)[0].Name, "Ada\tX\nY "+persian+family+terminalActs; got != want {
+	if got, want := decodeList(t, r)[0].Name, "Ada\tX\nY "+persian+family+terminalActs; got != want {
 		t.Errorf("the document has %q, want %q", got, want)
 	}
 	p := newPTY(t)

@@ -2,26 +2,30 @@ package main
 
 import (
 	"context"
-	"flag"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/spf13/cobra"
 )
 
-var captchaSet = command{
-	name: "captcha set", args: "",
-	short: "Stores the CAPTCHA provider's secret key.",
-	long: `A stack with CaptchaProvider answers 503 to /generate until it has the secret key that the provider gave you beside the
-site key. The key is asked for twice without showing it, or read from stdin with --secret-stdin. It goes into Secrets Manager
-and nowhere else; it is never an argument, which the list of processes and the shell's history would show. A running function
-reads a changed key within a minute.`,
-	examples:    []string{"captcha set", "captcha set --secret-stdin < secret.txt"},
-	permissions: []string{"secretsmanager:PutSecretValue"},
-	document:    `{"provider":"turnstile"}`,
-	declare: func(flags *flag.FlagSet) action {
-		stdin := flags.Bool("secret-stdin", false, "read the secret key from stdin, one line")
-		return func(ctx context.Context, c *console, _ []string) error { return c.setCaptcha(ctx, *stdin) }
-	},
+func (c *console) captchaSetCommand() *cobra.Command {
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "set",
+		Short: "Stores the CAPTCHA provider's secret key.",
+		Long: `Stores the secret key that the CAPTCHA provider gave you beside the site key, in Secrets Manager.
+
+A stack with CaptchaProvider answers 503 to /generate until the key is stored. otpctl asks for it twice without showing it, or
+reads it from stdin with --secret-stdin. The functions use a changed key within a minute.`,
+		Example: "  otpctl captcha set\n  otpctl captcha set --secret-stdin < secret.txt",
+		Annotations: facts{
+			"permissions": "secretsmanager:PutSecretValue",
+			"document":    `{"provider":"turnstile"}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.setCaptcha(cmd.Context(), fromStdin) },
+	}
+	cmd.Flags().BoolVar(&fromStdin, "secret-stdin", false, "read the secret key from stdin, one line")
+	return cmd
 }
 
 func (c *console) setCaptcha(ctx context.Context, fromStdin bool) error {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -10,52 +8,62 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/number"
 )
 
-var cost = command{
-	name: "cost", args: "",
-	short: "Estimates what a month costs, beside what others take.",
-	long: `It multiplies what a code takes, as this project measures it, with the prices in otpctl/prices.json, which --prices shows with
-where and when each was written. It asks nobody: no network, no credentials. Each code is a login that succeeds at the first try,
-with the default limits. Prices are those of one region, for a month, before taxes and without free allowances; a * marks
-quantities that are assumed in part, as docs/costs.md says. The idle part is what a stack costs in a month without any code.`,
-	examples:    []string{"cost", "cost --codes 50000 --sms-share 0.1 --country DE", "cost --prices"},
-	permissions: []string{},
-	document: `{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,"perCode":0.00965,
+func (c *console) costCommand() *cobra.Command {
+	var w wish
+	var smsPrice float64
+	var idle, prices bool
+	cmd := &cobra.Command{
+		Use:   "cost",
+		Short: "Estimates the costs of a month, beside those of other services.",
+		Long: `Estimates the costs of a month from the prices in otpctl/prices.json, without network and credentials.
+
+Each code is a login that succeeds at the first attempt, with the default limits. Prices are those of one region, before taxes
+and without free allowances. A * marks quantities that are partly assumed; docs/costs.md explains them. The idle part is what
+a stack without any code costs.`,
+		Example: "  otpctl cost\n  otpctl cost --codes 50000 --sms-share 0.1 --country DE\n  otpctl cost --prices",
+		Annotations: facts{
+			"document": `{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,"perCode":0.00965,
 "parts":[{"name":"SMS to DE, AWS","quantity":100000,"unit":"messages","per":1,"price":0.0941,"usd":9410}],
 "idleUsd":7.06,"idle":[{"name":"CloudWatch, dashboards","quantity":1,"unit":"a month","per":1,"price":3,"usd":3}],
 "others":[{"name":"Twilio Verify","codes":1000000,"usd":61200,"perCode":0.0612,"note":"…","parts":[{"name":"Twilio Verify",
 "quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`,
-	declare: func(flags *flag.FlagSet) action {
-		w := wish{}
-		flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")
-		flags.Float64Var(&w.SMSShare, "sms-share", 0, "the `SHARE` of them that goes by SMS, 0 to 1")
-		flags.StringVar(&w.Country, "country", "", "where SMS go to, an ISO `CODE` as DE")
-		smsPrice := flags.Float64("sms-price", 0, "what an SMS there costs you, in `USD`, in place of the list's")
-		idle := flags.Bool("idle", false, "only the idle part")
-		prices := flags.Bool("prices", false, "only the prices, with their sources")
-		return func(_ context.Context, c *console, _ []string) error {
-			list, err := readPrices()
-			if err != nil {
-				return err
-			}
-			if *prices {
-				return c.answer(list.all(), list.print)
-			}
-			w.Country = strings.ToUpper(w.Country)
-			if *smsPrice > 0 {
-				list.set(w.Country, *smsPrice)
-			}
-			if err := list.check(w); err != nil {
-				return err
-			}
-			e := list.estimate(w)
-			return c.answer(e, func(w io.Writer) error { return e.print(w, *idle) })
-		}
-	},
+		},
+		RunE: func(*cobra.Command, []string) error { return c.cost(w, smsPrice, idle, prices) },
+	}
+	flags := cmd.Flags()
+	flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")
+	flags.Lookup("codes").DefValue = "1000000" // pflag would write 1e+06
+	flags.Float64Var(&w.SMSShare, "sms-share", 0, "the `SHARE` of codes that go by SMS, 0 to 1")
+	flags.StringVar(&w.Country, "country", "", "the country of the SMS messages, an ISO `CODE` such as DE")
+	flags.Float64Var(&smsPrice, "sms-price", 0, "your own price of an SMS to that country, in `USD`")
+	flags.BoolVar(&idle, "idle", false, "print only the idle part")
+	flags.BoolVar(&prices, "prices", false, "print only the prices, with their sources")
+	return cmd
+}
+
+func (c *console) cost(w wish, smsPrice float64, idle, prices bool) error {
+	list, err := readPrices()
+	if err != nil {
+		return err
+	}
+	if prices {
+		return c.answer(list.all(), list.print)
+	}
+	w.Country = strings.ToUpper(w.Country)
+	if smsPrice > 0 {
+		list.set(w.Country, smsPrice)
+	}
+	if err := list.check(w); err != nil {
+		return err
+	}
+	e := list.estimate(w)
+	return c.answer(e, func(w io.Writer) error { return e.print(w, idle) })
 }
 
 // set takes the operator's own price for the list's.
@@ -77,6 +85,9 @@ func (l priceList) check(w wish) error {
 	}
 	return nil
 }
+
+// decimal writes a number without an exponent.
+func decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 var english = message.NewPrinter(language.English)
 
@@ -103,7 +114,7 @@ func dollars(usd float64) string {
 
 // exact writes a price with all of its digits, and cents at least.
 func exact(usd float64) string {
-	text := strconv.FormatFloat(usd, 'f', -1, 64)
+	text := decimal(usd)
 	if _, decimals, _ := strings.Cut(text, "."); len(decimals) < 2 || len(decimals) > 10 { // 10: an average of tiers
 		return dollars(usd)
 	}

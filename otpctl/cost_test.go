@@ -95,7 +95,7 @@ func TestCost(t *testing.T) {
 		"--codes 1.5":                  "a whole number from 1",
 		"--codes NaN":                  "a whole number from 1",
 		"--codes Inf":                  "a whole number from 1",
-		"--codes many":                 "invalid value",
+		"--codes many":                 "invalid argument",
 		"now":                          "got 1 arguments",
 	} {
 		r := runWith(ctx, nil, append([]string{"cost"}, strings.Fields(line)...)...)

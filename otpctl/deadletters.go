@@ -3,36 +3,40 @@ package main
 import (
 	"cmp"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
-var deadLettersList = command{
-	name: "deadletters list", args: "",
-	short: "Lists the dead letters: messages that could not be sent.",
-	long: `A dead letter stays in the dead-letter queue for 14 days. It has no code and no address. KIND is one of these:
+func (c *console) deadLettersListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Lists the dead letters: messages that could not be sent.",
+		Long: `Lists the dead letters: messages that could not be sent. They stay in the dead-letter queue for 14 days and hold neither a
+code nor an address. KIND is one of these:
 
-  undelivered  no provider took the message before it expired
-  crashed      the send function failed on the message, or was throttled, five times
-  position     the send function failed on records of the stream, or the retry queue rejected them; AWS keeps only their
-               place in the stream, and they cannot be read any more
-  foreign      it is no dead letter of this stack
+    undelivered  no provider took the message before it expired
+    crashed      the send function failed on the message, or was throttled, five times
+    position     the send function failed on records of the stream, or the retry queue rejected them; AWS keeps only
+                 their place in the stream, and they cannot be read any more
+    foreign      it is no dead letter of this stack
 
-ROW is the state of the message's row now: waiting (it can still be sent), sent, ended (its code was
-used, or its message was refused for good), expired, or gone. A position has none.
+ROW is the state of the message's row now: waiting (it can still be sent), sent, ended (its code was used, or its message was
+refused for good), expired, or gone. A position has none.
 
-The command leaves the dead letters where they are. They are hidden from other commands while it runs, seconds for most
-queues. One that another command has just now is not listed but counted.`,
-	examples:    []string{"deadletters list", "deadletters list --json | jq '.letters[].since'"},
-	permissions: []string{"sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes", readRow},
-	document: `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
+The list changes nothing. While it runs, mostly seconds, the dead letters are hidden from other commands. A dead letter that
+another command has is counted but not listed.`,
+		Example: "  otpctl deadletters list\n  otpctl deadletters list --json | jq '.data.letters[].since'",
+		Annotations: facts{
+			"permissions": "sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes " + readRow,
+			"document": `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
 "meaning":"no provider took the message before it expired"}],"hidden":0}`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, _ []string) error { return c.listLetters(ctx) }
-	},
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listLetters(cmd.Context()) },
+	}
 }
 
 // listedLetter is a dead letter as it is shown.

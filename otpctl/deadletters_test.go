@@ -127,12 +127,12 @@ func (a *cloud) redrive(t *testing.T, code int, args ...string) (report redriveR
 	t.Helper()
 	r := a.run(t, append([]string{"deadletters", "redrive", "--json"}, args...)...)
 	wantNoKeys(t, r)
-	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil || r.code != code {
+	if err := json.Unmarshal([]byte(r.data(t)), &report); err != nil || r.code != code {
 		t.Fatalf("exit code %d, want %d: %v\n%s%s", r.code, code, err, r.stdout, r.stderr)
 	}
-	cmd, _, _ := find([]string{"deadletters", "redrive"})
-	if len(report.Letters) > 0 && shape(t, r.stdout) != shape(t, cmd.document) {
-		t.Errorf("prints %s\nhelp has %s", r.stdout, cmd.document)
+	example := find("deadletters", "redrive").Annotations["document"]
+	if len(report.Letters) > 0 && shape(t, r.data(t)) != shape(t, example) {
+		t.Errorf("prints %s\nhelp has %s", r.stdout, example)
 	}
 	return report
 }
@@ -169,8 +169,7 @@ func TestDeadLettersList(t *testing.T) {
 			}
 		}
 		r := a.run(t, "deadletters", "list", "--json")
-		cmd, _, _ := find([]string{"deadletters", "list"})
-		if got, want := shape(t, r.stdout), shape(t, cmd.document); got != want {
+		if got, want := shape(t, r.data(t)), shape(t, find("deadletters", "list").Annotations["document"]); got != want {
 			t.Errorf("prints %s\nhelp has %s", got, want)
 		}
 		a.wantLetters(t, 13)

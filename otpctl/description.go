@@ -82,7 +82,7 @@ func (d description) number(name string) (float64, error) {
 
 // countries returns the countries that SMS may go to; none means that SMS is off.
 func (d description) countries() []string {
-	return nonEmpty(strings.Split(d.parameters["AllowedCountries"], ",")...)
+	return strings.FieldsFunc(d.parameters["AllowedCountries"], func(r rune) bool { return r == ',' })
 }
 
 // attemptLimit returns the rule that the stack's functions limit attempts by.

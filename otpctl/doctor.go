@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -15,33 +14,36 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/spf13/cobra"
 )
 
-var doctor = command{
-	name: "doctor", args: "",
-	short: "Looks for what keeps codes from arriving, in the account and region of the stack.",
-	long: `It asks AWS and changes nothing: SES's sandbox, quota and state, whether the sender is verified and its mail signed;
-SNS's SMS sandbox and spend limit, and what AllowedCountries need; whether the CAPTCHA has its secret key; whether somebody
-hears of alarms; what Lambda may run
-at once. Each finding is one of
+func (c *console) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Checks what keeps codes from arriving, and suggests fixes.",
+		Long: `Checks what keeps codes from arriving, in the account and region of the stack, and suggests a fix for each finding. It changes
+nothing.
 
-  ok         as it should be
-  note       worth knowing
-  warning    it works, but not for long, for all, or with much traffic
-  problem    messages do not arrive, or nobody hears of it
-  unchecked  AWS did not tell, and why; it may be as it should be or not
+It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit, the rules
+of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's concurrency. A finding is one of these:
 
-and says what to do. SNS passes the calls about SMS on to AWS End User Messaging SMS in the caller's name, which takes the
-permissions that begin with sms-voice.`,
-	examples: []string{"doctor", "doctor --json | jq -r '.findings[] | select(.state == \"problem\") | .check'"},
-	permissions: []string{"ses:GetAccount", "ses:GetEmailIdentity", "sns:GetSMSSandboxAccountStatus", "sns:GetSMSAttributes",
-		"sns:ListOriginationNumbers", "sms-voice:DescribeAccountAttributes", "sms-voice:DescribeSpendLimits", "sms-voice:DescribePhoneNumbers",
-		"sns:ListSubscriptionsByTopic", "secretsmanager:DescribeSecret", "lambda:GetAccountSettings"},
-	failure:  "there is a problem",
-	document: `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox","advice":"ask for production access"}]}`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, _ []string) error { return c.doctor(ctx) }
-	},
+    ok         nothing to do
+    note       worth knowing
+    warning    works, but not for long, not for everyone or not under load
+    problem    messages do not arrive, or nobody gets the alarms
+    unchecked  AWS gave no answer, for the reason shown
+
+SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the permissions that begin with sms-voice.`,
+		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",
+		Annotations: facts{
+			"permissions": `ses:GetAccount ses:GetEmailIdentity sns:GetSMSSandboxAccountStatus sns:GetSMSAttributes sns:ListOriginationNumbers
+sms-voice:DescribeAccountAttributes sms-voice:DescribeSpendLimits sms-voice:DescribePhoneNumbers sns:ListSubscriptionsByTopic
+secretsmanager:DescribeSecret lambda:GetAccountSettings`,
+			"failure":  "there is a problem",
+			"document": `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox","advice":"ask for production access"}]}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.doctor(cmd.Context()) },
+	}
 }
 
 // States of a finding.
@@ -52,6 +54,9 @@ const (
 	problem   = "problem"
 	unchecked = "unchecked"
 )
+
+// colours of states at a terminal: green, yellow and red.
+var colours = map[string]string{fine: "32", warning: "33", problem: "31"}
 
 // finding is one thing that was looked at.
 type finding struct {
@@ -133,9 +138,10 @@ func (x *examination) write(w io.Writer) error {
 	counts := map[string]int{}
 	for _, f := range x.Findings {
 		counts[f.State]++
-		line := say("%-9s  %s: %s\n", f.State, f.Check, f.Finding)
+		paint(w, colours[f.State], fmt.Sprintf("%-9s", f.State))
+		line := say("  %s: %s\n", f.Check, f.Finding)
 		if f.Advice != "" {
-			line = say("%-9s  %s: %s\n           -> %s\n", f.State, f.Check, f.Finding, f.Advice)
+			line = say("  %s: %s\n           -> %s\n", f.Check, f.Finding, f.Advice)
 		}
 		if err := line(w); err != nil {
 			return err

@@ -44,10 +44,10 @@ func (a *cloud) ready() {
 func (a *cloud) examine(t *testing.T) (states map[string]string, x examination, code int) {
 	t.Helper()
 	r := a.run(t, "doctor", "--json")
-	if err := json.Unmarshal([]byte(r.stdout), &x); err != nil {
+	if err := json.Unmarshal([]byte(r.data(t)), &x); err != nil {
 		t.Fatalf("%v: %s%s", err, r.stdout, r.stderr)
 	}
-	if got, want := shape(t, r.stdout), shape(t, doctor.document); got != want {
+	if got, want := shape(t, r.data(t)), shape(t, find("doctor").Annotations["document"]); got != want {
 		t.Errorf("prints %s\nhelp has %s", got, want)
 	}
 	states = map[string]string{}
@@ -115,7 +115,7 @@ func TestDoctor(t *testing.T) {
 		})
 	}
 	t.Run("what AWS does not tell is no crash and not in order", func(t *testing.T) {
-		called := slices.DeleteFunc(slices.Clone(doctor.permissions), func(p string) bool {
+		called := slices.DeleteFunc(permissions(find("doctor")), func(p string) bool {
 			return strings.HasPrefix(p, "sms-voice:") // SNS calls these
 		})
 		for _, permission := range called {

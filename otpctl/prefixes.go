@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"regexp"
@@ -11,24 +10,30 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"streamotp/shared/store"
 )
 
-var prefixesList = command{
-	name: "prefixes list", args: "",
-	short: "Lists the number prefixes that SMS goes to, and which are paused.",
-	long: `The guard against SMS pumping counts messages to new numbers by prefix, the country code and leading digits, and how many
-of them were answered with their code, over a rolling day. A prefix where too few were is paused: until then no code goes
-to a number of it that was not verified before. Paused ones come first, then those with the most messages. PAUSES is how
-often it was paused lately; each pause is longer than the one before. This reads the whole table of limits. pausedUntil is
-null where a prefix is not paused.`,
-	examples:    []string{"prefixes list --paused"},
-	permissions: []string{"dynamodb:Scan"},
-	document:    `[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`,
-	declare: func(flags *flag.FlagSet) action {
-		paused := flags.Bool("paused", false, "only those that are paused")
-		return func(ctx context.Context, c *console, _ []string) error { return c.listPrefixes(ctx, *paused) }
-	},
+func (c *console) prefixesListCommand() *cobra.Command {
+	var paused bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "Lists the number prefixes of SMS messages, the paused ones first.",
+		Long: `Lists the number prefixes of SMS messages, the paused ones first. It reads the whole table of limits.
+
+SMS pumping protection counts messages to new numbers by prefix (country code and leading digits) over a rolling day, and how
+many of their codes were verified. A prefix with too few is paused: until the pause ends, no code goes to a number of it that
+was not verified before. PAUSES counts the recent pauses; each is longer than the one before.`,
+		Example: "  otpctl prefixes list --paused",
+		Annotations: facts{
+			"permissions": "dynamodb:Scan",
+			"document":    `[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listPrefixes(cmd.Context(), paused) },
+	}
+	cmd.Flags().BoolVar(&paused, "paused", false, "list only the paused prefixes")
+	return cmd
 }
 
 func (c *console) listPrefixes(ctx context.Context, onlyPaused bool) error {
@@ -89,18 +94,21 @@ func pausedUntil(p store.Prefix) string {
 	return p.PausedUntil.UTC().Format(time.RFC3339)
 }
 
-var prefixesRelease = command{
-	name: "prefixes release", args: "PREFIX",
-	short: "Ends the pause of a number prefix.",
-	long: `PREFIX is as prefixes list shows it, as +4915112. Its pause ends at once, and its counts and earlier pauses are
-forgotten: a new pause is as short as the first one. Release it once you know that people are waiting there; if it was
-fraud, the guard lets as many messages through again as it did the first time.`,
-	examples:    []string{"prefixes release +4915112"},
-	permissions: []string{"dynamodb:DeleteItem"},
-	document:    `{"prefix":"+4915112"}`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, args []string) error { return c.releasePrefix(ctx, args[0]) }
-	},
+func (c *console) prefixesReleaseCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "release PREFIX",
+		Short: "Ends the pause of a number prefix.",
+		Long: `Ends the pause of a number prefix, as otpctl prefixes list shows it, and resets its counts and earlier pauses.
+
+Release a prefix once you know that people are waiting for their codes. If it was fraud, as many messages go out again as
+before the first pause.`,
+		Example: "  otpctl prefixes release +4915112",
+		Annotations: facts{
+			"permissions": "dynamodb:DeleteItem",
+			"document":    `{"prefix":"+4915112"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.releasePrefix(cmd.Context(), args[0]) },
+	}
 }
 
 var (

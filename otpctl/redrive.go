@@ -2,36 +2,40 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
-var deadLettersRedrive = command{
-	name: "deadletters redrive", args: "",
-	short: "Sends dead letters again, unless they have expired.",
-	long: `For each dead letter the command reads the message's row. If the message can still be sent, the command puts it into the
-retry queue, from where the send function takes it, and deletes the dead letter. If it was sent since, or nobody needs it any
-more, the command deletes the dead letter. The log's "message" lines say what became of each message. First remove the cause, as docs/operations.md
-says about DeadLetterAlarm.
+func (c *console) deadLettersRedriveCommand() *cobra.Command {
+	var drop bool
+	cmd := &cobra.Command{
+		Use:   "redrive",
+		Short: "Sends dead letters again, unless they have expired.",
+		Long: `Sends dead letters again, unless they have expired. First remove the cause, as docs/operations.md explains for
+DeadLetterAlarm.
 
-A message that has expired cannot be sent any more, nor can the records at a position in the stream: a code lives for
-minutes, a security notification for a day. Such dead letters are reported and stay, until --drop deletes them. Notify
-the account owner yourself. A message that is no dead letter of this stack always stays.
+A message that can still be sent goes into the retry queue, from where the send function takes it, and its dead letter is
+deleted. The dead letter of a message that was sent since, or that nobody needs any more, is deleted. The log's "message" lines
+report what became of each message.
 
-Two redrives at once share the dead letters. If a dead letter cannot be deleted after its message was queued, it stays, and
-the next redrive deletes it if the message was sent meanwhile.`,
-	examples:    []string{"deadletters redrive", "deadletters redrive --drop --json"},
-	permissions: []string{"sqs:ReceiveMessage", "sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", readRow},
-	failure:     "a dead letter stays",
-	document: `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"crashed","row":"waiting","queued":true,
+A code can be sent for minutes, a security notification for a day. A dead letter that has expired, or that is a position in
+the stream, stays and is reported until --drop deletes it: notify the account owner yourself. A message that is no dead letter
+of this stack always stays. Two redrives at once share the dead letters.`,
+		Example: "  otpctl deadletters redrive\n  otpctl deadletters redrive --drop --json",
+		Annotations: facts{
+			"permissions": "sqs:ReceiveMessage sqs:SendMessage sqs:DeleteMessage sqs:ChangeMessageVisibility " + readRow,
+			"failure":     "a dead letter stays",
+			"document": `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"crashed","row":"waiting","queued":true,
 "deleted":true,"problem":""}],"queued":1,"deleted":1,"stay":0}`,
-	declare: func(flags *flag.FlagSet) action {
-		drop := flags.Bool("drop", false, "delete dead letters that cannot be sent any more")
-		return func(ctx context.Context, c *console, _ []string) error { return c.redriveLetters(ctx, *drop) }
-	},
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.redriveLetters(cmd.Context(), drop) },
+	}
+	cmd.Flags().BoolVar(&drop, "drop", false, "delete dead letters that cannot be sent any more")
+	return cmd
 }
 
 // How long things may take: a dead letter less than it is hidden, or another command would have it too.

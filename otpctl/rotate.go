@@ -4,45 +4,42 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/spf13/cobra"
 
 	"streamotp/shared/otp"
 )
 
-var rotateSecret = command{
-	name: "rotate-secret", args: "",
-	short: "Gives the stack a new root key for its codes, without ending one.",
-	long: `New sessions get a new random key within a minute, when the functions read the secret again. The key that they had so
-far stays known, so that a code under way is still sent, resent and accepted. Locks, limits and accounts do not depend on
-these keys: they hang on the secret's member "index", which stays as it is and never rotates. A function's instance that
-was idle makes one more session with the key it had; two rotations during its idle time end that code.
+func (c *console) rotateSecretCommand() *cobra.Command {
+	var yes, force bool
+	cmd := &cobra.Command{
+		Use:   "rotate-secret",
+		Short: "Rotates the root key without ending live codes.",
+		Long: `Rotates the root key: new sessions use a new random key within a minute, and the previous key stays valid, so that live codes
+are still sent and accepted. The command asks first; it prints the names of keys and never a key.
 
-One older key is kept. A second rotation forgets it, and would end the codes that were made with it. So that none is
-ended, a rotation that forgets a key is refused until the secret has stood unchanged for CodeTtlSeconds and two minutes,
-by the clock of Secrets Manager, whoever changed it. --force does it all the same: after a leak, where it is better that
-people ask for new codes. A notice to an owner that waits for a provider which is out, when the key of its session is
-forgotten, is lost: do not rotate a second time during an outage.
+Only one previous key is kept, so a second rotation ends the codes of the first one's previous key. It is refused until the
+secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once: people then ask for new
+codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still waiting would be lost.
 
-To have a key forgotten that others may know, rotate twice, that far apart. Secrets Manager keeps one value before the
-current one, the version AWSPREVIOUS, for those who may read the secret. Who knows a whole secret knows "index", with
-which an address can be compared with what tables and log have of it: no rotation changes that.
-
-Of two operators who rotate at once one does it, and the other is told. A change by other means between otpctl's read
-and its write, some tenths of a second, is lost, but stays as AWSPREVIOUS. No key is ever shown: what is printed are
-their names. forgottenKey is empty where none is forgotten.`,
-	examples:    []string{"rotate-secret", "rotate-secret --yes --json"},
-	permissions: []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
-	document:    `{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`,
-	declare: func(flags *flag.FlagSet) action {
-		yes := flags.Bool("yes", false, "do not ask")
-		force := flags.Bool("force", false, "rotate even where that ends codes")
-		return func(ctx context.Context, c *console, _ []string) error { return c.rotateSecret(ctx, *yes, *force) }
-	},
+To remove a leaked key, rotate twice. Locks, limits and accounts depend on the secret's member "index", which never changes:
+whoever has it can compare an address with what the tables and the log hold. Secrets Manager keeps the previous value as
+AWSPREVIOUS. If two operators rotate at once, one succeeds and the other gets an error. A function's instance that was idle
+creates one more session with the key it had; two rotations during its idle time end that code.`,
+		Example: "  otpctl rotate-secret\n  otpctl rotate-secret --yes --json",
+		Annotations: facts{
+			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			"document":    `{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.rotateSecret(cmd.Context(), yes, force) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "rotate without asking")
+	cmd.Flags().BoolVar(&force, "force", false, "rotate even if that ends live codes")
+	return cmd
 }
 
 // settling is how long after a rotation the last session is made with the old key: functions read the secret again

@@ -3,12 +3,13 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 )
 
 // Exit codes.
@@ -18,29 +19,6 @@ const (
 	exitUsage  = 2
 )
 
-// command is one row of the table of commands.
-type command struct {
-	name    string                     // the words that call it, as "user add"
-	args    string                     // its arguments, as "EMAIL [PHONE]": one in brackets may be left out
-	short   string                     // one line for the overview
-	long    string                     // for its own --help
-	declare func(*flag.FlagSet) action // declares its flags
-
-	examples    []string // command lines, without "otpctl"
-	document    string   // what --json prints, by an example; empty: nothing
-	permissions []string // of IAM, beside cloudformation:DescribeStacks; nil: it calls nobody
-	failure     string   // what exit code 1 means beside a failure
-}
-
-// action is what a command does once its flags and the number of its arguments are right.
-type action func(ctx context.Context, c *console, args []string) error
-
-// commands is the table of commands. A function, since help reads it.
-func commands() []command {
-	return []command{userAdd, userImport, userList, userRemove, userSetPhone, unlock, prefixesList, prefixesRelease,
-		testAdd, testList, testRemove, suppressionsList, suppressionsRemove, rotateSecret, captchaSet, cost, deadLettersList, deadLettersRedrive, doctor, stats, completion(), man()}
-}
-
 // console is what a command sees of the world.
 type console struct {
 	stdin          io.Reader
@@ -48,12 +26,7 @@ type console struct {
 	now            func() time.Time
 	target         target
 	asJSON         bool
-}
-
-// declare adds the flags of every command.
-func (c *console) declare(flags *flag.FlagSet) {
-	c.target.declare(flags)
-	flags.BoolVar(&c.asJSON, "json", c.asJSON, "print one JSON document; what went wrong is told on stderr in words")
+	command        string // the command that runs, such as "user add"
 }
 
 // usageError says that otpctl was called in a wrong way; what was typed must be corrected.
@@ -73,12 +46,17 @@ func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 }
 
 func newConsole(stdin io.Reader, stdout, stderr io.Writer) *console {
-	return &console{stdin: stdin, stdout: plain{stdout}, stderr: plain{stderr}, now: time.Now, target: target{stack: "streamotp"}}
+	return &console{stdin: stdin, stdout: plain{stdout}, stderr: plain{stderr}, now: time.Now}
 }
 
 // execute runs one command line, reports an error of it and returns the exit code.
 func (c *console) execute(ctx context.Context, args []string) int {
-	err := c.run(ctx, args)
+	err := refuseSecrets(args)
+	if err == nil {
+		root := c.root()
+		root.SetArgs(append([]string{}, args...)) // cobra would read the process's own in place of nil
+		err = root.ExecuteContext(ctx)
+	}
 	var wrong *usageError
 	switch {
 	case err == nil:
@@ -93,83 +71,20 @@ func (c *console) execute(ctx context.Context, args []string) int {
 	return exitFailed
 }
 
-func (c *console) run(ctx context.Context, args []string) error {
-	global := newFlags("otpctl")
-	c.declare(global)
-	words, err := parse(global, args, false)
-	if errors.Is(err, flag.ErrHelp) {
-		return help(c.stdout, nil)
+// refuseSecrets stops whoever tries to pass a password, code or key as a flag, before an error quotes its value (C1). It is
+// in the shell's history and the list of processes by then; that much they should know.
+func refuseSecrets(args []string) error {
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		return nil // a flag that is half typed
 	}
-	if err != nil {
-		return err
-	}
-	if len(words) > 0 && words[0] == "help" {
-		return help(c.stdout, words[1:])
-	}
-	cmd, rest, ok := find(words)
-	if !ok {
-		return c.unknown(words)
-	}
-	flags := newFlags(cmd.name)
-	do := cmd.declare(flags)
-	c.declare(flags)
-	operands, err := parse(flags, rest, true)
-	if errors.Is(err, flag.ErrHelp) {
-		return help(c.stdout, strings.Fields(cmd.name))
-	}
-	if err != nil {
-		return fmt.Errorf("%w\nSee otpctl %s --help", err, cmd.name)
-	}
-	if least, most := arity(cmd.args); len(operands) < least || len(operands) > most {
-		takes := cmd.args
-		if takes == "" {
-			takes = "none"
-		}
-		return usageErrorf("%s takes %s, and got %d arguments.\nSee otpctl %s --help", cmd.name, takes, len(operands), cmd.name)
-	}
-	if c.asJSON && cmd.document == "" {
-		return usageErrorf("%s prints no JSON: leave --json out", cmd.name)
-	}
-	return do(ctx, c, operands)
-}
-
-// find returns the command that words begin with, and the words after it.
-func find(words []string) (cmd command, rest []string, ok bool) {
-	for _, cmd := range commands() {
-		name := strings.Fields(cmd.name)
-		if len(words) >= len(name) && slices.Equal(words[:len(name)], name) {
-			return cmd, words[len(name):], true
+	for _, arg := range args {
+		name, value, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		secret := strings.HasPrefix(name, "pass") || name == "code" || name == "code-stdin" || strings.HasPrefix(name, "secret")
+		fromStdin := slices.Contains([]string{typedPassword.flag, typedCode.flag, typedKey.flag}, "--"+name) && (!valued || value == "true" || value == "false")
+		if strings.HasPrefix(arg, "-") && secret && !fromStdin {
+			return usageErrorf("a password, code or key is never an argument, where the list of processes and the shell's history show it: " +
+				"leave it out to be asked, or pipe it in with --password-stdin, --code-stdin or --secret-stdin. Do not use the one you typed any more.")
 		}
 	}
-	return cmd, nil, false
-}
-
-// unknown answers words that are no command: none at all, a group ("user"), or a mistake.
-func (c *console) unknown(words []string) error {
-	if len(words) > 1 && slices.ContainsFunc(words[1:], isHelpFlag) {
-		return help(c.stdout, words[:1])
-	}
-	if len(words) < 2 && help(c.stderr, words) == nil {
-		return usageErrorf("a command is missing")
-	}
-	return noCommand(words)
-}
-
-func noCommand(words []string) error {
-	return usageErrorf("there is no command %q: see otpctl --help", strings.Join(words[:min(2, len(words))], " "))
-}
-
-func isHelpFlag(word string) bool {
-	return slices.Contains([]string{"-h", "--h", "-help", "--help"}, word)
-}
-
-// arity counts a command's arguments.
-func arity(args string) (least, most int) {
-	for _, arg := range strings.Fields(args) {
-		most++
-		if !strings.HasPrefix(arg, "[") {
-			least++
-		}
-	}
-	return least, most
+	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,22 +15,30 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
+	"github.com/spf13/pflag"
 )
 
 func TestEachCommandExplainsItself(t *testing.T) {
 	for _, cmd := range commands() {
-		for _, args := range [][]string{append(strings.Fields(cmd.name), "--help"), append([]string{"help"}, strings.Fields(cmd.name)...),
-			append([]string{"--stack", "x"}, append(strings.Fields(cmd.name), "a", "-h")...)} {
+		for _, args := range [][]string{append(strings.Fields(name(cmd)), "--help"), append([]string{"help"}, strings.Fields(name(cmd))...),
+			append([]string{"--stack", "x"}, append(strings.Fields(name(cmd)), "a", "-h")...)} {
 			r := runWith(ctx, nil, args...)
-			r.want(t, exitOK, "otpctl "+cmd.name, cmd.short, "--endpoint URL")
+			r.want(t, exitOK, cmd.CommandPath(), cmd.Long, cmd.Example, "--endpoint URL", "Exit codes: 0 success")
+			for _, fact := range cmd.Annotations {
+				for _, line := range strings.Split(fact, "\n") {
+					r.want(t, exitOK, line)
+				}
+			}
 			if r.stderr != "" {
 				t.Errorf("%v: %s", args, r.stderr)
 			}
-			own := newFlags(cmd.name)
-			cmd.declare(own)
-			own.VisitAll(func(f *flag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
+			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
 		}
-		runWith(ctx, nil, "--help").want(t, exitOK, cmd.name, cmd.short)
+		if group := cmd.Parent(); group.HasParent() {
+			runWith(ctx, nil, name(group), "--help").want(t, exitOK, cmd.Use, cmd.Short)
+			cmd = group
+		}
+		runWith(ctx, nil, "--help").want(t, exitOK, cmd.Name(), cmd.Short)
 	}
 }
 
@@ -39,10 +46,13 @@ func TestWrongUse(t *testing.T) {
 	for line, says := range map[string]string{
 		"":                         "a command is missing",
 		"user":                     "a command is missing",
-		"usr list":                 `no command "usr list"`,
-		"user lst":                 `no command "user lst"`,
+		"usr list":                 `no command "usr"; similar: user.`,
+		"user lst":                 `no command "user lst"; similar: list.`,
+		"unlok ada@example.com":    `no command "unlok"; similar: unlock.`,
+		"nonsense":                 `no command "nonsense". See otpctl --help`,
 		"help usr":                 "no command",
-		"--stak x user list":       "not defined: --stak",
+		"help user lst":            "no command",
+		"--stak x user list":       "unknown flag: --stak",
 		"user list --stack":        "needs an argument",
 		"user list extra":          "got 1 arguments",
 		"user list -- --json":      "got 1 arguments",
@@ -57,7 +67,7 @@ func TestWrongUse(t *testing.T) {
 			}
 		})
 	}
-	runWith(ctx, nil, "user", "--help").want(t, exitOK, "user add", "user set-phone")
+	runWith(ctx, nil, "user", "--help").want(t, exitOK, "add EMAIL", "set-phone EMAIL [PHONE]")
 }
 
 func TestFailuresAreExplained(t *testing.T) {
@@ -160,9 +170,9 @@ func TestAWrongEndpointIsNamed(t *testing.T) {
 
 func TestNumbersAreDecimal(t *testing.T) {
 	for _, cmd := range commands() {
-		r := runWith(ctx, nil, append(strings.Fields(cmd.name), "--help")...)
+		r := runWith(ctx, nil, append(strings.Fields(name(cmd)), "--help")...)
 		if r.want(t, exitOK); regexp.MustCompile(`\de[+-]\d`).MatchString(r.stdout) {
-			t.Errorf("%s has an exponent:\n%s", cmd.name, r.stdout)
+			t.Errorf("%s has an exponent:\n%s", name(cmd), r.stdout)
 		}
 	}
 	runWith(ctx, nil, "cost", "--help").want(t, exitOK, "(default 1000000)")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
+	"github.com/spf13/cobra"
 
 	"streamotp/shared/otp"
 	"streamotp/shared/telemetry"
@@ -21,24 +21,29 @@ import (
 // maxDays is how far back one may look: CloudWatch keeps sums of an hour for longer.
 const maxDays = 30
 
-var stats = command{
-	name: "stats", args: "",
-	short: "Counts what was sent and verified, and tells the month's SMS spend.",
-	long: `From CloudWatch's metrics of the stack, over the last day or the last --days days. SENT are messages that SES or SNS took,
-resends and notices to owners among them; VERIFIED are right codes, those of test destinations among them, which are never
-sent. CONVERSION is the one by the other. Metrics come a minute or two late.
+func (c *console) statsCommand() *cobra.Command {
+	var days int
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Counts sent and verified messages, and shows the month's SMS costs.",
+		Long: `Counts messages by the stack's CloudWatch metrics, which are a minute or two late.
 
-The SMS spend is the whole account's in this region, since the month began in UTC, as SNS tells it; null in the document
-where it tells none, as before the first SMS of a month.`,
-	examples:    []string{"stats", "stats --days 7 --json | jq .byChannel"},
-	permissions: []string{"cloudwatch:GetMetricData"},
-	document: `{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
+SENT counts the messages that SES or SNS accepted, with resends and security notifications. VERIFIED counts the right codes,
+with those of test destinations, which are never sent. CONVERSION is VERIFIED divided by SENT.
+
+The SMS costs are those of the whole account in this region since the month began (UTC). They are null if SNS reports none,
+as before the first SMS of a month.`,
+		Example: "  otpctl stats\n  otpctl stats --days 7 --json | jq .data.byChannel",
+		Annotations: facts{
+			"permissions": "cloudwatch:GetMetricData",
+			"document": `{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
 "byChannel":[{"name":"email","sent":1200,"verified":1100,"conversion":0.917}],
 "byPurpose":[{"name":"login","sent":900,"verified":840,"conversion":0.933}],"smsSpendUsd":3.21}`,
-	declare: func(flags *flag.FlagSet) action {
-		days := flags.Int("days", 1, fmt.Sprintf("how many `DAYS` to look back, 1 to %d", maxDays))
-		return func(ctx context.Context, c *console, _ []string) error { return c.stats(ctx, *days) }
-	},
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.stats(cmd.Context(), days) },
+	}
+	cmd.Flags().IntVar(&days, "days", 1, fmt.Sprintf("how many `DAYS` to look back, 1 to %d", maxDays))
+	return cmd
 }
 
 // counted is a row: what was sent and verified of a channel or for a purpose.

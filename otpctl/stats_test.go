@@ -27,10 +27,10 @@ func (a *cloud) statistics(t *testing.T, args ...string) (s statistics) {
 	t.Helper()
 	r := a.run(t, append([]string{"stats", "--json"}, args...)...)
 	r.want(t, exitOK)
-	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
+	if err := json.Unmarshal([]byte(r.data(t)), &s); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := shape(t, r.stdout), shape(t, stats.document); s.SMSSpend != nil && s.ByChannel[0].Conversion != nil && s.ByPurpose[0].Conversion != nil && got != want {
+	if got, want := shape(t, r.data(t)), shape(t, find("stats").Annotations["document"]); s.SMSSpend != nil && s.ByChannel[0].Conversion != nil && s.ByPurpose[0].Conversion != nil && got != want {
 		t.Errorf("prints %s\nhelp has %s", got, want)
 	}
 	return s

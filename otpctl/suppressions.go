@@ -3,42 +3,49 @@ package main
 import (
 	"cmp"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 )
 
-var suppressionsList = command{
-	name: "suppressions list", args: "[EMAIL]",
-	short: "Lists the e-mail addresses that nothing is sent to, or tells of one.",
-	long: `What bounces for good, or is called spam by its reader, gets no more e-mail for 30 days from the last time. The addresses
-are kept as keyed hashes: the list shows these, the latest first, and only who names an address learns whether it is one.
-This reads the whole table of limits.`,
-	examples:    []string{"suppressions list", "suppressions list ada@example.com"},
-	permissions: []string{"dynamodb:Scan", "secretsmanager:GetSecretValue"},
-	document: `[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
+func (c *console) suppressionsListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list [EMAIL]",
+		Short: "Lists the suppressed e-mail addresses, or looks one up.",
+		Long: `Lists the suppressed e-mail addresses, the latest first, or looks one up. It reads the whole table of limits.
+
+An address that bounces permanently, or whose owner reports spam, gets no e-mail for 30 days from the last time. The list
+shows keyed hashes of addresses: only someone who knows an address can look it up.`,
+		Example: "  otpctl suppressions list\n  otpctl suppressions list ada@example.com",
+		Annotations: facts{
+			"permissions": "dynamodb:Scan secretsmanager:GetSecretValue",
+			"document": `[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
 "since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, args []string) error { return c.listSuppressions(ctx, args) }
-	},
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.listSuppressions(cmd.Context(), args) },
+	}
 }
 
-var suppressionsRemove = command{
-	name: "suppressions remove", args: "EMAIL",
-	short: "Sends to an e-mail address again that bounced or complained.",
-	long: `The next code goes there again; if it bounces, or is called spam, the address is suppressed again. The list that SES
-keeps for the whole account is not asked for these messages.`,
-	examples:    []string{"suppressions remove ada@example.com"},
-	permissions: []string{"dynamodb:DeleteItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
-	document:    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, args []string) error { return c.removeSuppression(ctx, args[0]) }
-	},
+func (c *console) suppressionsRemoveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove EMAIL",
+		Short: "Ends the suppression of an e-mail address.",
+		Long: `Ends the suppression of an e-mail address, so that the next code goes there again.
+
+Another bounce or complaint suppresses the address again. The stack does not use SES's suppression list of the account.`,
+		Example: "  otpctl suppressions remove ada@example.com",
+		Annotations: facts{
+			"permissions": "dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.removeSuppression(cmd.Context(), args[0]) },
+	}
 }
 
 // suppressedEmail is how an address is named in the table, and the subjects that are marked with it.

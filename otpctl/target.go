@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/url"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go/logging"
+	"github.com/spf13/pflag"
 
 	"streamotp/shared/keys"
 	"streamotp/shared/store"
@@ -37,12 +37,11 @@ type target struct {
 	endpoint string // empty: AWS itself
 }
 
-// declare adds the flags; what was set before is their default, so that they may stand before the command or after it.
-func (t *target) declare(flags *flag.FlagSet) {
-	flags.StringVar(&t.stack, "stack", t.stack, "`NAME` of the CloudFormation stack")
-	flags.StringVar(&t.region, "region", t.region, "AWS `REGION` of the stack")
-	flags.StringVar(&t.profile, "profile", t.profile, "`NAME` of the AWS profile to use")
-	flags.StringVar(&t.endpoint, "endpoint", t.endpoint, "`URL` that answers in place of AWS: the development stack prints its own")
+func (t *target) declare(flags *pflag.FlagSet) {
+	flags.StringVar(&t.stack, "stack", "streamotp", "`NAME` of the CloudFormation stack")
+	flags.StringVar(&t.region, "region", "", "AWS `REGION` of the stack")
+	flags.StringVar(&t.profile, "profile", "", "`NAME` of the AWS profile to use")
+	flags.StringVar(&t.endpoint, "endpoint", "", "send all AWS calls to this `URL`, such as the one that the development stack prints")
 }
 
 // deployment is a stack's tables and keys.

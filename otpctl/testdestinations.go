@@ -2,43 +2,46 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"streamotp/shared/otp"
 )
 
-var testAdd = command{
-	name: "test-destinations add", args: "DESTINATION",
-	short: "Gives an address or number a fixed code that is never sent.",
-	long: `For those who cannot read its messages: an app's reviewer, an end-to-end test. DESTINATION is an e-mail address, or a
-mobile number with its country code. From within a minute on, each code for it is this one and nothing is sent to it, up to
-the beginning, in UTC, of the day that --until names, or up to an exact time, as 2026-12-31T18:00:00Z. There is no entry
-without an end, and none over a year ahead. Locks and the limits of passwords hold; no message is sent or counted. One that exists gets the new code and end.
+func (c *console) testAddCommand() *cobra.Command {
+	var until string
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "add DESTINATION",
+		Short: "Gives an address or number a fixed code that is never sent.",
+		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for those who cannot read its messages, such as an
+app's reviewer or an end-to-end test. It works within a minute, and until the time of --until, at most a year ahead. Locks and
+the limits of passwords stay in force. An existing entry gets the new code and end.
 
-Whoever knows the code can log in with DESTINATION's password and set a new one without it. Take an address that is
-nobody's, a code that nobody guesses, and the nearest end. The code is asked for twice without showing it, or read from
-stdin with --code-stdin, as in a pipeline:
+Whoever knows the code can log in with the password of DESTINATION, and set a new password without it. Use an address that is
+nobody's, a code that nobody guesses, and the nearest end. otpctl asks for the code twice without showing it, or reads it
+from stdin with --code-stdin, as in a pipeline:
 
-  printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
+    printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
 
-It is never an argument: the list of processes and the shell's history would show it.
-
-The entries are in one secret of Secrets Manager. Changes by otpctl at the same time are all made, one after the other.
-A change by other means between otpctl's read and its write, some tenths of a second, is lost, but stays as the version
-AWSPREVIOUS. Secrets Manager takes about a hundred changes a day: add an entry once, not for each run of a test.`,
-	examples:    []string{"test-destinations add reviewer@example.com --until 2026-12-31"},
-	permissions: []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
-	document:    `{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`,
-	declare: func(flags *flag.FlagSet) action {
-		until := flags.String("until", "", "`DATE` or time at which the code ends; required")
-		stdin := flags.Bool("code-stdin", false, "read the code from stdin, one line")
-		return func(ctx context.Context, c *console, args []string) error {
-			return c.addTest(ctx, args[0], *until, *stdin)
-		}
-	},
+The entries are in one secret. Secrets Manager takes about a hundred changes of it a day: add an entry once, not for each run
+of a test. otpctl's own changes at the same time are all made; a change by other means at the same moment may be lost, but
+stays as the version AWSPREVIOUS.`,
+		Example: "  otpctl test-destinations add reviewer@example.com --until 2026-12-31",
+		Annotations: facts{
+			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			"document":    `{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.addTest(cmd.Context(), args[0], until, fromStdin)
+		},
+	}
+	cmd.Flags().StringVar(&until, "until", "", "`DATE` (its beginning, in UTC) or time, such as 2026-12-31T18:00:00Z, at which the code ends; required")
+	cmd.Flags().BoolVar(&fromStdin, "code-stdin", false, "read the code from stdin, one line")
+	return cmd
 }
 
 // addTest judges all that it can before it asks for a code.
@@ -140,18 +143,21 @@ func isRun(code string) bool {
 	return true
 }
 
-var testList = command{
-	name: "test-destinations list", args: "",
-	short: "Lists the addresses and numbers whose code is fixed.",
-	long: `Tells of each until when its code works, or why it does not. The codes are shown only with --codes, in the document as
-the member code.`,
-	examples:    []string{"test-destinations list"},
-	permissions: []string{"secretsmanager:GetSecretValue"},
-	document:    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
-	declare: func(flags *flag.FlagSet) action {
-		codes := flags.Bool("codes", false, "show the codes")
-		return func(ctx context.Context, c *console, _ []string) error { return c.listTests(ctx, *codes) }
-	},
+func (c *console) testListCommand() *cobra.Command {
+	var codes bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "Lists the addresses and numbers with a fixed code.",
+		Long:    `Lists the addresses and numbers with a fixed code, and until when each code works, or why it does not.`,
+		Example: "  otpctl test-destinations list",
+		Annotations: facts{
+			"permissions": "secretsmanager:GetSecretValue",
+			"document":    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listTests(cmd.Context(), codes) },
+	}
+	cmd.Flags().BoolVar(&codes, "codes", false, "show the codes, in the document as the member code")
+	return cmd
 }
 
 func (c *console) listTests(ctx context.Context, codes bool) error {
@@ -213,17 +219,19 @@ func testState(destination string, entry otp.TestDestination, length int, now ti
 	return "works"
 }
 
-var testRemove = command{
-	name: "test-destinations remove", args: "DESTINATION",
-	short: "Has an address or number get codes of its own again.",
-	long: `Within a minute its codes are random and sent, as everybody's. A session that was made before keeps its code until that
-expires.`,
-	examples:    []string{"test-destinations remove reviewer@example.com"},
-	permissions: []string{"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"},
-	document:    `{"destination":"reviewer@example.com"}`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, args []string) error { return c.removeTest(ctx, args[0]) }
-	},
+func (c *console) testRemoveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove DESTINATION",
+		Short: "Ends the fixed code of an address or number.",
+		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and sent. A session that was opened
+before keeps its code until that expires.`,
+		Example: "  otpctl test-destinations remove reviewer@example.com",
+		Annotations: facts{
+			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			"document":    `{"destination":"reviewer@example.com"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.removeTest(cmd.Context(), args[0]) },
+	}
 }
 
 // removeTest takes an entry as it is typed too: one that was not written by otpctl may be spelled in no right way.

@@ -3,44 +3,45 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 )
 
-var unlock = command{
-	name: "unlock", args: "DESTINATION",
-	short: "Ends the lock of an e-mail address or a telephone number.",
-	long: `Too many wrong codes lock an address or number, 100 in a row for a day. This forgets what is counted for it: wrong
-codes, wrong passwords and the messages of the last hour. A line for each purpose tells what there was and what is left.
-Something that is not locked is left as open as it was, and that is no failure.
+func (c *console) unlockCommand() *cobra.Command {
+	var purpose string
+	cmd := &cobra.Command{
+		Use:   "unlock DESTINATION",
+		Short: "Ends the lock of an e-mail address or phone number.",
+		Long: `Ends the lock of an e-mail address or of a phone number with its country code, and resets what is counted for it: wrong
+codes, wrong passwords and the messages of the last hour. First find out who was guessing: unlocking returns their guesses.
 
-DESTINATION is an e-mail address, or a telephone number with its country code; for a number there is the purpose verify
-alone, and its messages of every purpose are counted there. Login codes by SMS are counted for the account, which is its
-address, and for the number: where such a login gets no code, unlock both. Messages to ada+shop@example.com are counted
-for the mailbox, ada@example.com: they are forgotten too, the lock of ada@example.com itself is not.
+Login codes by SMS are counted for the account's address and for the number: unlock both if such a login gets no code. For
+ada+shop@example.com, the messages of the mailbox ada@example.com are reset too, but not its lock.
 
-Sessions and codes stay what they are: one that was ended, used or has expired does not work again. A time in the future,
-which a machine with a fast clock has written, is forgotten too: until then, all sessions of the account would be over, or
-no reset would be accepted. The command takes the time from AWS's responses, not from this machine's clock. Limits of a client
-address are not touched, nor is a pause of a number's prefix (see otpctl prefixes). First find out who was guessing:
-unlocking gives them their guesses back.`,
-	examples:    []string{"unlock ada@example.com", "unlock +4915112345678", "unlock ada@example.com --purpose login"},
-	permissions: []string{"dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
-	document: `{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
+Times in the future, which a machine with a fast clock has written, are removed. Sessions that have ended and codes that were
+used stay invalid. Limits of client IP addresses and paused prefixes stay as they are (see otpctl prefixes).`,
+		Example: `  otpctl unlock ada@example.com
+  otpctl unlock +4915112345678
+  otpctl unlock ada@example.com --purpose login`,
+		Annotations: facts{
+			"permissions": "dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document": `{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
 "before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1,"futureTry":null,"sessionsOverUntil":null},
 "after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0,"futureTry":null,"sessionsOverUntil":null}}],
 "futurePasswordChange":null}`,
-	declare: func(flags *flag.FlagSet) action {
-		purpose := flags.String("purpose", "", "only this one: `verify|login|reset`")
-		return func(ctx context.Context, c *console, args []string) error { return c.unlock(ctx, args[0], *purpose) }
-	},
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.unlock(cmd.Context(), args[0], purpose) },
+	}
+	cmd.Flags().StringVar(&purpose, "purpose", "", "the purpose to reset, `verify|login|reset`; without it, every purpose")
+	return cmd
 }
 
 func (c *console) unlock(ctx context.Context, typed, purpose string) error {

@@ -2,43 +2,56 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
 )
 
-var userAdd = command{
-	name: "user add", args: "EMAIL",
-	short: "Adds an account.",
-	long: `The password is asked for twice without showing it, or read from stdin with --password-stdin. It is never an
-argument. With --no-password the account has none until its owner sets one by "Forgot password". An account that exists is
-left alone, unless --replace gives it the new password, or none: then its name, phone and channel change where you name
-them, and login sessions that were opened before are over. Codes go by SMS to mobile numbers of the stack's
-AllowedCountries only.`,
-	examples:    []string{"user add ada@example.com --name Ada", "user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt"},
-	permissions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
-	document:    `{"email":"ada@example.com","existed":false}`,
-	declare: func(flags *flag.FlagSet) action {
-		var t typed
-		flags.StringVar(&t.name, "name", "", "`NAME` of the person")
-		flags.StringVar(&t.phone, "phone", "", "telephone `NUMBER` with its country code, as +4915112345678")
-		flags.StringVar(&t.channel, "channel", "", "where login codes go: `"+strings.Join(otp.ChannelNames(), "|")+"` (a new account: email)")
-		replace := flags.Bool("replace", false, "give an account that exists this new password")
-		stdin := flags.Bool("password-stdin", false, "read the password from stdin, one line")
-		none := flags.Bool("no-password", false, "give the account no password: its owner sets one by a reset")
-		return func(ctx context.Context, c *console, args []string) error {
-			if *none && *stdin {
+func (c *console) userAddCommand() *cobra.Command {
+	var t typed
+	var replace, fromStdin, without bool
+	cmd := &cobra.Command{
+		Use:   "add EMAIL",
+		Short: "Adds an account.",
+		Long: `Adds an account.
+
+otpctl asks for the password twice without showing it, or reads it from stdin with --password-stdin. An account without a
+password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone. With --replace it
+gets the new password, or none, and its name, phone and channel change if you give them; its open login sessions end. Codes
+go by SMS only to mobile numbers of the stack's AllowedCountries.`,
+		Example: `  otpctl user add ada@example.com --name Ada
+  otpctl user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt`,
+		Annotations: facts{
+			"permissions": "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"ada@example.com","existed":false}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if without && fromStdin {
 				return usageErrorf("--no-password and --password-stdin exclude each other")
 			}
 			t.email = args[0]
-			return c.addUser(ctx, t, *replace, *stdin, *none)
-		}
-	},
+			return c.addUser(cmd.Context(), t, replace, fromStdin, without)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&t.name, "name", "", "`NAME` of the person")
+	flags.StringVar(&t.phone, "phone", "", "phone `NUMBER` with its country code, such as +4915112345678")
+	channelFlag(flags, &t)
+	flags.BoolVar(&replace, "replace", false, "give an existing account this new password")
+	flags.BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin, one line")
+	flags.BoolVar(&without, "no-password", false, "create or leave the account without a password")
+	return cmd
+}
+
+func channelFlag(flags *pflag.FlagSet, t *typed) {
+	flags.StringVar(&t.channel, "channel", "", "the channel of login codes: `"+strings.Join(otp.ChannelNames(), "|")+"`; a new account has email")
 }
 
 // addUser judges all that it can before it asks for a password.
@@ -94,18 +107,23 @@ func putError(email string, err error) error {
 	return err
 }
 
-var userRemove = command{
-	name: "user remove", args: "EMAIL",
-	short: "Removes an account.",
-	long: `Asks first; without a terminal it needs --yes. Login sessions of the account are over. Only the table's
-point-in-time recovery brings an account back.`,
-	examples:    []string{"user remove ada@example.com"},
-	permissions: []string{"dynamodb:GetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
-	document:    `{"email":"ada@example.com"}`,
-	declare: func(flags *flag.FlagSet) action {
-		yes := flags.Bool("yes", false, "do not ask")
-		return func(ctx context.Context, c *console, args []string) error { return c.removeUser(ctx, args[0], *yes) }
-	},
+func (c *console) userRemoveCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "remove EMAIL",
+		Short: "Removes an account.",
+		Long: `Removes an account and ends its login sessions, after a confirmation at the terminal or with --yes.
+
+Only the point-in-time recovery of the table brings an account back.`,
+		Example: "  otpctl user remove ada@example.com",
+		Annotations: facts{
+			"permissions": "dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"ada@example.com"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.removeUser(cmd.Context(), args[0], yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "remove without asking")
+	return cmd
 }
 
 func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) error {
@@ -138,32 +156,38 @@ func (c *console) removeUser(ctx context.Context, typedEmail string, yes bool) e
 	return c.answer(object{"email": email}, say("Removed %s.\n", email))
 }
 
-var userSetPhone = command{
-	name: "user set-phone", args: "EMAIL [PHONE]",
-	short: "Sets or removes an account's telephone number.",
-	long: `PHONE has its country code, as +4915112345678; --none removes the number. --channel says where login codes go from
-now on; without it that stays as it is. Codes go by SMS to mobile numbers of the stack's AllowedCountries only. Login
-sessions that were opened before a change are over, since their codes may have gone to the old number.`,
-	examples:    []string{"user set-phone grace@example.com +4915112345678 --channel sms", "user set-phone grace@example.com --none --channel email"},
-	permissions: []string{"dynamodb:GetItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
-	document:    `{"email":"grace@example.com"}`,
-	declare: func(flags *flag.FlagSet) action {
-		var t typed
-		none := flags.Bool("none", false, "remove the number")
-		flags.StringVar(&t.channel, "channel", "", "where login codes go: `"+strings.Join(otp.ChannelNames(), "|")+"`")
-		return func(ctx context.Context, c *console, args []string) error {
-			if *none == (len(args) == 2) {
+func (c *console) userSetPhoneCommand() *cobra.Command {
+	var t typed
+	var none bool
+	cmd := &cobra.Command{
+		Use:   "set-phone EMAIL [PHONE]",
+		Short: "Sets or removes the phone number of an account.",
+		Long: `Sets the phone number of an account, with its country code, or removes it with --none.
+
+Codes go by SMS only to mobile numbers of the stack's AllowedCountries. A change ends the open login sessions of the account,
+since their codes may have gone to the old number.`,
+		Example: `  otpctl user set-phone grace@example.com +4915112345678 --channel sms
+  otpctl user set-phone grace@example.com --none --channel email`,
+		Annotations: facts{
+			"permissions": "dynamodb:GetItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"grace@example.com"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if none == (len(args) == 2) {
 				return usageErrorf("name either a PHONE or --none.\nSee otpctl user set-phone --help")
 			}
 			t.email = args[0]
-			if !*none {
+			if !none {
 				if t.phone = args[1]; otp.FoldNumber(t.phone) == "" { // as of an unset shell variable
 					return usageErrorf("phone: is empty; --none removes the number")
 				}
 			}
-			return c.setPhone(ctx, t)
-		}
-	},
+			return c.setPhone(cmd.Context(), t)
+		},
+	}
+	cmd.Flags().BoolVar(&none, "none", false, "remove the number")
+	channelFlag(cmd.Flags(), &t)
+	return cmd
 }
 
 func (c *console) setPhone(ctx context.Context, t typed) error {

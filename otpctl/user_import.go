@@ -3,43 +3,47 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/spf13/cobra"
 )
 
-var userImport = command{
-	name: "user import", args: "FILE",
-	short: "Adds the accounts of a CSV file.",
-	long: `FILE is CSV in UTF-8, or - for stdin. Its first line names the columns: email; name, phone, channel, and either password
-or password_hash where you have them. --ignore-unknown ignores other columns, as exports of other services have them.
+func (c *console) userImportCommand() *cobra.Command {
+	var replace, dryRun, ignoreUnknown bool
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Adds the accounts of a CSV file.",
+		Long: `Adds the accounts of a CSV file in UTF-8, or of stdin if FILE is -. Its first line names the columns: email, and optionally
+name, phone, channel, and either password or password_hash.
 
-  email,name,phone,channel,password
-  ada@example.com,Ada Lovelace,,email,tulip harbor lantern 42
-  grace@example.com,"Hopper, Grace",+4915112345678,sms,marble orchard ferry 17
+    email,name,phone,channel,password
+    ada@example.com,Ada Lovelace,,email,tulip harbor lantern 42
+    grace@example.com,"Hopper, Grace",+4915112345678,sms,marble orchard ferry 17
 
-An account may have no password: until its owner sets one by "Forgot password", a login for it is answered as with a wrong
-password. A line without a password gives such an account, and so does a password_hash of another kind than StreamOTP's
-own, Argon2id in PHC format with its parameters (bcrypt, for one): with others, the time of a login would reveal who has
-an account. The last lines of the report count both.
+A line without a password gives an account without one, and so does a password_hash of another kind than StreamOTP's own,
+Argon2id in PHC format with its parameters: with another kind (such as bcrypt), the time of a login would reveal who has an
+account. The owner sets a password by "Forgot password".
 
-A line that cannot be imported is reported with its number and skipped; the report quotes no address, number or
-password. A line that wants login codes by SMS needs a mobile number of the stack's AllowedCountries. Accounts that exist
-are reported and left alone, unless --replace gives them the line's password and whatever else the line names (an empty
-field changes nothing). An import that was stopped can be run again.`,
-	examples:    []string{"user import accounts.csv --dry-run", "user import - --replace < accounts.csv"},
-	permissions: []string{"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "secretsmanager:GetSecretValue"},
-	failure:     "a line was skipped",
-	document:    `{"imported":2,"withoutPassword":1,"foreignHashes":1,"skipped":0,"total":2,"dryRun":false}`,
-	declare: func(flags *flag.FlagSet) action {
-		replace := flags.Bool("replace", false, "give accounts that exist the password of their line")
-		dryRun := flags.Bool("dry-run", false, "check everything and write nothing")
-		ignoreUnknown := flags.Bool("ignore-unknown", false, "ignore columns that an import does not know")
-		return func(ctx context.Context, c *console, args []string) error {
-			return c.importUsers(ctx, args[0], *replace, *dryRun, *ignoreUnknown)
-		}
-	},
+A line that cannot be imported is skipped. The report gives its number and the reason, and quotes no address, number or
+password. Existing accounts are skipped too; with --replace they get what the line has, and an empty field changes nothing.
+An import that stopped can be run again.`,
+		Example: "  otpctl user import accounts.csv --dry-run\n  otpctl user import - --replace < accounts.csv",
+		Annotations: facts{
+			"permissions": "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"failure":     "a line was skipped",
+			"document": `{"imported":2,"withoutPassword":1,"foreignHashes":1,"skipped":1,"total":3,"dryRun":false,
+"errors":[{"line":4,"error":"phone: must be a mobile number, since login codes go to it by SMS"}]}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.importUsers(cmd.Context(), args[0], replace, dryRun, ignoreUnknown)
+		},
+	}
+	cmd.Flags().BoolVar(&replace, "replace", false, "change existing accounts to what their lines have")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and write nothing")
+	cmd.Flags().BoolVar(&ignoreUnknown, "ignore-unknown", false, "ignore other columns, as in exports of other services")
+	return cmd
 }
 
 func (c *console) importUsers(ctx context.Context, path string, replace, dryRun, ignoreUnknown bool) error {
@@ -73,7 +77,7 @@ func (c *console) importUsers(ctx context.Context, path string, replace, dryRun,
 	}
 	d.clock.settle(ctx)
 	err = t.finish(ctx)
-	if e := c.answer(t.document(), say("")); err == nil {
+	if e := c.answer(t.data(), say("")); err == nil {
 		err = e
 	}
 	return err
@@ -86,10 +90,17 @@ type tally struct {
 	imported, skipped, notTried int
 	passwordless, foreignHashes int   // of the imported
 	fatal                       error // what stopped the import
+	errors                      []lineError
+}
+
+// lineError says why a line was not imported. Like the report, it quotes nothing of the line.
+type lineError struct {
+	Line  int    `json:"line"`
+	Error string `json:"error"`
 }
 
 func newTally(w io.Writer, now nowFunc, dryRun bool) *tally {
-	return &tally{progress: newProgress(w, now), dryRun: dryRun}
+	return &tally{progress: newProgress(w, now), dryRun: dryRun, errors: []lineError{}}
 }
 
 func (t *tally) count(o *outcome) {
@@ -104,19 +115,22 @@ func (t *tally) count(o *outcome) {
 		}
 	case isRefusal(o.err):
 		t.skipped++
+		t.errors = append(t.errors, lineError{o.line, o.err.Error()})
 		t.say("line %d: %v", o.line, o.err)
 	default: // not the line's fault, and the next ones would meet it too
 		t.notTried++
 		if t.fatal == nil {
+			t.errors = append(t.errors, lineError{o.line, explain(o.err)})
 			t.fatal = fmt.Errorf("stopped at line %d: %s", o.line, explain(o.err))
 		}
 	}
 	t.step()
 }
 
-// document is the tally for --json; its words are on stderr, as the lines are.
-func (t *tally) document() object {
-	return object{"imported": t.imported, "withoutPassword": t.passwordless, "foreignHashes": t.foreignHashes, "skipped": t.skipped, "total": t.imported + t.skipped + t.notTried, "dryRun": t.dryRun}
+// data is the tally for --json; its words are on stderr, as the lines are.
+func (t *tally) data() object {
+	return object{"imported": t.imported, "withoutPassword": t.passwordless, "foreignHashes": t.foreignHashes, "skipped": t.skipped,
+		"total": t.imported + t.skipped + t.notTried, "dryRun": t.dryRun, "errors": t.errors}
 }
 
 func (t *tally) finish(ctx context.Context) error {

@@ -3,26 +3,28 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"streamotp/shared/store"
 )
 
-var userList = command{
-	name: "user list", args: "",
-	short: "Lists the accounts.",
-	long: `Lists them in no order, with most of each telephone number hidden. passwordChangedAt is null where it
-was never changed.`,
-	examples:    []string{"user list", "user list --json | jq -r '.[].email'"},
-	permissions: []string{"dynamodb:Scan"},
-	document:    `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
-	declare: func(*flag.FlagSet) action {
-		return func(ctx context.Context, c *console, _ []string) error { return c.listUsers(ctx) }
-	},
+func (c *console) userListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "Lists the accounts.",
+		Long:    `Lists the accounts in no particular order, with most digits of each phone number hidden.`,
+		Example: "  otpctl user list\n  otpctl user list --json | jq -r '.data[].email'",
+		Annotations: facts{
+			"permissions": "dynamodb:Scan",
+			"document":    `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listUsers(cmd.Context()) },
+	}
 }
 
 // listed is an account as it is shown.
@@ -41,6 +43,14 @@ func show(u store.User) listed {
 		l.PasswordChangedAt = &changed
 	}
 	return l
+}
+
+// changed returns when the password was changed.
+func (l listed) changed() string {
+	if l.PasswordChangedAt == nil {
+		return "never"
+	}
+	return *l.PasswordChangedAt
 }
 
 // maskPhone leaves as much of a number as its owner needs to know it again.
@@ -65,7 +75,7 @@ func (c *console) listUsers(ctx context.Context) error {
 	}
 	var out lister = newAccountTable(c.stdout)
 	if c.asJSON {
-		out = &jsonList{w: c.stdout}
+		out = &jsonList{w: c.stdout, command: c.command}
 	}
 	for user, err := range d.users.List(ctx) {
 		if err != nil {
@@ -78,10 +88,12 @@ func (c *console) listUsers(ctx context.Context) error {
 	return out.end()
 }
 
-// jsonList is an array that is well formed only once it is complete, so that a list cut short is no answer.
+// jsonList writes a document of which the data is a list. It is well formed only once it is complete, so that a list cut
+// short is no answer.
 type jsonList struct {
-	w     io.Writer
-	comma string
+	w       io.Writer
+	command string
+	comma   string
 }
 
 func (j *jsonList) add(l listed) error {
@@ -91,7 +103,7 @@ func (j *jsonList) add(l listed) error {
 	}
 	before := j.comma
 	if before == "" {
-		before = "["
+		before = fmt.Sprintf(`{"command":%q,"data":[`, j.command)
 	}
 	j.comma = ","
 	_, err = fmt.Fprintf(j.w, "%s\n%s", before, line)
@@ -100,10 +112,10 @@ func (j *jsonList) add(l listed) error {
 
 func (j *jsonList) end() error {
 	if j.comma == "" {
-		_, err := fmt.Fprintln(j.w, "[]")
+		_, err := fmt.Fprintf(j.w, "{\"command\":%q,\"data\":[]}\n", j.command)
 		return err
 	}
-	_, err := fmt.Fprintln(j.w, "\n]")
+	_, err := fmt.Fprintln(j.w, "\n]}")
 	return err
 }
 
@@ -115,11 +127,7 @@ func newAccountTable(w io.Writer) accountTable {
 }
 
 func (t accountTable) add(l listed) error {
-	changed := "never"
-	if l.PasswordChangedAt != nil {
-		changed = *l.PasswordChangedAt
-	}
-	t.row(l.Email, l.Name, l.Phone, l.Channel, changed)
+	t.row(l.Email, l.Name, l.Phone, l.Channel, l.changed())
 	return nil
 }
 
