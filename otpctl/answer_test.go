@@ -56,3 +56,21 @@ func TestJSONStaysTheSame(t *testing.T) {
 		t.Errorf("%v: %q in %s", err, got, out.String())
 	}
 }
+
+// TestColour: only a terminal gets colours, and none if NO_COLOR is set.
+func TestColour(t *testing.T) {
+	var file bytes.Buffer
+	paint(plain{&file}, "31", "problem")
+	if file.String() != "problem" {
+		t.Errorf("a file gets %q", file.String())
+	}
+	for no, want := range map[string]string{"": "\x1b[31mproblem\x1b[0m", "1": "problem"} {
+		t.Setenv("NO_COLOR", no)
+		p := newPTY(t)
+		paint(plain{p.tty}, "31", "problem")
+		await(t, "the text", func() bool { return strings.HasSuffix(p.shown(), want) })
+		if p.shown() != want {
+			t.Errorf("a terminal gets %q, want %q", p.shown(), want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -289,4 +290,22 @@ func TestImportKeepsTheFilesOrder(t *testing.T) {
 	if last != 61 {
 		t.Errorf("the last line reported is %d", last)
 	}
+}
+
+// TestImportReportsEachLine: the document of --json has what the report says of each line, and quotes nothing of it.
+func TestImportReportsEachLine(t *testing.T) {
+	s := newStack(t)
+	r := s.importing(header+"ada@example.com,,,,"+good+"\nnobody,,,,"+good+"\ngrace@example.com,,015112345678,,"+good, "--json")
+	r.want(t, exitFailed, "line 3: e-mail", "line 4: phone")
+	var report struct {
+		Imported, Skipped int
+		Errors            []lineError
+	}
+	if err := json.Unmarshal([]byte(r.data(t)), &report); err != nil {
+		t.Fatal(err)
+	}
+	if report.Imported != 1 || report.Skipped != 2 || len(report.Errors) != 2 || report.Errors[0].Line != 3 || report.Errors[1].Line != 4 {
+		t.Errorf("reports %+v", report)
+	}
+	s.silent(t, r, good, "grace", "nobody", "0151123")
 }

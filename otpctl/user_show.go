@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -90,10 +91,10 @@ func (u shownUser) write(w io.Writer) error {
 	fields := newTable(w, "ACCOUNT", u.Email)
 	password := "none"
 	if u.HasPassword {
-		password = "set, changed " + u.changed()
+		password = "set"
 	}
-	for _, field := range [][2]string{{"name", u.Name}, {"phone", u.Phone}, {"channel", u.Channel}, {"password", password}} {
-		fields.row(field[0], field[1])
+	for _, field := range [][2]string{{"name", u.Name}, {"phone", u.Phone}, {"channel", u.Channel}, {"password", password}, {"changed", u.changed()}} {
+		fields.row(field[0], cmp.Or(field[1], "-"))
 	}
 	if err := fields.end(""); err != nil {
 		return err
