@@ -111,7 +111,9 @@ func (a *cloud) deploy(t *testing.T, parameters map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.outputs = readStack(out.Stacks[0]).outputs
+	for _, o := range out.Stacks[0].Outputs {
+		a.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
 }
 
 func (a *cloud) handler(ministack http.Handler) http.Handler {

@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/spf13/cobra"
 
+	"streamotp/otpctl/cmd"
+	"streamotp/otpctl/console"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
@@ -191,9 +193,9 @@ func runWith(ctx context.Context, stdin io.Reader, args ...string) result {
 // runAt runs a command by a clock of the test's.
 func runAt(ctx context.Context, now func() time.Time, stdin io.Reader, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	c := newConsole(stdin, &stdout, &stderr)
-	c.now = now
-	code := c.execute(ctx, args)
+	c := console.New(stdin, &stdout, &stderr)
+	c.Now = now
+	code := cmd.Run(ctx, c, args)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -278,7 +280,13 @@ func (s *stack) put(t *testing.T, item map[string]types.AttributeValue) {
 	}
 }
 
-func decodeList(t *testing.T, r result) (out []listed) {
+// listedAccount is one of user list --json.
+type listedAccount struct {
+	Email, Name, Phone, Channel string
+	PasswordChangedAt           *string
+}
+
+func decodeList(t *testing.T, r result) (out []listedAccount) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.data(t)), &out); err != nil {
 		t.Fatalf("%v in %s", err, r.stdout)
@@ -310,13 +318,13 @@ func commands() (all []*cobra.Command) {
 			}
 		}
 	}
-	below(newConsole(nil, io.Discard, io.Discard).root())
+	below(cmd.Root(console.New(nil, io.Discard, io.Discard)))
 	return all
 }
 
 // find returns the command that the words of a command line call.
 func find(words ...string) *cobra.Command {
-	cmd, _, err := newConsole(nil, io.Discard, io.Discard).root().Find(words)
+	cmd, _, err := cmd.Root(console.New(nil, io.Discard, io.Discard)).Find(words)
 	if err != nil || cmd.HasSubCommands() {
 		panic(fmt.Sprintf("there is no command %v: %v", words, err))
 	}
@@ -325,3 +333,12 @@ func find(words ...string) *cobra.Command {
 
 // permissions are those that the help of a command names.
 func permissions(cmd *cobra.Command) []string { return strings.Fields(cmd.Annotations["permissions"]) }
+
+// name returns the words that call a command, without otpctl.
+func name(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "otpctl ") }
+
+const (
+	exitOK     = cmd.ExitOK
+	exitFailed = cmd.ExitFailed
+	exitUsage  = cmd.ExitUsage
+)

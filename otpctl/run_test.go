@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 	"github.com/spf13/pflag"
+
+	"streamotp/otpctl/deployed"
 )
 
 func TestEachCommandExplainsItself(t *testing.T) {
@@ -114,11 +115,11 @@ func TestExplain(t *testing.T) {
 		"InternalServerError":                    "failed (InternalServerError)",
 	} {
 		err := &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "PutItem", Err: &smithy.GenericAPIError{Code: code}}
-		if got := explain(err); !strings.Contains(got, says) {
+		if got := deployed.Explain(err); !strings.Contains(got, says) {
 			t.Errorf("%s is explained as %q", code, got)
 		}
 	}
-	if got := explain(errors.Join(context.Canceled)); got != "interrupted" {
+	if got := deployed.Explain(errors.Join(context.Canceled)); got != "interrupted" {
 		t.Errorf("explained as %q", got)
 	}
 }
@@ -177,29 +178,3 @@ func TestNumbersAreDecimal(t *testing.T) {
 	}
 	runWith(ctx, nil, "cost", "--help").want(t, exitOK, "(default 1000000)")
 }
-
-func TestConflictsAreTriedAgain(t *testing.T) {
-	if !retryer().IsErrorRetryable(&smithy.GenericAPIError{Code: "TransactionConflictException"}) {
-		t.Error("a write that meets a reset's transaction fails at once")
-	}
-}
-
-func TestProgressIsForTerminalsOnly(t *testing.T) {
-	var out bytes.Buffer
-	p := newProgress(&out, at(0))
-	p.step()
-	if out.Len() != 0 {
-		t.Errorf("a log has %q in it", out.String())
-	}
-	p.screen, p.now = &out, at(10)
-	p.step()
-	if got := out.String(); !strings.Contains(got, "2 lines, 0 a second") {
-		t.Errorf("shows %q", got)
-	}
-	p.say("line %d: x", 2)
-	if got := out.String(); !strings.HasSuffix(got, clearLine+"line 2: x\n") {
-		t.Errorf("shows %q", got)
-	}
-}
-
-func at(seconds int64) nowFunc { return func() time.Time { return time.Unix(seconds, 0) } }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"streamotp/shared/otp"
 )
@@ -17,7 +18,16 @@ func TestShow(t *testing.T) {
 	s.guess(t, otp.Login, adasEmail, 6)
 	r = s.run("", "user", "show", adasEmail, "--json")
 	r.want(t, exitOK)
-	var shown shownUser
+	var shown struct {
+		Name              string
+		HasPassword       bool
+		PasswordChangedAt *time.Time
+		Attempts          []struct {
+			Purpose     otp.Purpose
+			WrongCodes  int
+			LockedUntil *time.Time
+		}
+	}
 	if err := json.Unmarshal([]byte(r.data(t)), &shown); err != nil {
 		t.Fatal(err)
 	}
