@@ -150,15 +150,21 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestHelpFitsAScreen: the help of otpctl itself has no more than 40 lines of 120 characters.
+// TestHelpFitsAScreen: the help of otpctl and of each command has no more than 40 lines of 120 characters.
 func TestHelpFitsAScreen(t *testing.T) {
-	r := runWith(ctx, nil, "--help")
-	if n := strings.Count(r.stdout, "\n"); n > 40 {
-		t.Errorf("%d lines", n)
+	lines := [][]string{{}, {"user"}}
+	for _, cmd := range commands() {
+		lines = append(lines, strings.Fields(name(cmd)))
 	}
-	for _, line := range strings.Split(r.stdout, "\n") {
-		if len(line) > 120 {
-			t.Errorf("a line has %d characters: %s", len(line), line)
+	for _, words := range lines {
+		r := runWith(ctx, nil, append(words, "--help")...)
+		if n := strings.Count(r.stdout, "\n"); n > 40 {
+			t.Errorf("the help of %q has %d lines", words, n)
+		}
+		for _, line := range strings.Split(r.stdout, "\n") {
+			if len(line) > 120 {
+				t.Errorf("the help of %q has a line of %d characters: %s", words, len(line), line)
+			}
 		}
 	}
 }

@@ -19,20 +19,20 @@ func UserImportCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Adds the accounts of a CSV file.",
-		Long: `Adds the accounts of a CSV file in UTF-8, or of stdin if FILE is -. Its first line names the columns: email, and optionally
-name, phone, channel, and either password or password_hash.
+		Long: `Adds the accounts of a CSV file in UTF-8, or of stdin if FILE is -. Its first line names the columns: email, and
+optionally name, phone, channel, and either password or password_hash.
 
     email,name,phone,channel,password
     ada@example.com,Ada Lovelace,,email,tulip harbor lantern 42
     grace@example.com,"Hopper, Grace",+4915112345678,sms,marble orchard ferry 17
 
-A line without a password gives an account without one, and so does a password_hash of another kind than StreamOTP's own,
-Argon2id in PHC format with its parameters: with another kind (such as bcrypt), the time of a login would reveal who has an
-account. The owner sets a password by "Forgot password".
+A line without a password gives an account without one, and so does a password_hash of another kind than StreamOTP's
+own, Argon2id in PHC format with its parameters: with another kind (such as bcrypt), the time of a login would reveal
+who has an account. The owner sets a password by "Forgot password".
 
-A line that cannot be imported is skipped. The report gives its number and the reason, and quotes no address, number or
-password. Existing accounts are skipped too; with --replace they get what the line has, and an empty field changes nothing.
-An import that stopped can be run again.`,
+A line that cannot be imported is skipped. The report gives its number and the reason, and quotes no address, number
+or password. Existing accounts are skipped too; with --replace they get what the line has, and an empty field changes
+nothing. An import that stopped can be run again.`,
 		Example: "  otpctl user import accounts.csv --dry-run\n  otpctl user import - --replace < accounts.csv",
 		Annotations: console.Facts{
 			"permissions": "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",

@@ -24,7 +24,8 @@ func UserListCommand(c *console.Console) *cobra.Command {
 		Example: "  otpctl user list\n  otpctl user list --json | jq -r '.data[].email'",
 		Annotations: console.Facts{
 			"permissions": "dynamodb:Scan",
-			"document":    `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
+			"document": `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+"passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return listUsers(cmd.Context(), c) },
 	}

@@ -19,12 +19,13 @@ func UserShowCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show EMAIL",
 		Short: "Shows an account and its locks.",
-		Long: `Shows an account, with most digits of its phone number hidden, and the wrong codes that are counted for its address: by
-purpose, how many, and until when they lock it. It changes nothing.`,
+		Long: `Shows an account, with most digits of its phone number hidden, and the wrong codes that are counted for its address:
+by purpose, how many, and until when they lock it. It changes nothing.`,
 		Example: "  otpctl user show ada@example.com",
 		Annotations: console.Facts{
 			"permissions": "dynamodb:GetItem secretsmanager:GetSecretValue",
-			"document": `{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email","passwordChangedAt":"2026-11-21T15:09:39Z",
+			"document": `{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+"passwordChangedAt":"2026-11-21T15:09:39Z",
 "hasPassword":true,"attempts":[{"purpose":"login","wrongCodes":5,"lockedUntil":"2026-11-21T16:09:39Z"}]}`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return showUser(cmd.Context(), c, args[0]) },

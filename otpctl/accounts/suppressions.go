@@ -22,8 +22,8 @@ func SuppressionsListCommand(c *console.Console) *cobra.Command {
 		Short: "Lists the suppressed e-mail addresses, or looks one up.",
 		Long: `Lists the suppressed e-mail addresses, the latest first, or looks one up. It reads the whole table of limits.
 
-An address that bounces permanently, or whose owner reports spam, gets no e-mail for 30 days from the last time. The list
-shows keyed hashes of addresses: only someone who knows an address can look it up.`,
+An address that bounces permanently, or whose owner reports spam, gets no e-mail for 30 days from the last time. The
+list shows keyed hashes of addresses: only someone who knows an address can look it up.`,
 		Example: "  otpctl suppressions list\n  otpctl suppressions list ada@example.com",
 		Annotations: console.Facts{
 			"permissions": "dynamodb:Scan secretsmanager:GetSecretValue",
@@ -41,7 +41,8 @@ func SuppressionsRemoveCommand(c *console.Console) *cobra.Command {
 		Short: "Ends the suppression of an e-mail address.",
 		Long: `Ends the suppression of an e-mail address, so that the next code goes there again.
 
-Another bounce or complaint suppresses the address again. The stack does not use SES's suppression list of the account.`,
+Another bounce or complaint suppresses the address again. The stack does not use SES's suppression list of the
+account.`,
 		Example: "  otpctl suppressions remove ada@example.com",
 		Annotations: console.Facts{
 			"permissions": "dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",

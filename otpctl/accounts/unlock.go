@@ -23,22 +23,25 @@ func UnlockCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock DESTINATION",
 		Short: "Ends the lock of an e-mail address or phone number.",
-		Long: `Ends the lock of an e-mail address or of a phone number with its country code, and resets what is counted for it: wrong
-codes, wrong passwords and the messages of the last hour. First find out who was guessing: unlocking returns their guesses.
+		Long: `Ends the lock of an e-mail address or of a phone number with its country code, and resets what is counted for it:
+wrong codes, wrong passwords and the messages of the last hour. First find out who was guessing: unlocking returns
+their guesses.
 
-Login codes by SMS are counted for the account's address and for the number: unlock both if such a login gets no code. For
-ada+shop@example.com, the messages of the mailbox ada@example.com are reset too, but not its lock.
+Login codes by SMS are counted for the account's address and for the number: unlock both if such a login gets no code.
+For ada+shop@example.com, the messages of the mailbox ada@example.com are reset too, but not its lock.
 
-Times in the future, which a machine with a fast clock has written, are removed. Sessions that have ended and codes that were
-used stay invalid. Limits of client IP addresses and paused prefixes stay as they are (see otpctl prefixes).`,
+Times in the future, which a machine with a fast clock has written, are removed. Sessions that have ended and codes
+that were used stay invalid. Limits of client IP addresses and paused prefixes stay as they are (see otpctl prefixes).`,
 		Example: `  otpctl unlock ada@example.com
   otpctl unlock +4915112345678
   otpctl unlock ada@example.com --purpose login`,
 		Annotations: console.Facts{
 			"permissions": "dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			"document": `{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
-"before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1,"futureTry":null,"sessionsOverUntil":null},
-"after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0,"futureTry":null,"sessionsOverUntil":null}}],
+"before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1,"futureTry":null,
+"sessionsOverUntil":null},
+"after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0,"futureTry":null,
+"sessionsOverUntil":null}}],
 "futurePasswordChange":null}`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error { return unlock(cmd.Context(), c, args[0], purpose) },

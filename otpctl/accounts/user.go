@@ -25,10 +25,10 @@ func UserAddCommand(c *console.Console) *cobra.Command {
 		Short: "Adds an account.",
 		Long: `Adds an account.
 
-otpctl asks for the password twice without showing it, or reads it from stdin with --password-stdin. An account without a
-password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone. With --replace it
-gets the new password, or none, and its name, phone and channel change if you give them; its open login sessions end. Codes
-go by SMS only to mobile numbers of the stack's AllowedCountries.`,
+otpctl asks for the password twice without showing it, or reads it from stdin with --password-stdin. An account
+without a password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone.
+With --replace it gets the new password, or none, and its name, phone and channel change if you give them; its open
+login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
 		Example: `  otpctl user add ada@example.com --name Ada
   otpctl user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt`,
 		Annotations: console.Facts{
@@ -169,8 +169,8 @@ func UserSetPhoneCommand(c *console.Console) *cobra.Command {
 		Short: "Sets or removes the phone number of an account.",
 		Long: `Sets the phone number of an account, with its country code, or removes it with --none.
 
-Codes go by SMS only to mobile numbers of the stack's AllowedCountries. A change ends the open login sessions of the account,
-since their codes may have gone to the old number.`,
+Codes go by SMS only to mobile numbers of the stack's AllowedCountries. A change ends the open login sessions of the
+account, since their codes may have gone to the old number.`,
 		Example: `  otpctl user set-phone grace@example.com +4915112345678 --channel sms
   otpctl user set-phone grace@example.com --none --channel email`,
 		Annotations: console.Facts{

@@ -210,11 +210,11 @@ func details(cmd *cobra.Command) string {
 		parts = append(parts, "The data of --json, by an example:\n"+example)
 	}
 	if granted := cmd.Annotations["permissions"]; granted != "" {
-		parts = append(parts, "IAM permissions:\n  cloudformation:DescribeStacks "+strings.ReplaceAll(granted, "\n", "\n  "))
+		parts = append(parts, "IAM permissions:\n  cloudformation:DescribeStacks\n  "+strings.ReplaceAll(granted, "\n", "\n  "))
 	}
 	failed := cmd.Annotations["failure"]
 	if failed != "" {
-		failed = " or " + failed
+		failed = ", or " + failed
 	}
 	return strings.Join(append(parts, fmt.Sprintf("Exit codes: 0 success, 1 failure%s, 2 wrong usage", failed)), "\n\n")
 }

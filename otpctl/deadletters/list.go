@@ -19,8 +19,8 @@ func ListCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Lists the dead letters: messages that could not be sent.",
-		Long: `Lists the dead letters: messages that could not be sent. They stay in the dead-letter queue for 14 days and hold neither a
-code nor an address. KIND is one of these:
+		Long: `Lists the dead letters: messages that could not be sent. They stay in the dead-letter queue for 14 days and hold
+neither a code nor an address. KIND is one of these:
 
     undelivered  no provider took the message before it expired
     crashed      the send function failed on the message, or was throttled, five times
@@ -28,11 +28,11 @@ code nor an address. KIND is one of these:
                  their place in the stream, and they cannot be read any more
     foreign      it is no dead letter of this stack
 
-ROW is the state of the message's row now: waiting (it can still be sent), sent, ended (its code was used, or its message was
-refused for good), expired, or gone. A position has none.
+ROW is the state of the message's row now: waiting (it can still be sent), sent, ended (its code was used, or its
+message was refused for good), expired, or gone. A position has none.
 
-The list changes nothing. While it runs, mostly seconds, the dead letters are hidden from other commands. A dead letter that
-another command has is counted but not listed.`,
+The list changes nothing. While it runs, mostly seconds, the dead letters are hidden from other commands. A dead
+letter that another command has is counted but not listed.`,
 		Example: "  otpctl deadletters list\n  otpctl deadletters list --json | jq '.data.letters[].since'",
 		Annotations: console.Facts{
 			"permissions": "sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes " + readRow,

@@ -22,13 +22,13 @@ func RedriveCommand(c *console.Console) *cobra.Command {
 		Long: `Sends dead letters again, unless they have expired. First remove the cause, as docs/operations.md explains for
 DeadLetterAlarm.
 
-A message that can still be sent goes into the retry queue, from where the send function takes it, and its dead letter is
-deleted. The dead letter of a message that was sent since, or that nobody needs any more, is deleted. The log's "message" lines
-report what became of each message.
+A message that can still be sent goes into the retry queue, from where the send function takes it, and its dead letter
+is deleted. The dead letter of a message that was sent since, or that nobody needs any more, is deleted. The log's
+"message" lines report what became of each message.
 
-A code can be sent for minutes, a security notification for a day. A dead letter that has expired, or that is a position in
-the stream, stays and is reported until --drop deletes it: notify the account owner yourself. A message that is no dead letter
-of this stack always stays. Two redrives at once share the dead letters.`,
+A code can be sent for minutes, a security notification for a day. A dead letter that has expired, or that is a
+position in the stream, stays and is reported until --drop deletes it: notify the account owner yourself. A message
+that is no dead letter of this stack always stays. Two redrives at once share the dead letters.`,
 		Example: "  otpctl deadletters redrive\n  otpctl deadletters redrive --drop --json",
 		Annotations: console.Facts{
 			"permissions": "sqs:ReceiveMessage sqs:SendMessage sqs:DeleteMessage sqs:ChangeMessageVisibility " + readRow,

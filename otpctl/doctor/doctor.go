@@ -26,11 +26,12 @@ func Command(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Checks what keeps codes from arriving, and suggests fixes.",
-		Long: `Checks what keeps codes from arriving, in the account and region of the stack, and suggests a fix for each finding. It changes
-nothing.
+		Long: `Checks what keeps codes from arriving, in the account and region of the stack, and suggests a fix for each finding. It
+changes nothing.
 
-It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit, the rules
-of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's concurrency. A finding is one of these:
+It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit,
+the rules of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's concurrency. A
+finding is one of these:
 
     ok         nothing to do
     note       worth knowing
@@ -42,10 +43,11 @@ SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the pe
 		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",
 		Annotations: console.Facts{
 			"permissions": `ses:GetAccount ses:GetEmailIdentity sns:GetSMSSandboxAccountStatus sns:GetSMSAttributes sns:ListOriginationNumbers
-sms-voice:DescribeAccountAttributes sms-voice:DescribeSpendLimits sms-voice:DescribePhoneNumbers sns:ListSubscriptionsByTopic
-secretsmanager:DescribeSecret lambda:GetAccountSettings`,
-			"failure":  "there is a problem",
-			"document": `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox","advice":"ask for production access"}]}`,
+sms-voice:DescribeAccountAttributes sms-voice:DescribeSpendLimits sms-voice:DescribePhoneNumbers
+sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSettings`,
+			"failure": "a problem was found",
+			"document": `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox",
+"advice":"ask for production access"}]}`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd.Context(), c) },
 	}

@@ -24,17 +24,18 @@ func RotateSecretCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-secret",
 		Short: "Rotates the root key without ending live codes.",
-		Long: `Rotates the root key: new sessions use a new random key within a minute, and the previous key stays valid, so that live codes
-are still sent and accepted. The command asks first; it prints the names of keys and never a key.
+		Long: `Rotates the root key: new sessions use a new random key within a minute, and the previous key stays valid, so that
+live codes are still sent and accepted. The command asks first; it prints the names of keys and never a key.
 
-Only one previous key is kept, so a second rotation ends the codes of the first one's previous key. It is refused until the
-secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once: people then ask for new
-codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still waiting would be lost.
+Only one previous key is kept, so a second rotation ends the codes of the first one's previous key. It is refused
+until the secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once: people
+then ask for new codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still
+waiting would be lost.
 
-To remove a leaked key, rotate twice. Locks, limits and accounts depend on the secret's member "index", which never changes:
-whoever has it can compare an address with what the tables and the log hold. Secrets Manager keeps the previous value as
-AWSPREVIOUS. If two operators rotate at once, one succeeds and the other gets an error. A function's instance that was idle
-creates one more session with the key it had; two rotations during its idle time end that code.`,
+To remove a leaked key, rotate twice. Locks, limits and accounts depend on the secret's member "index", which never
+changes: whoever has it can compare an address with what the tables and the log hold. Secrets Manager keeps the
+previous value as AWSPREVIOUS. If two operators rotate at once, one succeeds and the other gets an error. A function's
+instance that was idle creates one more session with the key it had; two rotations during its idle time end that code.`,
 		Example: "  otpctl rotate-secret\n  otpctl rotate-secret --yes --json",
 		Annotations: console.Facts{
 			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",

@@ -20,19 +20,19 @@ func TestAddCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add DESTINATION",
 		Short: "Gives an address or number a fixed code that is never sent.",
-		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for those who cannot read its messages, such as an
-app's reviewer or an end-to-end test. It works within a minute, and until the time of --until, at most a year ahead. Locks and
-the limits of passwords stay in force. An existing entry gets the new code and end.
+		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for those who cannot read its messages,
+such as an app's reviewer or an end-to-end test. It works within a minute, and until the time of --until, at most a
+year ahead. Locks and the limits of passwords stay in force. An existing entry gets the new code and end.
 
-Whoever knows the code can log in with the password of DESTINATION, and set a new password without it. Use an address that is
-nobody's, a code that nobody guesses, and the nearest end. otpctl asks for the code twice without showing it, or reads it
-from stdin with --code-stdin, as in a pipeline:
+Whoever knows the code can log in with the password of DESTINATION, and set a new password without it. Use an address
+that is nobody's, a code that nobody guesses, and the nearest end. otpctl asks for the code twice without showing it,
+or reads it from stdin with --code-stdin, as in a pipeline:
 
     printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
 
-The entries are in one secret. Secrets Manager takes about a hundred changes of it a day: add an entry once, not for each run
-of a test. otpctl's own changes at the same time are all made; a change by other means at the same moment may be lost, but
-stays as the version AWSPREVIOUS.`,
+The entries are in one secret. Secrets Manager takes about a hundred changes of it a day: add an entry once, not for
+each run of a test. otpctl's own changes at the same time are all made; a change by other means at the same moment may
+be lost, but stays as the version AWSPREVIOUS.`,
 		Example: "  otpctl test-destinations add reviewer@example.com --until 2026-12-31",
 		Annotations: console.Facts{
 			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
@@ -42,7 +42,7 @@ stays as the version AWSPREVIOUS.`,
 			return addTest(cmd.Context(), c, args[0], until, fromStdin)
 		},
 	}
-	cmd.Flags().StringVar(&until, "until", "", "`DATE` (its beginning, in UTC) or time, such as 2026-12-31T18:00:00Z, at which the code ends; required")
+	cmd.Flags().StringVar(&until, "until", "", "the `DATE` (00:00 UTC) or time, such as 2026-12-31T18:00:00Z, at which the code ends; required")
 	cmd.Flags().BoolVar(&fromStdin, "code-stdin", false, "read the code from stdin, one line")
 	return cmd
 }
@@ -228,8 +228,8 @@ func TestRemoveCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove DESTINATION",
 		Short: "Ends the fixed code of an address or number.",
-		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and sent. A session that was opened
-before keeps its code until that expires.`,
+		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and sent. A session that was
+opened before keeps its code until that expires.`,
 		Example: "  otpctl test-destinations remove reviewer@example.com",
 		Annotations: console.Facts{
 			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
