@@ -2,11 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"streamotp/otpctl/console"
 )
 
 // terminalActs has what a terminal or a reader of its text would act on.
@@ -34,7 +35,7 @@ func TestWhatIsNotOursIsPrintable(t *testing.T) {
 	r = s.run("", "user", "list", "--json")
 	r.want(t, exitOK)
 	harmless(t, r)
-	if got, want := decodeList(t, r.stdout)[0].Name, "Ada\tX\nY "+persian+family+terminalActs; got != want {
+	if got, want := decodeList(t, r)[0].Name, "Ada\tX\nY "+persian+family+terminalActs; got != want {
 		t.Errorf("the document has %q, want %q", got, want)
 	}
 	p := newPTY(t)
@@ -45,14 +46,20 @@ func TestWhatIsNotOursIsPrintable(t *testing.T) {
 	harmless(t, s.run("", "user", "list"))
 }
 
-func TestJSONStaysTheSame(t *testing.T) {
-	var out bytes.Buffer
-	in := map[string]string{"text": "\u202e\U000e0041 \U0001f600 \"\\u001b\" \xff"}
-	if err := json.NewEncoder(plain{&out}).Encode(in); err != nil {
-		t.Fatal(err)
+// TestColour: only a terminal gets colours, and none if NO_COLOR is set.
+func TestColour(t *testing.T) {
+	var file bytes.Buffer
+	console.Paint(console.New(nil, &file, nil).Stdout, "31", "problem")
+	if file.String() != "problem" {
+		t.Errorf("a file gets %q", file.String())
 	}
-	var got map[string]string
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got["text"] != strings.ToValidUTF8(in["text"], "\ufffd") {
-		t.Errorf("%v: %q in %s", err, got, out.String())
+	for no, want := range map[string]string{"": "\x1b[31mproblem\x1b[0m", "1": "problem"} {
+		t.Setenv("NO_COLOR", no)
+		p := newPTY(t)
+		console.Paint(console.New(nil, p.tty, nil).Stdout, "31", "problem")
+		await(t, "the text", func() bool { return strings.HasSuffix(p.shown(), want) })
+		if p.shown() != want {
+			t.Errorf("a terminal gets %q, want %q", p.shown(), want)
+		}
 	}
 }

@@ -51,10 +51,11 @@ func TestDocuments(t *testing.T) {
 	for _, use := range []struct{ stdin, line string }{
 		{good, "user add ada@example.com --name Ada --password-stdin"},
 		{better, "user add ada@example.com --replace --password-stdin"},
-		{"email,password\ngrace@example.com," + good + "\n", "user import -"},
-		{"email,password\ngrace@example.com," + better + "\n", "user import - --replace"},
+		{"email,password\ngrace@example.com," + good + "\nnobody," + good + "\n", "user import -"},
+		{"email,password\ngrace@example.com," + better + "\nnobody," + better + "\n", "user import - --replace"},
 		{"", "user set-phone ada@example.com +4915112345678"},
 		{"", "user list"},
+		{"", "user show ada@example.com"},
 		{"", "unlock ada@example.com --purpose login"},
 		{"", "user remove grace@example.com --yes"},
 		{"", "prefixes list"},
@@ -71,27 +72,25 @@ func TestDocuments(t *testing.T) {
 		t.Run(use.line, func(t *testing.T) {
 			called := s.calls()
 			words := strings.Fields(use.line)
-			cmd, _, ok := find(words)
-			if !ok {
-				t.Fatal("no such command")
-			}
+			cmd := find(words...)
 			r := s.run(use.stdin, append(words, "--json")...)
-			r.want(t, exitOK)
-			if got, want := shape(t, r.stdout), shape(t, cmd.document); got != want {
+			if r.code != exitOK && cmd.Annotations["failure"] == "" {
+				t.Errorf("exit code %d: %s", r.code, r.stderr)
+			}
+			if got, want := shape(t, r.data(t)), shape(t, cmd.Annotations["document"]); got != want {
 				t.Errorf("prints %s\nhelp has %s", got, want)
 			}
 			s.silent(t, r, good, better, "274916")
-			needed[cmd.name] = append(needed[cmd.name], called()...)
+			needed[name(cmd)] = append(needed[name(cmd)], called()...)
 			for _, call := range called() {
-				if !slices.ContainsFunc(cmd.permissions, func(p string) bool { return strings.HasSuffix(p, ":"+call) }) {
+				if !slices.ContainsFunc(permissions(cmd), func(p string) bool { return strings.HasSuffix(p, ":"+call) }) {
 					t.Errorf("calls %s, of which the help does not tell", call)
 				}
 			}
 		})
 	}
 	for name, called := range needed {
-		cmd, _, _ := find(strings.Fields(name))
-		for _, permission := range cmd.permissions {
+		for _, permission := range permissions(find(strings.Fields(name)...)) {
 			if _, call, _ := strings.Cut(permission, ":"); !slices.Contains(called, call) {
 				t.Errorf("the help of %s asks for %s, which it does not need", name, permission)
 			}
@@ -121,18 +120,15 @@ func (s *stack) calls() func() []string {
 // TestExamples: each example is a command line that the command takes.
 func TestExamples(t *testing.T) {
 	for _, cmd := range commands() {
-		if len(cmd.examples) == 0 || (cmd.permissions == nil) != (cmd.document == "") {
-			t.Errorf("%s has no example, or its help tells not all", cmd.name)
+		if cmd.Example == "" || cmd.Annotations["permissions"] != "" && cmd.Annotations["document"] == "" {
+			t.Errorf("%s has no example, or its help tells not all", name(cmd))
 		}
-		for _, example := range cmd.examples {
+		for _, example := range strings.Split(cmd.Example, "\n") {
 			words := strings.Fields(regexp.MustCompile(` [|<>#].*`).ReplaceAllString(example, ""))
-			named, rest, ok := find(words)
-			flags := newFlags(cmd.name)
-			cmd.declare(flags)
-			(&console{}).declare(flags)
-			operands, err := parse(flags, rest, true)
-			if least, most := arity(cmd.args); !ok || named.name != cmd.name || err != nil || len(operands) < least || len(operands) > most {
-				t.Errorf("%s: %q is wrong: %v", cmd.name, example, err)
+			named := find(words[1:]...)
+			err := named.ParseFlags(words[1+len(strings.Fields(name(cmd))):])
+			if words[0] != "otpctl" || name(named) != name(cmd) || err != nil || named.Args(named, named.Flags().Args()) != nil {
+				t.Errorf("%s: %q is wrong: %v", name(cmd), example, err)
 			}
 		}
 	}
@@ -140,19 +136,35 @@ func TestExamples(t *testing.T) {
 
 func TestMan(t *testing.T) {
 	r := runWith(ctx, nil, "man")
-	r.want(t, exitOK, ".TH OTPCTL 1")
+	r.want(t, exitOK, `.TH "OTPCTL" "1"`, "sqs:ReceiveMessage")
 	for _, cmd := range commands() {
-		if !strings.Contains(r.stdout, "\n.SS otpctl "+roffLine(cmd.name)) || !strings.Contains(r.stdout, "\n"+roffLine(cmd.short)+"\n") {
-			t.Errorf("the page has no %s", cmd.name)
+		if page := "\notpctl-" + strings.ReplaceAll(name(cmd), " ", "-") + " - "; !strings.Contains(strings.ReplaceAll(r.stdout, `\-`, "-"), page) {
+			t.Errorf("there is no page of %s", name(cmd))
 		}
 	}
-	request := regexp.MustCompile(`^\.(TH|SH|SS|B|nf|fi)( |$)`)
-	for _, line := range strings.Split(r.stdout, "\n") {
-		if strings.HasPrefix(line, "'") || strings.HasPrefix(line, ".") && !request.MatchString(line) {
-			t.Errorf("roff would act on %q", line)
-		}
+}
+
+func TestVersion(t *testing.T) {
+	if r := runWith(ctx, nil, "--version"); r.code != exitOK || !strings.HasPrefix(r.stdout, "otpctl ") || strings.Count(r.stdout, "\n") != 1 {
+		t.Errorf("prints %q", r.stdout)
 	}
-	if got := roff(".so /etc/passwd\n'x \\n"); got != `\&.so /etc/passwd`+"\n"+`\(aqx \en`+"\n" {
-		t.Errorf("set as %q", got)
+}
+
+// TestHelpFitsAScreen: the help of otpctl and of each command has no more than 40 lines of 120 characters.
+func TestHelpFitsAScreen(t *testing.T) {
+	lines := [][]string{{}, {"user"}}
+	for _, cmd := range commands() {
+		lines = append(lines, strings.Fields(name(cmd)))
+	}
+	for _, words := range lines {
+		r := runWith(ctx, nil, append(words, "--help")...)
+		if n := strings.Count(r.stdout, "\n"); n > 40 {
+			t.Errorf("the help of %q has %d lines", words, n)
+		}
+		for _, line := range strings.Split(r.stdout, "\n") {
+			if len(line) > 120 {
+				t.Errorf("the help of %q has a line of %d characters: %s", words, len(line), line)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +19,8 @@ import (
 )
 
 const header = "email,name,phone,channel,password\n"
+
+const byteOrderMark = "\uFEFF" // Excel begins UTF-8 with it
 
 func (s *stack) importing(csv string, args ...string) result {
 	return s.run(csv, append([]string{"user", "import", "-"}, args...)...)
@@ -65,7 +68,7 @@ func TestImportRefusesAFile(t *testing.T) {
 	row := "eve@example.com,Eve,,email," + better + "\n"
 	for rule, c := range map[string]struct{ file, says string }{
 		"that_is_empty":                  {"", "no header line"},
-		"that_is_a_BOM":                  {bom, "no header line"},
+		"that_is_a_BOM":                  {byteOrderMark, "no header line"},
 		"that_begins_with_an_empty_line": {"\n" + header + row, "no header line"},
 		"without_a_header":               {row, "column 1"},
 		"with_a_column_it_does_not_know": {"mail,password\neve@example.com," + better, `column 1 ("mail")`},
@@ -77,7 +80,7 @@ func TestImportRefusesAFile(t *testing.T) {
 		"of_Supabase":                    {"instance_id,id,email,encrypted_password\n", "Rename it, remove it, or ignore"},
 		"of_Firebase_without_a_header":   {"uid1,eve@example.com,true,aGFzaA==,c2FsdA==,Eve\n", "must name the columns"},
 		"in_JSON":                        {`{"users": [{"email": "eve@example.com"}]}`, "is JSON"},
-		"in_JSON_of_a_list":              {bom + "[\n{\"email\": \"eve@example.com\"}]", "jq"},
+		"in_JSON_of_a_list":              {byteOrderMark + "[\n{\"email\": \"eve@example.com\"}]", "jq"},
 		"with_semicolons":                {"email;name;password\neve@example.com;Eve;" + better, "semicolons"},
 		"with_tabs":                      {"email\tpassword\neve@example.com\t" + better, "tabs"},
 		"in_UTF_16":                      {"\xff\xfee\x00m\x00a\x00i\x00l\x00,\x00", "UTF-8"},
@@ -100,7 +103,7 @@ func TestImport(t *testing.T) {
 	s := newStack(t)
 	s.add(t, "old@example.com")
 	file := filepath.Join(t.TempDir(), "users.csv")
-	rows := bom + "Password, Email ,phone,NAME,channel\r\n" + // columns in any order and case
+	rows := byteOrderMark + "Password, Email ,phone,NAME,channel\r\n" + // columns in any order and case
 		good + "," + " Ada@Example.com ,+49 151 12345678,\"Lovelace, \"\"Ada\"\"\",SMS\r\n" +
 		"\r\n,,,,\r\n" + // as spreadsheets leave them
 		good + ",old@example.com,,Eve,\r\n" +
@@ -149,7 +152,7 @@ func TestImportWithoutPasswords(t *testing.T) {
 		"foreign_hashes": {"email,password_hash\ne@example.com," + bcrypt + "\nf@example.com,\"" + strings.Replace(ours, "m=19456", "m=19457", 1) +
 			"\"\ng@example.com,\n", "without a password: 3; their owners set one by \"Forgot password\"\nwith a password_hash of another kind than StreamOTP's, which was left out: 2"},
 		"our_hash":        {"email,password_hash\nh@example.com,\"" + ours + "\"\n", "imported 1"},
-		"CRs_alone":       {strings.ReplaceAll(bom+header+"i@example.com,,,,"+good+"\nj@example.com,,,,\n", "\n", "\r"), "imported 2, skipped 0 of 2"},
+		"CRs_alone":       {strings.ReplaceAll(byteOrderMark+header+"i@example.com,,,,"+good+"\nj@example.com,,,,\n", "\n", "\r"), "imported 2, skipped 0 of 2"},
 		"ignored_columns": {"cognito:username,email,,password,email_verified,\nu1,k@example.com,x," + good + ",true,y\n", "imported 1"},
 	} {
 		t.Run(rule, func(t *testing.T) {
@@ -240,7 +243,7 @@ func TestImportStopsWhereNoLineCanSucceed(t *testing.T) {
 	if strings.Count(r.stderr, "may not call") != 1 {
 		t.Errorf("said it again and again:\n%s", r.stderr)
 	}
-	if n := strings.Count(s.bodies.String(), "passwordHash"); n > 3*inFlight {
+	if n := strings.Count(s.bodies.String(), "passwordHash"); n > 3*16 {
 		t.Errorf("tried %d of 200 lines", n)
 	}
 }
@@ -289,4 +292,22 @@ func TestImportKeepsTheFilesOrder(t *testing.T) {
 	if last != 61 {
 		t.Errorf("the last line reported is %d", last)
 	}
+}
+
+// TestImportReportsEachLine: the document of --json has what the report says of each line, and quotes nothing of it.
+func TestImportReportsEachLine(t *testing.T) {
+	s := newStack(t)
+	r := s.importing(header+"ada@example.com,,,,"+good+"\nnobody,,,,"+good+"\ngrace@example.com,,015112345678,,"+good, "--json")
+	r.want(t, exitFailed, "line 3: e-mail", "line 4: phone")
+	var report struct {
+		Imported, Skipped int
+		Errors            []struct{ Line int }
+	}
+	if err := json.Unmarshal([]byte(r.data(t)), &report); err != nil {
+		t.Fatal(err)
+	}
+	if report.Imported != 1 || report.Skipped != 2 || len(report.Errors) != 2 || report.Errors[0].Line != 3 || report.Errors[1].Line != 4 {
+		t.Errorf("reports %+v", report)
+	}
+	s.silent(t, r, good, "grace", "nobody", "0151123")
 }

@@ -13,7 +13,7 @@ func TestList(t *testing.T) {
 	if r := s.run("", "user", "list"); r.stdout != "There are no accounts.\n" {
 		t.Errorf("no accounts are %q", r.stdout)
 	}
-	if r := s.run("", "user", "list", "--json"); strings.TrimSpace(r.stdout) != "[]" {
+	if r := s.run("", "user", "list", "--json"); r.data(t) != "[]" {
 		t.Errorf("no accounts are %q", r.stdout)
 	}
 	s.put(t, map[string]types.AttributeValue{"email": text(adasEmail), "passwordHash": text("secret-hash"), "channel": text("sms"),
@@ -27,7 +27,7 @@ func TestList(t *testing.T) {
 	r = s.run("", "user", "list", "--json")
 	r.want(t, exitOK)
 	s.silent(t, r, mobile, "secret-hash", "\x1b")
-	for _, u := range decodeList(t, r.stdout) {
+	for _, u := range decodeList(t, r) {
 		if u.Email == adasEmail && (u.Phone != "+49*********78" || u.Channel != "sms" || *u.PasswordChangedAt != "2023-11-14T22:13:20Z") {
 			t.Errorf("listed %+v", u)
 		}
@@ -50,7 +50,7 @@ func TestListReadsEveryPage(t *testing.T) {
 	})
 	r := s.run("", "user", "list", "--json")
 	r.want(t, exitOK)
-	if n := len(decodeList(t, r.stdout)); n != accounts || scans < 2 {
+	if n := len(decodeList(t, r)); n != accounts || scans < 2 {
 		t.Errorf("listed %d of %d in %d pages", n, accounts, scans)
 	}
 	s.on(func(call string) string {

@@ -22,10 +22,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"streamotp/otpctl/cmd"
+	"streamotp/otpctl/console"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the program at once
-	os.Exit(Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(cmd.Run(ctx, console.New(os.Stdin, os.Stdout, os.Stderr), os.Args[1:]))
 }

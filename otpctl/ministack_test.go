@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/spf13/cobra"
 
 	"streamotp/shared/store/storetest"
 )
@@ -110,7 +111,9 @@ func (a *cloud) deploy(t *testing.T, parameters map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.outputs = readStack(out.Stacks[0]).outputs
+	for _, o := range out.Stacks[0].Outputs {
+		a.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
+	}
 }
 
 func (a *cloud) handler(ministack http.Handler) http.Handler {
@@ -176,9 +179,9 @@ const denial = `{"__type":"AccessDeniedException","message":"User is not authori
 func (a *cloud) deny(permissions ...string) { a.denied = permissions }
 
 // permit gives otpctl the permissions that the command's help names, except those that are denied.
-func (a *cloud) permit(t *testing.T, cmd command) {
+func (a *cloud) permit(t *testing.T, cmd *cobra.Command) {
 	t.Helper()
-	allowed := append([]string{"cloudformation:DescribeStacks"}, cmd.permissions...)
+	allowed := append([]string{"cloudformation:DescribeStacks"}, permissions(cmd)...)
 	allowed = slices.DeleteFunc(allowed, func(p string) bool { return slices.Contains(a.denied, p) })
 	allowed = append(allowed, "sqs:ChangeMessageVisibilityBatch") // in AWS, sqs:ChangeMessageVisibility is this permission too
 	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": map[string]any{"Effect": "Allow", "Action": allowed, "Resource": "*"}})
@@ -201,15 +204,15 @@ func (a *cloud) run(t *testing.T, args ...string) result {
 	a.mu.Lock()
 	a.called = nil
 	a.mu.Unlock()
-	cmd, _, _ := find(args)
+	cmd := find(args...)
 	a.permit(t, cmd)
 	r := runAt(ctx, a.now, nil, append([]string{"--endpoint", a.url, "--stack", a.stack}, args...)...)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, call := range a.called {
 		named := strings.Replace(call, "VisibilityBatch", "Visibility", 1)
-		if call != "cloudformation:DescribeStacks" && !slices.Contains(cmd.permissions, named) {
-			t.Errorf("%s calls %s, which its help does not name", cmd.name, call)
+		if call != "cloudformation:DescribeStacks" && !slices.Contains(permissions(cmd), named) {
+			t.Errorf("%s calls %s, which its help does not name", name(cmd), call)
 		}
 	}
 	return r

@@ -18,7 +18,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/spf13/cobra"
 
+	"streamotp/otpctl/cmd"
+	"streamotp/otpctl/console"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
@@ -190,9 +193,9 @@ func runWith(ctx context.Context, stdin io.Reader, args ...string) result {
 // runAt runs a command by a clock of the test's.
 func runAt(ctx context.Context, now func() time.Time, stdin io.Reader, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	c := newConsole(stdin, &stdout, &stderr)
-	c.now = now
-	code := c.execute(ctx, args)
+	c := console.New(stdin, &stdout, &stderr)
+	c.Now = now
+	code := cmd.Run(ctx, c, args)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -277,10 +280,65 @@ func (s *stack) put(t *testing.T, item map[string]types.AttributeValue) {
 	}
 }
 
-func decodeList(t *testing.T, text string) (out []listed) {
+// listedAccount is one of user list --json.
+type listedAccount struct {
+	Email, Name, Phone, Channel string
+	PasswordChangedAt           *string
+}
+
+func decodeList(t *testing.T, r result) (out []listedAccount) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		t.Fatalf("%v in %s", err, text)
+	if err := json.Unmarshal([]byte(r.data(t)), &out); err != nil {
+		t.Fatalf("%v in %s", err, r.stdout)
 	}
 	return out
 }
+
+// data is what a document of --json has, which is the same for every command but for its data.
+func (r result) data(t *testing.T) string {
+	t.Helper()
+	var found map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(r.stdout), &found); err != nil || len(found) != 2 || found["command"] == nil || found["data"] == nil {
+		t.Fatalf("no document: %v in %s%s", err, r.stdout, r.stderr)
+	}
+	return string(found["data"])
+}
+
+// commands are the commands that are otpctl's own and do something.
+func commands() (all []*cobra.Command) {
+	var below func(cmd *cobra.Command)
+	below = func(cmd *cobra.Command) {
+		for _, sub := range cmd.Commands() {
+			switch {
+			case sub.Name() == "completion" || sub.Name() == "help":
+			case sub.HasSubCommands():
+				below(sub)
+			default:
+				all = append(all, sub)
+			}
+		}
+	}
+	below(cmd.Root(console.New(nil, io.Discard, io.Discard)))
+	return all
+}
+
+// find returns the command that the words of a command line call.
+func find(words ...string) *cobra.Command {
+	cmd, _, err := cmd.Root(console.New(nil, io.Discard, io.Discard)).Find(words)
+	if err != nil || cmd.HasSubCommands() {
+		panic(fmt.Sprintf("there is no command %v: %v", words, err))
+	}
+	return cmd
+}
+
+// permissions are those that the help of a command names.
+func permissions(cmd *cobra.Command) []string { return strings.Fields(cmd.Annotations["permissions"]) }
+
+// name returns the words that call a command, without otpctl.
+func name(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "otpctl ") }
+
+const (
+	exitOK     = cmd.ExitOK
+	exitFailed = cmd.ExitFailed
+	exitUsage  = cmd.ExitUsage
+)

@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"streamotp/otpctl/cmd"
+	"streamotp/otpctl/console"
 )
 
 // pty is a terminal that a test types at.
@@ -109,7 +112,9 @@ func (s *stack) at(ctx context.Context, t *testing.T, p *pty, hidden bool, answe
 	t.Helper()
 	var screen consoleBuffer
 	done := make(chan int)
-	go func() { done <- Run(ctx, append([]string{"--endpoint", s.url}, args...), p.tty, &screen, &screen) }()
+	go func() {
+		done <- cmd.Run(ctx, console.New(p.tty, &screen, &screen), append([]string{"--endpoint", s.url}, args...))
+	}()
 	for i, answer := range answers {
 		await(t, "a question", func() bool {
 			asked := strings.Count(screen.String(), ": ") > i

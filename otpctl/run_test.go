@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,22 +14,32 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
+	"github.com/spf13/pflag"
+
+	"streamotp/otpctl/deployed"
 )
 
 func TestEachCommandExplainsItself(t *testing.T) {
 	for _, cmd := range commands() {
-		for _, args := range [][]string{append(strings.Fields(cmd.name), "--help"), append([]string{"help"}, strings.Fields(cmd.name)...),
-			append([]string{"--stack", "x"}, append(strings.Fields(cmd.name), "a", "-h")...)} {
+		for _, args := range [][]string{append(strings.Fields(name(cmd)), "--help"), append([]string{"help"}, strings.Fields(name(cmd))...),
+			append([]string{"--stack", "x"}, append(strings.Fields(name(cmd)), "a", "-h")...)} {
 			r := runWith(ctx, nil, args...)
-			r.want(t, exitOK, "otpctl "+cmd.name, cmd.short, "--endpoint URL")
+			r.want(t, exitOK, cmd.CommandPath(), cmd.Long, cmd.Example, "--endpoint URL", "Exit codes: 0 success")
+			for _, fact := range cmd.Annotations {
+				for _, line := range strings.Split(fact, "\n") {
+					r.want(t, exitOK, line)
+				}
+			}
 			if r.stderr != "" {
 				t.Errorf("%v: %s", args, r.stderr)
 			}
-			own := newFlags(cmd.name)
-			cmd.declare(own)
-			own.VisitAll(func(f *flag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
+			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
 		}
-		runWith(ctx, nil, "--help").want(t, exitOK, cmd.name, cmd.short)
+		if group := cmd.Parent(); group.HasParent() {
+			runWith(ctx, nil, name(group), "--help").want(t, exitOK, cmd.Use, cmd.Short)
+			cmd = group
+		}
+		runWith(ctx, nil, "--help").want(t, exitOK, cmd.Name(), cmd.Short)
 	}
 }
 
@@ -39,10 +47,13 @@ func TestWrongUse(t *testing.T) {
 	for line, says := range map[string]string{
 		"":                         "a command is missing",
 		"user":                     "a command is missing",
-		"usr list":                 `no command "usr list"`,
-		"user lst":                 `no command "user lst"`,
+		"usr list":                 `no command "usr"; similar: user.`,
+		"user lst":                 `no command "user lst"; similar: list.`,
+		"unlok ada@example.com":    `no command "unlok"; similar: unlock.`,
+		"nonsense":                 `no command "nonsense". See otpctl --help`,
 		"help usr":                 "no command",
-		"--stak x user list":       "not defined: --stak",
+		"help user lst":            "no command",
+		"--stak x user list":       "unknown flag: --stak",
 		"user list --stack":        "needs an argument",
 		"user list extra":          "got 1 arguments",
 		"user list -- --json":      "got 1 arguments",
@@ -57,7 +68,7 @@ func TestWrongUse(t *testing.T) {
 			}
 		})
 	}
-	runWith(ctx, nil, "user", "--help").want(t, exitOK, "user add", "user set-phone")
+	runWith(ctx, nil, "user", "--help").want(t, exitOK, "add EMAIL", "set-phone EMAIL [PHONE]")
 }
 
 func TestFailuresAreExplained(t *testing.T) {
@@ -104,11 +115,11 @@ func TestExplain(t *testing.T) {
 		"InternalServerError":                    "failed (InternalServerError)",
 	} {
 		err := &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "PutItem", Err: &smithy.GenericAPIError{Code: code}}
-		if got := explain(err); !strings.Contains(got, says) {
+		if got := deployed.Explain(err); !strings.Contains(got, says) {
 			t.Errorf("%s is explained as %q", code, got)
 		}
 	}
-	if got := explain(errors.Join(context.Canceled)); got != "interrupted" {
+	if got := deployed.Explain(errors.Join(context.Canceled)); got != "interrupted" {
 		t.Errorf("explained as %q", got)
 	}
 }
@@ -160,36 +171,10 @@ func TestAWrongEndpointIsNamed(t *testing.T) {
 
 func TestNumbersAreDecimal(t *testing.T) {
 	for _, cmd := range commands() {
-		r := runWith(ctx, nil, append(strings.Fields(cmd.name), "--help")...)
+		r := runWith(ctx, nil, append(strings.Fields(name(cmd)), "--help")...)
 		if r.want(t, exitOK); regexp.MustCompile(`\de[+-]\d`).MatchString(r.stdout) {
-			t.Errorf("%s has an exponent:\n%s", cmd.name, r.stdout)
+			t.Errorf("%s has an exponent:\n%s", name(cmd), r.stdout)
 		}
 	}
 	runWith(ctx, nil, "cost", "--help").want(t, exitOK, "(default 1000000)")
 }
-
-func TestConflictsAreTriedAgain(t *testing.T) {
-	if !retryer().IsErrorRetryable(&smithy.GenericAPIError{Code: "TransactionConflictException"}) {
-		t.Error("a write that meets a reset's transaction fails at once")
-	}
-}
-
-func TestProgressIsForTerminalsOnly(t *testing.T) {
-	var out bytes.Buffer
-	p := newProgress(&out, at(0))
-	p.step()
-	if out.Len() != 0 {
-		t.Errorf("a log has %q in it", out.String())
-	}
-	p.screen, p.now = &out, at(10)
-	p.step()
-	if got := out.String(); !strings.Contains(got, "2 lines, 0 a second") {
-		t.Errorf("shows %q", got)
-	}
-	p.say("line %d: x", 2)
-	if got := out.String(); !strings.HasSuffix(got, clearLine+"line 2: x\n") {
-		t.Errorf("shows %q", got)
-	}
-}
-
-func at(seconds int64) nowFunc { return func() time.Time { return time.Unix(seconds, 0) } }

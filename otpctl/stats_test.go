@@ -5,6 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
+	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 
@@ -18,19 +21,30 @@ func (a *cloud) measure(t *testing.T, namespace, name string, at time.Time, valu
 	if len(dimensions) > 0 {
 		datum.Dimensions = []types.Dimension{{Name: &dimensions[0], Value: &dimensions[1]}}
 	}
-	if _, err := newCloudWatch(a.cfg).PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []types.MetricDatum{datum}}); err != nil {
+	client := cloudwatch.NewFromConfig(a.cfg, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) })
+	if _, err := client.PutMetricData(ctx, &cloudwatch.PutMetricDataInput{Namespace: &namespace, MetricData: []types.MetricDatum{datum}}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (a *cloud) statistics(t *testing.T, args ...string) (s statistics) {
+// counts are what stats --json prints.
+type counts struct {
+	ByChannel, ByPurpose []struct {
+		Name           string
+		Sent, Verified float64
+		Conversion     *float64
+	}
+	SMSSpend *float64 `json:"smsSpendUsd"`
+}
+
+func (a *cloud) statistics(t *testing.T, args ...string) (s counts) {
 	t.Helper()
 	r := a.run(t, append([]string{"stats", "--json"}, args...)...)
 	r.want(t, exitOK)
-	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
+	if err := json.Unmarshal([]byte(r.data(t)), &s); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := shape(t, r.stdout), shape(t, stats.document); s.SMSSpend != nil && s.ByChannel[0].Conversion != nil && s.ByPurpose[0].Conversion != nil && got != want {
+	if got, want := shape(t, r.data(t)), shape(t, find("stats").Annotations["document"]); s.SMSSpend != nil && s.ByChannel[0].Conversion != nil && s.ByPurpose[0].Conversion != nil && got != want {
 		t.Errorf("prints %s\nhelp has %s", got, want)
 	}
 	return s

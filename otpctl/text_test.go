@@ -1,6 +1,8 @@
 package main
 
-import "testing"
+import (
+	"testing"
+)
 
 // Names, numbers and passwords are taken as contacts, chats and shells give them.
 func TestTextOfEveryOrigin(t *testing.T) {

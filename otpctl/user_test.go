@@ -48,7 +48,7 @@ func TestAddRefuses(t *testing.T) {
 		"a_password_with_the_address":        {"user add lovelace@example.com --password-stdin", "my lovelace 1815", exitFailed, "contains the account's address"},
 		"a_password_that_no_browser_can_say": {"user add ada@example.com --password-stdin", "tulip \xff harbor", exitFailed, "UTF-8"},
 		"a_password_without_end":             {"user add ada@example.com --password-stdin", strings.Repeat("x", 1<<20), exitFailed, "more than 256 characters"},
-		"a_flag_that_is_none":                {"user add ada@example.com --nmae Ada", "", exitUsage, "not defined: --nmae"},
+		"a_flag_that_is_none":                {"user add ada@example.com --nmae Ada", "", exitUsage, "unknown flag: --nmae"},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			r := s.run(c.stdin, strings.Fields(c.args)...)

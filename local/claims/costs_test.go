@@ -210,14 +210,14 @@ func TestCostsCountTheTemplate(t *testing.T) {
 	for what, n := range count {
 		line := regexp.MustCompile(`(?m), ` + what + ` +([0-9,]+) a month`).FindStringSubmatch(idle)
 		if line == nil || line[1] != strconv.Itoa(n) {
-			t.Errorf("template.yaml has %d %s; otpctl/estimate.go counts %v", n, what, line)
+			t.Errorf("template.yaml has %d %s; otpctl/cost/estimate.go counts %v", n, what, line)
 		}
 	}
 	if len(count) != 4 {
 		t.Errorf("counted %v", count)
 	}
 	if template.Globals.Function.MemorySize != 512 {
-		t.Errorf("functions have %d MiB; otpctl/estimate.go counts with 512", template.Globals.Function.MemorySize)
+		t.Errorf("functions have %d MiB; otpctl/cost/estimate.go counts with 512", template.Globals.Function.MemorySize)
 	}
 }
 
@@ -239,18 +239,18 @@ func TestCostsCountThePage(t *testing.T) {
 			}
 		}
 	}
-	counted := regexp.MustCompile(`(?m)^\tpageFiles, pageBytes += (\d+), (\d+)`).FindStringSubmatch(read(t, "otpctl", "estimate.go"))
+	counted := regexp.MustCompile(`(?m)^\tpageFiles, pageBytes += (\d+), (\d+)`).FindStringSubmatch(read(t, "otpctl", "cost", "estimate.go"))
 	n, _ := strconv.Atoi(counted[1])
 	counts, _ := strconv.Atoi(counted[2])
 	if n != len(files) || counts < size*95/100 || counts > size*105/100 {
-		t.Errorf("the login page loads %d files of %d bytes together; otpctl/estimate.go counts %v", len(files), size, counted[1:])
+		t.Errorf("the login page loads %d files of %d bytes together; otpctl/cost/estimate.go counts %v", len(files), size, counted[1:])
 	}
 }
 
 // TestCostsCountTheAccessLog: the assumed length of a line is that of the template's format, filled with the longest usual values.
 func TestCostsCountTheAccessLog(t *testing.T) {
 	format := regexp.MustCompile(`(?m)^ +Format: '(\{"timestamp".*\})'$`).FindStringSubmatch(read(t, "template.yaml"))
-	counted := regexp.MustCompile(`(?m)^\taccessBytes += (\d+)`).FindStringSubmatch(read(t, "otpctl", "estimate.go"))
+	counted := regexp.MustCompile(`(?m)^\taccessBytes += (\d+)`).FindStringSubmatch(read(t, "otpctl", "cost", "estimate.go"))
 	if format == nil || counted == nil {
 		t.Fatalf("format %q, counted %q", format, counted)
 	}
@@ -267,7 +267,7 @@ func TestCostsCountTheAccessLog(t *testing.T) {
 		return value
 	})
 	if bytes, err := strconv.Atoi(counted[1]); err != nil || len(line) > bytes || len(line) < bytes-10 {
-		t.Errorf("a line has %d bytes, otpctl/estimate.go counts %s: %s", len(line), counted[1], line)
+		t.Errorf("a line has %d bytes, otpctl/cost/estimate.go counts %s: %s", len(line), counted[1], line)
 	}
 }
 

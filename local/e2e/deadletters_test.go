@@ -38,11 +38,11 @@ func deadletters(t *testing.T, s *Stack, args ...string) (said string, ok bool) 
 func redrive(t *testing.T, s *Stack, args ...string) (letters []redriven, ok bool) {
 	t.Helper()
 	said, ok := deadletters(t, s, append([]string{"redrive", "--json"}, args...)...)
-	var report struct{ Letters []redriven }
+	var report struct{ Data struct{ Letters []redriven } }
 	if err := json.Unmarshal([]byte(said), &report); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	return report.Letters, ok
+	return report.Data.Letters, ok
 }
 
 // rowOf changes the row of a session's code.

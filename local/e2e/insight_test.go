@@ -21,10 +21,13 @@ func TestStats(t *testing.T) {
 		Sent, Verified float64
 		Conversion     *float64
 	}
-	var counts struct {
-		ByChannel, ByPurpose []row
-		SmsSpendUsd          *float64
+	var document struct {
+		Data struct {
+			ByChannel, ByPurpose []row
+			SmsSpendUsd          *float64
+		}
 	}
+	counts := &document.Data
 	shown := func(r row) string {
 		if r.Conversion == nil {
 			return fmt.Sprint(r.Name, " ", r.Sent, " ", r.Verified, " -")
@@ -33,7 +36,7 @@ func TestStats(t *testing.T) {
 	}
 	var got []string
 	until(t, Patience, "the metrics of all messages", func() bool { // up to the last whole second
-		if err := json.Unmarshal([]byte(otpctl(t, s, "", "stats", "--json")), &counts); err != nil {
+		if err := json.Unmarshal([]byte(otpctl(t, s, "", "stats", "--json")), &document); err != nil {
 			t.Fatal(err)
 		}
 		got = nil

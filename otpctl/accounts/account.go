@@ -1,0 +1,162 @@
+// Package accounts has the commands for people: accounts, their locks and the suppression of their addresses (C2 to C5).
+package accounts
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"streamotp/otpctl/console"
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+	"streamotp/shared/phone"
+	"streamotp/shared/phone/number"
+	"streamotp/shared/store"
+)
+
+// typed is an account as an operator gives it; what is empty was not said.
+type typed struct {
+	email, name, phone, channel string
+}
+
+// account is what was typed once it has been read.
+type account struct {
+	email   string // normalised
+	name    string
+	phone   number.Number
+	channel otp.Channel
+}
+
+const maxName = 100 // code points
+
+// read checks what can be checked of one account alone.
+//
+// Errors: console.Refusal.
+func (t typed) read() (a account, err error) {
+	if a.email, err = otp.NormalizeEmail(t.email); err != nil {
+		return a, console.About("e-mail", err)
+	}
+	if a.name, err = readName(t.name); err != nil {
+		return a, err
+	}
+	if a.channel, err = readChannel(t.channel); err != nil {
+		return a, err
+	}
+	if t.phone != "" {
+		if a.phone, err = phone.Parse(t.phone); err != nil {
+			return a, console.About("phone", err)
+		}
+	}
+	return a, nil
+}
+
+func readName(typed string) (string, error) {
+	name, ok := otp.FoldName(typed)
+	switch {
+	case !ok:
+		return "", console.Refusal("name: must be plain text in UTF-8, without control characters")
+	case utf8.RuneCountInString(name) > maxName:
+		return "", console.Refusal(fmt.Sprintf("name: must have at most %d characters", maxName))
+	}
+	return name, nil
+}
+
+// readChannel reads a channel in upper or lower case; "" was not said.
+//
+// Errors: console.Refusal.
+func readChannel(typed string) (otp.Channel, error) {
+	if typed == "" {
+		return "", nil
+	}
+	channel, err := otp.ParseChannel(strings.ToLower(typed))
+	if err != nil {
+		return "", console.Refusal("channel: must be " + strings.Join(otp.ChannelNames(), " or "))
+	}
+	return channel, nil
+}
+
+// onto lays what was typed over an account as it is held, zero for a new one: what was not said stays. Codes to numbers may go to
+// the given countries.
+//
+// Errors: console.Refusal, where login codes would go to a number that cannot have them, or by a channel that is unknown.
+func (a account) onto(held store.User, countries []string) (store.User, error) {
+	wanted := held
+	wanted.Email = a.email
+	if a.name != "" {
+		wanted.Name = a.name
+	}
+	if a.phone.E164 != "" {
+		wanted.Phone = a.phone.E164
+	}
+	if a.channel != "" {
+		wanted.Channel = a.channel
+	}
+	wanted.Channel = wanted.LoginChannel()
+	return wanted, checkChannel(wanted, countries)
+}
+
+// checkChannel checks that login codes can go where the account wants them, as generate decides it.
+//
+// Errors: console.Refusal.
+func checkChannel(u store.User, countries []string) error {
+	channel, err := u.Channel.Facts()
+	if err != nil {
+		return console.Refusal("channel: the account's is unknown: set it with --channel " + strings.Join(otp.ChannelNames(), " or --channel "))
+	}
+	if channel.Kind != otp.PhoneNumber {
+		return nil
+	}
+	if u.Phone == "" {
+		return console.Refusal(fmt.Sprintf("channel: %s needs a phone", channel.Channel))
+	}
+	n, err := phone.Parse(u.Phone)
+	switch {
+	case len(countries) == 0:
+		return console.Refusal("channel: must be email, since this stack sends no " + channel.Label + ": its parameter AllowedCountries is empty")
+	case err != nil || !n.Mobile:
+		return console.Refusal("phone: must be a mobile number, since login codes go to it by " + channel.Label)
+	case !n.Receives(countries):
+		return console.Refusal(fmt.Sprintf("phone: is a number of %s, and this stack sends %s only to %s: its parameter AllowedCountries lists them",
+			n.Country, channel.Label, strings.Join(countries, ", ")))
+	}
+	return nil
+}
+
+// weaknesses are password.WeakError's reasons in words.
+var weaknesses = map[string]string{
+	"too_short":          "it has fewer than 8 characters",
+	"control_characters": "it contains control characters, which no login form can send",
+	"too_long":           "it has more than 256 characters",
+	"common":             "it is one of those that attackers try first",
+	"contains_address":   "it contains the account's address",
+	"contains_app_name":  "it contains the application's name",
+}
+
+// checkPassword judges a new password as reset does. The app's name is not known here.
+//
+// Errors: console.Refusal; that of password.CheckList.
+func checkPassword(secret, email string) error {
+	if err := password.CheckList(); err != nil {
+		return err
+	}
+	var reasons []string
+	for _, err := range []error{password.Check(secret, ""), password.CheckAddress(secret, email)} {
+		var weak *password.WeakError
+		if errors.As(err, &weak) {
+			reasons = append(reasons, weak.Reasons...)
+		}
+	}
+	if !utf8.ValidString(secret) {
+		return console.Refusal("password: must be UTF-8, or no browser could type it")
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	for i, reason := range reasons {
+		if words, ok := weaknesses[reason]; ok {
+			reasons[i] = words
+		}
+	}
+	return console.Refusal("password: choose another, " + strings.Join(reasons, " and "))
+}

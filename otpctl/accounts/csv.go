@@ -1,0 +1,207 @@
+package accounts
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"streamotp/otpctl/console"
+)
+
+const (
+	bom     = "\uFEFF" // Excel begins UTF-8 with it
+	maxLine = 64 << 10 // bytes
+)
+
+// lines reads a text line by line. No field of an account has a line break in it, so a line is a row: a quote that is
+// not closed spoils its own line and not the rest of the file (C4).
+type lines struct {
+	r      *bufio.Reader
+	number int  // of the line that was read last
+	end    byte // the last byte of each line; 0 until the first line's end is read
+}
+
+func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxLine)} }
+
+// next returns the next line without its end. The first line shows which end the file has: that of Unix, of Windows, or a
+// CR alone, as Excel for Mac writes it.
+//
+// Errors: console.Refusal for a line that is no text or too long, which the next call goes on after; io.EOF; others of the
+// reader.
+func (l *lines) next() (string, error) {
+	l.number++
+	var line []byte
+	length := 0
+	for {
+		b, err := l.r.ReadByte()
+		if err == io.EOF && length > 0 {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+		if l.end == 0 && (b == '\n' || b == '\r') {
+			l.end = l.endBeginning(b)
+		}
+		if l.end != 0 && b == l.end {
+			break
+		}
+		if length++; length <= maxLine {
+			line = append(line, b)
+		}
+	}
+	text := string(line)
+	switch {
+	case length > maxLine:
+		return "", console.Refusal(fmt.Sprintf("the line is over %d KiB", maxLine>>10))
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		return "", console.Refusal("the line is not UTF-8: save the file as UTF-8 (in Excel: \"CSV UTF-8\")")
+	}
+	return strings.TrimSuffix(text, "\r"), nil
+}
+
+// endBeginning returns the last byte of a line end that begins with b.
+func (l *lines) endBeginning(b byte) byte {
+	if following, err := l.r.Peek(1); b == '\r' && err == nil && following[0] == '\n' {
+		return '\n'
+	}
+	return b
+}
+
+// fields splits a line as RFC 4180 says.
+//
+// Errors: console.Refusal. The CSV reader's own would do too, but for what it might quote.
+func fields(line string) ([]string, error) {
+	r := csv.NewReader(strings.NewReader(line))
+	r.FieldsPerRecord = -1
+	found, err := r.Read()
+	switch {
+	case err == io.EOF:
+		return nil, nil
+	case err != nil:
+		return nil, console.Refusal(`a quote is not closed, or stands inside a field: write "…" around the whole field and each quote in it twice`)
+	}
+	return found, nil
+}
+
+// known are the columns of an import; those of a pair exclude each other.
+var known = []string{"email", "name", "phone", "channel", "password", "password_hash"}
+
+// columns says where in a row each column is.
+type columns struct {
+	index map[string]int
+	count int
+}
+
+// readHeader reads the first line of a file. Columns that an import does not know are an error, or ignored.
+//
+// Errors: console.Refusal.
+func readHeader(l *lines, ignoreUnknown bool) (columns, error) {
+	cols := columns{index: map[string]int{}}
+	line, err := l.next()
+	line = strings.TrimSpace(strings.TrimPrefix(line, bom))
+	var wrong console.Refusal
+	switch {
+	case err == io.EOF || err == nil && line == "":
+		return cols, console.Refusal("the file begins with no header line: it names the columns, as email,name,phone,channel,password")
+	case errors.As(err, &wrong):
+		return cols, console.Refusal("line 1: " + string(wrong))
+	case err != nil:
+		return cols, err
+	case line[0] == '{' || line[0] == '[':
+		return cols, console.Refusal("the file is JSON, and an import takes CSV: convert it, as with " +
+			`jq -r '["email"], (.users[] | [.email]) | @csv' export.json`)
+	}
+	names, err := fields(line)
+	if err != nil {
+		return cols, console.Refusal("line 1: " + err.Error())
+	}
+	if len(names) == 1 && strings.ContainsAny(line, ";\t") {
+		return cols, console.Refusal("line 1: the columns are separated by semicolons or tabs: save the file with commas between them " +
+			"(in Excel: \"CSV UTF-8 (comma delimited)\", in LibreOffice: field delimiter \",\")")
+	}
+	cols.count = len(names)
+	return cols, cols.find(names, ignoreUnknown)
+}
+
+// find notes where the known columns are. It quotes the others, since they are no account's: a line with an @ or an empty
+// field is taken for the first account of a file without a header, and not quoted.
+//
+// Errors: console.Refusal.
+func (c columns) find(names []string, ignoreUnknown bool) error {
+	var unknown []string
+	for i, name := range names {
+		name = strings.ToLower(strings.TrimSpace(name))
+		_, twice := c.index[name]
+		switch {
+		case strings.Contains(name, "@") || name == "" && !ignoreUnknown:
+			return console.Refusal(fmt.Sprintf("line 1: column %d has no name: the first line must name the columns, as email,name,phone,channel,password", i+1))
+		case !slices.Contains(known, name):
+			unknown = append(unknown, fmt.Sprintf("%d (%q)", i+1, name))
+		case twice:
+			return console.Refusal(fmt.Sprintf("line 1: column %d is named %s, as another one is", i+1, name))
+		default:
+			c.index[name] = i
+		}
+	}
+	if len(unknown) > 0 && !ignoreUnknown {
+		return console.Refusal(fmt.Sprintf("line 1: an import does not know the column %s; it knows %s. Rename it, remove it, or ignore all such columns with --ignore-unknown",
+			strings.Join(unknown, ", "), strings.Join(known, ", ")))
+	}
+	return c.complete()
+}
+
+func (c columns) complete() error {
+	_, email := c.index["email"]
+	_, plain := c.index["password"]
+	_, hashed := c.index["password_hash"]
+	if !email || plain && hashed {
+		return console.Refusal("line 1: the columns must have email, and not both of password and password_hash")
+	}
+	return nil
+}
+
+// row is what a line of an import says.
+type row struct {
+	typed
+	secret string // the password, or its hash; empty: the line has none
+}
+
+// blank says whether a line has nothing in it, as spreadsheets leave them at the end.
+func blank(found []string) bool {
+	return !slices.ContainsFunc(found, func(s string) bool { return strings.TrimSpace(s) != "" })
+}
+
+// read reads a line that is not blank.
+//
+// Errors: console.Refusal.
+func (c columns) read(found []string) (row, error) {
+	if len(found) != c.count {
+		return row{}, console.Refusal(fmt.Sprintf("it has %d fields and the header has %d", len(found), c.count))
+	}
+	get := func(name string) string {
+		if i, ok := c.index[name]; ok {
+			return found[i]
+		}
+		return ""
+	}
+	trimmed := func(name string) string { return strings.TrimSpace(get(name)) }
+	r := row{typed: typed{trimmed("email"), trimmed("name"), trimmed("phone"), trimmed("channel")}}
+	if c.hashed() {
+		r.secret = trimmed("password_hash")
+	} else {
+		r.secret = get("password") // spaces are part of a password
+	}
+	return r, nil
+}
+
+// hashed says whether the file has hashes in place of passwords.
+func (c columns) hashed() bool {
+	_, ok := c.index["password_hash"]
+	return ok
+}

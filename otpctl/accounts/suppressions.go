@@ -1,0 +1,132 @@
+package accounts
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+// SuppressionsListCommand returns "otpctl suppressions list".
+func SuppressionsListCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list [EMAIL]",
+		Short: "Lists the suppressed e-mail addresses, or looks one up.",
+		Long: `Lists the suppressed e-mail addresses, the latest first, or looks one up. It reads the whole table of limits.
+
+An address that bounces permanently, or whose owner reports spam, gets no e-mail for 30 days from the last time. The
+list shows keyed hashes of addresses: only someone who knows an address can look it up.`,
+		Example: "  otpctl suppressions list\n  otpctl suppressions list ada@example.com",
+		Annotations: console.Facts{
+			"permissions": "dynamodb:Scan secretsmanager:GetSecretValue",
+			"document": `[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
+"since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return listSuppressions(cmd.Context(), c, args) },
+	}
+}
+
+// SuppressionsRemoveCommand returns "otpctl suppressions remove".
+func SuppressionsRemoveCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove EMAIL",
+		Short: "Ends the suppression of an e-mail address.",
+		Long: `Ends the suppression of an e-mail address, so that the next code goes there again.
+
+Another bounce or complaint suppresses the address again. The stack does not use SES's suppression list of the
+account.`,
+		Example: "  otpctl suppressions remove ada@example.com",
+		Annotations: console.Facts{
+			"permissions": "dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return removeSuppression(cmd.Context(), c, args[0]) },
+	}
+}
+
+// suppressedEmail is how an address is named in the table, and the subjects that are marked with it.
+func suppressedEmail(ctx context.Context, d *deployed.Stack, typed string) (email, destination string, subjects []string, err error) {
+	to, err := console.ReadDestination(typed)
+	if err != nil {
+		return "", "", nil, err
+	}
+	if to.Number != "" {
+		return "", "", nil, console.UsageErrorf("only e-mail addresses are suppressed")
+	}
+	ring, err := d.Keys.Current(ctx)
+	if err != nil {
+		return "", "", nil, err
+	}
+	email = to.String()
+	return email, ring.Destination(email), []string{ring.Subject(otp.Verify, email), ring.Subject(otp.Login, email)}, nil
+}
+
+func listSuppressions(ctx context.Context, c *console.Console, args []string) error {
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	only := ""
+	if len(args) > 0 {
+		if _, only, _, err = suppressedEmail(ctx, d, args[0]); err != nil {
+			return err
+		}
+	}
+	all := []store.Suppression{}
+	for held, err := range d.Suppressions.List(ctx, d.Clock.Now()) {
+		if err != nil {
+			return err
+		}
+		if only == "" || held.Destination == only {
+			all = append(all, held)
+		}
+	}
+	slices.SortFunc(all, func(a, b store.Suppression) int {
+		return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Destination, b.Destination))
+	})
+	document := []console.Object{}
+	for _, held := range all {
+		document = append(document, console.Object{"destination": held.Destination, "reason": held.Reason, "since": console.UTC(held.Since), "until": console.UTC(held.Until)})
+	}
+	none := "No address is suppressed."
+	if only != "" {
+		none = "The address is not suppressed."
+	}
+	return c.Answer(document, func(w io.Writer) error { return writeSuppressions(w, all, none) })
+}
+
+func writeSuppressions(w io.Writer, all []store.Suppression, none string) error {
+	t := console.NewTable(w, "DESTINATION", "REASON", "SINCE", "UNTIL")
+	for _, held := range all {
+		t.Row(held.Destination, held.Reason, console.UTC(held.Since), console.UTC(held.Until))
+	}
+	return t.End(none)
+}
+
+func removeSuppression(ctx context.Context, c *console.Console, typed string) error {
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	email, destination, subjects, err := suppressedEmail(ctx, d, typed)
+	if err != nil {
+		return err
+	}
+	before, err := d.Suppressions.Remove(ctx, destination, subjects)
+	if err != nil {
+		return err
+	}
+	if before.Destination == "" {
+		return fmt.Errorf("%s is not suppressed: see otpctl suppressions list", email)
+	}
+	return c.Answer(console.Object{"email": email, "reason": before.Reason, "since": console.UTC(before.Since)},
+		console.Say("Codes go to %s again.\n", email))
+}

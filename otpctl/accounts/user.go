@@ -1,0 +1,234 @@
+package accounts
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
+	"streamotp/shared/password"
+	"streamotp/shared/store"
+)
+
+// UserAddCommand returns "otpctl user add".
+func UserAddCommand(c *console.Console) *cobra.Command {
+	var t typed
+	var replace, fromStdin, without bool
+	cmd := &cobra.Command{
+		Use:   "add EMAIL",
+		Short: "Adds an account.",
+		Long: `Adds an account.
+
+otpctl asks for the password twice without showing it, or reads it from stdin with --password-stdin. An account
+without a password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone.
+With --replace it gets the new password, or none, and its name, phone and channel change if you give them; its open
+login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
+		Example: `  otpctl user add ada@example.com --name Ada
+  otpctl user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt`,
+		Annotations: console.Facts{
+			"permissions": "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"ada@example.com","existed":false}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if without && fromStdin {
+				return console.UsageErrorf("--no-password and --password-stdin exclude each other")
+			}
+			t.email = args[0]
+			return addUser(cmd.Context(), c, t, replace, fromStdin, without)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&t.name, "name", "", "`NAME` of the person")
+	flags.StringVar(&t.phone, "phone", "", "phone `NUMBER` with its country code, such as +4915112345678")
+	channelFlag(flags, &t)
+	flags.BoolVar(&replace, "replace", false, "give an existing account this new password")
+	flags.BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin, one line")
+	flags.BoolVar(&without, "no-password", false, "create or leave the account without a password")
+	return cmd
+}
+
+func channelFlag(flags *pflag.FlagSet, t *typed) {
+	flags.StringVar(&t.channel, "channel", "", "the channel of login codes: `"+strings.Join(otp.ChannelNames(), "|")+"`; a new account has email")
+}
+
+// addUser judges all that it can before it asks for a password.
+func addUser(ctx context.Context, c *console.Console, t typed, replace, fromStdin, without bool) error {
+	a, err := t.read()
+	if err != nil {
+		return console.UsageErrorf("%v", err)
+	}
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	if _, err := put(ctx, d, a, putting{replace: replace, dryRun: true}); err != nil {
+		return putError(a.email, err)
+	}
+	hash := func() (string, error) { return "", nil }
+	if !without {
+		if hash, err = newPassword(ctx, c, a.email, fromStdin); err != nil {
+			return err
+		}
+	}
+	held, err := put(ctx, d, a, putting{replace: replace, hash: hash})
+	if err != nil {
+		return putError(a.email, err)
+	}
+	d.Clock.Settle(ctx)
+	existed := held.Email != ""
+	words := console.Say("Added %s.\n", a.email)
+	switch {
+	case existed && without:
+		words = console.Say("%s has no password any more; login sessions opened before are over.\n", a.email)
+	case existed:
+		words = console.Say("%s has a new password; login sessions opened before are over.\n", a.email)
+	case without:
+		words = console.Say("Added %s, without a password: its owner sets one by \"Forgot password\".\n", a.email)
+	}
+	return c.Answer(console.Object{"email": a.email, "existed": existed}, words)
+}
+
+// newPassword reads a new password, and returns what hashes it once.
+func newPassword(ctx context.Context, c *console.Console, email string, fromStdin bool) (hash func() (string, error), err error) {
+	secret, err := c.ReadSecret(ctx, console.TypedPassword, fromStdin)
+	if err != nil {
+		return nil, err
+	}
+	return sync.OnceValues(func() (string, error) { return password.Hash(secret) }), checkPassword(secret, email)
+}
+
+func putError(email string, err error) error {
+	if err == store.ErrAccountExists {
+		return fmt.Errorf("%s has an account already: it was left alone; --replace gives it a new password", email)
+	}
+	return err
+}
+
+// UserRemoveCommand returns "otpctl user remove".
+func UserRemoveCommand(c *console.Console) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "remove EMAIL",
+		Short: "Removes an account.",
+		Long: `Removes an account and ends its login sessions, after a confirmation at the terminal or with --yes.
+
+Only the point-in-time recovery of the table brings an account back.`,
+		Example: "  otpctl user remove ada@example.com",
+		Annotations: console.Facts{
+			"permissions": "dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"ada@example.com"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return removeUser(cmd.Context(), c, args[0], yes) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "remove without asking")
+	return cmd
+}
+
+func removeUser(ctx context.Context, c *console.Console, typedEmail string, yes bool) error {
+	email, err := otp.NormalizeEmail(typedEmail)
+	if err != nil {
+		return console.UsageErrorf("%v", console.About("e-mail", err))
+	}
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	held, err := get(ctx, d, email)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		sure, err := c.Confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", email, held.Name))
+		if err != nil {
+			return err
+		}
+		if !sure {
+			return console.Refusal("nothing was removed")
+		}
+	}
+	err = endingLogins(ctx, d, email, func(ctx context.Context) error { return d.Users.Remove(ctx, held) })
+	if err != nil {
+		return err
+	}
+	d.Clock.Settle(ctx) // the account may be added again
+	return c.Answer(console.Object{"email": email}, console.Say("Removed %s.\n", email))
+}
+
+// UserSetPhoneCommand returns "otpctl user set-phone".
+func UserSetPhoneCommand(c *console.Console) *cobra.Command {
+	var t typed
+	var none bool
+	cmd := &cobra.Command{
+		Use:   "set-phone EMAIL [PHONE]",
+		Short: "Sets or removes the phone number of an account.",
+		Long: `Sets the phone number of an account, with its country code, or removes it with --none.
+
+Codes go by SMS only to mobile numbers of the stack's AllowedCountries. A change ends the open login sessions of the
+account, since their codes may have gone to the old number.`,
+		Example: `  otpctl user set-phone grace@example.com +4915112345678 --channel sms
+  otpctl user set-phone grace@example.com --none --channel email`,
+		Annotations: console.Facts{
+			"permissions": "dynamodb:GetItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			"document":    `{"email":"grace@example.com"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if none == (len(args) == 2) {
+				return console.UsageErrorf("name either a PHONE or --none.\nSee otpctl user set-phone --help")
+			}
+			t.email = args[0]
+			if !none {
+				if t.phone = args[1]; otp.FoldNumber(t.phone) == "" { // as of an unset shell variable
+					return console.UsageErrorf("phone: is empty; --none removes the number")
+				}
+			}
+			return setPhone(cmd.Context(), c, t)
+		},
+	}
+	cmd.Flags().BoolVar(&none, "none", false, "remove the number")
+	channelFlag(cmd.Flags(), &t)
+	return cmd
+}
+
+func setPhone(ctx context.Context, c *console.Console, t typed) error {
+	a, err := t.read()
+	if err != nil {
+		return console.UsageErrorf("%v", err)
+	}
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := changePhone(ctx, d, a); err != nil {
+		return err
+	}
+	d.Clock.Settle(ctx)
+	return c.Answer(console.Object{"email": a.email}, console.Say("Changed %s.\n", a.email))
+}
+
+// changePhone gives an account a number, or none, and perhaps another channel.
+//
+// Errors: errNoAccount, console.Refusal, errBusy.
+func changePhone(ctx context.Context, d *deployed.Stack, a account) error {
+	for range rounds {
+		held, err := get(ctx, d, a.email)
+		if err != nil {
+			return err
+		}
+		without := held
+		without.Phone = ""
+		wanted, err := a.onto(without, d.Stack.Countries())
+		if err != nil {
+			return err
+		}
+		if err := write(ctx, d, held, wanted); err != store.ErrAccountChanged {
+			return err
+		}
+	}
+	return errBusy
+}

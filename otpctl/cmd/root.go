@@ -1,0 +1,220 @@
+// Package cmd is otpctl's tree of commands: their groups, help, completion and manual pages, the checks that all commands
+// have alike, and the exit codes. What a command does is in the package of its subject.
+package cmd
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"streamotp/otpctl/accounts"
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/cost"
+	"streamotp/otpctl/deadletters"
+	"streamotp/otpctl/doctor"
+	"streamotp/otpctl/prefixes"
+	"streamotp/otpctl/secrets"
+	"streamotp/otpctl/stats"
+)
+
+const rootLong = `otpctl operates a StreamOTP stack.
+
+It finds the stack's tables and secrets through its CloudFormation outputs, with your usual AWS credentials. For the
+development stack, pass the AWS URL that "make run" prints as --endpoint.`
+
+// Root returns the tree of commands.
+func Root(c *console.Console) *cobra.Command {
+	root := &cobra.Command{Use: "otpctl", Short: "operates a StreamOTP stack", Long: rootLong, Version: buildVersion(),
+		SilenceErrors: true, SilenceUsage: true, PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return begin(c, cmd) }}
+	root.SetOut(c.Stdout)
+	root.SetErr(c.Stderr)
+	add := func(id, title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, cmd := range commands {
+			cmd.GroupID = id
+			root.AddCommand(cmd)
+		}
+	}
+	add("people", "People:",
+		group("user", "Manages the accounts.", accounts.UserAddCommand(c), accounts.UserImportCommand(c), accounts.UserListCommand(c), accounts.UserShowCommand(c),
+			accounts.UserRemoveCommand(c), accounts.UserSetPhoneCommand(c)),
+		accounts.UnlockCommand(c),
+		group("suppressions", "Lists and ends the suppression of e-mail addresses.", accounts.SuppressionsListCommand(c), accounts.SuppressionsRemoveCommand(c)),
+		group("test-destinations", "Manages the addresses and numbers with a fixed code.", secrets.TestAddCommand(c), secrets.TestListCommand(c), secrets.TestRemoveCommand(c)))
+	add("stack", "The stack:", doctor.Command(c), stats.Command(c), cost.Command(c),
+		group("deadletters", "Lists the messages that could not be sent, and sends them again.", deadletters.ListCommand(c), deadletters.RedriveCommand(c)),
+		group("prefixes", "Lists the number prefixes of SMS messages, and ends their pauses.", prefixes.ListCommand(c), prefixes.ReleaseCommand(c)),
+		secrets.RotateSecretCommand(c),
+		group("captcha", "Stores the CAPTCHA provider's secret key.", secrets.CaptchaSetCommand(c)))
+	add("otpctl", "otpctl itself:", manCommand())
+	root.SetCompletionCommandGroupID("otpctl")
+	root.SetHelpCommand(helpCommand(c))
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
+		cmd.Short = "Prints a completion script for bash, zsh, fish or PowerShell."
+	}
+
+	c.Target.Declare(root.PersistentFlags())
+	root.PersistentFlags().BoolVar(&c.AsJSON, "json", false, "print the result as one JSON document; errors still go to stderr as text")
+	root.SetVersionTemplate("otpctl {{.Version}}\n")
+	root.SetUsageTemplate(usageTemplate)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return console.UsageErrorf("%v\nSee %s --help", err, cmd.CommandPath())
+	})
+	complete(c, root)
+	return root
+}
+
+// group returns a command that only holds others.
+func group(name, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: name, Short: short, Long: short}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// complete adds what all commands have alike: the check of their arguments, and the shell's completion.
+func complete(c *console.Console, cmd *cobra.Command) {
+	for _, sub := range cmd.Commands() {
+		complete(c, sub)
+	}
+	if cmd.HasSubCommands() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, words []string) error { return noCommand(c, cmd, words) }
+	}
+	if cmd.Args == nil {
+		cmd.Args = checkArity
+	}
+	if cmd.ValidArgsFunction == nil && !strings.Contains(cmd.Use, "FILE") {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		var values []string
+		if name, _ := pflag.UnquoteUsage(f); strings.Contains(name, "|") {
+			values = strings.Split(name, "|")
+		}
+		if f.Value.Type() != "bool" {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for no flag
+		}
+	})
+}
+
+// begin runs before each command.
+func begin(c *console.Console, cmd *cobra.Command) error {
+	c.Command = name(cmd)
+	if c.AsJSON && cmd.Annotations["document"] == "" {
+		return console.UsageErrorf("%s prints no JSON: leave --json out", c.Command)
+	}
+	return nil
+}
+
+// name returns the words that call a command, without otpctl.
+func name(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "otpctl ") }
+
+// checkArity compares the number of arguments with those that the command's Use names; an argument in brackets is optional.
+//
+// Errors: *console.UsageError.
+func checkArity(cmd *cobra.Command, args []string) error {
+	_, takes, _ := strings.Cut(cmd.Use, " ")
+	most := len(strings.Fields(takes))
+	least := most - strings.Count(takes, "[")
+	if len(args) >= least && len(args) <= most {
+		return nil
+	}
+	if takes == "" {
+		takes = "none"
+	}
+	return console.UsageErrorf("%s takes %s, and got %d arguments.\nSee %s --help", name(cmd), takes, len(args), cmd.CommandPath())
+}
+
+// noCommand answers words that end before a command, or that are none.
+func noCommand(c *console.Console, cmd *cobra.Command, words []string) error {
+	if len(words) == 0 {
+		cmd.SetOut(c.Stderr)
+		if err := cmd.Help(); err != nil {
+			return err
+		}
+		return console.UsageErrorf("a command is missing")
+	}
+	similar := ""
+	cmd.SuggestionsMinimumDistance = 2
+	if names := cmd.SuggestionsFor(words[0]); len(names) > 0 {
+		similar = "; similar: " + strings.Join(names, ", ")
+	}
+	return console.UsageErrorf("there is no command %q%s. See %s --help", strings.TrimPrefix(cmd.CommandPath()+" "+words[0], "otpctl "), similar, cmd.CommandPath())
+}
+
+func helpCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Prints the help of a command.", Args: cobra.ArbitraryArgs, GroupID: "otpctl",
+		RunE: func(cmd *cobra.Command, words []string) error {
+			found, rest, err := cmd.Root().Find(words)
+			if err != nil {
+				return console.UsageErrorf("%v", err)
+			}
+			if len(rest) > 0 && found.HasSubCommands() {
+				return noCommand(c, found, rest)
+			}
+			return found.Help()
+		},
+	}
+}
+
+// buildVersion returns the version of the module, "(devel)" for a build from a working tree.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(unknown)"
+}
+
+func init() { cobra.AddTemplateFunc("details", details) }
+
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [arguments] [flags]{{else}}{{.UseLine}}{{end}}
+{{- $cmd := .}}{{range $group := .Groups}}
+
+{{.Title}}{{range $cmd.Commands}}{{if eq .GroupID $group.ID}}
+  {{rpad .Name 19}}{{.Short}}{{end}}{{end}}{{end}}
+{{- if and .HasAvailableSubCommands (not .Groups)}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Use 26}}{{.Short}}{{end}}{{end}}{{end}}
+{{- with .Example}}
+
+Examples:
+{{.}}{{end}}
+{{- with details .}}
+
+{{.}}{{end}}
+{{- if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+{{- if .HasParent}}
+
+Flags of every command (see otpctl --help):
+  --endpoint URL, --json, --profile NAME, --region REGION, --stack NAME{{end}}
+`
+
+// details returns what the help of a command has beside what cobra knows.
+func details(cmd *cobra.Command) string {
+	if cmd.HasSubCommands() {
+		return `Exit codes: 0 success, 1 failure, 2 wrong usage. "` + cmd.CommandPath() + ` COMMAND --help" shows the rest.`
+	}
+	var parts []string
+	if example := cmd.Annotations["document"]; example != "" {
+		parts = append(parts, "The data of --json, by an example:\n"+example)
+	}
+	if granted := cmd.Annotations["permissions"]; granted != "" {
+		parts = append(parts, "IAM permissions:\n  cloudformation:DescribeStacks\n  "+strings.ReplaceAll(granted, "\n", "\n  "))
+	}
+	failed := cmd.Annotations["failure"]
+	if failed != "" {
+		failed = ", or " + failed
+	}
+	return strings.Join(append(parts, fmt.Sprintf("Exit codes: 0 success, 1 failure%s, 2 wrong usage", failed)), "\n\n")
+}

@@ -1,0 +1,206 @@
+// Package cost has the command that estimates what a month costs, from the prices in prices.json.
+package cost
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/number"
+
+	"streamotp/otpctl/console"
+)
+
+// Command returns "otpctl cost".
+func Command(c *console.Console) *cobra.Command {
+	var w wish
+	var smsPrice float64
+	var idle, prices bool
+	cmd := &cobra.Command{
+		Use:   "cost",
+		Short: "Estimates the costs of a month, beside those of other services.",
+		Long: `Estimates the costs of a month from the prices in otpctl/cost/prices.json, without network and credentials.
+
+Each code is a login that succeeds at the first attempt, with the default limits. Prices are those of one region,
+before taxes and without free allowances. A * marks quantities that are partly assumed; docs/costs.md explains them.
+The idle part is what a stack without any code costs.`,
+		Example: "  otpctl cost\n  otpctl cost --codes 50000 --sms-share 0.1 --country DE\n  otpctl cost --prices",
+		Annotations: console.Facts{
+			"document": `{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,
+"perCode":0.00965,
+"parts":[{"name":"SMS to DE, AWS","quantity":100000,"unit":"messages","per":1,"price":0.0941,"usd":9410}],
+"idleUsd":7.06,"idle":[{"name":"CloudWatch, dashboards","quantity":1,"unit":"a month","per":1,"price":3,"usd":3}],
+"others":[{"name":"Twilio Verify","codes":1000000,"usd":61200,"perCode":0.0612,"note":"...",
+"parts":[{"name":"Twilio Verify",
+"quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`,
+		},
+		RunE: func(*cobra.Command, []string) error { return cost(c, w, smsPrice, idle, prices) },
+	}
+	flags := cmd.Flags()
+	flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")
+	flags.Lookup("codes").DefValue = "1000000" // pflag would write 1e+06
+	flags.Float64Var(&w.SMSShare, "sms-share", 0, "the `SHARE` of codes that go by SMS, 0 to 1")
+	flags.StringVar(&w.Country, "country", "", "the country of the SMS messages, an ISO `CODE` such as DE")
+	flags.Float64Var(&smsPrice, "sms-price", 0, "your own price of an SMS to that country, in `USD`")
+	flags.BoolVar(&idle, "idle", false, "print only the idle part")
+	flags.BoolVar(&prices, "prices", false, "print only the prices, with their sources")
+	return cmd
+}
+
+func cost(c *console.Console, w wish, smsPrice float64, idle, prices bool) error {
+	list, err := readPrices()
+	if err != nil {
+		return err
+	}
+	if prices {
+		return c.Answer(list.all(), list.print)
+	}
+	w.Country = strings.ToUpper(w.Country)
+	if smsPrice > 0 {
+		list.set(w.Country, smsPrice)
+	}
+	if err := list.check(w); err != nil {
+		return err
+	}
+	e := list.estimate(w)
+	return c.Answer(e, func(w io.Writer) error { return e.print(w, idle) })
+}
+
+// set takes the operator's own price for the list's.
+func (l priceList) set(country string, usd float64) {
+	own := l.SMS[country]
+	own.AWS = &price{Name: strings.TrimSpace("SMS to "+country) + ", your price", Per: 1, Unit: "messages", USD: usd}
+	l.SMS[country] = own
+}
+
+func (l priceList) check(w wish) error {
+	switch {
+	case !(w.Codes >= 1 && w.Codes <= 1e9) || w.Codes != math.Trunc(w.Codes): // NaN neither
+		return console.UsageErrorf("--codes must be a whole number from 1 to 1000000000")
+	case !(w.SMSShare >= 0 && w.SMSShare <= 1):
+		return console.UsageErrorf("--sms-share must be from 0 to 1, as 0.1 for a tenth")
+	case w.SMSShare > 0 && l.SMS[w.Country].AWS == nil:
+		return console.UsageErrorf("--country must be one of %s, for which the list has a price; for another give yours with --sms-price",
+			strings.Join(l.countries(), ", "))
+	}
+	return nil
+}
+
+var english = message.NewPrinter(language.English)
+
+// amount writes a number with separators, and decimals of a small one.
+func amount(n float64) string {
+	decimals := 0
+	if n < 100 {
+		decimals = 4
+	}
+	return english.Sprint(number.Decimal(n, number.MaxFractionDigits(decimals)))
+}
+
+// dollars writes cents, and of less than a dollar three digits.
+func dollars(usd float64) string {
+	if usd >= 1 || usd == 0 {
+		return "$" + english.Sprint(number.Decimal(usd, number.Scale(2)))
+	}
+	text := strconv.FormatFloat(usd, 'f', 2-int(math.Floor(math.Log10(usd))), 64)
+	for strings.HasSuffix(text, "0") && len(text) > len("0.00") {
+		text = strings.TrimSuffix(text, "0")
+	}
+	return "$" + text
+}
+
+// exact writes a price with all of its digits, and cents at least.
+func exact(usd float64) string {
+	text := console.Decimal(usd)
+	if _, decimals, _ := strings.Cut(text, "."); len(decimals) < 2 || len(decimals) > 10 { // 10: an average of tiers
+		return dollars(usd)
+	}
+	return "$" + text
+}
+
+func (e estimate) print(w io.Writer, onlyIdle bool) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	if !onlyIdle {
+		fmt.Fprintf(table, "%s codes in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes),
+			amount(e.sms()), where(e.Country), e.Region, e.Read)
+		printParts(table, "PART", e.Parts)
+		fmt.Fprintf(table, "all\t\t\t%s\nfor a code\t\t\t%s\n\n", dollars(e.USD), dollars(e.PerCode))
+	}
+	printParts(table, "A MONTH WITHOUT ANY CODE", e.Idle)
+	fmt.Fprintf(table, "all\t\t\t%s\n", dollars(e.IdleUSD))
+	if !onlyIdle {
+		e.printOthers(table)
+	}
+	return table.Flush()
+}
+
+func where(country string) string {
+	if country == "" {
+		return ""
+	}
+	return " to " + country
+}
+
+func printParts(w io.Writer, title string, parts []part) {
+	fmt.Fprintf(w, "%s\tQUANTITY\tUNIT PRICE\tTOGETHER\n", title)
+	for _, p := range parts {
+		star := ""
+		if p.Assumed {
+			star = " *"
+		}
+		fmt.Fprintf(w, "%s\t%s %s%s\t%s%s\t%s\n", p.Name, amount(p.Quantity), p.Unit, star, exact(p.Price), each(p.Per), dollars(p.USD))
+	}
+}
+
+func each(per float64) string {
+	if per == 1 {
+		return ""
+	}
+	return " for " + amount(per)
+}
+
+func (e estimate) printOthers(w io.Writer) {
+	fmt.Fprintf(w, "\nTHE SAME BY OTHERS\tCODES\tFOR A CODE\tTOGETHER\n")
+	fmt.Fprintf(w, "StreamOTP, with the idle part\t%s\t%s\t%s\n", amount(e.Codes), dollars((e.USD+e.IdleUSD)/e.Codes), dollars(e.USD+e.IdleUSD))
+	for _, o := range e.Others {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Name, amount(o.Codes), dollars(o.PerCode), dollars(o.USD))
+	}
+	fmt.Fprintln(w)
+	said := map[string]bool{}
+	for _, o := range e.Others {
+		if name, _, _ := strings.Cut(o.Name, ","); !said[name] {
+			said[name] = true
+			fmt.Fprintf(w, "%s: %s.\n", name, o.Note)
+		}
+	}
+}
+
+// print lists the prices, each with where and when it was written.
+func (l priceList) print(w io.Writer) error {
+	fmt.Fprintf(w, "US dollars, %s, looked up %s. The date is that of the text.\n\n", l.Region, l.Read)
+	for _, p := range l.all() {
+		fmt.Fprintf(w, "%s: %s (%s)\n  %s%s\n", p.Name, p.sayPrice(), p.Dated, p.Source, note(p.Note))
+	}
+	return nil
+}
+
+func note(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "\n  " + text
+}
+
+func (p price) sayPrice() string {
+	said := ""
+	for _, t := range p.Tiers {
+		said += exact(t.USD) + " up to " + amount(t.UpTo) + ", then "
+	}
+	return said + exact(p.USD) + each(p.Per) + " " + p.Unit
+}

@@ -1,0 +1,238 @@
+package cost
+
+import "slices"
+
+// use is what a code takes, each code a login that succeeds at the first try, with the default limits. Measured by
+// `make bench ARGS="-only costs"`, which bench/README.md and README's Costs quote.
+type use struct {
+	writes, reads float64 // request units
+	calls         float64 // to DynamoDB
+	invocations   float64 // generate, send, verify; of e-mail feedback too
+	logBytes      float64 // of the functions' lines
+	looks         float64 // assumed: calls of /status by the page, until the message is known to have arrived
+}
+
+var (
+	byEmail = use{writes: 8, reads: 3.5, calls: 13, invocations: 4, logBytes: 2243, looks: 3}
+	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1772, looks: 2}
+)
+
+// Measured as well, and the same by both channels.
+const (
+	apiCalls              = 2      // generate, verify
+	cpuSeconds            = 0.0406 // of a code's functions, 0.038 of it Argon2id, on one x86-64 core
+	codeBytes, limitBytes = 849, 294
+	pageFiles, pageBytes  = 21, 29826 // of a first visit to the login page, compressed; a test compares
+	lookReads, lookCalls  = 1.5, 2    // of a call of /status
+	lookBytes             = 261       // of its line in the log
+	lookCPUSeconds        = 0.0016    // as verify's, which does more
+)
+
+// What is not measured but assumed.
+const (
+	callSeconds     = 0.005 // a call to DynamoDB in the same region
+	providerSeconds = 0.1   // SES or SNS
+	itemOverhead    = 100   // bytes, as AWS counts a stored item
+	codeDays        = 2     // until DynamoDB has deleted an expired item
+	platformBytes   = 600   // of the log lines that Lambda adds to an invocation
+	accessBytes     = 200   // of an API request's line: the access log's format in template.yaml, filled for a caller by IPv6
+	answerBytes     = 1000  // an HTTP answer's headers and body
+	accounts        = 10000
+	accountBytes    = 160 // measured, of the demo accounts
+	minutes, hours  = 43200, 720
+	tracedSeconds   = 2592000 // of a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
+	secretReads     = 5       // a minute, by one busy instance of each function
+	polls           = 648000  // a month, of a queue that is empty: five pollers, each every 20 s
+	visits          = 10      // logins of a person in a month, in the second of Cognito's lines
+)
+
+// What the template makes, which a test compares.
+const (
+	memoryMiB    = 512
+	cpuMiB       = 1769 // of memory for one vCPU
+	secrets      = 3
+	moreSecrets  = 1  // with CaptchaProvider
+	alarmMetrics = 20 // in the alarms, which are billed by metric, with AlarmEmail
+	dashboards   = 1
+	metrics      = 67 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone, 7 of all together
+)
+
+// wish is what an estimate is asked for.
+type wish struct {
+	Codes    float64 `json:"codes"`
+	SMSShare float64 `json:"smsShare"`
+	Country  string  `json:"country,omitempty"`
+}
+
+func (w wish) sms() float64   { return w.Codes * w.SMSShare }
+func (w wish) email() float64 { return w.Codes - w.sms() }
+
+// all adds up what the codes of both channels take.
+func (w wish) all(of func(use) float64) float64 { return w.email()*of(byEmail) + w.sms()*of(bySMS) }
+
+// estimate is what a month costs, in US dollars.
+type estimate struct {
+	wish
+	Region  string  `json:"region"`
+	Read    string  `json:"read"` // the day that the prices were looked up on
+	Parts   []part  `json:"parts"`
+	USD     float64 `json:"usd"`
+	PerCode float64 `json:"perCode"`
+	Idle    []part  `json:"idle"` // what a month without any code costs
+	IdleUSD float64 `json:"idleUsd"`
+	Others  []offer `json:"others"`
+}
+
+// part is a quantity of one thing and what it costs.
+type part struct {
+	Name     string  `json:"name"`
+	Quantity float64 `json:"quantity"`
+	Unit     string  `json:"unit"`
+	Per      float64 `json:"per"`
+	Price    float64 `json:"price"` // for so many units, on average where there are tiers
+	USD      float64 `json:"usd"`
+	Assumed  bool    `json:"assumed,omitempty"` // the quantity is, or a part of it
+}
+
+func measured(p price, quantity float64) part {
+	usd, each := p.of(quantity), p.USD
+	switch {
+	case len(p.Tiers) > 0 && quantity <= p.Tiers[0].UpTo:
+		each = p.Tiers[0].USD
+	case len(p.Tiers) > 0:
+		each = usd / quantity * p.Per
+	}
+	return part{Name: p.Name, Quantity: quantity, Unit: p.Unit, Per: p.Per, Price: each, USD: usd}
+}
+
+func assumed(p price, quantity float64) part {
+	all := measured(p, quantity)
+	all.Assumed = true
+	return all
+}
+
+func total(parts []part) (usd float64) {
+	for _, p := range parts {
+		usd += p.USD
+	}
+	return usd
+}
+
+func (l priceList) estimate(w wish) estimate {
+	e := estimate{wish: w, Region: l.Region, Read: l.Read, Parts: l.parts(w), Idle: l.idle(), Others: l.others(w)}
+	e.USD, e.IdleUSD = total(e.Parts), total(e.Idle)
+	e.PerCode = e.USD / w.Codes
+	return e
+}
+
+func (l priceList) parts(w wish) []part {
+	p, codes := l.Prices, w.Codes
+	invocations := w.all(func(u use) float64 { return u.invocations })
+	looks := w.all(func(u use) float64 { return u.looks })
+	requests := codes*apiCalls + looks
+	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes })
+	logged = (logged + requests*accessBytes) / 1e9
+	looked := assumed(p["reads"], looks*lookReads)
+	looked.Name += ", of /status"
+	all := append(l.messages(w),
+		measured(p["events"], w.email()),
+		assumed(p["httpApi"], requests),
+		assumed(p["lambdaRequests"], invocations+looks),
+		assumed(p["lambdaTime"], lambdaSeconds(w)*memoryMiB/1024),
+		measured(p["writes"], w.all(func(u use) float64 { return u.writes })),
+		measured(p["reads"], w.all(func(u use) float64 { return u.reads })),
+		looked,
+		assumed(p["tableStorage"], codes*((codeBytes+itemOverhead)*codeDays/30.0+limitBytes+itemOverhead)/1e9),
+		assumed(p["cdnRequests"], codes*(apiCalls+pageFiles)+looks),
+		assumed(p["cdnFunctions"], codes*pageFiles),
+		assumed(p["dataOut"], (codes*(pageBytes+(apiCalls+pageFiles)*answerBytes)+looks*answerBytes)/1e9),
+		assumed(p["secretCalls"], secretReads*min(codes, minutes)),
+		assumed(p["logs"], logged),
+		assumed(p["logStorage"], logged),
+		assumed(p["metrics"], min(metrics, invocations*2/hours)), // a metric costs in the hours that have it
+		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)+traced(looks)),
+	)
+	return slices.DeleteFunc(all, func(p part) bool { return p.Quantity == 0 })
+}
+
+// traced is how many of a function's invocations in a month X-Ray records.
+func traced(invocations float64) float64 {
+	first := min(invocations, tracedSeconds)
+	return first + (invocations-first)/20
+}
+
+// messages are what SES and SNS take.
+func (l priceList) messages(w wish) (all []part) {
+	if w.sms() > 0 {
+		all = append(all, measured(*l.SMS[w.Country].AWS, w.sms()))
+	}
+	if w.email() > 0 {
+		all = append(all, measured(l.Prices["email"], w.email()))
+	}
+	return all
+}
+
+// lambdaSeconds is the billed time of all functions: their processor time at this memory's share of a core, and waiting.
+func lambdaSeconds(w wish) float64 {
+	const each = cpuSeconds*cpuMiB/memoryMiB + providerSeconds
+	const look = lookCPUSeconds*cpuMiB/memoryMiB + lookCalls*callSeconds
+	return w.Codes*each + w.all(func(u use) float64 { return u.calls*callSeconds + u.looks*look })
+}
+
+// idle is a month without any code, with a CAPTCHA and AlarmEmail.
+func (l priceList) idle() []part {
+	const users = accounts * (accountBytes + itemOverhead) / 1e9
+	captcha := measured(l.Prices["secrets"], moreSecrets)
+	captcha.Name += ", with a CAPTCHA"
+	return []part{
+		measured(l.Prices["secrets"], secrets), captcha,
+		measured(l.Prices["alarms"], alarmMetrics), measured(l.Prices["dashboards"], dashboards),
+		assumed(l.Prices["polls"], polls),
+		assumed(l.Prices["tableStorage"], users), assumed(l.Prices["recovery"], users),
+	}
+}
+
+// offer is what others take for the same.
+type offer struct {
+	Name    string  `json:"name"`
+	Codes   float64 `json:"codes"` // of those asked for, that it can send
+	Parts   []part  `json:"parts"`
+	USD     float64 `json:"usd"`
+	PerCode float64 `json:"perCode"`
+	Note    string  `json:"note,omitempty"`
+}
+
+func newOffer(name string, codes float64, note string, parts ...part) offer {
+	usd := total(parts)
+	return offer{Name: name, Codes: codes, Parts: parts, USD: usd, PerCode: usd / codes, Note: note}
+}
+
+func (l priceList) others(w wish) []offer {
+	p := l.Prices
+	all := []offer{l.twilio(w)}
+	messages := l.messages(w)
+	for _, key := range []string{"cognitoEssentials", "cognitoPlus"} {
+		once := append([]part{measured(p[key], w.Codes)}, messages...)
+		often := append([]part{assumed(p[key], w.Codes/visits)}, messages...)
+		all = append(all, newOffer(p[key].Name+", each person once a month", w.Codes, "it sends by your SES and SNS", once...),
+			newOffer(p[key].Name+", each person ten times", w.Codes, "it sends by your SES and SNS", often...))
+	}
+	for _, key := range []string{"notify", "pinpointOtp"} {
+		if sms := w.sms(); sms > 0 {
+			all = append(all, newOffer(p[key].Name, sms, "it sends no e-mail: this is for the SMS alone", measured(p[key], sms), measured(*l.SMS[w.Country].AWS, sms)))
+		}
+	}
+	return all
+}
+
+func (l priceList) twilio(w wish) offer {
+	verified := measured(l.Prices["twilioVerify"], w.Codes)
+	note := "e-mails go through a SendGrid account, which is not in it"
+	if w.sms() == 0 {
+		return newOffer("Twilio Verify", w.Codes, note, verified)
+	}
+	if sms := l.SMS[w.Country].Twilio; sms != nil {
+		return newOffer("Twilio Verify", w.Codes, note, verified, measured(*sms, w.sms()))
+	}
+	return newOffer("Twilio Verify", w.Codes, note+"; nor are SMS, for whose price to "+w.Country+" no text was found", verified)
+}

@@ -1,0 +1,163 @@
+// Package doctor has the command that checks what keeps codes from arriving.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+	"github.com/spf13/cobra"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+)
+
+// Command returns "otpctl doctor".
+func Command(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Checks what keeps codes from arriving, and suggests fixes.",
+		Long: `Checks what keeps codes from arriving, in the account and region of the stack, and suggests a fix for each finding. It
+changes nothing.
+
+It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit,
+the rules of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's concurrency. A
+finding is one of these:
+
+    ok         nothing to do
+    note       worth knowing
+    warning    works, but not for long, not for everyone or not under load
+    problem    messages do not arrive, or nobody gets the alarms
+    unchecked  AWS gave no answer, for the reason shown
+
+SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the permissions that begin with sms-voice.`,
+		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",
+		Annotations: console.Facts{
+			"permissions": `ses:GetAccount ses:GetEmailIdentity sns:GetSMSSandboxAccountStatus sns:GetSMSAttributes sns:ListOriginationNumbers
+sms-voice:DescribeAccountAttributes sms-voice:DescribeSpendLimits sms-voice:DescribePhoneNumbers
+sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSettings`,
+			"failure": "a problem was found",
+			"document": `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox",
+"advice":"ask for production access"}]}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd.Context(), c) },
+	}
+}
+
+// States of a finding.
+const (
+	fine      = "ok"
+	remark    = "note"
+	warning   = "warning"
+	problem   = "problem"
+	unchecked = "unchecked"
+)
+
+// colours of states at a terminal: green, yellow and red.
+var colours = map[string]string{fine: "32", warning: "33", problem: "31"}
+
+// finding is one thing that was looked at.
+type finding struct {
+	Check   string `json:"check"` // a name that stays
+	State   string `json:"state"`
+	Finding string `json:"finding"`
+	Advice  string `json:"advice"` // what to do; empty where there is nothing
+}
+
+type examination struct {
+	Problems int       `json:"problems"`
+	Findings []finding `json:"findings"`
+
+	stack  deployed.Description
+	region string
+	ses    *sesv2.Client
+	sns    *sns.Client
+	lambda *lambda.Client
+
+	secrets *secretsmanager.Client
+}
+
+// patience is how often doctor calls: what AWS does not tell now is a finding too.
+const patience = 2
+
+func doctor(ctx context.Context, c *console.Console) error {
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	cfg := d.Config.Copy()
+	cfg.Retryer = func() aws.Retryer {
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = patience })
+	}
+	x := &examination{Findings: []finding{}, stack: d.Stack, region: cfg.Region,
+		ses: sesv2.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg)}
+	for _, check := range []struct {
+		name string
+		run  func(*examination, context.Context) error
+	}{
+		{"ses.account", (*examination).mailAccount}, {"ses.sender", (*examination).mailSender},
+		{"sms.sandbox", (*examination).smsSandbox}, {"sms.spend", (*examination).smsSpend}, {"sms.countries", (*examination).smsCountries},
+		{"captcha", (*examination).captcha}, {"alarms", (*examination).alarms}, {"lambda.concurrency", (*examination).concurrency},
+	} {
+		if err := check.run(x, ctx); err != nil {
+			x.cannot(check.name, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if err := c.Answer(x, x.write); err != nil {
+		return err
+	}
+	if x.Problems > 0 {
+		return console.ErrReported
+	}
+	return nil
+}
+
+func (x *examination) add(check, state, advice, format string, args ...any) {
+	if state == problem {
+		x.Problems++
+	}
+	x.Findings = append(x.Findings, finding{check, state, fmt.Sprintf(format, args...), advice})
+}
+
+// cannot adds what could not be checked. A service without a host in the region is not there, which is a problem.
+func (x *examination) cannot(check string, err error) {
+	var unknown *net.DNSError
+	if errors.As(err, &unknown) && unknown.IsNotFound {
+		x.add(check, problem, "deploy the stack in a region that has it", "there is no %s", unknown.Name)
+		return
+	}
+	x.add(check, unchecked, "", "could not be checked: %s", deployed.Explain(err))
+}
+
+func (x *examination) write(w io.Writer) error {
+	counts := map[string]int{}
+	for _, f := range x.Findings {
+		counts[f.State]++
+		console.Paint(w, colours[f.State], fmt.Sprintf("%-9s", f.State))
+		line := console.Say("  %s: %s\n", f.Check, f.Finding)
+		if f.Advice != "" {
+			line = console.Say("  %s: %s\n           -> %s\n", f.Check, f.Finding, f.Advice)
+		}
+		if err := line(w); err != nil {
+			return err
+		}
+	}
+	var words []string
+	for _, state := range []string{problem, warning, remark, unchecked, fine} {
+		words = append(words, fmt.Sprintf("%s %d", state, counts[state]))
+	}
+	_, err := fmt.Fprintf(w, "\nThe stack %q in %s: %s.\n", x.stack.Name, x.region, strings.Join(words, ", "))
+	return err
+}

@@ -1,0 +1,124 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+)
+
+// nearQuota is the share of a quota, in percent, from which on a warning is due.
+const nearQuota = 80
+
+func (x *examination) mailAccount(ctx context.Context) error {
+	a, err := x.ses.GetAccount(ctx, &sesv2.GetAccountInput{})
+	if err != nil {
+		return err
+	}
+	if a.ProductionAccessEnabled {
+		x.add("ses.sandbox", fine, "", "SES sends to everybody in %s", x.region)
+	} else {
+		x.add("ses.sandbox", problem, "ask for production access in SES's console, in this region",
+			"SES is in its sandbox in %s: it sends to verified addresses only", x.region)
+	}
+	if a.SendingEnabled {
+		x.add("ses.sending", fine, "", "sending is enabled")
+	} else {
+		x.add("ses.sending", problem, "see SES's reputation page and the mail from AWS", "sending is paused for the account")
+	}
+	switch status := aws.ToString(a.EnforcementStatus); status {
+	case "HEALTHY":
+		x.add("ses.reputation", fine, "", "the account is healthy")
+	case "":
+		x.add("ses.reputation", unchecked, "", "could not be checked: SES tells no enforcement status")
+	case "PROBATION":
+		x.add("ses.reputation", warning, "see SES's reputation page, and answer AWS's case", "the account is under review")
+	default:
+		x.add("ses.reputation", problem, "answer AWS's case", "the account is %s", status)
+	}
+	x.mailQuota(a.SendQuota)
+	return nil
+}
+
+func (x *examination) mailQuota(quota *types.SendQuota) {
+	if quota == nil {
+		x.add("ses.quota", unchecked, "", "could not be checked: SES tells no quota")
+		return
+	}
+	used, most := quota.SentLast24Hours, quota.Max24HourSend
+	if most < 0 {
+		x.add("ses.quota", fine, "", "%.0f messages in 24 hours, without a quota", used)
+		return
+	}
+	state, advice := fine, ""
+	switch {
+	case used >= most:
+		state, advice = problem, "ask for a higher quota in Service Quotas; until then nothing is sent"
+	case used*100 >= most*nearQuota:
+		state, advice = warning, "ask for a higher quota in Service Quotas"
+	}
+	x.add("ses.quota", state, advice, "%.0f of %.0f messages in 24 hours, %.0f a second at most", used, most, quota.MaxSendRate)
+}
+
+// identity reads one, nil where there is none.
+func (x *examination) identity(ctx context.Context, name string) (*sesv2.GetEmailIdentityOutput, error) {
+	out, err := x.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: &name})
+	var none *types.NotFoundException
+	if errors.As(err, &none) {
+		return nil, nil
+	}
+	return out, err
+}
+
+// mailSender looks at the sender's address and at its domain: either may be verified, and an address that is one has its
+// own settings.
+func (x *examination) mailSender(ctx context.Context) error {
+	from := x.stack.Parameters["SesFromAddress"]
+	_, domain, ok := strings.Cut(from, "@")
+	if !ok {
+		return errors.New("the stack has no parameter SesFromAddress")
+	}
+	address, err := x.identity(ctx, from)
+	if err != nil {
+		return err
+	}
+	parent, err := x.identity(ctx, domain)
+	if err != nil {
+		return err
+	}
+	used, name := address, from
+	if address == nil || !address.VerifiedForSendingStatus && parent != nil {
+		used, name = parent, domain
+	}
+	if used == nil || !used.VerifiedForSendingStatus {
+		x.add("ses.sender", problem, "verify the domain in SES, in this region: nothing is sent before",
+			"neither %s nor %s is verified in %s", from, domain, x.region)
+		return nil
+	}
+	x.add("ses.sender", fine, "", "%s may send, as %s is verified", from, name)
+	x.mailSignature(used, parent, domain)
+	return nil
+}
+
+func (x *examination) mailSignature(used, parent *sesv2.GetEmailIdentityOutput, domain string) {
+	signed := func(i *sesv2.GetEmailIdentityOutput) bool {
+		return i != nil && i.DkimAttributes != nil && i.DkimAttributes.SigningEnabled && i.DkimAttributes.Status == types.DkimStatusSuccess
+	}
+	if signed(used) || signed(parent) {
+		x.add("ses.dkim", fine, "", "mail is signed with DKIM")
+	} else {
+		x.add("ses.dkim", warning, "verify "+domain+" in SES with Easy DKIM and make its three DNS records",
+			"mail is not signed with DKIM: it ends among spam, or is refused")
+	}
+	switch m := used.MailFromAttributes; {
+	case m == nil || aws.ToString(m.MailFromDomain) == "":
+		x.add("ses.mailfrom", remark, "optional: set one, so that SPF speaks for "+domain+" too", "there is no MAIL FROM domain")
+	case m.MailFromDomainStatus != types.MailFromDomainStatusSuccess:
+		x.add("ses.mailfrom", warning, "make its MX and TXT records as SES's console shows them", "the MAIL FROM domain is %s", m.MailFromDomainStatus)
+	default:
+		x.add("ses.mailfrom", fine, "", "there is a MAIL FROM domain")
+	}
+}

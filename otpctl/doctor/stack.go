@@ -1,0 +1,81 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/sns"
+
+	"streamotp/otpctl/console"
+)
+
+// alarms looks whether somebody hears of them: SNS sends nothing to an address that has not confirmed.
+func (x *examination) alarms(ctx context.Context) error {
+	if x.stack.Parameters["AlarmEmail"] == "" && x.stack.Parameters["AlarmTopicArn"] == "" {
+		x.add("alarms", remark, "set AlarmEmail, and confirm its first mail, or AlarmTopicArn", "there are no alarms")
+		return nil
+	}
+	topic := x.stack.Outputs["AlarmTopicArn"]
+	if topic == "" {
+		return errors.New("the stack has no output AlarmTopicArn: deploy it again")
+	}
+	confirmed, pending := 0, 0
+	pages := sns.NewListSubscriptionsByTopicPaginator(x.sns, &sns.ListSubscriptionsByTopicInput{TopicArn: &topic})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range page.Subscriptions {
+			if strings.HasPrefix(aws.ToString(s.SubscriptionArn), "arn:") {
+				confirmed++
+			} else {
+				pending++
+			}
+		}
+	}
+	switch {
+	case confirmed > 0:
+		x.add("alarms", fine, "", "%s of the alarms", console.Plural(confirmed, "subscriber"))
+	case pending > 0 && x.stack.Parameters["AlarmTopicArn"] != "":
+		x.add("alarms", problem, "confirm a subscription of the topic "+topic+"; SNS's console sends its request for confirmation again",
+			"nobody hears of alarms: no subscription of your topic is confirmed")
+	case pending > 0:
+		x.add("alarms", problem, "follow the link in the mail that SNS sent to AlarmEmail; SNS's console sends it again",
+			"nobody hears of alarms: the subscription is not confirmed")
+	default:
+		x.add("alarms", problem, "subscribe to the topic "+topic+" in SNS's console", "nobody hears of alarms: the topic has no subscription")
+	}
+	return nil
+}
+
+// Invocations at once: a new account may have as few as newAccount ("Lambda quotas"). A login takes about a tenth of a
+// second, so with few of them a burst is turned away.
+const (
+	newAccount = 10
+	few        = 100
+)
+
+func (x *examination) concurrency(ctx context.Context) error {
+	out, err := x.lambda.GetAccountSettings(ctx, &lambda.GetAccountSettingsInput{})
+	if err != nil {
+		return err
+	}
+	if out.AccountLimit == nil {
+		return errors.New("Lambda tells no limit of the account")
+	}
+	switch n := out.AccountLimit.ConcurrentExecutions; {
+	case n <= newAccount:
+		x.add("lambda.concurrency", warning, "ask for 1000 concurrent executions in Service Quotas",
+			"Lambda runs %d calls at once, as in a new account: more are turned away with 503", n)
+	case n < few:
+		x.add("lambda.concurrency", remark, "ask for more concurrent executions in Service Quotas before much traffic comes",
+			"Lambda runs %d calls at once", n)
+	default:
+		x.add("lambda.concurrency", fine, "", "Lambda runs %d calls at once", n)
+	}
+	return nil
+}

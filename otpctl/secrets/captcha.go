@@ -1,0 +1,59 @@
+package secrets
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/spf13/cobra"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+)
+
+// CaptchaSetCommand returns "otpctl captcha set".
+func CaptchaSetCommand(c *console.Console) *cobra.Command {
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "set",
+		Short: "Stores the CAPTCHA provider's secret key.",
+		Long: `Stores the secret key that the CAPTCHA provider gave you beside the site key, in Secrets Manager.
+
+A stack with CaptchaProvider answers 503 to /generate until the key is stored. otpctl asks for it twice without
+showing it, or reads it from stdin with --secret-stdin. The functions use a changed key within a minute.`,
+		Example: "  otpctl captcha set\n  otpctl captcha set --secret-stdin < secret.txt",
+		Annotations: console.Facts{
+			"permissions": "secretsmanager:PutSecretValue",
+			"document":    `{"provider":"turnstile"}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return setCaptcha(cmd.Context(), c, fromStdin) },
+	}
+	cmd.Flags().BoolVar(&fromStdin, "secret-stdin", false, "read the secret key from stdin, one line")
+	return cmd
+}
+
+func setCaptcha(ctx context.Context, c *console.Console, fromStdin bool) error {
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	provider := d.Stack.Parameters["CaptchaProvider"]
+	if provider == "" || provider == "none" {
+		return console.Refusal("the stack asks for no CAPTCHA: deploy it with CaptchaProvider and CaptchaSiteKey first")
+	}
+	if err := d.Stack.Need("CaptchaSecretArn"); err != nil {
+		return err
+	}
+	key, err := c.ReadSecret(ctx, console.TypedKey, fromStdin)
+	if err != nil {
+		return err
+	}
+	if key = strings.TrimSpace(key); strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) || key == "" {
+		return console.UsageErrorf("the secret key must be printable ASCII characters without spaces, as the provider shows it")
+	}
+	s := d.Secret("CaptchaSecretArn")
+	if _, err := s.Client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.ARN, SecretString: &key}); err != nil {
+		return err
+	}
+	return c.Answer(console.Object{"provider": provider}, console.Say("Stored the secret key of %s: within a minute it is used.\n", provider))
+}

@@ -1,0 +1,166 @@
+// Package secrets has the commands that write a secret of the stack: the root key (C7), the test destinations (C6) and the
+// CAPTCHA provider's key.
+package secrets
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/spf13/cobra"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
+)
+
+// RotateSecretCommand returns "otpctl rotate-secret".
+func RotateSecretCommand(c *console.Console) *cobra.Command {
+	var yes, force bool
+	cmd := &cobra.Command{
+		Use:   "rotate-secret",
+		Short: "Rotates the root key without ending live codes.",
+		Long: `Rotates the root key: new sessions use a new random key within a minute, and the previous key stays valid, so that
+live codes are still sent and accepted. The command asks first; it prints the names of keys and never a key.
+
+Only one previous key is kept, so a second rotation ends the codes of the first one's previous key. It is refused
+until the secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once: people
+then ask for new codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still
+waiting would be lost.
+
+To remove a leaked key, rotate twice. Locks, limits and accounts depend on the secret's member "index", which never
+changes: whoever has it can compare an address with what the tables and the log hold. Secrets Manager keeps the
+previous value as AWSPREVIOUS. If two operators rotate at once, one succeeds and the other gets an error. A function's
+instance that was idle creates one more session with the key it had; two rotations during its idle time end that code.`,
+		Example: "  otpctl rotate-secret\n  otpctl rotate-secret --yes --json",
+		Annotations: console.Facts{
+			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			"document":    `{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return rotateSecret(cmd.Context(), c, yes, force) },
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "rotate without asking")
+	cmd.Flags().BoolVar(&force, "force", false, "rotate even if that ends live codes")
+	return cmd
+}
+
+// settling is how long after a rotation the last session is made with the old key: functions read the secret again
+// every minute, and another one is for what is under way then.
+const settling = 2 * time.Minute
+
+// errRotatedElsewhere says that the version that was judged has another successor (C7).
+var errRotatedElsewhere = errors.New("the secret was changed at the same time, perhaps by another rotation: this one wrote nothing. " +
+	"Run it again without --force: it is refused if that was a rotation. If nobody changed it, it was set back to an older " +
+	"version: write its value once more with `aws secretsmanager put-secret-value`")
+
+// rootSecret is the secret that every key derives from.
+type rootSecret struct {
+	deployed.Secret
+	life  time.Duration // of a key's last code after the key was replaced
+	force bool
+}
+
+// rotation is a new value of the secret, judged by the one that it follows.
+type rotation struct {
+	otp.Rotation
+	document, after string
+	ends            bool // codes that have not expired
+}
+
+func rotateSecret(ctx context.Context, c *console.Console, yes, force bool) error {
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	seconds, err := d.Stack.Number("CodeTtlSeconds")
+	if err != nil {
+		return err
+	}
+	root := rootSecret{d.Secret("KeySecretArn"), time.Duration(seconds*float64(time.Second)) + settling, force}
+	next, err := root.prepare(ctx, c.Now())
+	if err != nil {
+		return err
+	}
+	if !yes {
+		question := fmt.Sprintf("Rotate the root key of the stack %q?", d.Stack.Name)
+		if next.ends {
+			question = fmt.Sprintf("Rotate the root key of the stack %q and end the codes made with the key %s?", d.Stack.Name, next.Forgets)
+		}
+		sure, err := c.Confirm(ctx, question)
+		if err != nil {
+			return err
+		}
+		if !sure {
+			return console.Refusal("nothing was rotated")
+		}
+		if next, err = root.prepare(ctx, c.Now()); err != nil { // the question may have stood for long
+			return err
+		}
+	}
+	return rotate(ctx, c, root, next)
+}
+
+// prepare reads the secret and makes its next value, unless that ends codes.
+func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, err error) {
+	held, err := s.Current(ctx)
+	if err != nil {
+		return next, err
+	}
+	document, rotated, err := otp.Rotate([]byte(held.Text), rand.Reader)
+	if err != nil {
+		return next, fmt.Errorf("%w: mend the secret %s, or set it back to its version AWSPREVIOUS", err, s.ARN)
+	}
+	if !held.Read.IsZero() {
+		now = held.Read
+	}
+	safe := held.Written.Add(s.life)
+	ends := rotated.Forgets != "" && now.Before(safe)
+	if ends && !s.force {
+		return next, console.Refusal(fmt.Sprintf("the secret was changed at %s: rotating it before %s would end the codes that were made with "+
+			"the key %s. Wait until then; --force rotates now and ends them. Nothing was changed",
+			written(held.Written), written(safe), rotated.Forgets))
+	}
+	return rotation{rotated, string(document), held.ID, ends}, nil
+}
+
+// rotate writes a prepared value and tells what that means.
+func rotate(ctx context.Context, c *console.Console, root rootSecret, next rotation) error {
+	at, err := root.Replace(ctx, next.document, next.after)
+	var lost *types.ResourceExistsException
+	if errors.As(err, &lost) {
+		return errRotatedElsewhere
+	}
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		at = c.Now()
+	}
+	safe := written(at.Add(root.life + time.Second)) // an answer's clock has whole seconds, a version's has more
+	return c.Answer(console.Object{"newKey": next.New, "oldKey": next.Old, "forgottenKey": next.Forgets, "codesEnded": next.ends, "oldKeyNeededUntil": safe},
+		func(w io.Writer) error { return next.write(w, safe) })
+}
+
+// write tells what a rotation means; safe is when the replaced key may be forgotten.
+func (next rotation) write(w io.Writer, safe string) error {
+	fmt.Fprintf(w, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, next.Old)
+	switch {
+	case next.ends:
+		fmt.Fprintf(w, "The key %s is forgotten, and its codes are ended; no other live code breaks, no lock is forgotten.\n", next.Forgets)
+	case next.Forgets != "":
+		fmt.Fprintf(w, "The key %s is forgotten, and its codes had expired: no live code breaks, no lock is forgotten.\n", next.Forgets)
+	default:
+		fmt.Fprintln(w, "No live code breaks, no lock is forgotten.")
+	}
+	_, err := fmt.Fprintf(w, "The key %s may be forgotten from %s on, by another rotation.\n", next.Old, safe)
+	return err
+}
+
+// written puts a time in words, rounded up: what is said to be safe from then on is.
+func written(t time.Time) string {
+	return t.Add(time.Second - 1).UTC().Truncate(time.Second).Format(time.RFC3339)
+}

@@ -1,0 +1,265 @@
+package secrets
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
+)
+
+// TestAddCommand returns "otpctl test-destinations add".
+func TestAddCommand(c *console.Console) *cobra.Command {
+	var until string
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "add DESTINATION",
+		Short: "Gives an address or number a fixed code that is never sent.",
+		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for those who cannot read its messages,
+such as an app's reviewer or an end-to-end test. It works within a minute, and until the time of --until, at most a
+year ahead. Locks and the limits of passwords stay in force. An existing entry gets the new code and end.
+
+Whoever knows the code can log in with the password of DESTINATION, and set a new password without it. Use an address
+that is nobody's, a code that nobody guesses, and the nearest end. otpctl asks for the code twice without showing it,
+or reads it from stdin with --code-stdin, as in a pipeline:
+
+    printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
+
+The entries are in one secret. Secrets Manager takes about a hundred changes of it a day: add an entry once, not for
+each run of a test. otpctl's own changes at the same time are all made; a change by other means at the same moment may
+be lost, but stays as the version AWSPREVIOUS.`,
+		Example: "  otpctl test-destinations add reviewer@example.com --until 2026-12-31",
+		Annotations: console.Facts{
+			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			"document":    `{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return addTest(cmd.Context(), c, args[0], until, fromStdin)
+		},
+	}
+	cmd.Flags().StringVar(&until, "until", "", "the `DATE` (00:00 UTC) or time, such as 2026-12-31T18:00:00Z, at which the code ends; required")
+	cmd.Flags().BoolVar(&fromStdin, "code-stdin", false, "read the code from stdin, one line")
+	return cmd
+}
+
+// addTest judges all that it can before it asks for a code.
+func addTest(ctx context.Context, c *console.Console, typed, typedUntil string, fromStdin bool) error {
+	to, err := console.ReadDestination(typed)
+	if err != nil {
+		return err
+	}
+	if to.Number != "" && !to.Mobile {
+		return console.UsageErrorf("phone: must be a mobile number: no other is ever asked for a code")
+	}
+	until, err := readUntil(typedUntil, c.Now())
+	if err != nil {
+		return err
+	}
+	secret, length, err := connectTests(ctx, c)
+	if err != nil {
+		return err
+	}
+	code, err := c.ReadSecret(ctx, console.TypedCode, fromStdin)
+	if err != nil {
+		return err
+	}
+	if code, err = checkCode(code, length); err != nil {
+		return err
+	}
+	entry := otp.TestDestination{Code: code, Until: until.Format(time.RFC3339)}
+	done := "Added"
+	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
+		if all.Has(to.String()) {
+			done = "Changed"
+		}
+		return all.With(to.String(), entry)
+	})
+	if err != nil {
+		return err
+	}
+	return c.Answer(console.Object{"destination": to.String(), "until": entry.Until, "existed": done == "Changed"},
+		console.Say("%s %s: within a minute its code is the fixed one, until %s.\n", done, to, entry.Until))
+}
+
+// connectTests finds the secret and the length that codes have.
+func connectTests(ctx context.Context, c *console.Console) (secret testSecret, length int, err error) {
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return secret, 0, err
+	}
+	if err := d.Stack.Need("TestDestinationsSecretArn"); err != nil {
+		return secret, 0, err
+	}
+	digits, err := d.Stack.Number("CodeLength")
+	return testSecret{d.Secret("TestDestinationsSecretArn")}, int(digits), err
+}
+
+// readUntil reads a day, which it ends before, or a time.
+//
+// Errors: *console.UsageError.
+func readUntil(typed string, now time.Time) (until time.Time, err error) {
+	if typed == "" {
+		return until, console.UsageErrorf("--until is missing: a test destination must have an end, as --until %s", now.AddDate(0, 1, 0).Format(time.DateOnly))
+	}
+	if until, err = time.Parse(time.DateOnly, typed); err != nil {
+		until, err = time.Parse(time.RFC3339, typed)
+	}
+	latest := otp.LatestTest(now).UTC()
+	switch {
+	case err != nil:
+		return until, console.UsageErrorf("--until must be a date or a time, as 2026-12-31 or 2026-12-31T18:00:00Z")
+	case !until.After(now):
+		return until, console.UsageErrorf("--until %s is past: it is %s", typed, now.UTC().Format(time.RFC3339))
+	case until.After(latest):
+		return until, console.UsageErrorf("--until %s is over a year ahead: the latest is %s", typed, latest.Format(time.DateOnly))
+	}
+	return until.UTC(), nil
+}
+
+// checkCode reads a fixed code as people type codes. Its error does not quote it.
+//
+// Errors: console.Refusal.
+func checkCode(typed string, length int) (string, error) {
+	code, ok := otp.NormalizeCode(typed)
+	if !ok || len(code) != length {
+		return "", console.Refusal(fmt.Sprintf("code: must be %d digits, as the codes of this stack", length))
+	}
+	if isRun(code) {
+		return "", console.Refusal("code: choose another, this one is among the first that anybody tries")
+	}
+	return code, nil
+}
+
+// isRun says whether digits go on as the first two do: 000000, 123456, 987654.
+func isRun(code string) bool {
+	step := int(code[1]) - int(code[0])
+	for i := 2; i < len(code); i++ {
+		if int(code[i])-int(code[i-1]) != step {
+			return false
+		}
+	}
+	return true
+}
+
+// TestListCommand returns "otpctl test-destinations list".
+func TestListCommand(c *console.Console) *cobra.Command {
+	var codes bool
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "Lists the addresses and numbers with a fixed code.",
+		Long:    `Lists the addresses and numbers with a fixed code, and until when each code works, or why it does not.`,
+		Example: "  otpctl test-destinations list",
+		Annotations: console.Facts{
+			"permissions": "secretsmanager:GetSecretValue",
+			"document":    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return listTests(cmd.Context(), c, codes) },
+	}
+	cmd.Flags().BoolVar(&codes, "codes", false, "show the codes, in the document as the member code")
+	return cmd
+}
+
+func listTests(ctx context.Context, c *console.Console, codes bool) error {
+	secret, length, err := connectTests(ctx, c)
+	if err != nil {
+		return err
+	}
+	all, _, err := secret.read(ctx)
+	if err != nil {
+		return err
+	}
+	list := []listedTest{}
+	for destination, entry := range all.All() {
+		shown := listedTest{destination, entry.Until, testState(destination, entry, length, c.Now()), ""}
+		if codes {
+			shown.Code = entry.Code
+		}
+		list = append(list, shown)
+	}
+	return c.Answer(list, func(w io.Writer) error { return writeTests(w, list, codes) })
+}
+
+// listedTest is an entry as it is shown.
+type listedTest struct {
+	Destination string `json:"destination"`
+	Until       string `json:"until"`
+	State       string `json:"state"`
+	Code        string `json:"code,omitempty"`
+}
+
+func writeTests(w io.Writer, list []listedTest, codes bool) error {
+	header := []any{"DESTINATION", "UNTIL", "STATE"}
+	if codes {
+		header = append(header, "CODE")
+	}
+	t := console.NewTable(w, header...)
+	for _, l := range list {
+		t.Row([]any{l.Destination, l.Until, l.State, l.Code}[:len(header)]...)
+	}
+	return t.End("There are no test destinations.")
+}
+
+// testState says whether an entry works, and if not, why.
+func testState(destination string, entry otp.TestDestination, length int, now time.Time) string {
+	until, err := time.Parse(time.RFC3339, entry.Until)
+	to, misspelt := console.ReadDestination(destination)
+	switch {
+	case misspelt != nil || to.String() != destination:
+		return "does not work: not spelled as otpctl does, add it anew"
+	case err != nil:
+		return "does not work: no end"
+	case !now.Before(until):
+		return "over"
+	case until.After(otp.LatestTest(now)):
+		return "does not work: the end is over a year ahead"
+	case !entry.Live(length, now):
+		return fmt.Sprintf("does not work: the code is not %d digits", length)
+	}
+	return "works"
+}
+
+// TestRemoveCommand returns "otpctl test-destinations remove".
+func TestRemoveCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:   "remove DESTINATION",
+		Short: "Ends the fixed code of an address or number.",
+		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and sent. A session that was
+opened before keeps its code until that expires.`,
+		Example: "  otpctl test-destinations remove reviewer@example.com",
+		Annotations: console.Facts{
+			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			"document":    `{"destination":"reviewer@example.com"}`,
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return removeTest(cmd.Context(), c, args[0]) },
+	}
+}
+
+// removeTest takes an entry as it is typed too: one that was not written by otpctl may be spelled in no right way.
+func removeTest(ctx context.Context, c *console.Console, typed string) error {
+	name := typed
+	if to, err := console.ReadDestination(typed); err == nil {
+		name = to.String()
+	}
+	secret, _, err := connectTests(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
+		if all.Has(typed) {
+			name = typed
+		}
+		if !all.Has(name) {
+			return all, fmt.Errorf("%s is no test destination: see otpctl test-destinations list", name)
+		}
+		return all.Without(name), nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.Answer(console.Object{"destination": name}, console.Say("Removed %s.\n", name))
+}

@@ -1,0 +1,202 @@
+// Package stats has the command that counts messages by the stack's metrics.
+package stats
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/schemas"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+	"github.com/aws/smithy-go/transport/http/protocol/awsjson"
+	"github.com/spf13/cobra"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
+	"streamotp/shared/telemetry"
+)
+
+// maxDays is how far back one may look: CloudWatch keeps sums of an hour for longer.
+const maxDays = 30
+
+// Command returns "otpctl stats".
+func Command(c *console.Console) *cobra.Command {
+	var days int
+	cmd := &cobra.Command{
+		Use:   "stats",
+		Short: "Counts sent and verified messages, and shows the month's SMS costs.",
+		Long: `Counts messages by the stack's CloudWatch metrics, which are a minute or two late.
+
+SENT counts the messages that SES or SNS accepted, with resends and security notifications. VERIFIED counts the right
+codes, with those of test destinations, which are never sent. CONVERSION is VERIFIED divided by SENT.
+
+The SMS costs are those of the whole account in this region since the month began (UTC). They are null if SNS reports
+none, as before the first SMS of a month.`,
+		Example: "  otpctl stats\n  otpctl stats --days 7 --json | jq .data.byChannel",
+		Annotations: console.Facts{
+			"permissions": "cloudwatch:GetMetricData",
+			"document": `{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
+"byChannel":[{"name":"email","sent":1200,"verified":1100,"conversion":0.917}],
+"byPurpose":[{"name":"login","sent":900,"verified":840,"conversion":0.933}],"smsSpendUsd":3.21}`,
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return stats(cmd.Context(), c, days) },
+	}
+	cmd.Flags().IntVar(&days, "days", 1, fmt.Sprintf("how many `DAYS` to look back, 1 to %d", maxDays))
+	return cmd
+}
+
+// counted is a row: what was sent and verified of a channel or for a purpose.
+type counted struct {
+	Name       string   `json:"name"`
+	Sent       float64  `json:"sent"`
+	Verified   float64  `json:"verified"`
+	Conversion *float64 `json:"conversion"` // of 1; nil where nothing was sent
+}
+
+type statistics struct {
+	Days      int       `json:"days"`
+	Since     time.Time `json:"since"`
+	Until     time.Time `json:"until"`
+	ByChannel []counted `json:"byChannel"`
+	ByPurpose []counted `json:"byPurpose"`
+	SMSSpend  *float64  `json:"smsSpendUsd"`
+}
+
+func stats(ctx context.Context, c *console.Console, days int) error {
+	if days < 1 || days > maxDays {
+		return console.UsageErrorf("--days must be 1 to %d", maxDays)
+	}
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	until := c.Now().UTC().Truncate(time.Second)
+	s := statistics{Days: days, Since: until.AddDate(0, 0, -days), Until: until}
+	m := cloudWatch{newCloudWatch(d.Config), "StreamOTP/" + d.Stack.Name}
+	if s.ByChannel, err = m.rows(ctx, "Channel", otp.ChannelNames(), s.Since, until); err != nil {
+		return err
+	}
+	purposes := []string{string(otp.Verify), string(otp.Login), string(otp.Reset)}
+	if s.ByPurpose, err = m.rows(ctx, "Purpose", purposes, s.Since, until); err != nil {
+		return err
+	}
+	if s.SMSSpend, err = m.spend(ctx, until); err != nil {
+		return err
+	}
+	return c.Answer(s, s.write)
+}
+
+// cloudWatch is CloudWatch with the namespace of the stack's own.
+type cloudWatch struct {
+	client    *cloudwatch.Client
+	namespace string
+}
+
+// newCloudWatch makes a client that speaks AWS JSON, one of the service's protocols, and not CBOR: what stands in for AWS
+// in development knows no CBOR.
+func newCloudWatch(cfg aws.Config) *cloudwatch.Client {
+	return cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) })
+}
+
+// metric asks for one metric by the hour.
+func metric(id int, namespace, name, stat string, dimensions ...types.Dimension) types.MetricDataQuery {
+	return types.MetricDataQuery{Id: aws.String("m" + strconv.Itoa(id)), MetricStat: &types.MetricStat{Period: aws.Int32(3600), Stat: &stat,
+		Metric: &types.Metric{Namespace: &namespace, MetricName: &name, Dimensions: dimensions}}}
+}
+
+// rows counts by a dimension's values.
+func (m cloudWatch) rows(ctx context.Context, dimension string, names []string, since, until time.Time) ([]counted, error) {
+	var queries []types.MetricDataQuery
+	for _, name := range names {
+		of := types.Dimension{Name: &dimension, Value: &name}
+		for _, what := range []string{telemetry.Sent, telemetry.Verified} {
+			queries = append(queries, metric(len(queries), m.namespace, what, "Sum", of))
+		}
+	}
+	points, err := m.points(ctx, queries, since, until)
+	if err != nil {
+		return nil, err
+	}
+	var rows []counted
+	for i, name := range names {
+		row := counted{Name: name, Sent: sum(points["m"+strconv.Itoa(2*i)]), Verified: sum(points["m"+strconv.Itoa(2*i+1)])}
+		if row.Sent > 0 {
+			row.Conversion = aws.Float64(row.Verified / row.Sent)
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// spend is the account's since the month began, nil where SNS tells none.
+func (m cloudWatch) spend(ctx context.Context, now time.Time) (*float64, error) {
+	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
+	points, err := m.points(ctx, []types.MetricDataQuery{metric(0, "AWS/SNS", "SMSMonthToDateSpentUSD", "Maximum")}, month, now)
+	if err != nil || len(points["m0"]) == 0 {
+		return nil, err
+	}
+	most := 0.0
+	for _, p := range points["m0"] {
+		most = max(most, p)
+	}
+	return &most, nil
+}
+
+// points are the values of each query, by its id.
+func (m cloudWatch) points(ctx context.Context, queries []types.MetricDataQuery, since, until time.Time) (map[string][]float64, error) {
+	points := map[string][]float64{}
+	pages := cloudwatch.NewGetMetricDataPaginator(m.client, &cloudwatch.GetMetricDataInput{StartTime: &since, EndTime: &until, MetricDataQueries: queries})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range page.MetricDataResults {
+			points[aws.ToString(r.Id)] = append(points[aws.ToString(r.Id)], r.Values...)
+		}
+	}
+	return points, nil
+}
+
+func sum(values []float64) (total float64) {
+	for _, v := range values {
+		total += v
+	}
+	return total
+}
+
+func writeCounted(w io.Writer, name string, rows []counted) error {
+	t := console.NewTable(w, name, "SENT", "VERIFIED", "CONVERSION")
+	for _, row := range rows {
+		share := "-"
+		if row.Conversion != nil {
+			share = fmt.Sprintf("%.0f %%", *row.Conversion*100)
+		}
+		t.Row(row.Name, fmt.Sprintf("%.0f", row.Sent), fmt.Sprintf("%.0f", row.Verified), share)
+	}
+	return t.End("Nothing was counted.")
+}
+
+func (s statistics) write(w io.Writer) error {
+	fmt.Fprintf(w, "Since %s:\n", console.UTC(s.Since))
+	for _, part := range []struct {
+		name string
+		rows []counted
+	}{{"CHANNEL", s.ByChannel}, {"PURPOSE", s.ByPurpose}} {
+		fmt.Fprintln(w)
+		if err := writeCounted(w, part.name, part.rows); err != nil {
+			return err
+		}
+	}
+	if s.SMSSpend == nil {
+		_, err := fmt.Fprintln(w, "\nSNS tells no SMS spend of this month.")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nSMS of the account this month: %.2f USD.\n", *s.SMSSpend)
+	return err
+}
