@@ -18,9 +18,9 @@ import (
 	"streamotp/local/template"
 )
 
-// build makes every function's artifacts as SAM does (BuildMethod makefile), for this machine's architecture. Go links
-// only what changed, so that a second start takes no time. Artifacts lie in a folder named by their content and are
-// never written again: another stack may be running them.
+// build makes every function's artifacts as SAM does (BuildMethod makefile), for this machine's architecture. Go compiles
+// only what changed, so a second start takes no time. Each artifact is in a folder that is named by its content. It is
+// never overwritten, as another stack may be running it.
 func (s *stack) build(ctx context.Context) error {
 	s.built = map[string]string{}
 	var mu sync.Mutex
@@ -70,7 +70,7 @@ func (s *stack) buildFunction(ctx context.Context, f template.Function) (string,
 	return publish(cache, stage)
 }
 
-// publish copies what was built to the folder named by its content, unless that is there.
+// publish copies the build to the folder that is named by its content, unless that folder exists.
 func publish(cache, stage string) (string, error) {
 	h := sha256.New()
 	err := eachFile(stage, func(path, rel string) error {
@@ -96,7 +96,7 @@ func publish(cache, stage string) (string, error) {
 	return dir, os.Rename(temp, dir)
 }
 
-// prune removes what was not run for a day.
+// prune removes builds that have not been run for a day.
 func prune(cache string) {
 	entries, _ := os.ReadDir(cache)
 	for _, e := range entries {
@@ -129,7 +129,7 @@ func copyTo(w io.Writer, path string) error {
 	return err
 }
 
-// lock waits for other stacks that build the same function.
+// lock waits for other stacks that are building the same function.
 func lock(path string) (func(), error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -6,11 +6,11 @@ import (
 	"streamotp/local/captcha"
 )
 
-// captchaStub is where the stub of the provider stands, below the server's URL.
+// captchaStub is the path of the provider's stub, below the server's URL.
 const captchaStub = "/_local/captcha"
 
-// useCaptchaStub puts the stub in the provider's place: the functions are told another URL to ask, and that this server's
-// other name counts beside the site's host. Without a CAPTCHA it does nothing.
+// useCaptchaStub puts the stub in place of the provider: the functions get another URL to call, and accept this server's
+// other host name besides the site's host. Without a CAPTCHA it does nothing.
 func (s *stack) useCaptchaStub() {
 	p := s.spec.Parameters
 	if p["CaptchaProvider"] == "" || p["CaptchaProvider"] == "none" {
@@ -38,8 +38,8 @@ func (s *stack) captchaRoutes(m *http.ServeMux) {
 	})
 }
 
-// captchaSettings are the settings of config.json for the provider that the parameters name: the script is the stub's.
-// A version, which no parameter has, stays as the file says.
+// captchaSettings returns the settings in config.json for the provider that the parameters name. The script is the
+// stub's. The version, which no parameter sets, stays as in the file.
 func captchaSettings(parameters map[string]string, file any) any {
 	provider := parameters["CaptchaProvider"]
 	if provider == "" || provider == "none" {

@@ -17,9 +17,9 @@ type config struct {
 	Template   string            // path of the template
 	Parameters map[string]string // template parameters that differ from their defaults
 	DynamoDB   string            // URL of an engine; empty for the embedded one
-	Data       string            // folder for the tables; empty for memory
+	Data       string            // folder for the tables; empty: they are in memory
 	Out        io.Writer         // the log
-	Now        func() time.Time  // what records age by
+	Now        func() time.Time  // the clock that ages of records are measured by
 }
 
 // parameters is the flag -parameter.
@@ -36,7 +36,7 @@ func (p parameters) Set(s string) error {
 	return nil
 }
 
-// check refuses what could be reached from another machine, and what is no address at all.
+// check rejects an address that another machine could reach, and one that is not an address at all.
 func (c config) check() error {
 	host, _, err := net.SplitHostPort(c.Addr)
 	if err != nil {
@@ -59,8 +59,8 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// root is the folder of the project: where functions/ and frontend/ are. That is the template's own folder; for a copy
-// of the template elsewhere, the working directory.
+// root returns the project's folder, which has functions/ and frontend/. It is the template's own folder, or the working
+// directory if the template is a copy elsewhere.
 func (c config) root() (string, error) {
 	path, err := filepath.Abs(c.Template)
 	if err != nil {

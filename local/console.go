@@ -18,20 +18,20 @@ import (
 	"streamotp/local/streams"
 )
 
-// console is the log: a block for each request on its way through the system, one for each batch of a stream, which names
-// the request it comes from, and one for each batch of a queue.
+// console is the log. It prints a block for each request on its way through the system, for each batch of a stream (with
+// the request that it comes from), and for each batch of a queue.
 type console struct {
 	mu      sync.Mutex
 	out     io.Writer
 	colour  bool
-	running map[int]*trace    // what a process is doing, by its number
+	running map[int]*trace    // what each process is doing, by its number
 	ended   map[string]*trace // invocations that are not printed yet, by request id
-	written map[string]*trace // who wrote an item, by the item's key
+	written map[string]*trace // the invocation that wrote an item, by the item's key
 	order   []string          // keys of written, oldest first
 	lines   []string          // of the functions
 }
 
-// trace is one invocation and what it did.
+// trace is one invocation with its calls.
 type trace struct {
 	function string
 	request  string // "POST /api/generate", once it is known
@@ -39,7 +39,7 @@ type trace struct {
 	calls    []string
 }
 
-// How much the log remembers of a stack that runs for days.
+// Limits of what the log remembers, for a stack that runs for days.
 const (
 	maxWritten = 2_000
 	maxLines   = 50_000
@@ -66,14 +66,14 @@ func (c *console) paint(colour, s string) string {
 	return "\x1b[" + colour + "m" + s + "\x1b[0m"
 }
 
-// line prints one line of the stack's own.
+// line prints a line about the stack itself.
 func (c *console) line(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, _ = fmt.Fprintf(c.out, format+"\n", args...)
 }
 
-// welcome tells a newcomer where everything is.
+// welcome prints where everything is.
 func (c *console) welcome(s *stack) {
 	var b strings.Builder
 	row := func(name, value string) {
@@ -92,7 +92,7 @@ func (c *console) welcome(s *stack) {
 	c.line("%s", b.String())
 }
 
-// function takes a line that a function wrote.
+// function takes a line that a function logged.
 func (c *console) function(id, line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +103,7 @@ func (c *console) function(id, line string) {
 	_, _ = fmt.Fprintln(c.out, c.paint(dim, "         "+id+"  "+line))
 }
 
-// functionText gives the lines that the functions wrote.
+// functionText returns the lines that the functions wrote.
 func (c *console) functionText() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -120,7 +120,7 @@ func (c *console) functionLines() []byte {
 	return b.Bytes()
 }
 
-// current is what the process is doing; c.mu is held.
+// current returns what the process is doing; c.mu is held.
 func (c *console) current(process int) *trace {
 	t := c.running[process]
 	if t == nil {
@@ -158,7 +158,7 @@ func (c *console) delivered(m aws.Message) {
 	t.calls = append(t.calls, fmt.Sprintf("%11s  %s", "", c.paint(green, "→ "+m.Channel+" to "+m.To+": "+what)))
 }
 
-// wrote remembers who wrote an item, for the batch that the stream makes of it.
+// wrote notes the invocation that wrote an item, for the batch in which the stream will have it.
 func (c *console) wrote(caller aws.Caller, w aws.Write) {
 	key := itemKey(w.Key)
 	c.mu.Lock()
@@ -179,7 +179,7 @@ func itemKey(key any) string {
 	return string(data)
 }
 
-// invoked ends an invocation; its block is printed by exchange or batch.
+// invoked ends an invocation. exchange or batch prints its block.
 func (c *console) invoked(function string, r lambda.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -262,7 +262,7 @@ func (c *console) heard(topic string, r lambda.Result) {
 	c.block(fmt.Sprintf("%s %s %s", c.paint(bold, "  "+topic[strings.LastIndex(topic, ":")+1:]), t.function, milliseconds(r.Ran)), t)
 }
 
-// block prints a headline and what the invocation did, in one write; c.mu is held.
+// block prints a headline and the calls of the invocation, in one write; c.mu is held.
 func (c *console) block(head string, t *trace) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", c.paint(dim, time.Now().Format("15:04:05")), head)

@@ -9,10 +9,10 @@ import (
 	"net/url"
 )
 
-// maxControl is over DynamoDB's largest item, 400 KB, as JSON.
+// maxControl is above DynamoDB's largest item, 400 KB, as JSON.
 const maxControl = 1 << 20
 
-// control is the test interface and the mailbox page, for this machine only.
+// control serves the test interface and the mailbox page, for this machine only.
 func (s *stack) control() http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET /_local/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"aws": s.awsURL}) })
@@ -34,8 +34,9 @@ func (s *stack) control() http.Handler {
 	return guard(m)
 }
 
-// guard keeps foreign web pages out. A page elsewhere cannot fake Host to a loopback name unless it was loaded from
-// one, so a name that was rebound to 127.0.0.1 is refused; what it may post without asking carries its Origin.
+// guard rejects requests of foreign web pages. A page cannot fake a Host that is a loopback name unless it was loaded
+// from such a name, so guard rejects a name that was rebound to 127.0.0.1. What a page can post without a preflight
+// request carries its Origin.
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
@@ -141,7 +142,7 @@ func read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	return body, true
 }
 
-// wrong answers a test that used the interface wrongly.
+// wrong reports a wrong use of the interface to the test.
 func wrong(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusBadRequest) }
 
 func done(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }

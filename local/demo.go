@@ -8,13 +8,13 @@ import (
 	"streamotp/local/dynamo"
 )
 
-// usersTable is the logical id of the table that the demo users go to.
+// usersTable is the logical id of the table that has the demo users.
 const usersTable = "UsersTable"
 
-// demoPassword is the demo users' password; their hashes are Argon2id (m=19456 KiB, t=2, p=1) of it.
+// demoPassword is the demo users' password. Their stored hashes are its Argon2id hashes (m=19456 KiB, t=2, p=1).
 const demoPassword = "tulip harbor lantern 42"
 
-// demoUsers are the accounts a first try needs: codes by e-mail, and by SMS.
+// demoUsers are the accounts for a first look: one gets codes by e-mail, one by SMS.
 var demoUsers = []map[string]string{
 	{
 		"email": "ada@example.com", "name": "Ada", "channel": "email",
@@ -26,7 +26,7 @@ var demoUsers = []map[string]string{
 	},
 }
 
-// putDemoUsers writes the demo users unless they are there: a password that was reset stays so with -data.
+// putDemoUsers writes the demo users unless they exist: with -data, a password that was reset stays so.
 func (s *stack) putDemoUsers(ctx context.Context) error {
 	t, ok := s.table(usersTable)
 	if !ok {

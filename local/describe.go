@@ -14,12 +14,12 @@ import (
 	"streamotp/local/template"
 )
 
-// describe is the stack for CloudFormation: its parameters, and its outputs.
+// describe returns the stack as CloudFormation describes it: its parameters and its outputs.
 func (s *stack) describe() aws.Stack {
 	out := aws.Stack{Name: s.spec.Name, ID: "arn:aws:cloudformation:" + template.Region + ":" + template.Account + ":stack/" + s.spec.Name + "/local"}
 	for name, value := range s.spec.Parameters {
 		if s.spec.NoEcho[name] {
-			value = "****" // as CloudFormation has it
+			value = "****" // as CloudFormation shows it
 		}
 		out.Parameters = append(out.Parameters, aws.Parameter{ParameterKey: name, ParameterValue: value})
 	}
@@ -29,14 +29,14 @@ func (s *stack) describe() aws.Stack {
 	return out
 }
 
-// here is a text of the template with this server in place of the hosts of API and site.
+// here replaces the hosts of the API and the site in a text of the template by this server.
 func (s *stack) here(text string) string {
 	return strings.NewReplacer("https://"+template.APIHost, s.url, "https://"+template.SiteHost, s.url).Replace(text)
 }
 
 var stackNameLine = regexp.MustCompile(`(?m)^\s*stack_name\s*=\s*"([^"]+)"`)
 
-// stackName is what samconfig.toml beside the template calls the stack.
+// stackName returns the name of the stack in samconfig.toml beside the template.
 func stackName(dir string) string {
 	data, err := os.ReadFile(filepath.Join(dir, "samconfig.toml"))
 	if m := stackNameLine.FindSubmatch(data); err == nil && m != nil {
@@ -45,7 +45,7 @@ func stackName(dir string) string {
 	return "streamotp"
 }
 
-// secretValue is a secret's first value: its SecretString, one made as its GenerateSecretString says, or none.
+// secretValue returns a secret's first value: its SecretString, or a value made as its GenerateSecretString says, or "".
 func secretValue(x template.Secret) (string, error) {
 	g := x.Generate
 	if g == nil {

@@ -22,7 +22,7 @@ import (
 // engineBinary is dynoxide, as engine/package-lock.json pins it.
 const engineBinary = "local/engine/node_modules/@dynoxide/linux-x64/dynoxide"
 
-// startEngine starts the embedded engine, or takes the one of -dynamodb, and waits until it answers.
+// startEngine starts the embedded engine, or uses the engine of -dynamodb, and waits until it responds.
 func (s *stack) startEngine(ctx context.Context) error {
 	if s.DynamoDB != "" {
 		s.engine = dynamo.NewClient(s.DynamoDB, template.Region)
@@ -33,7 +33,7 @@ func (s *stack) startEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for range 3 { // another process may take the port before the engine has it
+	for range 3 { // another process may take the port before the engine does
 		if err = s.launchEngine(ctx, path); !errors.Is(err, errEngineEnded) {
 			break
 		}
@@ -43,7 +43,7 @@ func (s *stack) startEngine(ctx context.Context) error {
 
 var errEngineEnded = errors.New("the DynamoDB engine ended before it answered")
 
-// launchEngine starts the engine at a free port.
+// launchEngine starts the engine on a free port.
 //
 // Errors: errEngineEnded.
 func (s *stack) launchEngine(ctx context.Context, path string) error {
@@ -86,7 +86,8 @@ func (s *stack) launchEngine(ctx context.Context, path string) error {
 	return s.awaitEngine(ctx, ended)
 }
 
-// findEngine looks where npm put it: below the project, or below the folder that this program was built into.
+// findEngine looks for the engine where npm has put it: below the project, or below the folder that this program was
+// built in.
 func (s *stack) findEngine() (string, error) {
 	places := []string{s.dir}
 	if here, err := os.Getwd(); err == nil {
@@ -104,8 +105,8 @@ func (s *stack) findEngine() (string, error) {
 	return "", fmt.Errorf("the DynamoDB engine is missing: `make run` installs it, or run `npm ci` in local/engine, or give another by -dynamodb")
 }
 
-// freePort is one below those that the kernel gives to whoever asks for any: such a one could be given away again before
-// the engine has it.
+// freePort returns a free port below the range from which the kernel gives ports to anyone that asks for any port: a port
+// in that range could be given away again before the engine takes it.
 func freePort() (port string, err error) {
 	for range 20 {
 		port = strconv.Itoa(20_000 + rand.IntN(12_000))
@@ -117,7 +118,7 @@ func freePort() (port string, err error) {
 	return "", err
 }
 
-// awaitEngine waits for a first answer.
+// awaitEngine waits for the first response.
 func (s *stack) awaitEngine(ctx context.Context, ended <-chan struct{}) error {
 	deadline := time.Now().Add(20 * time.Second)
 	for {

@@ -12,18 +12,18 @@ import (
 	"streamotp/local/template"
 )
 
-// deliveryOutcome is how the delivery of a message ends that a provider accepted.
+// deliveryOutcome is how the delivery of an accepted message ends.
 type deliveryOutcome struct {
 	words  string   // for the mailbox page
-	lost   bool     // nobody gets it
+	lost   bool     // the message does not arrive
 	events []string // that SES publishes, in this order
 	detail object   // of the bounce or complaint
 }
 
 type object = map[string]any
 
-// simulatedOutcomes are those of SES's mailbox simulator ("Using the mailbox simulator manually in Amazon SES"), by local part;
-// bounce+label@ is like bounce@. Every other address gets its mail.
+// simulatedOutcomes are those of SES's mailbox simulator ("Using the mailbox simulator manually in Amazon SES"), by local
+// part; bounce+label@ is like bounce@. E-mail to every other address arrives.
 var simulatedOutcomes = map[string]deliveryOutcome{
 	"bounce": {words: "Bounced", lost: true, events: []string{"Bounce"}, detail: object{"bounceType": "Permanent", "bounceSubType": "General"}},
 	"suppressionlist": {words: "Suppressed", lost: true, events: []string{"Bounce"},
@@ -45,11 +45,12 @@ func outcomeOf(m aws.Message) deliveryOutcome {
 	return deliveryOutcome{words: "Delivered", events: []string{"Delivery"}}
 }
 
-// mailEventDelay is how long SES takes to publish an event. In AWS it is a second or two, or as long as the recipient's server
-// takes.
+// mailEventDelay is how long SES takes to publish an event. In AWS it is a second or two, or as long as the recipient's
+// server takes to accept the e-mail.
 const mailEventDelay = 500 * time.Millisecond
 
-// publishMailEvents publishes the events of an e-mail to the topics that the template names, whose functions get them.
+// publishMailEvents publishes the events of an e-mail to the topics that the template names, which invokes the functions
+// that subscribe to them.
 func (s *stack) publishMailEvents(m aws.Message, outcome deliveryOutcome) {
 	for _, destination := range s.spec.EventDestinations {
 		if m.MailSet != destination.Set {
@@ -68,7 +69,7 @@ func (s *stack) publishMailEvents(m aws.Message, outcome deliveryOutcome) {
 	}
 }
 
-// mailEvent is what SES publishes ("Contents of event data that Amazon SES publishes to Amazon SNS").
+// mailEvent returns the event that SES publishes ("Contents of event data that Amazon SES publishes to Amazon SNS").
 func mailEvent(m aws.Message, kind string, detail object) string {
 	now := time.Now().UTC().Format(time.RFC3339Nano)
 	tags := object{"ses:configuration-set": []string{m.MailSet}, "ses:outgoing-ip": []string{"192.0.2.1"}}
@@ -106,8 +107,8 @@ func encoded(v any) []byte {
 	return data
 }
 
-// notify invokes the functions that hear a topic, each until it does not fail, three times at most: as Lambda does for
-// asynchronous invocations, but without minutes between.
+// notify invokes the functions that subscribe to a topic. A function that fails is invoked again, up to three times in
+// all, as Lambda does for asynchronous invocations but without the minutes between them.
 func (s *stack) notify(topic, message string) {
 	event := encoded(object{"Records": []object{{
 		"EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": topic + ":6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f",
@@ -121,7 +122,7 @@ func (s *stack) notify(topic, message string) {
 	}
 }
 
-// wait is false if the stack ended first.
+// wait returns false if the stack ended first.
 func wait(ending <-chan struct{}, d time.Duration) bool {
 	select {
 	case <-time.After(d):

@@ -13,17 +13,17 @@ import (
 	"streamotp/local/aws"
 )
 
-// maxMessages bounds the mailbox of a stack that runs for days; the oldest half goes.
+// maxMessages bounds the mailbox of a stack that runs for days. When it is full, the older half is deleted.
 const maxMessages = 20_000
 
-// mailbox is what SES and SNS were given, and who is told of it.
+// mailbox holds the messages that SES and SNS accepted, and the pages that are notified of new ones.
 type mailbox struct {
 	mu       sync.Mutex
 	messages []sent // oldest first
 	watchers map[chan []byte]bool
 }
 
-// sent is a message and how its delivery ends, in words.
+// sent is a message with the outcome of its delivery, in words.
 type sent struct {
 	aws.Message
 	Delivery string `json:"delivery"`
@@ -45,7 +45,7 @@ func (m *mailbox) add(x sent) {
 	}
 }
 
-// mails counts those that went by e-mail.
+// mails counts the messages that went by e-mail.
 func (m *mailbox) mails() (n int) {
 	for _, x := range m.list() {
 		if x.Channel == "email" {
@@ -62,8 +62,8 @@ func (m *mailbox) clear() {
 	m.broadcast([]byte("event: cleared\ndata: {}\n\n"))
 }
 
-// broadcast sends an event to every open page. A page that does not keep up is cut off; it connects again and loads the whole
-// list.
+// broadcast sends an event to every open page. A page that does not keep up is disconnected; it connects again and loads
+// the whole list.
 func (m *mailbox) broadcast(event []byte) {
 	for w := range m.watchers {
 		select {
@@ -75,7 +75,7 @@ func (m *mailbox) broadcast(event []byte) {
 	}
 }
 
-// all is what was sent, newest first.
+// all returns the messages that were sent, newest first.
 func (m *mailbox) all() []sent {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -84,7 +84,7 @@ func (m *mailbox) all() []sent {
 	return out
 }
 
-// list is what arrived, newest first.
+// list returns the messages that arrived, newest first.
 func (m *mailbox) list() []aws.Message {
 	out := []aws.Message{}
 	for _, x := range m.all() {
@@ -95,7 +95,7 @@ func (m *mailbox) list() []aws.Message {
 	return out
 }
 
-// events tells a page of new messages as they come (server-sent events).
+// events notifies a page of new messages as they arrive (server-sent events).
 func (m *mailbox) events(w http.ResponseWriter, r *http.Request) {
 	c := make(chan []byte, 64)
 	m.mu.Lock()
@@ -107,7 +107,7 @@ func (m *mailbox) events(w http.ResponseWriter, r *http.Request) {
 		delete(m.watchers, c)
 	}()
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // the server's limit is for requests, this one stays open
+	_ = control.SetReadDeadline(time.Time{}) // the server's limit is for requests; this one stays open
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	for event, ok := []byte(": hello\n\n"), true; ok; {
@@ -125,8 +125,8 @@ func (m *mailbox) events(w http.ResponseWriter, r *http.Request) {
 //go:embed mailbox
 var mailboxFiles embed.FS
 
-// mailboxPage serves the page. Mail is shown in a sandboxed frame without scripts, which takes this policy over: hence
-// inline styles, which mail cannot do without.
+// mailboxPage serves the page. It shows e-mail in a sandboxed frame without scripts. The frame inherits this policy, so
+// the policy allows inline styles, which e-mail needs.
 func mailboxPage() http.Handler {
 	files, err := fs.Sub(mailboxFiles, "mailbox")
 	if err != nil {

@@ -1,7 +1,7 @@
-// Local is StreamOTP's development stack: the functions that ship, run on this machine by what template.yaml says,
-// with no AWS account and no Docker. It is for development, not for production.
+// Local is StreamOTP's development stack: it runs the functions that ship on this machine, as template.yaml describes
+// them, with no AWS account and no Docker. It is for development, not for production.
 //
-// docs/development.md says what it imitates; NotImitated lists what it does not.
+// docs/development.md describes what it imitates; NotImitated lists what it does not.
 package main
 
 import (
@@ -47,7 +47,7 @@ func run(ctx context.Context, c config) error {
 	}
 }
 
-// parseFlags reads the command line; what is wrong with it is told on w.
+// parseFlags reads the command line and reports errors on w.
 func parseFlags(args []string, w *os.File) (config, error) {
 	c := config{Parameters: map[string]string{}, Out: os.Stdout, Now: time.Now}
 	f := flag.NewFlagSet("local", flag.ContinueOnError)

@@ -87,7 +87,7 @@ func (s *stack) startQueueMappings(ctx context.Context) error {
 	return nil
 }
 
-// deadLetters are the bodies of the messages in the queues that take what others, or a stream, give up.
+// deadLetters returns the bodies of the messages in the dead-letter queues: those of other queues and those of streams.
 func (s *stack) deadLetters() []json.RawMessage {
 	urls := map[string]bool{}
 	for _, m := range s.spec.Mappings {
@@ -105,7 +105,7 @@ func (s *stack) deadLetters() []json.RawMessage {
 	return out
 }
 
-// wrote follows a function's write into the stream.
+// wrote notes which process wrote the items, for the log, and makes their tables' streams be read.
 func (s *stack) wrote(c aws.Caller, writes []aws.Write) {
 	for _, w := range writes {
 		s.log.wrote(c, w)
@@ -129,7 +129,7 @@ func (s *stack) invoke(ctx context.Context, name string, event []byte) (payload 
 	return nil, "", false
 }
 
-// callers knows which process has which access key.
+// callers holds the process of each access key.
 type callers struct {
 	mu   sync.Mutex
 	keys map[string]aws.Caller

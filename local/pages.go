@@ -14,7 +14,7 @@ import (
 	"streamotp/local/template"
 )
 
-// pages serves the site's files in frontend/ from disk, config.json with what this stack's parameters say.
+// pages serves the site's files in frontend/ from disk, and config.json with this stack's parameters.
 type pages struct {
 	dir        string
 	parameters map[string]string
@@ -50,7 +50,7 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serve is false if there is no such file. A link out of the folder is not followed.
+// serve returns false if there is no such file. It does not follow a link out of the folder.
 func (p pages) serve(w http.ResponseWriter, r *http.Request, name string) bool {
 	root, err := os.OpenRoot(p.dir)
 	if err != nil {
@@ -70,7 +70,7 @@ func (p pages) serve(w http.ResponseWriter, r *http.Request, name string) bool {
 	return true
 }
 
-// settings serves config.json as a deployment with these parameters would have it.
+// settings serves config.json as a deployment with these parameters would.
 func (p pages) settings(w http.ResponseWriter, r *http.Request) {
 	data, err := os.ReadFile(filepath.Join(p.dir, "config.json"))
 	settings := map[string]any{}
@@ -90,12 +90,13 @@ func (p pages) settings(w http.ResponseWriter, r *http.Request) {
 	if countries, ok := p.parameters["AllowedCountries"]; ok && countries == "" {
 		settings["channels"] = []string{"email"}
 	}
-	settings["mailbox"] = "/_local/" // only here: on a deployment codes go to their owners alone
+	settings["mailbox"] = "/_local/" // only here: a deployment sends codes to their owners alone
 	settings["captcha"] = captchaSettings(p.parameters, settings["captcha"])
 	writeJSON(w, settings)
 }
 
-// servable is true for what the site consists of: its pages and what they load, not its tests and Go files.
+// servable reports whether a file belongs to the site, that is, to its pages and what they load. Tests and Go files do
+// not.
 func servable(name string) bool {
 	return !strings.Contains(name, "/") && !strings.HasPrefix(name, ".") &&
 		slices.Contains([]string{".html", ".css", ".svg", ".js"}, path.Ext(name))

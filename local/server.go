@@ -13,8 +13,8 @@ import (
 	"streamotp/local/template"
 )
 
-// listen takes the port before anything else is done, so that a port in use is known at once. Who connects before the
-// stack is ready waits.
+// listen takes the port before anything else is done, so that a port in use is reported at once. A client that connects
+// before the stack is ready waits.
 func (s *stack) listen(context.Context) error {
 	l, err := net.Listen("tcp", s.Addr)
 	if err != nil {
@@ -25,7 +25,7 @@ func (s *stack) listen(context.Context) error {
 	return nil
 }
 
-// serve answers on the port: the API under its stage, the test interface under /_local/, the pages everywhere else.
+// serve serves on the port: the API under its stage, the test interface under /_local/, and the pages everywhere else.
 func (s *stack) serve(context.Context) error {
 	api, control, pages := s.api(), s.control(), newPages(filepath.Join(s.dir, "frontend"), s.spec)
 	stage := "/" + s.spec.API.Stage

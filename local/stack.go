@@ -43,7 +43,7 @@ type stack struct {
 	ending     chan struct{}     // closed when the stack ends
 }
 
-// start brings the stack up; when it returns everything answers and the demo users exist.
+// start starts the stack. When it returns, everything responds and the demo users exist.
 func start(ctx context.Context, c config) (*stack, error) {
 	if err := c.check(); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func start(ctx context.Context, c config) (*stack, error) {
 	return s, nil
 }
 
-// close ends everything that start began, the last first.
+// close ends everything that start began, in reverse order.
 func (s *stack) close() {
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		s.closers[i]()
@@ -90,7 +90,7 @@ func (s *stack) read(context.Context) error {
 	return nil
 }
 
-// buildAndStartEngine does both at once: the builds take a second or two when something changed.
+// buildAndStartEngine does both at once, as the builds take a second or two after a change.
 func (s *stack) buildAndStartEngine(ctx context.Context) error {
 	built := make(chan error, 1)
 	go func() { built <- s.build(ctx) }()
@@ -101,7 +101,7 @@ func (s *stack) buildAndStartEngine(ctx context.Context) error {
 	return err
 }
 
-// listenAWS serves the AWS endpoint, on a port of its own.
+// listenAWS serves the AWS endpoint on a port of its own.
 func (s *stack) listenAWS(context.Context) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,7 +137,7 @@ func (s *stack) makeQueues() *aws.Queues {
 	return aws.NewQueues(s.Now, settings)
 }
 
-// serveOn serves a handler until close. Slow clients are cut off; an answer may take as long as API Gateway allows.
+// serveOn serves a handler until close. It disconnects slow clients. A response may take as long as API Gateway allows.
 func (s *stack) serveOn(l net.Listener, h http.Handler) {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
@@ -149,10 +149,10 @@ func (s *stack) serveOn(l net.Listener, h http.Handler) {
 	}()
 }
 
-// startFunctions makes the functions known to the host; their processes start as requests come.
+// startFunctions makes the functions known to the host. Their processes start when requests come.
 func (s *stack) startFunctions(context.Context) error {
 	s.host = &lambda.Host{Endpoint: s.awsURL, Region: template.Region, Log: s.log.function, Started: s.callers.add}
-	s.onClose(func() { // the last of three: polling ends, then the processes do, then what waited for them
+	s.onClose(func() { // runs last of the three: first polling ends, then the processes, and then what waited for them
 		for _, m := range s.sources {
 			m.Wait()
 		}
@@ -176,10 +176,10 @@ func (s *stack) startFunctions(context.Context) error {
 	return nil
 }
 
-// maxProcesses is how far a function without reserved concurrency scales out here.
+// maxProcesses is the number of processes of a function without reserved concurrency.
 const maxProcesses = 8
 
-// createSecrets makes the template's secrets unless -data has them.
+// createSecrets creates the template's secrets unless -data has them.
 func (s *stack) createSecrets(context.Context) error {
 	path := ""
 	if s.Data != "" {
@@ -202,7 +202,8 @@ func (s *stack) createSecrets(context.Context) error {
 	return nil
 }
 
-// suffix tells this stack's physical names from those of others on the same engine. With -data it stays.
+// suffix returns the suffix that distinguishes this stack's physical names from those of others on the same engine. With
+// -data it stays the same.
 func (s *stack) suffix() (string, error) {
 	if s.Data == "" {
 		return random(), nil

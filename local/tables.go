@@ -10,14 +10,14 @@ import (
 	"streamotp/local/template"
 )
 
-// createTables makes the template's tables, unless they are there.
+// createTables creates the template's tables unless they exist.
 func (s *stack) createTables(ctx context.Context) error {
 	for _, t := range s.spec.Tables {
 		if err := s.createTable(ctx, t); err != nil {
 			return fmt.Errorf("%s: %w", t.ID, err)
 		}
 	}
-	if s.DynamoDB != "" && s.Data == "" { // their names are this run's own, nobody could find them again
+	if s.DynamoDB != "" && s.Data == "" { // the names are of this run only, so no later run could find the tables
 		s.onClose(func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
@@ -78,7 +78,7 @@ func (s *stack) awaitTable(ctx context.Context, name string) error {
 	}
 }
 
-// table is the template's table of this logical id.
+// table returns the template's table with this logical id.
 func (s *stack) table(id string) (template.Table, bool) {
 	for _, t := range s.spec.Tables {
 		if t.ID == id {
@@ -88,7 +88,7 @@ func (s *stack) table(id string) (template.Table, bool) {
 	return template.Table{}, false
 }
 
-// keyNames are the key attributes of a table by its physical name.
+// keyNames returns the key attributes of a table, given its physical name.
 func (s *stack) keyNames(name string) []string {
 	var out []string
 	for _, t := range s.spec.Tables {
@@ -101,7 +101,7 @@ func (s *stack) keyNames(name string) []string {
 	return out
 }
 
-// items scans a whole table.
+// items reads all items of a table.
 func (s *stack) items(ctx context.Context, name string) ([]json.RawMessage, error) {
 	items := []json.RawMessage{}
 	var from json.RawMessage
@@ -124,7 +124,7 @@ func (s *stack) items(ctx context.Context, name string) ([]json.RawMessage, erro
 	}
 }
 
-// putItem writes a raw item, and has the stream read.
+// putItem writes a raw item and makes the table's stream be read.
 func (s *stack) putItem(ctx context.Context, name string, item json.RawMessage) error {
 	if err := s.engine.Call(ctx, dynamo.Tables+"PutItem", map[string]any{"TableName": name, "Item": item}, nil); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (s *stack) putItem(ctx context.Context, name string, item json.RawMessage) 
 	return nil
 }
 
-// poke has the mappings of a table read its stream.
+// poke makes the mappings of a table read its stream.
 func (s *stack) poke(name string) {
 	for _, m := range s.sources {
 		if m.TableName == name {

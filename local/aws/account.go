@@ -8,7 +8,7 @@ import (
 	"path"
 )
 
-// route is an action of a service that names it by method and path.
+// route is an action of a service that is named by method and path.
 type route struct{ service, method, pattern, action string }
 
 var routes = []route{
@@ -19,7 +19,7 @@ var routes = []route{
 	{"lambda", http.MethodGet, "/2016-08-19/account-settings", "GetAccountSettings"},
 }
 
-// match finds the route of a call; its action stays empty where there is none.
+// match finds the route of a call. The action stays empty if there is no such route.
 func (q *request) match(method, at string) {
 	q.path = path.Clean(at)
 	for _, r := range routes {
@@ -40,7 +40,7 @@ func (e *Endpoint) ses(q *request) *reply {
 	return e.sendEmail(q)
 }
 
-// identity tells of the one that there is, the sender, whose mail nobody signs here.
+// identity describes the one SES identity, the sender. Its e-mail is not signed here.
 func (e *Endpoint) identity(q *request) *reply {
 	name := path.Base(q.path)
 	if name != e.From {
@@ -75,7 +75,8 @@ func (e *Endpoint) getParameter(q *request) *reply {
 		"DataType": "text", "ARN": e.ARN("ssm", "parameter"+in.Name)}})
 }
 
-// lambda is Invoke with InvocationType RequestResponse, and what the account may run at once.
+// lambda answers Invoke with InvocationType RequestResponse, and GetAccountSettings with the account's limit of
+// concurrent executions.
 func (e *Endpoint) lambda(ctx context.Context, q *request) *reply {
 	if q.action == "GetAccountSettings" {
 		return q.ok(map[string]any{"AccountLimit": map[string]int{"ConcurrentExecutions": e.Concurrency}})
@@ -96,11 +97,12 @@ func (e *Endpoint) lambda(ctx context.Context, q *request) *reply {
 	return res
 }
 
-// ofEngine has a call of DynamoDB Streams name the engine's stream, whose ARN is another than the template's.
+// ofEngine replaces the stream ARN in a call of DynamoDB Streams by the engine's: it differs from the ARN in the
+// template.
 func (e *Endpoint) ofEngine(q *request) []byte {
 	var in map[string]any
 	if json.Unmarshal(q.body, &in) != nil {
-		return q.body // the engine will say what is wrong with it
+		return q.body // the engine reports what is wrong with it
 	}
 	arn, ok := in["StreamArn"].(string)
 	if !ok || e.Streams[arn] == "" {

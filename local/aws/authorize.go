@@ -13,25 +13,25 @@ import (
 	"streamotp/local/iam"
 )
 
-// Role is what a function may do.
+// Role holds what a function may do.
 type Role struct {
-	Session string // the ARN that its calls come from, as a refusal names it
+	Session string // the ARN that its calls come from, as an access-denied error names it
 	Policy  iam.Policy
 }
 
-// permission is one that a call needs.
+// permission is one permission that a call needs.
 type permission struct {
 	action, resource string
 	context          map[string][]string // condition keys
 }
 
-// authorize refuses a function's call that needs a permission which its role does not give; nil stands for none. An
-// operator may do everything.
+// authorize rejects a function's call that needs a permission which the function's role does not give. It returns nil if
+// the call is allowed. An operator may do everything.
 func (e *Endpoint) authorize(q *request) *reply {
 	if q.caller.Function == "" {
 		return nil
 	}
-	role := e.Roles[q.caller.Function] // the zero one allows nothing
+	role := e.Roles[q.caller.Function] // the zero Role allows nothing
 	for _, p := range e.permissions(q) {
 		if d := role.Policy.Decide(p.action, p.resource, p.context); d != iam.Allowed {
 			return q.fail(q.refusalCode(), q.refusal(role, p, d))
@@ -50,7 +50,7 @@ func (q *request) refusalCode() string {
 	return "AccessDeniedException"
 }
 
-// refusal is what AWS says; SES, SNS and SQS each have an own way to say it.
+// refusal returns the message of AWS's access-denied error. SES, SNS and SQS each have their own wording.
 func (q *request) refusal(role Role, p permission, d iam.Decision) string {
 	switch q.service {
 	case "ses":
@@ -67,7 +67,8 @@ func (q *request) refusal(role Role, p permission, d iam.Decision) string {
 	return fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", role.Session, p.action, p.resource, why)
 }
 
-// permissions are what a call needs, at least one. Of a call whose resource is not known here it is for everything.
+// permissions returns what a call needs, at least one permission. If the resource of the call is not known here, the
+// permission is for all resources.
 func (e *Endpoint) permissions(q *request) (out []permission) {
 	action := q.name() + ":" + q.action
 	switch action {
@@ -80,7 +81,7 @@ func (e *Endpoint) permissions(q *request) (out []permission) {
 		}
 	case "secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret", "secretsmanager:PutSecretValue":
 		var in struct{ SecretId string }
-		_ = json.Unmarshal(q.body, &in) // it will be told what is wrong, if it may call at all
+		_ = json.Unmarshal(q.body, &in) // if the call is allowed, its handler reports what is wrong with it
 		out = []permission{{action: action, resource: e.Secrets.arn(in.SecretId)}}
 	case "ssm:GetParameter":
 		var in struct{ Name string }
@@ -100,8 +101,8 @@ func (e *Endpoint) permissions(q *request) (out []permission) {
 	return out
 }
 
-// operations are the permissions that a transaction's items need ("Using IAM with DynamoDB transactions"); that for the
-// transaction itself does not exist.
+// operations are the permissions that a transaction's items need ("Using IAM with DynamoDB transactions"). There is no
+// permission for the transaction itself.
 var operations = map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem",
 	"ConditionCheck": "ConditionCheckItem"}
 
@@ -116,8 +117,8 @@ func (e *Endpoint) tablePermissions(q *request) (out []permission) {
 	return out
 }
 
-// conditionKeys are those of a call on one item ("Specifying conditions: Using condition keys"). AWS has none for
-// ReturnValuesOnConditionCheckFailure.
+// conditionKeys returns the condition keys of a call on one item ("Specifying conditions: Using condition keys"). AWS has
+// no condition key for ReturnValuesOnConditionCheckFailure.
 func (e *Endpoint) conditionKeys(t target) map[string][]string {
 	out := map[string][]string{"dynamodb:Attributes": t.attributes()}
 	if t.ReturnValues != "" {
@@ -137,14 +138,14 @@ func (e *Endpoint) conditionKeys(t target) map[string][]string {
 }
 
 var (
-	// operand is a name in an expression, with what tells that it is no attribute of the item itself: a dot or bracket
-	// before it, or the parenthesis of a function.
+	// operand is a name in an expression, with the characters that show it is no attribute of the item itself: a dot or
+	// a bracket before it, or the parenthesis of a function.
 	operand = regexp.MustCompile(`([.[]\s*)?([#:]?\w+)(\s*\()?`)
 	keyword = regexp.MustCompile(`(?i)^(SET|REMOVE|ADD|DELETE|AND|OR|NOT|BETWEEN|IN)$`)
 )
 
-// attributes are the top-level attributes that an update names: those of the key, and what it writes, reads or has in its
-// condition.
+// attributes returns the top-level attributes that an update names: those of the key, and those that it writes, reads or
+// has in its condition.
 func (t target) attributes() []string {
 	var out []string
 	for _, named := range []map[string]json.RawMessage{t.Key, t.AttributeUpdates, t.Expected} {
@@ -160,8 +161,9 @@ func (t target) attributes() []string {
 	return out
 }
 
-// sendPermissions are for the sender's identity, taken to be the address itself, for the configuration set, and for the
-// recipients' identities: SES asks for those in its sandbox only, where every account begins.
+// sendPermissions returns the permissions for the sender's identity (taken to be the address itself), for the
+// configuration set and for the recipients' identities. SES requires the last only in its sandbox, where every account
+// begins.
 func (e *Endpoint) sendPermissions(q *request) (out []permission) {
 	var in outbound
 	_ = json.Unmarshal(q.body, &in)
@@ -181,7 +183,7 @@ func (e *Endpoint) sendPermissions(q *request) (out []permission) {
 	return out
 }
 
-// bare is an address without its display name.
+// bare returns an address without its display name.
 func bare(address string) string {
 	if a, err := mail.ParseAddress(address); err == nil {
 		return a.Address
@@ -189,7 +191,7 @@ func bare(address string) string {
 	return address
 }
 
-// published is what a Publish goes to; a phone number is no ARN and stands for itself.
+// published returns what a Publish goes to. A phone number has no ARN and stands for itself.
 func (q *request) published() string {
 	for _, name := range []string{"TopicArn", "TargetArn"} {
 		if q.form[name] != "" {

@@ -2,10 +2,10 @@
 // forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, SSM, CloudWatch and CloudFormation as far as StreamOTP
 // uses them.
 //
-// It promises: (A1) an action or option that it does not imitate is an error in the service's own shape; (A2) every
-// call of a function is recorded, the failed ones too; (A3) a message is recorded once its call was accepted, and only
-// then; (A4) an injected fault looks to an SDK as the real one does; (A5) a function's call that its role does not allow
-// is refused as AWS does, before anything is done and before a fault is used up.
+// It promises: (A1) an action or option that it does not imitate gets an error in the service's own shape; (A2) every
+// call of a function is recorded, failed calls too; (A3) a message is recorded once its call was accepted, and only then;
+// (A4) an injected fault looks to an SDK like the real error; (A5) a function's call that its role does not allow is
+// denied as AWS denies it, before anything is done and before a fault is used up.
 package aws
 
 import (
@@ -19,7 +19,7 @@ import (
 	"streamotp/local/dynamo"
 )
 
-// Endpoint answers AWS calls. Its fields may not change once it serves.
+// Endpoint answers AWS calls. Its fields must not change once it serves.
 type Endpoint struct {
 	Engine      *dynamo.Client
 	Tables      map[string]string                      // physical name to logical id
@@ -28,29 +28,30 @@ type Endpoint struct {
 	Parameters  map[string]string                      // of SSM: values by name
 	Queues      *Queues                                //
 	From        string                                 // the one SES identity
-	Sent        func() int                             // messages that SES took
-	Lines       func() []string                        // that functions wrote to their log
+	Sent        func() int                             // messages that SES accepted
+	Lines       func() []string                        // lines that the functions wrote to their log
 	MailSets    []string                               // SES configuration sets that exist
 	Stack       func() Stack                           // for CloudFormation
-	Invoke      Invoker                                // of a function by its physical name
-	Concurrency int                                    // invocations at once that the account allows
+	Invoke      Invoker                                // runs a function, given its physical name
+	Concurrency int                                    // concurrent executions that the account allows
 	Who         func(key string) (Caller, bool)        // the function's process that has this access key id
 	Roles       map[string]Role                        // of the functions, by logical id
 	ARN         func(service, resource string) string  // of something in the stack's region and account
 	Message     func(Message)                          // a provider accepted a message
-	Recorded    func(Call)                             // told of every call of a function; may be nil
-	Wrote       func(caller Caller, w []Write)         // told of every write that went through
-	Skipped     func(action string)                    // told of a setting the engine lacks
+	Recorded    func(Call)                             // called for every call of a function; may be nil
+	Wrote       func(caller Caller, w []Write)         // called for every write that succeeded
+	Skipped     func(action string)                    // called when the engine lacks a setting of a table
 	Keys        func(table string) (keyNames []string) // key attributes of a table, by physical name
 
 	calls  calls
 	faults faults
 }
 
-// Invoker runs a function; false if there is none of this name. failure is Lambda's word for an error of the function.
+// Invoker runs a function. It returns false if there is none of this name. failure is Lambda's word for an error of the
+// function.
 type Invoker func(ctx context.Context, name string, event []byte) (payload []byte, failure string, ok bool)
 
-// Caller is a function's process; the zero value stands for anybody else.
+// Caller is a function's process. The zero value stands for any other caller.
 type Caller struct {
 	Function string
 	Process  int
@@ -62,7 +63,7 @@ type MailHeader struct {
 	Value string `json:"value"`
 }
 
-// Message is what a provider accepted.
+// Message is a message that a provider accepted.
 type Message struct {
 	ID      string       `json:"id"`
 	Channel string       `json:"channel"` // email or sms
@@ -79,10 +80,10 @@ type Message struct {
 	Tags    map[string]string `json:"-"` // EmailTags
 }
 
-// maxRequest is over every limit of the actions imitated here; DynamoDB's, the largest, is 16 MB.
+// maxRequest is above every limit of the actions that are imitated here. DynamoDB's limit, the largest, is 16 MB.
 const maxRequest = 17 << 20
 
-// request is a call being answered.
+// request is a call that is being answered.
 type request struct {
 	service, action string
 	caller          Caller
@@ -92,7 +93,7 @@ type request struct {
 	form            map[string]string // of a query protocol's call
 }
 
-// reply is an answer in the service's own protocol.
+// reply is a response in the service's own protocol.
 type reply struct {
 	status int
 	header map[string]string
@@ -116,14 +117,15 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if q.caller.Function != "" {
 		e.record(q, res, begin)
 	}
-	if res == nil { // the answer is lost, or nobody is there to get it
+	if res == nil { // the response is dropped, or the caller has gone
 		drop(w)
 		return
 	}
 	res.write(w)
 }
 
-// answer does the call if its caller may, with the faults that are set for it; nil stands for a lost answer.
+// answer carries out the call if its caller may make it, with the faults that are set for it. It returns nil if the
+// response is to be dropped.
 func (e *Endpoint) answer(ctx context.Context, q *request) *reply {
 	if refusal := e.authorize(q); refusal != nil {
 		return refusal
@@ -134,7 +136,7 @@ func (e *Endpoint) answer(ctx context.Context, q *request) *reply {
 	}
 	f := e.faults.take(q.service, q.action, q.caller.Function, table)
 	if f.latency > 0 && !wait(ctx, f.latency) {
-		return nil // the caller gave up before the provider accepted: nothing happened
+		return nil // the caller gave up before the provider accepted: nothing is done
 	}
 	if f.fault.Error != "" {
 		res := q.fail(f.fault.Error, f.fault.message(), f.fault.Reasons...)
@@ -185,7 +187,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// drop closes the connection without an answer.
+// drop closes the connection without a response.
 func drop(w http.ResponseWriter) {
 	if h, ok := w.(http.Hijacker); ok {
 		if c, _, err := h.Hijack(); err == nil {
@@ -203,8 +205,8 @@ func (res *reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(res.body)
 }
 
-// identify says which service and action is called, and by whom. An unsigned request is refused; a signature is not
-// checked, for there is nothing to protect.
+// identify finds the service, the action and the caller of a call. An unsigned request is rejected. The signature is not
+// checked, as there is nothing to protect.
 func (e *Endpoint) identify(r *http.Request, body []byte) (*request, *reply) {
 	q := &request{header: r.Header, body: body}
 	credential := ""

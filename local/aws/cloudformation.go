@@ -2,14 +2,14 @@ package aws
 
 import "encoding/xml"
 
-// Stack is what DescribeStacks tells.
+// Stack holds what DescribeStacks returns.
 type Stack struct {
 	Name, ID   string
 	Parameters []Parameter
 	Outputs    []Output
 }
 
-// Parameter is a stack parameter with the value in force.
+// Parameter is a stack parameter with its current value.
 type Parameter struct{ ParameterKey, ParameterValue string }
 
 // Output is a stack output.
@@ -18,7 +18,7 @@ type Output struct {
 	Description            string `xml:",omitempty"`
 }
 
-// describeStacks is CloudFormation's DescribeStacks for the one stack there is.
+// describeStacks answers CloudFormation's DescribeStacks for the one stack there is.
 func (e *Endpoint) describeStacks(q *request) *reply {
 	s := e.Stack()
 	if q.action != "DescribeStacks" {

@@ -10,14 +10,14 @@ import (
 	"streamotp/local/dynamo"
 )
 
-// metered are the actions that report their consumed capacity when asked to.
+// metered are the actions that report their consumed capacity on request.
 var metered = []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
 	"TransactGetItems", "TransactWriteItems"}
 
-// skippable are settings of a table that an engine may lack and that change nothing here.
+// skippable are settings of a table that an engine may lack. They make no difference here.
 var skippable = []string{"UpdateContinuousBackups", "UpdateTimeToLive", "TagResource"}
 
-// forward passes a call on to the engine, and has every metered one report its consumed capacity for the record.
+// forward passes a call on to the engine. Every metered call reports its consumed capacity, for the record.
 func (e *Endpoint) forward(ctx context.Context, q *request) *reply {
 	prefix := dynamo.Tables
 	if q.service == "streams" {
@@ -43,11 +43,11 @@ func (e *Endpoint) forward(ctx context.Context, q *request) *reply {
 	return res
 }
 
-// withCapacity asks for the consumed capacity; true if the caller asked for it already.
+// withCapacity makes a request ask for the consumed capacity. It returns true if the caller has asked for it already.
 func withCapacity(body []byte) ([]byte, bool) {
 	var in map[string]json.RawMessage
 	if json.Unmarshal(body, &in) != nil || in == nil {
-		return body, true // the engine will say what is wrong with it
+		return body, true // the engine reports what is wrong with it
 	}
 	if level := string(in["ReturnConsumedCapacity"]); level != "" && level != `"NONE"` {
 		return body, true
@@ -60,7 +60,7 @@ func withCapacity(body []byte) ([]byte, bool) {
 	return out, false
 }
 
-// capacity adds up the units of an answer, and takes them out of it if the caller had not asked for them.
+// capacity adds up the capacity units in a response, and removes them from it if the caller has not asked for them.
 func capacity(answer []byte, asked bool) (float64, []byte) {
 	var out map[string]json.RawMessage
 	if json.Unmarshal(answer, &out) != nil || out["ConsumedCapacity"] == nil {
@@ -87,7 +87,7 @@ func capacity(answer []byte, asked bool) (float64, []byte) {
 	return units, answer
 }
 
-// target is where a call of DynamoDB reads or writes.
+// target is an item or a table that a call of DynamoDB reads or writes.
 type target struct {
 	TableName      string
 	Item, Key      map[string]json.RawMessage
@@ -95,15 +95,15 @@ type target struct {
 
 	UpdateExpression, ConditionExpression, ReturnValues string
 	ExpressionAttributeNames                            map[string]string
-	AttributeUpdates, Expected                          map[string]json.RawMessage // as they were before expressions
+	AttributeUpdates, Expected                          map[string]json.RawMessage // the form before expressions existed
 
 	operation string // of a transaction's item: Put, Update, Delete, ConditionCheck or Get
 }
 
-// table is the physical name; a table's ARN stands for it.
+// table returns the physical name, also if TableName is a table's ARN.
 func (t target) table() string { return t.TableName[strings.LastIndex(t.TableName, "/")+1:] }
 
-// targets are those of a call: one for most, one an item for transactions, one a table for batches.
+// targets returns the targets of a call: one for most calls, one per item for transactions, one per table for batches.
 func targets(q *request) []target {
 	var in struct {
 		target
@@ -132,7 +132,7 @@ func targets(q *request) []target {
 	return out
 }
 
-// tablesOf gives the logical ids of the tables of a call, and whether a consistent read was asked for.
+// tablesOf returns the logical ids of a call's tables, and whether a consistent read was asked for.
 func (e *Endpoint) tablesOf(q *request) (string, bool) {
 	var ids []string
 	consistent := false
@@ -148,7 +148,7 @@ func (e *Endpoint) tablesOf(q *request) (string, bool) {
 	return strings.Join(slices.Compact(ids), ","), consistent
 }
 
-// Write is an item that was written, by its table's physical name and its key.
+// Write is a written item, by its table's physical name and its key.
 type Write struct {
 	Table string
 	Key   map[string]json.RawMessage

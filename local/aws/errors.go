@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// errorNames are the errors that a service's imitated actions have, with the HTTP status each comes with, beside the
-// common ones below. The names are the codes on the wire; SNS's SDK calls Throttled ThrottledException.
+// errorNames are the errors of each service's imitated actions, with their HTTP status. commonErrors has the others. The
+// names are the codes on the wire; the SDK for SNS calls Throttled ThrottledException.
 var errorNames = map[string]map[string]int{
 	"dynamodb": {
 		"ConditionalCheckFailedException":          400,
@@ -106,7 +106,7 @@ var errorNames = map[string]map[string]int{
 		"InvalidParameterValue": 400,
 	},
 	"cloudformation": {},
-	"captcha": { // not of AWS; codes of siteverify come with 200, as its verdicts do
+	"captcha": { // no AWS service; the error codes of siteverify come with 200, as its other responses do
 		"bad-request":             200,
 		"internal-error":          200,
 		"invalid-input-secret":    200,
@@ -115,7 +115,7 @@ var errorNames = map[string]map[string]int{
 	},
 }
 
-// commonErrors may come from any service; 0 means 403 in the rest and query protocols, 400 in JSON.
+// commonErrors may come from any service. 0 means 403 in the rest and query protocols, and 400 in JSON.
 var commonErrors = map[string]int{
 	"AccessDenied":                        0,
 	"AccessDeniedException":               0,
@@ -145,7 +145,8 @@ var commonErrors = map[string]int{
 	"MissingAuthenticationTokenException": 0,
 }
 
-// wireCode is the code on the wire of an error that may be given by its SDK's name; false if there is no such error.
+// wireCode returns the code on the wire of an error, which may be given by its name in the SDK. It returns false if there
+// is no such error.
 func wireCode(service, name string) (string, bool) {
 	if service == "sns" {
 		if code := strings.TrimSuffix(name, "Exception"); errorNames[service][code] != 0 {
@@ -173,7 +174,7 @@ func statusOf(service, code string) int {
 	return http.StatusForbidden
 }
 
-// errorsOf lists a service's errors, for the refusal of a fault with another.
+// errorsOf lists a service's errors, for the message that rejects a fault with an unknown one.
 func errorsOf(service string) string {
 	var names []string
 	for n := range errorNames[service] {

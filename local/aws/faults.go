@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// Fault is what a test wants to happen to the next calls of an action.
+// Fault is what a test makes happen to the next calls of an action.
 type Fault struct {
 	Service      string   `json:"service"`
 	Action       string   `json:"action"`
 	Function     string   `json:"function,omitempty"` // logical id of the caller; empty matches every caller
 	Table        string   `json:"table,omitempty"`    // logical id; empty matches every table
-	Error        string   `json:"error,omitempty"`    // the call is not done and fails so
-	Reasons      []string `json:"reasons,omitempty"`  // of a TransactionCanceledException, one an item; absent: a conflict
+	Error        string   `json:"error,omitempty"`    // the call is not made and fails with this error
+	Reasons      []string `json:"reasons,omitempty"`  // of a TransactionCanceledException, one per item; absent: a conflict
 	Message      string   `json:"message,omitempty"`
 	LatencyMs    int      `json:"latencyMs,omitempty"`    // spent before the provider accepts
-	DropResponse bool     `json:"dropResponse,omitempty"` // the call is done, its answer lost
+	DropResponse bool     `json:"dropResponse,omitempty"` // the call is made, but its response is lost
 	Count        *int     `json:"count,omitempty"`        // calls; absent: until cleared
-	PerSecond    *int     `json:"perSecond,omitempty"`    // calls that go through in any second; those beyond get the error
+	PerSecond    *int     `json:"perSecond,omitempty"`    // calls that succeed in any second; those beyond get the error
 
-	passed []time.Time // calls of the last second that went through, with PerSecond
+	passed []time.Time // calls of the last second that succeeded, with PerSecond
 }
 
-// check says what is wrong with a fault, in words for the test that posted it.
+// check returns what is wrong with a fault, in words for the test that posted it.
 func (f *Fault) check() error {
 	if _, ok := errorNames[f.Service]; !ok {
 		return fmt.Errorf("service must be dynamodb, ses, sns, sqs, lambda, monitoring, secretsmanager, ssm, cloudformation or captcha, not %q", f.Service)
@@ -78,7 +78,7 @@ func (f Fault) message() string {
 	return "injected by the development stack"
 }
 
-// actions are those that a fault may name.
+// actions are the actions that a fault may name.
 var actions = map[string][]string{
 	"dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
 		"TransactGetItems", "TransactWriteItems", "DescribeTable", "ListTables", "CreateTable", "DeleteTable",
@@ -100,7 +100,7 @@ type faults struct {
 	set []*Fault
 }
 
-// AddFault sets a fault, given as JSON; what is wrong with it is the test's mistake.
+// AddFault sets a fault, given as JSON. An error is a mistake in the test.
 func (e *Endpoint) AddFault(body []byte) error {
 	var f Fault
 	if err := strict(body, &f); err != nil {
@@ -115,21 +115,22 @@ func (e *Endpoint) AddFault(body []byte) error {
 	return nil
 }
 
-// ClearFaults forgets all faults.
+// ClearFaults removes all faults.
 func (e *Endpoint) ClearFaults() {
 	e.faults.mu.Lock()
 	defer e.faults.mu.Unlock()
 	e.faults.set = nil
 }
 
-// taken is the sum of the faults that one call gets.
+// taken is the combined effect of the faults on one call.
 type taken struct {
-	fault   Fault // the one with the error, if any
+	fault   Fault // the fault with the error, if any
 	latency time.Duration
 	drop    bool
 }
 
-// take gives a call its faults: latencies add up; of several errors the one set first comes first, the others wait.
+// take returns the faults of a call and uses them up. Latencies add up. If several faults have an error, the call gets
+// the one that was set first; the others wait.
 func (f *faults) take(service, action, function, table string) taken {
 	if service == "streams" {
 		service = "dynamodb"
@@ -156,7 +157,7 @@ func (f *faults) take(service, action, function, table string) taken {
 	return t
 }
 
-// passes reports whether the fault's PerSecond lets a call through now.
+// passes reports whether the fault's PerSecond lets a call succeed now.
 func (f *Fault) passes(now time.Time) bool {
 	if f.PerSecond == nil {
 		return false
@@ -169,7 +170,7 @@ func (f *Fault) passes(now time.Time) bool {
 	return true
 }
 
-// calls is the record of what functions called.
+// calls is the record of the calls that functions made.
 type calls struct {
 	mu   sync.Mutex
 	list []Call
@@ -184,13 +185,13 @@ type Call struct {
 	Consistent bool    `json:"consistent"` // ConsistentRead was asked for
 	Units      float64 `json:"units"`      // consumed capacity; 0 for a failed call
 	Bytes      int     `json:"bytes"`      // length of the request's body
-	Ms         float64 `json:"ms"`         // until the answer was ready, injected latency included
+	Ms         float64 `json:"ms"`         // until the response was ready, injected latency included
 
 	Process int `json:"-"`
-	Status  int `json:"-"` // 0: no answer was sent
+	Status  int `json:"-"` // 0: no response was sent
 }
 
-// maxCalls bounds the record of a stack that runs for days; the oldest half goes.
+// maxCalls bounds the record of a stack that runs for days. When it is full, the older half is deleted.
 const maxCalls = 100_000
 
 func (e *Endpoint) record(q *request, res *reply, begin time.Time) {
@@ -217,7 +218,7 @@ func (e *Endpoint) keep(c Call) {
 	e.calls.list = append(e.calls.list, c)
 }
 
-// Calls gives every recorded call, oldest first, as JSON.
+// Calls returns every recorded call as JSON, oldest first.
 func (e *Endpoint) Calls() []byte {
 	e.calls.mu.Lock()
 	defer e.calls.mu.Unlock()

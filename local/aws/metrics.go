@@ -21,8 +21,8 @@ type metricQuery struct {
 	}
 }
 
-// metricData is CloudWatch's GetMetricData: it counts what the functions' log lines say in the embedded metric format, as
-// CloudWatch does. Statistics are sums; of other metrics there is no data.
+// metricData answers CloudWatch's GetMetricData. It counts the metrics that the functions log in the embedded metric
+// format, as CloudWatch does. Every statistic is a sum. Metrics from other sources have no data.
 func (e *Endpoint) metricData(q *request) *reply {
 	var in struct {
 		StartTime, EndTime float64 // epoch seconds
@@ -46,7 +46,7 @@ func (e *Endpoint) metricData(q *request) *reply {
 	return q.ok(map[string]any{"MetricDataResults": results, "Messages": []string{}})
 }
 
-// metricLine is a log line in the embedded metric format, whose members have the values.
+// metricLine is a log line in the embedded metric format, whose members hold the values.
 type metricLine struct {
 	members map[string]any
 	AWS     struct {
@@ -70,7 +70,7 @@ func readMetrics(lines []string) (out []metricLine) {
 	return out
 }
 
-// count gives the sum of each period that has a value, the oldest first.
+// count returns the sum of each period that has a value, the oldest first.
 func (m metricQuery) count(lines []metricLine, start, end float64) (times []int64, values []float64) {
 	sums := map[int64]float64{}
 	for _, line := range lines {
@@ -89,7 +89,7 @@ func (m metricQuery) count(lines []metricLine, start, end float64) (times []int6
 	return times, values
 }
 
-// valueIn is a line's value of the metric, if it has one with just these dimensions.
+// valueIn returns a line's value of the metric, if the line has one with exactly these dimensions.
 func (m metricQuery) valueIn(line metricLine) (float64, bool) {
 	metric := m.MetricStat.Metric
 	var names []string

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// maxOutside is far over what is sent there, in bytes.
+// maxOutside, in bytes, is far above what functions send there.
 const maxOutside = 64 << 10
 
-// Outside serves a call of a function to somebody who is not AWS, and so carries no signature to know the caller by:
-// it gets the faults that are set for it and is recorded like all others.
+// Outside serves a function's call to a service outside AWS. Such a call has no signature to identify the caller by, so
+// the caller is given. The call gets the faults that are set for it and is recorded like all others.
 func (e *Endpoint) Outside(service, action, function string, do http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOutside)) // read first: only then a caller who gives up is noticed
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOutside)) // read first: otherwise a caller that gives up is not noticed
 		if err != nil {
 			return
 		}

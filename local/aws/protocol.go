@@ -24,11 +24,11 @@ var protocols = map[string]string{
 	"sqs": jsonProtocol, "monitoring": jsonProtocol, "ses": restProtocol, "lambda": restProtocol, "sns": queryProtocol, "cloudformation": queryProtocol,
 }
 
-// targetPrefixes are what X-Amz-Target begins with, by service.
+// targetPrefixes are the beginnings of X-Amz-Target, by service.
 var targetPrefixes = map[string]string{"dynamodb": dynamo.Tables, "secretsmanager": "secretsmanager.", "sqs": "AmazonSQS.", "ssm": "AmazonSSM.",
 	"monitoring": "GraniteServiceVersion20100801."}
 
-// protocolOf guesses the service of an unsigned request, so that its refusal has the right shape.
+// protocolOf guesses the service of an unsigned request, so that the error has the right shape.
 func protocolOf(r *http.Request) string {
 	switch {
 	case r.Header.Get("X-Amz-Target") != "":
@@ -39,7 +39,7 @@ func protocolOf(r *http.Request) string {
 	return "sns"
 }
 
-// locate finds the action; it stays empty for one that is not imitated.
+// locate finds the action. It stays empty for an action that is not imitated.
 func (q *request) locate(r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	switch protocols[q.service] {
@@ -65,7 +65,7 @@ func (q *request) locate(r *http.Request) {
 	}
 }
 
-// name is the service's name in the test interface.
+// name returns the service's name in the test interface.
 func (q *request) name() string {
 	if q.service == "streams" {
 		return "dynamodb"
@@ -73,7 +73,7 @@ func (q *request) name() string {
 	return q.service
 }
 
-// ok is a good answer in JSON.
+// ok returns a successful response in JSON.
 func (q *request) ok(v any) *reply {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -94,7 +94,7 @@ func (q *request) contentType() map[string]string {
 	return map[string]string{"Content-Type": "application/json"}
 }
 
-// fail is an error in the service's own shape; reasons are those of a TransactionCanceledException.
+// fail returns an error in the service's own shape. reasons are those of a TransactionCanceledException.
 func (q *request) fail(code, message string, reasons ...string) *reply {
 	res := &reply{status: statusOf(q.service, code), header: q.contentType()}
 	switch protocols[q.service] {
@@ -166,7 +166,7 @@ var xmlns = map[string]string{
 	"cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
 }
 
-// newID is a random UUID (RFC 9562, version 4).
+// newID returns a random UUID (RFC 9562, version 4).
 func newID() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)

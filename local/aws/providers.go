@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// sendEmail is SES v2's SendEmail with Content.Simple.
+// sendEmail answers SES v2's SendEmail with Content.Simple.
 func (e *Endpoint) sendEmail(q *request) *reply {
 	var in outbound
 	if err := json.Unmarshal(q.body, &in); err != nil {
@@ -47,7 +47,7 @@ func (e *Endpoint) sendEmail(q *request) *reply {
 	return q.ok(map[string]string{"MessageId": e.deliver(q, m)})
 }
 
-// outbound is what SendEmail takes.
+// outbound is the input of SendEmail.
 type outbound struct {
 	FromEmailAddress     string
 	ConfigurationSetName string
@@ -63,7 +63,7 @@ type outbound struct {
 	}
 }
 
-// headerName and headerValue are what SES takes of a MessageHeader (API reference of SES v2).
+// headerName and headerValue are what SES accepts in a MessageHeader (API reference of SES v2).
 var (
 	headerName  = regexp.MustCompile(`^[!-9;-~]{1,126}$`)
 	headerValue = regexp.MustCompile(`^[ -~]{1,995}$`)
@@ -73,16 +73,16 @@ var mailTag = regexp.MustCompile(`^[A-Za-z0-9_.@-]{1,256}$`)
 
 type part struct{ Data, Charset string }
 
-// mailable holds for the addresses SES takes: one, with an ASCII local part and domain.
+// mailable reports whether SES accepts an address: exactly one, with an ASCII local part and domain.
 func mailable(address string) bool {
 	a, err := mail.ParseAddress(address)
 	return err == nil && strings.IndexFunc(a.Address, func(r rune) bool { return r > 126 || r <= ' ' }) < 0
 }
 
-// e164 is the form SNS wants of a phone number.
+// e164 is the form in which SNS accepts a phone number.
 var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 
-// publish is SNS's Publish to a phone number.
+// publish answers SNS's Publish to a phone number.
 func (e *Endpoint) publish(q *request) *reply {
 	switch {
 	case q.action != "Publish":
@@ -103,7 +103,7 @@ func (e *Endpoint) publish(q *request) *reply {
 		id + `</MessageId></PublishResult><ResponseMetadata><RequestId>` + newID() + `</RequestId></ResponseMetadata></PublishResponse>`)}
 }
 
-// smsAttribute is the text of one of Publish's MessageAttributes.
+// smsAttribute returns the text of one of Publish's MessageAttributes.
 func (q *request) smsAttribute(name string) string {
 	for k, v := range q.form {
 		if entry, ok := strings.CutSuffix(k, ".Name"); ok && v == name && strings.HasPrefix(k, "MessageAttributes.entry.") {

@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// Queues is SQS with the template's standard queues. A receive does not wait for messages: a caller that polls for long gets
-// its answer at once.
+// Queues imitates SQS with the template's standard queues. A receive does not wait for messages: a long poll gets its
+// response at once.
 type Queues struct {
 	now func() time.Time
 	mu  sync.Mutex // for all queues, as a message moves from one to another
 	all map[string]*Queue
 }
 
-// QueueSettings are what the template says of a queue.
+// QueueSettings are a queue's properties in the template.
 type QueueSettings struct {
 	ID, URL, ARN      string
 	Delay             time.Duration // of a message that is sent without a delay of its own
 	VisibilityTimeout time.Duration
 	Retention         time.Duration
-	MaxReceives       int    // a message that was received so often goes to DeadLetters; 0: there is no such limit
+	MaxReceives       int    // a message that was received this often goes to DeadLetters; 0: no limit
 	DeadLetters       string // URL of the dead-letter queue
 }
 
@@ -44,7 +44,7 @@ type queued struct {
 	received          int
 	firstReceived     time.Time
 	visible           time.Time // from when on a receive returns the message
-	source            string    // ARN of the queue that gave the message up; empty if it was sent here
+	source            string    // ARN of the queue that moved the message here; empty if it was sent here
 }
 
 // ReceivedMessage is a message as a receive returns it, with all of its system attributes.
@@ -88,11 +88,11 @@ func (x *Queue) wake() {
 	}
 }
 
-// Arrived gets a value when a message arrives or becomes visible sooner. It is for one reader.
+// Arrived returns a channel that gets a value when a message arrives or becomes visible sooner. It is for one reader.
 func (x *Queue) Arrived() <-chan struct{} { return x.arrived }
 
-// Receive returns up to so many visible messages and hides them for a time. If none is visible, next is when the first one
-// will be; it is zero for an empty queue.
+// Receive returns at most this many visible messages and hides them for a time. If none is visible, next is when the
+// first one will be; it is zero for an empty queue.
 func (x *Queue) Receive(most int, hide time.Duration) (out []ReceivedMessage, next time.Time) {
 	x.queues.mu.Lock()
 	defer x.queues.mu.Unlock()
@@ -119,7 +119,7 @@ func (x *Queue) expire() {
 	x.messages = slices.DeleteFunc(x.messages, func(m *queued) bool { return m.sent.Before(oldest) })
 }
 
-// giveUp moves a message to the dead-letter queue, where it keeps its id and its age, as in AWS; the lock is held.
+// giveUp moves a message to the dead-letter queue. It keeps its id and its age there, as in AWS; the lock is held.
 func (x *Queue) giveUp(m *queued) {
 	x.remove(func(other *queued) bool { return other == m })
 	m.source, m.receipt = x.ARN, ""
@@ -151,14 +151,14 @@ func md5Of(body string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Delete deletes the message with this receipt, if the message was not received again since.
+// Delete deletes the message with this receipt, unless the message has been received again since.
 func (x *Queue) Delete(receipt string) {
 	x.queues.mu.Lock()
 	defer x.queues.mu.Unlock()
 	x.remove(func(m *queued) bool { return m.receipt != "" && m.receipt == receipt })
 }
 
-// hide sets for how long a received message stays invisible from now on; false if no message has this receipt.
+// hide makes a received message invisible for this long from now on. It returns false if no message has this receipt.
 func (x *Queue) hide(receipt string, timeout time.Duration) bool {
 	x.queues.mu.Lock()
 	defer x.queues.mu.Unlock()
@@ -172,7 +172,7 @@ func (x *Queue) hide(receipt string, timeout time.Duration) bool {
 	return false
 }
 
-// Bodies returns the bodies of all messages, the invisible ones too. A body that is no JSON becomes a JSON string.
+// Bodies returns the bodies of all messages, the invisible ones too. A body that is not JSON becomes a JSON string.
 func (x *Queue) Bodies() []json.RawMessage {
 	x.queues.mu.Lock()
 	defer x.queues.mu.Unlock()
@@ -188,7 +188,7 @@ func (x *Queue) Bodies() []json.RawMessage {
 	return out
 }
 
-// attributes are the queue's settings, and the counts that AWS calls approximate.
+// attributes returns the queue's settings, and the counts that AWS calls approximate.
 func (x *Queue) attributes() map[string]string {
 	x.queues.mu.Lock()
 	defer x.queues.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// queueCall is the input of every action that is imitated, with all of their options that are.
+// queueCall is the input of every imitated action, with all imitated options.
 type queueCall struct {
 	QueueUrl, ReceiptHandle, MessageBody        string
 	MaxNumberOfMessages                         *int
@@ -109,7 +109,7 @@ func (x *Queue) changeVisibilities(q *request, in queueCall) *reply {
 	return q.ok(map[string]any{"Successful": done, "Failed": failed})
 }
 
-// duration reads a number of seconds, which may be left out; false if it is out of bounds.
+// duration reads a number of seconds, which may be left out. It returns false if the number is out of bounds.
 func duration(given *int, otherwise time.Duration, most int) (time.Duration, bool) {
 	if given == nil {
 		return otherwise, true
@@ -117,7 +117,7 @@ func duration(given *int, otherwise time.Duration, most int) (time.Duration, boo
 	return time.Duration(*given) * time.Second, *given >= 0 && *given <= most
 }
 
-// chosen are the attributes that a call asks for.
+// chosen returns the attributes that a call asks for.
 func chosen(all map[string]string, names []string) map[string]string {
 	out := map[string]string{}
 	for name, value := range all {
@@ -128,11 +128,11 @@ func chosen(all map[string]string, names []string) map[string]string {
 	return out
 }
 
-// queuePermission is what a call needs. Policies have no actions for batches ("Actions, resources, and condition keys for
-// Amazon SQS").
+// queuePermission returns the permission that a call needs. Policies have no actions for batches ("Actions, resources,
+// and condition keys for Amazon SQS").
 func (e *Endpoint) queuePermission(q *request) permission {
 	var in struct{ QueueUrl string }
-	_ = json.Unmarshal(q.body, &in) // do will say what is wrong with the call, if the caller may make it
+	_ = json.Unmarshal(q.body, &in) // if the call is allowed, its handler reports what is wrong with it
 	action := map[string]string{"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}[q.action]
 	if action == "" {
 		action = q.action

@@ -12,17 +12,17 @@ import (
 	"time"
 )
 
-// Secrets is Secrets Manager: secrets with versions, one of them AWSCURRENT and one AWSPREVIOUS.
+// Secrets imitates Secrets Manager: each secret has versions, of which one is AWSCURRENT and one AWSPREVIOUS.
 type Secrets struct {
 	mu   sync.Mutex
 	path string
 	all  []*Secret
 }
 
-// Secret is one secret. The fields are exported for the file that keeps them.
+// Secret is one secret. Its fields are exported for the file that stores it.
 type Secret struct {
 	Name, ARN string
-	Given     string // by the template, when it was last read
+	Given     string // the value in the template when it was last read
 	Created   time.Time
 	Current   Version
 	Previous  *Version
@@ -35,7 +35,7 @@ type Version struct {
 	Created   time.Time
 }
 
-// OpenSecrets reads the secrets kept at path; an empty path keeps them in memory.
+// OpenSecrets reads the secrets that are stored at path. With an empty path they are in memory only.
 func OpenSecrets(path string) (*Secrets, error) {
 	s := &Secrets{path: path}
 	if path == "" {
@@ -51,8 +51,9 @@ func OpenSecrets(path string) (*Secrets, error) {
 	return s, json.Unmarshal(data, &s.all)
 }
 
-// Create makes a secret of a value unless there is one of this ARN. Given is the value that the template has for it, empty
-// for a generated one: as in a deployment, a secret takes another one from there, but keeps what it was set to since.
+// Create makes a secret with this value unless there is one with this ARN. given is the secret's value in the template,
+// empty for a generated one. As in a deployment, a secret takes a new value when the template's value has changed;
+// otherwise it keeps what it was set to since.
 func (s *Secrets) Create(name, arn, value, given string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +70,7 @@ func (s *Secrets) Create(name, arn, value, given string) error {
 	return s.save()
 }
 
-// find takes an ARN or a name, as SecretId does.
+// find returns the secret with this ARN or name; both are valid as a SecretId.
 func (s *Secrets) find(id string) *Secret {
 	for _, x := range s.all {
 		if id != "" && (x.ARN == id || x.Name == id) {
@@ -79,7 +80,7 @@ func (s *Secrets) find(id string) *Secret {
 	return nil
 }
 
-// arn is the ARN that a SecretId stands for; what is no secret's stands for itself.
+// arn returns the ARN that a SecretId stands for, or the SecretId itself if it names no secret.
 func (s *Secrets) arn(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,8 +140,8 @@ func (x *Secret) get(q *request, id, stage string) *reply {
 	return q.fail("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: "+stage)
 }
 
-// put makes a new current version; the last one becomes the previous one. A token is the new version's id: one that was
-// used makes nothing new, and with another value it is an error.
+// put makes a new current version; the last one becomes the previous one. The token becomes the new version's id. A token
+// that was used before makes no new version; with another value it is an error.
 func (x *Secret) put(q *request, token, value string) *reply {
 	if token == "" {
 		token = newID()
@@ -206,7 +207,7 @@ func (x *Secret) versions() []staged {
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-// Characters is how the random part of a secret is made ("AWS::SecretsManager::Secret GenerateSecretString").
+// Characters describes how the random part of a secret is made ("AWS::SecretsManager::Secret GenerateSecretString").
 type Characters struct {
 	Length                                 int
 	Exclude                                string
@@ -214,7 +215,7 @@ type Characters struct {
 	NoLower, NoUpper, Space, NotOfEachKind bool
 }
 
-// Random makes the text.
+// Random returns a random text.
 func (c Characters) Random() (string, error) {
 	var kinds []string
 	for _, k := range []struct {

@@ -1,8 +1,8 @@
-// Package captcha stands in for the CAPTCHA providers: a script with the API of theirs, which draws a checkbox that says
-// what it is, and a siteverify that answers as theirs do. It keeps no robot out.
+// Package captcha imitates the CAPTCHA providers: a script with the providers' API, which draws a checkbox that is
+// labelled as an imitation, and a siteverify that responds as theirs do. It stops no robots.
 //
-// It promises: (S1) a token passes once, before it expires, and only beside the right secret; (S2) the verdict tells the
-// host and the action that the token was made for, as far as the provider's does.
+// It promises: (S1) a token is accepted once, before it expires, and only with the right secret; (S2) the response
+// reports the host and the action that the token was made for, as far as the provider's does.
 package captcha
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Provider is the stub of one provider and one site. It is safe for concurrent use.
+// Provider is the stub of one provider for one site. It is safe for concurrent use.
 type Provider struct {
 	Name    string // recaptcha, turnstile or hcaptcha
 	SiteKey string
@@ -24,21 +24,21 @@ type Provider struct {
 	tokens map[string]*token
 }
 
-// Secret is the stub's secret key, whatever its site key.
+// Secret is the stub's secret key for every site key.
 const Secret = "stub-secret"
 
-// token is what a solved challenge left.
+// token is the result of a solved challenge.
 type token struct {
 	SiteKey  string   `json:"siteKey"`
 	Hostname string   `json:"hostname"`
 	Action   string   `json:"action"`
-	Score    *float64 `json:"score"`      // makes it one of reCAPTCHA v3
-	Age      int      `json:"ageSeconds"` // for tests of its end
+	Score    *float64 `json:"score"`      // if set, the token is one of reCAPTCHA v3
+	Age      int      `json:"ageSeconds"` // for tests of the expiry
 	made     time.Time
 	used     bool
 }
 
-// lives is how long a token can be verified, by each provider's documentation.
+// lives is how long a token can be verified, according to each provider's documentation.
 var lives = map[string]time.Duration{"turnstile": 300 * time.Second, "recaptcha": 120 * time.Second, "hcaptcha": 120 * time.Second}
 
 //go:embed stub.js
@@ -51,8 +51,8 @@ func Script(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(stub)
 }
 
-// Solve makes the token of a challenge that was solved: the stub's script calls it, and a test, which may say more than
-// a script could.
+// Solve makes the token of a solved challenge. The stub's script calls it, and so do tests, which may set more than the
+// script can.
 func (p *Provider) Solve(w http.ResponseWriter, r *http.Request) {
 	t := &token{}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10))
@@ -76,9 +76,9 @@ func (p *Provider) Solve(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]string{"token": text})
 }
 
-// Siteverify answers as the provider's does: always with 200.
+// Siteverify responds as the provider's does: always with 200.
 func (p *Provider) Siteverify(w http.ResponseWriter, r *http.Request) {
-	secret, text := r.PostFormValue("secret"), r.PostFormValue("response") // not of the URL: there it would be logged
+	secret, text := r.PostFormValue("secret"), r.PostFormValue("response") // not from the URL: there it would be logged
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.tokens[text]
@@ -101,7 +101,7 @@ func (p *Provider) Siteverify(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// word is the provider's word for something: hCaptcha has one of its own.
+// word returns the provider's word for something: hCaptcha has one of its own.
 func (p *Provider) word(common, hcaptcha string) string {
 	if p.Name == "hcaptcha" {
 		return hcaptcha

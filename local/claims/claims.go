@@ -1,8 +1,8 @@
-// Package claims compares what a document says with the repository: the tests and the parameters that docs/security.md
-// names. Whether a test shows what the document says of it is for its reader. Its own tests also hold the documents' figures
-// of costs to what otpctl prints; .ci/commands.py runs their commands.
+// Package claims compares what a document claims with the repository: the tests and the parameters that docs/security.md
+// names. Whether a test really shows what the document claims is for a reader to decide. The package's own tests also
+// compare the costs in the documents with what otpctl prints. .ci/commands.py runs the documents' commands.
 //
-// It knows, all in backquotes:
+// It recognises these, all in backquotes:
 //
 //	local/e2e TestRaces                    a test or fuzz target of a package, by its folder
 //	local/e2e TestRaces/I3:_of_100_…       a subtest, as `go test -v` writes it
@@ -27,7 +27,7 @@ var (
 	logicalName = regexp.MustCompile(`^([A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)+)(?:=.*)?$`)
 )
 
-// Check returns what the text of a document claims and the repository at root does not have.
+// Check returns an error for each claim in a document's text that does not hold for the repository at root.
 func Check(root, text string) []error {
 	t, err := readTemplate(root)
 	if err != nil {
@@ -47,7 +47,7 @@ func Check(root, text string) []error {
 type checker struct {
 	root     string
 	template *template
-	packages map[string]tests // by folder, those that were read
+	packages map[string]tests // the packages that were read, by folder
 	header   []string         // of the table that the line is in
 	line     int
 	errs     []error
@@ -57,7 +57,7 @@ func (c *checker) failf(format string, args ...any) {
 	c.errs = append(c.errs, fmt.Errorf("line %d: %s", c.line, fmt.Sprintf(format, args...)))
 }
 
-// name checks what stands between two backquotes, if it is a name that can be.
+// name checks a text between two backquotes, if it is a name of a known form.
 func (c *checker) name(text string) {
 	if m := goTest.FindStringSubmatch(text); m != nil {
 		c.goTest(m[1], m[2], m[3])
@@ -72,7 +72,7 @@ func (c *checker) name(text string) {
 	}
 }
 
-// row checks a table's row by the table's header.
+// row checks a row of a table according to the table's header.
 func (c *checker) row(line string) {
 	if !strings.HasPrefix(line, "|") {
 		c.header = nil
@@ -100,7 +100,7 @@ func (c *checker) row(line string) {
 	}
 }
 
-// backed says whether a cell names a test, or tells why there is none.
+// backed reports whether a cell names a test, or says why there is none.
 func backed(cell string) bool {
 	if why, ok := strings.CutPrefix(cell, "no test:"); ok {
 		return strings.TrimSpace(why) != ""

@@ -9,7 +9,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// template is what of template.yaml can be named.
+// template holds the parts of template.yaml that a document can name.
 type template struct {
 	Parameters         map[string]parameter
 	Resources, Outputs map[string]any
@@ -45,7 +45,7 @@ func (t *template) has(name string) bool {
 	return parameter || resource || output
 }
 
-// standard is the default as a document writes it.
+// standard returns the default value as a document writes it.
 func (p parameter) standard() string {
 	switch p.Default {
 	case nil:
@@ -56,7 +56,7 @@ func (p parameter) standard() string {
 	return fmt.Sprint(p.Default)
 }
 
-// span is the range of a number as a document writes it; of anything else, a dash.
+// span returns the range of a number as a document writes it, or a dash if the parameter is not a number.
 func (p parameter) span() string {
 	least, most := p.MinValue, p.MaxValue
 	if len(p.Allowed) > 0 {

@@ -13,7 +13,7 @@ import (
 	"unicode"
 )
 
-// tests are what a package's test files declare.
+// tests holds the declarations in a package's test files.
 type tests struct {
 	functions map[string]*ast.FuncDecl // by name, tests and fuzz targets among them
 	variables map[string]*ast.ValueSpec
@@ -67,8 +67,9 @@ func (t tests) declare(d ast.Decl) {
 	}
 }
 
-// subtests are the names that a test runs parts of itself by, as `go test -v` writes them. Where a name is not written
-// out in the call (it is a table's), any text of the function may be it, or of a variable of the package that it uses.
+// subtests returns the names of a test's subtests, as `go test -v` writes them. If a call does not spell the name out (it
+// comes from a table), every string in the function counts as a name, and every string in a package variable that the
+// function uses.
 func (t tests) subtests(f *ast.FuncDecl) []string {
 	var called, used []string
 	byCode := false
@@ -96,7 +97,7 @@ func (t tests) subtests(f *ast.FuncDecl) []string {
 	return called
 }
 
-// texts are the strings written out in a piece of code.
+// texts returns the string literals in a piece of code.
 func texts(n ast.Node) (all []string) {
 	ast.Inspect(n, func(n ast.Node) bool {
 		if l, ok := n.(*ast.BasicLit); ok {
@@ -118,7 +119,7 @@ func literal(e ast.Expr) (string, bool) {
 	return text, err == nil
 }
 
-// written is a subtest's name as package testing writes it.
+// written returns a subtest's name as package testing writes it.
 func written(name string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {

@@ -1,5 +1,5 @@
-// Package dynamo is the little of DynamoDB's wire protocol (JSON 1.0) that the development stack needs to talk to its
-// engine: dynoxide, or DynamoDB Local.
+// Package dynamo is a client for the part of DynamoDB's wire protocol (JSON 1.0) that the development stack needs to talk
+// to its engine: dynoxide, or DynamoDB Local.
 package dynamo
 
 import (
@@ -27,24 +27,24 @@ type Client struct {
 	http   http.Client
 }
 
-// NewClient makes a client of the engine at url.
+// NewClient returns a client of the engine at url.
 func NewClient(url, region string) *Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
 	return &Client{URL: url, Region: region, http: http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
-// Error is an answer of the engine that is not 200.
+// Error is a response of the engine whose status is not 200.
 type Error struct{ Code, Message string }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
-// Is says whether err is an engine's error of this code.
+// Is reports whether err is an engine's error with this code.
 func Is(err error, code string) bool {
 	e := (*Error)(nil)
 	return errors.As(err, &e) && e.Code == code
 }
 
-// Send posts a request body as it is and gives status and body of the answer.
+// Send posts a request body unchanged and returns the status and the body of the response.
 func (c *Client) Send(ctx context.Context, target string, body []byte) (int, []byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.URL, bytes.NewReader(body))
 	if err != nil {
@@ -54,7 +54,8 @@ func (c *Client) Send(ctx context.Context, target string, body []byte) (int, []b
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", target)
 	req.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
-	// One access key for all callers: DynamoDB Local keeps the tables of each key apart. No engine checks a signature.
+	// All callers share one access key, as DynamoDB Local separates the tables of each key. No engine checks a
+	// signature.
 	req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=streamotp/%s/%s/dynamodb/aws4_request, "+
 		"SignedHeaders=host;x-amz-date;x-amz-target, Signature=%064d", now.Format("20060102"), c.Region, 0))
 	res, err := c.http.Do(req)
@@ -66,7 +67,7 @@ func (c *Client) Send(ctx context.Context, target string, body []byte) (int, []b
 	return res.StatusCode, answer, err
 }
 
-// Call does one action and decodes its answer into out, unless out is nil.
+// Call makes one call and decodes the response into out, unless out is nil.
 func (c *Client) Call(ctx context.Context, target string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -85,7 +86,7 @@ func (c *Client) Call(ctx context.Context, target string, in, out any) error {
 	return json.Unmarshal(answer, out)
 }
 
-// ParseError reads an error's body.
+// ParseError reads the body of an error.
 func ParseError(body []byte) *Error {
 	var e struct{ Type, Message string }
 	var raw map[string]any

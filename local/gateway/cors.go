@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// allows says what Access-Control-Allow-Origin is for an origin; empty if it is not allowed.
+// allows returns Access-Control-Allow-Origin for an origin, or "" if the origin is not allowed.
 func (c *CORS) allows(origin string) string {
 	switch {
 	case c == nil || origin == "":
@@ -20,7 +20,7 @@ func (c *CORS) allows(origin string) string {
 	return ""
 }
 
-// decorate adds the headers that every answer to an allowed origin has.
+// decorate adds the headers that every response to an allowed origin has.
 func (c *CORS) decorate(h http.Header, origin string) {
 	allowed := c.allows(origin)
 	if allowed == "" {
@@ -38,8 +38,8 @@ func (c *CORS) decorate(h http.Header, origin string) {
 	}
 }
 
-// preflight answers a preflight request by itself, with or without an OPTIONS route, and whatever the origin: one that
-// is not allowed gets no headers.
+// preflight answers a preflight request itself, with or without an OPTIONS route, and for every origin. The response to
+// an origin that is not allowed has no CORS headers.
 func (c *CORS) preflight(w http.ResponseWriter, r *http.Request) bool {
 	if c == nil || r.Method != http.MethodOptions || r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false

@@ -73,8 +73,8 @@ func (a *API) event(r *http.Request, routeKey string, body []byte, id string) ev
 	return e
 }
 
-// headers are in lower case, those that come more than once joined by commas, with the ones API Gateway adds. Cookies
-// have a field of their own.
+// headers returns a request's headers with lower-case names, and those that API Gateway adds. The values of a repeated
+// header are joined by commas. Cookies have a field of their own.
 func headers(r *http.Request, source string) map[string]string {
 	out := map[string]string{}
 	for name, values := range r.Header {
@@ -110,9 +110,9 @@ func cookies(h http.Header) []string {
 	return out
 }
 
-// query joins the values of a name that comes more than once by commas.
+// query joins the values of a repeated name by commas.
 func query(raw string) map[string]string {
-	values, _ := url.ParseQuery(raw) // what cannot be parsed is left out, as API Gateway does
+	values, _ := url.ParseQuery(raw) // API Gateway also leaves out what cannot be parsed
 	if len(values) == 0 {
 		return nil
 	}
@@ -123,7 +123,7 @@ func query(raw string) map[string]string {
 	return out
 }
 
-// isText says whether API Gateway passes a body of this content type as it is; any other is encoded in base64.
+// isText reports whether API Gateway passes on a body of this content type unchanged. It encodes other bodies in base64.
 func isText(contentType string) bool {
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err != nil {

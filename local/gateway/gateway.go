@@ -1,7 +1,7 @@
 // Package gateway imitates the one stage of an API Gateway HTTP API with Lambda integrations, payload format 2.0.
 //
-// It promises: (G1) the answers that API Gateway gives by itself have API Gateway's status and body; (G2) a function
-// sees only what API Gateway would pass on; (G3) no client, slow or large, holds a function.
+// It promises: (G1) the responses that API Gateway makes by itself have API Gateway's status and body; (G2) a function
+// sees only what API Gateway would pass on; (G3) no client, slow or large, blocks a function.
 package gateway
 
 import (
@@ -24,15 +24,15 @@ const (
 	patience   = 30 * time.Second
 )
 
-// API is an HTTP API. Its fields may not change once it serves.
+// API is an HTTP API. Its fields must not change once it serves.
 type API struct {
 	ID, Account, Domain string
 	Stage               string
 	Routes              map[string]string // "POST /generate" to the function's logical id
 	CORS                *CORS             // nil: none configured
-	Limiter             *Limiter          // nil: no throttle
+	Limiter             *Limiter          // nil: no throttling
 	Invoke              func(ctx context.Context, function string, event []byte, trace string) Outcome
-	Done                func(Exchange) // told of every request that was answered; may be nil
+	Done                func(Exchange) // called for every request that was answered; may be nil
 }
 
 // CORS is the API's CORS configuration.
@@ -42,7 +42,7 @@ type CORS struct {
 	Credentials                       bool
 }
 
-// Outcome is what became of an invocation.
+// Outcome is how an invocation ended.
 type Outcome struct {
 	RequestID string
 	Payload   []byte
@@ -50,11 +50,11 @@ type Outcome struct {
 	Late      bool // it timed out, or no process was free: 503
 }
 
-// Exchange is a request and its answer, for the log.
+// Exchange is a request and its response, for the log.
 type Exchange struct {
 	Method, Path string
-	Function     string // empty where no route matched
-	Invocation   string // its request id
+	Function     string // empty if no route matched
+	Invocation   string // the request id of the invocation
 	Status       int
 	Took         time.Duration
 }
@@ -62,7 +62,7 @@ type Exchange struct {
 // ServeHTTP answers requests under /<stage>/.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
-	x := Exchange{Method: r.Method, Path: r.URL.EscapedPath()} // as it came: a decoded one could write to a terminal
+	x := Exchange{Method: r.Method, Path: r.URL.EscapedPath()} // undecoded: a decoded path could write to a terminal
 	id := requestID()
 	w.Header().Set("Apigw-Requestid", id)
 	a.CORS.decorate(w.Header(), r.Header.Get("Origin"))
@@ -98,7 +98,7 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, id string, x *Exchan
 	return a.integrate(w, a.event(r, r.Method+" "+path, body, id), x)
 }
 
-// integrate invokes the function and passes its answer on. The function goes on when API Gateway stops waiting.
+// integrate invokes the function and passes its response on. The function goes on even when API Gateway stops waiting.
 func (a *API) integrate(w http.ResponseWriter, e event, x *Exchange) int {
 	payload, err := json.Marshal(e)
 	if err != nil {
@@ -131,7 +131,7 @@ func answer(w http.ResponseWriter, out Outcome, cors bool) int {
 	return res.write(w, cors)
 }
 
-// message is an answer of API Gateway's own.
+// message writes a response of API Gateway's own.
 func message(w http.ResponseWriter, status int, text string) int {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -149,7 +149,7 @@ func headerBytes(r *http.Request) int {
 	return n
 }
 
-// requestID has the form of API Gateway's extended request ids, as JKJaXmPLvHcESHA=.
+// requestID returns an id in the form of API Gateway's extended request ids, such as JKJaXmPLvHcESHA=.
 func requestID() string {
 	var b [10]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)

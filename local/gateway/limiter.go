@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Limiter is the stage's token bucket: Burst tokens, refilled at Rate a second; a request takes one.
+// Limiter is the stage's token bucket. It has Burst tokens and is refilled with Rate tokens a second; each request takes
+// one.
 type Limiter struct {
 	Rate  float64
 	Burst int
@@ -15,7 +16,7 @@ type Limiter struct {
 	last   time.Time
 }
 
-// Allow takes a token if there is one.
+// Allow takes a token and returns true, or returns false if there is none.
 func (l *Limiter) Allow(now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

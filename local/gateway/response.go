@@ -9,7 +9,7 @@ import (
 	"net/http"
 )
 
-// response is a function's answer in format 2.0.
+// response is a function's response in format 2.0.
 type response struct {
 	StatusCode      *int           `json:"statusCode"`
 	Headers         map[string]any `json:"headers"` // text, number or boolean each
@@ -18,7 +18,8 @@ type response struct {
 	IsBase64Encoded bool           `json:"isBase64Encoded"`
 }
 
-// parseResponse reads a function's answer. One without a statusCode is the body itself, as JSON, with status 200.
+// parseResponse reads a function's response. A response without a statusCode is itself the body, as JSON, with status
+// 200.
 func parseResponse(payload []byte) (response, error) {
 	if !json.Valid(payload) {
 		return response{}, errors.New("the answer is not JSON")

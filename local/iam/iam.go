@@ -1,8 +1,9 @@
-// Package iam decides, as IAM does, whether identity-based policies let a call through. It knows what template.yaml
-// uses: Allow and Deny, wildcards in actions and resources, and five condition operators.
+// Package iam decides, as IAM does, whether identity-based policies allow a call. It knows what template.yaml uses: Allow
+// and Deny, wildcards in actions and resources, and five condition operators.
 //
-// It promises: (P1) a statement that denies a call wins over any number that allow it; (P2) what no statement allows is
-// not allowed; (P3) a condition on a key that the call does not have holds for all operators but StringEquals and StringLike.
+// It promises: (P1) one statement that denies a call overrules all statements that allow it; (P2) what no statement
+// allows is not allowed; (P3) a condition on a key that the call does not have holds for all operators but StringEquals
+// and StringLike.
 package iam
 
 import (
@@ -11,7 +12,7 @@ import (
 	"strings"
 )
 
-// Policy is all statements of a role, in any order.
+// Policy has all statements of a role, in any order.
 type Policy []Statement
 
 // Statement is one statement of a policy document.
@@ -19,17 +20,17 @@ type Statement struct {
 	Deny       bool        // Effect is Deny, not Allow
 	Actions    []string    // service:Action, with wildcards
 	Resources  []string    // ARNs with wildcards, or * for everything
-	Conditions []Condition // which must all hold
+	Conditions []Condition // all must hold
 }
 
-// Condition holds where each value that a call has for a key is one of these.
+// Condition holds if each value of the call's key is one of Values.
 type Condition struct {
 	Operator Operator
 	Key      string
-	Values   []string // patterns of the two operators with Like
+	Values   []string // patterns, with the two Like operators
 }
 
-// Operator is a condition operator, as policies name it. Whether a key has one value or several is the key's own matter.
+// Operator is a condition operator, as policies name it. Whether a key has one value or several depends on the key.
 type Operator string
 
 const (
@@ -40,7 +41,7 @@ const (
 	AllLike        Operator = "ForAllValues:StringLike"
 )
 
-// Decision is what IAM says to a call.
+// Decision is IAM's decision on a call.
 type Decision int
 
 const (
@@ -49,7 +50,7 @@ const (
 	Denied // a statement denies it
 )
 
-// Decide judges one action on one resource. Context has the call's condition keys.
+// Decide decides on one action on one resource. context has the call's condition keys.
 func (p Policy) Decide(action, resource string, context map[string][]string) Decision {
 	decision := NotAllowed
 	for _, s := range p {
@@ -63,12 +64,13 @@ func (p Policy) Decide(action, resource string, context map[string][]string) Dec
 	return decision
 }
 
-// Allows is Decide for who does not ask why.
+// Allows reports whether the policy allows the call, without giving the reason.
 func (p Policy) Allows(action, resource string, context map[string][]string) bool {
 	return p.Decide(action, resource, context) == Allowed
 }
 
-// applies compares actions without case, as IAM does, and resources with it.
+// applies reports whether a statement covers the action and the resource and all its conditions hold. The case of actions
+// does not matter, as in IAM; that of resources does.
 func (s Statement) applies(action, resource string, context map[string][]string) bool {
 	action = strings.ToLower(action)
 	return slices.ContainsFunc(s.Actions, func(pattern string) bool { return matches(strings.ToLower(pattern), action) }) &&
@@ -92,13 +94,14 @@ func (c Condition) holds(context map[string][]string) bool {
 	return true
 }
 
-// matches holds where * stands for any text, also none, and ? for one character.
+// matches reports whether text matches a pattern in which * stands for any text, also none, and ? for one character.
 func matches(pattern, text string) bool {
 	ok, err := path.Match(literal.Replace(pattern), literalSlash.Replace(text))
 	return err == nil && ok
 }
 
-// path.Match has the same two wildcards, but they stop at a slash, and it takes a bracket and a backslash for its own.
+// path.Match has the same two wildcards, but its wildcards stop at a slash, and brackets and backslashes are special to
+// it.
 var (
 	literalSlash = strings.NewReplacer("/", "\x00")
 	literal      = strings.NewReplacer("/", "\x00", "[", `\[`, `\`, `\\`)

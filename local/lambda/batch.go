@@ -2,9 +2,9 @@ package lambda
 
 import "encoding/json"
 
-// BatchItemFailures reads the answer of a function whose event source mapping has ReportBatchItemFailures, as
-// {"batchItemFailures":[{"itemIdentifier":"…"}]}, and returns the identifiers. No answer and null name no item. It is false
-// for an answer of another form, which fails the whole batch.
+// BatchItemFailures reads the response of a function whose event source mapping has ReportBatchItemFailures, such as
+// {"batchItemFailures":[{"itemIdentifier":"…"}]}, and returns the identifiers. An empty response or null names no item.
+// ok is false for a response of another form, which fails the whole batch.
 func BatchItemFailures(payload []byte) (identifiers []string, ok bool) {
 	var answer struct {
 		BatchItemFailures []struct{ ItemIdentifier *string }

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// Function is what a host needs to know to run a function.
+// Function is what a host must know to run a function.
 type Function struct {
 	ID          string // logical id
 	Name, ARN   string
 	Handler     string
-	Dir         string // holds bootstrap, and is the working directory
+	Dir         string // has the bootstrap, and is the working directory
 	MemoryMB    int
 	Timeout     time.Duration
-	Processes   int // invocations at once; more wait
+	Processes   int // concurrent invocations; further ones wait
 	LogFormat   string
 	LogGroup    string
 	Environment map[string]string
@@ -32,15 +32,15 @@ type Function struct {
 type Host struct {
 	Endpoint string                       // AWS_ENDPOINT_URL of every function
 	Region   string                       // AWS_REGION
-	Log      func(function, line string)  // a line that a function wrote; may not be nil
-	Started  func(p Identity, key string) // a process starts, with this access key id; may not be nil
+	Log      func(function, line string)  // called with each line that a function logs; must not be nil
+	Started  func(p Identity, key string) // called when a process starts, with its access key id; must not be nil
 
 	mu    sync.Mutex
 	fns   map[string]*pool
 	count int
 }
 
-// Identity tells who calls: a function's process.
+// Identity identifies a caller: a function's process.
 type Identity struct {
 	Function string // logical id
 	Process  int    // number of the process, unique in a host
@@ -49,15 +49,15 @@ type Identity struct {
 // Result is the outcome of an invocation.
 type Result struct {
 	RequestID string
-	Payload   []byte        // the function's answer, or its error as Lambda reports it
+	Payload   []byte        // the function's response, or its error as Lambda reports it
 	Err       error         // nil, or one of the errors below
 	Process   int           // the process that ran it; 0 if none did
 	Cold      bool          // the process was started for this invocation
-	Ran       time.Duration // from the process taking it to its answer
+	Ran       time.Duration // from when the process took it until its response
 }
 
-// Errors of an invocation. ErrFunction and ErrTimeout come from the function, which may have done part of its work;
-// ErrThrottled comes before it: nothing has run.
+// Errors of an invocation. ErrFunction and ErrTimeout come from the function, which may have done part of its work.
+// ErrThrottled means that the function has not run.
 var (
 	ErrFunction  = errors.New("the function failed")
 	ErrTimeout   = errors.New("the function timed out")
@@ -67,7 +67,7 @@ var (
 // Patience is how long an invocation waits for a free process.
 const Patience = 30 * time.Second
 
-// Add makes a function known; its processes start as invocations come.
+// Add makes a function known. Its processes start when invocations come.
 func (h *Host) Add(f Function) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -77,8 +77,8 @@ func (h *Host) Add(f Function) {
 	h.fns[f.ID] = &pool{host: h, Function: f, slots: make(chan struct{}, f.Processes)}
 }
 
-// Invoke runs a function once and waits for its answer, however long that takes: a caller who stops waiting stops
-// nothing. ctx ends the wait for a free process only.
+// Invoke runs a function once and waits for its response, however long that takes. ctx ends only the wait for a free
+// process: a function that has begun goes on, even if its caller stops waiting.
 func (h *Host) Invoke(ctx context.Context, function string, event []byte, trace string) Result {
 	h.mu.Lock()
 	p := h.fns[function]
@@ -98,7 +98,7 @@ func (h *Host) Invoke(ctx context.Context, function string, event []byte, trace 
 	}
 }
 
-// Kill kills a function's processes at once and says how many; false if there is no such function.
+// Kill kills a function's processes at once and returns their number. It returns false if there is no such function.
 func (h *Host) Kill(function string) (int, bool) {
 	h.mu.Lock()
 	p := h.fns[function]
@@ -125,7 +125,7 @@ func (h *Host) number() int {
 	return h.count
 }
 
-// failure is the payload Lambda makes where the function itself could not answer.
+// failure returns the payload that Lambda makes when the function itself could not respond.
 func failure(kind, format string, args ...any) []byte {
 	return fmt.Appendf(nil, `{"errorType":%q,"errorMessage":%q}`, kind, fmt.Sprintf(format, args...))
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// pool is the processes of one function. slots bounds the invocations that run, and so the processes.
+// pool holds the processes of one function. slots limits the running invocations, and so the processes.
 type pool struct {
 	Function
 	host  *Host
@@ -22,7 +22,8 @@ type pool struct {
 // initLimit is how long a process may take to ask for its first invocation (Lambda: 10 s).
 const initLimit = 10 * time.Second
 
-// run hands the invocation to a process. One that died before it took the invocation has not seen it: try the next.
+// run passes the invocation to a process. A process that died before it took the invocation has not seen it, so run tries
+// the next one.
 func (p *pool) run(inv *invocation) Result {
 	for range 3 {
 		proc, cold, err := p.take()
@@ -38,7 +39,7 @@ func (p *pool) run(inv *invocation) Result {
 	return Result{RequestID: inv.id, Err: ErrFunction, Payload: failure("Runtime.ExitError", "processes die before they take an invocation")}
 }
 
-// take gives an idle process, or a new one.
+// take returns an idle process, or a new one.
 func (p *pool) take() (*process, bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +60,7 @@ func (p *pool) take() (*process, bool, error) {
 	return proc, true, err
 }
 
-// put takes a process back, if it still lives.
+// put takes a process back if it is still alive.
 func (p *pool) put(proc *process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// process is one execution environment: a running bootstrap with a Runtime API of its own, which is how the host tells
-// processes apart.
+// process is one execution environment: a running bootstrap with a Runtime API of its own. That is how the host
+// identifies the process that calls.
 type process struct {
 	*pool
 	number int
@@ -64,7 +64,7 @@ func start(pl *pool) (*process, error) {
 
 func (p *process) wait() {
 	_ = p.cmd.Wait()
-	p.kill() // what it left behind in its group
+	p.kill() // also its children that are still running
 	_ = p.api.Close()
 	p.forget(p)
 	close(p.dead)
@@ -88,10 +88,10 @@ func (p *process) copyLog(r io.ReadCloser) {
 	for lines.Scan() {
 		p.host.Log(p.ID, lines.Text())
 	}
-	_, _ = io.Copy(io.Discard, r) // after a line over 1 MiB: keep the writer from blocking
+	_, _ = io.Copy(io.Discard, r) // after a line over 1 MiB: keeps the writer from blocking
 }
 
-// invoke has the process do one invocation; false if the process never took it.
+// invoke makes the process handle one invocation. It returns false if the process never took it.
 func (p *process) invoke(inv *invocation, cold bool) (Result, bool) {
 	res := Result{RequestID: inv.id, Process: p.number, Cold: cold}
 	if r, ok := p.awaitReady(); !ok {
@@ -103,7 +103,7 @@ func (p *process) invoke(inv *invocation, cold bool) (Result, bool) {
 	case p.work <- inv:
 	case <-p.dead:
 		return merge(res, p.exited(inv)), false
-	case <-time.After(initLimit): // it answered its last invocation and never asked for another
+	case <-time.After(initLimit): // the process finished its last invocation and never asked for another
 		p.kill()
 		<-p.dead
 		return merge(res, p.exited(inv)), false
@@ -130,7 +130,7 @@ func (p *process) awaitReady() (Result, bool) {
 	select {
 	case <-p.ready:
 		return Result{}, true
-	case r := <-p.answer: // an init error; the process ends by itself, or is ended
+	case r := <-p.answer: // an init error; the process ends by itself or is killed
 		p.kill()
 		<-p.dead
 		return r, false
@@ -143,7 +143,7 @@ func (p *process) awaitReady() (Result, bool) {
 	}
 }
 
-// exited is the result of an invocation whose process ended. An answer that came just before the end counts.
+// exited returns the result of an invocation whose process ended. A response that came just before the end counts.
 func (p *process) exited(inv *invocation) Result {
 	select {
 	case r := <-p.answer:
@@ -159,7 +159,7 @@ func merge(res, r Result) Result {
 	return res
 }
 
-// environment is what Lambda gives a function, and the function's own variables.
+// environment returns the variables that Lambda sets for a function, and the function's own.
 func (p *process) environment(api string) []string {
 	key := "ASIALOCAL" + strconv.Itoa(100000+p.number)
 	p.host.Started(Identity{p.ID, p.number}, key)

@@ -9,10 +9,10 @@ import (
 	"sync"
 )
 
-// maxPayload is Lambda's limit of an answer, 6 MB.
+// maxPayload is Lambda's limit for a response, 6 MB.
 const maxPayload = 6 << 20
 
-// routes is the Lambda Runtime API of one process ("Using the Lambda runtime API for custom runtimes").
+// routes returns the Lambda Runtime API of one process ("Using the Lambda runtime API for custom runtimes").
 func (p *process) routes() http.Handler {
 	s := &session{process: p}
 	m := http.NewServeMux()
@@ -24,13 +24,13 @@ func (p *process) routes() http.Handler {
 	return m
 }
 
-// session is a process's place in the protocol.
+// session is a process's state in the protocol.
 type session struct {
 	*process
 	once sync.Once
 
 	mu      sync.Mutex
-	current string // id of the invocation that runs; empty between two
+	current string // id of the running invocation; empty between two
 }
 
 func (s *session) next(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +55,7 @@ func (s *session) setCurrent(id string) {
 	s.current = id
 }
 
-// take ends the current invocation if it is the one named, so that an answer counts once.
+// take ends the current invocation if it has this id, so that a response counts only once.
 func (s *session) take(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -105,7 +105,7 @@ func refuse(w http.ResponseWriter, status int, kind, message string) {
 	_, _ = w.Write(fmt.Appendf(nil, `{"errorMessage":%q,"errorType":%q}`, message, kind))
 }
 
-// uuid is a random UUID (RFC 9562, version 4).
+// uuid returns a random UUID (RFC 9562, version 4).
 func uuid() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails (crypto/rand)

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// A death signal is sent when the thread that started the process ends, not its program (prctl(2)). So every start
-// happens on one thread that lives as long as the program.
+// A death signal is sent when the thread that started the process ends, not when its program ends (prctl(2)). So all
+// processes are started on one thread that lives as long as the program.
 var starter = sync.OnceValue(func() chan func() {
 	jobs := make(chan func())
 	go func() {
@@ -26,8 +26,8 @@ func onThread(start func() error) error {
 	return <-done
 }
 
-// Start starts a command in a process group of its own, so that its children can be ended with it, that ends with this
-// program, however that ends, and that a terminal's Ctrl-C does not reach.
+// Start starts a command in a process group of its own, so that its children can be ended with it. The command ends when
+// this program ends, however that happens, and a terminal's Ctrl-C does not reach it.
 func Start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	return onThread(cmd.Start)

@@ -38,7 +38,7 @@ func init() { // a literal would refer to itself through anything-but
 	}
 }
 
-// equals is an exact value: text, number, true, false or null.
+// equals matches an exact value: text, number, true, false or null.
 func equals(path string, want any) (rule, error) {
 	if n, ok := want.(json.Number); ok {
 		w, err := rational(n)
@@ -53,7 +53,8 @@ func equals(path string, want any) (rule, error) {
 	return func(v any, present bool) bool { return present && v == want }, nil
 }
 
-// exists holds for leaves only: a record's object or list is no leaf, hence the typed leaf in DynamoDB patterns.
+// exists matches leaves only. An object or a list in a record is not a leaf, so a DynamoDB pattern must name the typed
+// leaf.
 func exists(path string, arg any) (rule, error) {
 	want, ok := arg.(bool)
 	if !ok {
@@ -75,7 +76,7 @@ func text(holds func(s, arg string) bool) func(string, any) (rule, error) {
 	}
 }
 
-// anythingBut holds for a leaf that is there and equals none of the values; or does not have the prefix or suffix.
+// anythingBut matches a leaf that is present and equals none of the values, or that does not have the prefix or suffix.
 func anythingBut(path string, arg any) (rule, error) {
 	list, ok := arg.([]any)
 	if !ok {
@@ -109,7 +110,7 @@ var comparisons = map[string]func(order int) bool{
 	">=": func(o int) bool { return o >= 0 },
 }
 
-// numeric is a list of comparisons, [">", 0, "<=", 5], all of which must hold.
+// numeric matches a list of comparisons, such as [">", 0, "<=", 5], all of which must hold.
 func numeric(path string, arg any) (rule, error) {
 	list, _ := arg.([]any)
 	if len(list) != 2 && len(list) != 4 {
@@ -139,8 +140,8 @@ func numeric(path string, arg any) (rule, error) {
 	}, nil
 }
 
-// rational is a JSON number, exactly. The exponent is bounded as DynamoDB's and EventBridge's are, so that a pattern
-// of a few bytes cannot ask for gigabytes.
+// rational returns a JSON number exactly. The exponent is bounded as those of DynamoDB and EventBridge are, so that a
+// pattern of a few bytes cannot use gigabytes of memory.
 func rational(v any) (*big.Rat, error) {
 	n, ok := v.(json.Number)
 	if !ok {

@@ -1,9 +1,9 @@
 // Package pattern matches records against the filter patterns of an event source mapping, as Lambda defines them
 // (Lambda developer guide, "Control which events Lambda sends to your function", and the EventBridge pattern syntax).
 //
-// A pattern is a JSON object of the record's shape whose leaves are lists: of values, any of which the record's leaf
-// must equal, and of operators. What a pattern does not name is not looked at. An operator that this package does not
-// know is an error, never a filter that lets everything or nothing through.
+// A pattern is a JSON object of the record's shape whose leaves are lists. A list holds values, one of which the record's
+// leaf must equal, and operators. What a pattern does not name is ignored. An operator that this package does not know is
+// an error, never a filter that matches everything or nothing.
 package pattern
 
 import (
@@ -22,7 +22,7 @@ type node interface {
 	match(v any, present bool) bool
 }
 
-// Parse reads a pattern.
+// Parse reads and checks a pattern.
 func Parse(text string) (*Pattern, error) {
 	v, err := decode([]byte(text))
 	if err != nil {
@@ -38,7 +38,7 @@ func Parse(text string) (*Pattern, error) {
 	return &Pattern{root}, nil
 }
 
-// Match says whether a record, as JSON, passes.
+// Match reports whether a record, given as JSON, matches the pattern.
 func (p *Pattern) Match(record []byte) bool {
 	v, err := decode(record)
 	return err == nil && p.root.match(v, true)
@@ -67,7 +67,7 @@ func parseNode(path string, v any) (node, error) {
 	return nil, fmt.Errorf("%s: must be an object or a list", path)
 }
 
-// fields is an object: every field must match.
+// fields is an object pattern: every field must match.
 type fields map[string]node
 
 func parseFields(path string, m map[string]any) (node, error) {
@@ -91,7 +91,7 @@ func parseFields(path string, m map[string]any) (node, error) {
 func (f fields) match(v any, _ bool) bool {
 	m, ok := v.(map[string]any)
 	list, isList := v.([]any)
-	if isList { // a pattern on a list of objects holds if one of them has it
+	if isList { // a pattern matches a list of objects if it matches one of them
 		for _, e := range list {
 			if f.match(e, true) {
 				return true
@@ -107,10 +107,10 @@ func (f fields) match(v any, _ bool) bool {
 	return !isList
 }
 
-// rules is a list: one rule must hold.
+// rules is a list pattern: one rule must match.
 type rules []rule
 
-// rule judges a leaf.
+// rule reports whether a leaf matches.
 type rule func(v any, present bool) bool
 
 func parseRules(path string, list []any) (node, error) {

@@ -1,8 +1,8 @@
-// Package queues hands the messages of an SQS queue to a function, as a Lambda event source mapping does.
+// Package queues passes the messages of an SQS queue to a function, as a Lambda event source mapping does.
 //
-// It promises: (Q1) a message that is visible is handed over until the function has handled it or the queue gives it up;
-// (Q2) at most Concurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for the
-// queue's visibility time-out, and then comes again.
+// It promises: (Q1) a visible message is passed to the function until the function has handled it or the queue gives it
+// up; (Q2) at most Concurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for
+// the queue's visibility time-out and is then delivered again.
 package queues
 
 import (
@@ -35,11 +35,11 @@ type Mapping struct {
 type Batch struct {
 	Invocation string
 	Messages   int
-	Failed     int // messages that come again
+	Failed     int // messages that will be delivered again
 	Took       time.Duration
 }
 
-// Start begins to poll; it ends with ctx, and Wait returns then.
+// Start begins to poll. Polling ends with ctx; then Wait returns.
 func (m *Mapping) Start(ctx context.Context) {
 	slots := make(chan struct{}, m.Concurrency)
 	m.work.Go(func() {
@@ -61,7 +61,7 @@ func (m *Mapping) Start(ctx context.Context) {
 	})
 }
 
-// Wait waits for everything that Start began.
+// Wait waits until everything that Start began has ended.
 func (m *Mapping) Wait() { m.work.Wait() }
 
 // next waits for messages. It returns nil if ctx ended first.
@@ -71,7 +71,7 @@ func (m *Mapping) next(ctx context.Context) []aws.ReceivedMessage {
 		if len(batch) > 0 {
 			return batch
 		}
-		var visible <-chan time.Time // of an empty queue nothing
+		var visible <-chan time.Time // nil if the queue is empty
 		if !at.IsZero() {
 			visible = time.After(at.Sub(m.Now()))
 		}
@@ -84,8 +84,8 @@ func (m *Mapping) next(ctx context.Context) []aws.ReceivedMessage {
 	return nil
 }
 
-// process hands the batch over once, and deletes the messages that the function handled. The batch waits no longer for a
-// free process than it is hidden.
+// process passes the batch to the function once and deletes the messages that the function handled. It waits for a free
+// process no longer than the batch is hidden.
 func (m *Mapping) process(ctx context.Context, batch []aws.ReceivedMessage) {
 	begin := time.Now()
 	hidden, cancel := context.WithTimeout(ctx, m.Queue.VisibilityTimeout)
@@ -100,8 +100,8 @@ func (m *Mapping) process(ctx context.Context, batch []aws.ReceivedMessage) {
 	m.Done(Batch{Invocation: out.RequestID, Messages: len(batch), Failed: len(failed), Took: time.Since(begin)})
 }
 
-// failed are the ids of the messages that come again: all of them if the invocation failed, or if its answer names a message
-// that is not in the batch.
+// failed returns the ids of the messages that will be delivered again: all of them if the invocation failed, or if its
+// response names a message that is not in the batch.
 func (m *Mapping) failed(batch []aws.ReceivedMessage, out lambda.Result) []string {
 	var all []string
 	for _, message := range batch {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// letter is what Lambda sends to an on-failure destination: where the records are, and nothing of what is in them
+// letter is what Lambda sends to an on-failure destination. It says where the records are, but has none of their content
 // ("Retain discarded records for a DynamoDB event source in Lambda").
 type letter struct {
 	RequestContext  letterRequest   `json:"requestContext"`
@@ -39,7 +39,7 @@ type letterBatch struct {
 	StreamARN     string `json:"streamArn"`
 }
 
-// discard gives a batch up; out is its last invocation, nil if there was none.
+// discard gives up a batch. out is its last invocation, or nil if there was none.
 func (l *lane) discard(batch []record, condition string, calls int, out *Outcome) {
 	first, last := batch[0], batch[len(batch)-1]
 	x := letter{

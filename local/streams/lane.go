@@ -10,7 +10,7 @@ import (
 	"streamotp/local/lambda"
 )
 
-// lane takes the records of some of a shard's partition keys, one batch at a time.
+// lane handles the records of some of a shard's partition keys, one batch at a time.
 type lane struct {
 	*shard
 	arrived chan struct{}
@@ -38,7 +38,7 @@ func (l *lane) run(ctx context.Context) {
 	}
 }
 
-// gather waits for a first record, then until the batch is full or the window is over.
+// gather waits for the first record, then until the batch is full or the batching window is over.
 func (l *lane) gather(ctx context.Context) []record {
 	for l.length() == 0 {
 		select {
@@ -72,14 +72,15 @@ func (l *lane) length() int {
 	return len(l.queue)
 }
 
-// Pauses between the tries of a batch. Lambda's own are not documented; these keep a developer's wait short.
+// Pauses between the attempts for one batch. Lambda's own are not documented. These are short, so that a developer need
+// not wait long.
 const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 2 * time.Second
 )
 
-// process hands a batch over until nothing is left of it. tries counts failed invocations of the batch or of the
-// larger ones it was split from, calls all of them.
+// process passes a batch to the function until every record is handled or given up. tries counts the failed invocations
+// of the batch and of the larger batches that it was split from; calls counts all invocations.
 func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 	pause := firstPause
 	for ctx.Err() == nil {
@@ -92,9 +93,9 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 		case from == len(batch):
 			return
 		case out.Throttled:
-		case from > 0: // the records before it are done: that is progress, and the rest is a batch of its own
+		case from > 0: // the records before it are handled: that is progress, and the rest is a new batch
 			batch, tries = batch[from:], 0
-		case out.Failed && l.Bisect && len(batch) > 1: // a split is no retry
+		case out.Failed && l.Bisect && len(batch) > 1: // a split does not count as a retry
 			half := len(batch) / 2
 			l.process(ctx, batch[:half], tries, calls)
 			l.process(ctx, batch[half:], tries, calls)
@@ -113,7 +114,7 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 	}
 }
 
-// dropOld gives up the records at the front that are over MaximumRecordAgeInSeconds.
+// dropOld gives up the records at the front that are older than MaximumRecordAgeInSeconds.
 func (l *lane) dropOld(batch []record, calls int) []record {
 	n := 0
 	for l.MaxAge > 0 && n < len(batch) && l.Now().Sub(batch[n].created) > l.MaxAge {
@@ -125,7 +126,8 @@ func (l *lane) dropOld(batch []record, calls int) []record {
 	return batch[n:]
 }
 
-// invoke hands the batch over once and says from which record on it must be retried: len(batch) if all are done.
+// invoke passes the batch to the function once. It returns the index of the first record that must be retried, or
+// len(batch) if all are handled.
 func (l *lane) invoke(ctx context.Context, batch []record) (Outcome, int) {
 	begin := time.Now()
 	var event struct{ Records []json.RawMessage }
@@ -148,8 +150,8 @@ func (l *lane) invoke(ctx context.Context, batch []record) (Outcome, int) {
 	return out, from
 }
 
-// lowestFailed is the first of the records that the answer names by their sequence numbers. An answer of another form, or
-// one that names a record which is not in the batch, fails all of it.
+// lowestFailed returns the index of the first record that the response names by its sequence number. If the response has
+// another form, or names a record that is not in the batch, the whole batch has failed.
 func lowestFailed(batch []record, out *Outcome) int {
 	failed, ok := lambda.BatchItemFailures(out.Payload)
 	lowest := len(batch)

@@ -9,7 +9,7 @@ import (
 	"streamotp/local/dynamo"
 )
 
-// record is one stream record: what the function gets, and what the mapping needs to know of it.
+// record is one stream record: the data for the function, and what the mapping must know about it.
 type record struct {
 	data     json.RawMessage // as Lambda puts it into an event
 	keys     json.RawMessage
@@ -18,7 +18,7 @@ type record struct {
 	created  time.Time
 }
 
-// shard is one shard being read, and the lanes its records go to.
+// shard is one shard that is being read, with the lanes that its records go to.
 type shard struct {
 	*Mapping
 	arn, id, iterator string
@@ -47,7 +47,7 @@ func (m *Mapping) readShard(ctx context.Context, arn, id, position string) error
 	return nil
 }
 
-// locate gets an iterator; after names the last record that was read.
+// locate gets an iterator. after is the sequence number of the last record that was read.
 func (s *shard) locate(ctx context.Context, position, after string) error {
 	in := map[string]any{"StreamArn": s.arn, "ShardId": s.id, "ShardIteratorType": position}
 	if after != "" {
@@ -59,7 +59,7 @@ func (s *shard) locate(ctx context.Context, position, after string) error {
 	return err
 }
 
-// relocate gets an iterator in place of one that is too old; what was trimmed meanwhile is lost, as on AWS.
+// relocate replaces an iterator that has expired. Records that were trimmed meanwhile are lost, as on AWS.
 func (s *shard) relocate(ctx context.Context, after string) error {
 	before := s.iterator
 	err := s.locate(ctx, "TRIM_HORIZON", after)
@@ -122,7 +122,7 @@ func (s *shard) fetch(ctx context.Context) ([]record, error) {
 	return records, nil
 }
 
-// parse gives a record the form that Lambda gives it: its own ARN and region, whole seconds.
+// parse brings a record into Lambda's form: its own ARN and region, and whole seconds.
 func (s *shard) parse(raw map[string]json.RawMessage) (record, error) {
 	var change map[string]json.RawMessage
 	var seconds float64
@@ -149,7 +149,7 @@ func (s *shard) parse(raw map[string]json.RawMessage) (record, error) {
 	return rec, nil
 }
 
-// dispatch hands the records that pass a filter to the lanes of their keys.
+// dispatch passes the records that match a filter to the lanes of their keys.
 func (s *shard) dispatch(records []record) {
 	for _, r := range records {
 		if !s.passes(r) {
@@ -161,7 +161,7 @@ func (s *shard) dispatch(records []record) {
 	}
 }
 
-// passes is true without filters; with several, one is enough.
+// passes reports whether a record matches one of the filters. Without filters, every record does.
 func (s *shard) passes(r record) bool {
 	for _, f := range s.Filters {
 		if f.Match(r.data) {

@@ -1,8 +1,9 @@
-// Package streams polls a table's stream and hands the records to a function, as a Lambda event source mapping does.
+// Package streams polls a table's stream and passes the records to a function, as a Lambda event source mapping does.
 //
-// It promises: (S1) a record that passes the filters is handed over at least once, until the function has done it or
-// it has gone to the dead letters; (S2) records of one partition key are handed over in order; (S3) a batch that fails
-// is retried from the lowest failed record, as often as the mapping says and no longer than the records may be old.
+// It promises: (S1) a record that matches the filters is passed to the function at least once, until the function has
+// handled it or it has become a dead letter; (S2) the records of one partition key are passed on in order; (S3) a batch
+// that fails is retried from the lowest failed record, as often as the mapping allows and no longer than the records may
+// be old.
 package streams
 
 import (
@@ -24,7 +25,7 @@ type Mapping struct {
 	Region      string
 	TableName   string
 	StreamARN   string // as functions see it
-	EngineARN   string // the engine's own; known once it was started
+	EngineARN   string // the engine's own; set once Start has run
 	HashKey     string // the table's partition key
 
 	Latest        bool // StartingPosition
@@ -39,10 +40,10 @@ type Mapping struct {
 
 	Engine     *dynamo.Client
 	Invoke     func(ctx context.Context, event []byte) Outcome
-	DeadLetter func(letter []byte) // may be nil: what fails for good is dropped
-	Done       func(Batch)         // told of every invocation; may be nil
+	DeadLetter func(letter []byte) // may be nil: records that are given up are then dropped
+	Done       func(Batch)         // called after every invocation; may be nil
 	Log        func(format string, args ...any)
-	Now        func() time.Time // what a record's age is measured by
+	Now        func() time.Time // the clock that a record's age is measured by
 
 	poke chan struct{}
 	read atomic.Int64
@@ -51,32 +52,32 @@ type Mapping struct {
 	work sync.WaitGroup
 }
 
-// Outcome is what became of an invocation.
+// Outcome is how an invocation ended.
 type Outcome struct {
 	RequestID string
 	Payload   []byte
 	Failed    bool // a function error or a timeout
-	Throttled bool // it never began: does not count as a try
+	Throttled bool // the function was not started: this does not count as a failed invocation
 }
 
 // Batch is one invocation, for the log.
 type Batch struct {
 	Keys       []json.RawMessage // of its records
 	Invocation string
-	Failed     int // records that come again
+	Failed     int // records that will be retried
 	Took       time.Duration
 }
 
-// How often an idle shard is looked at. A write through the AWS endpoint pokes the reader, so this is for writes that
-// went around it; after a poke it begins at the shortest, for engines whose stream lags their tables.
+// How often an idle shard is polled. A write through the AWS endpoint pokes the reader, so polling is only for other
+// writes. After a poke the interval starts at the shortest again, for engines whose stream lags behind their tables.
 const (
 	shortestPoll = 10 * time.Millisecond
 	longestPoll  = time.Second
-	shardPoll    = 5 * time.Second // how often new shards are looked for
+	shardPoll    = 5 * time.Second // how often the reader looks for new shards
 )
 
-// Start begins to poll; it ends with ctx, and Wait returns then. The position LATEST is taken before Start returns, so
-// that no later write is missed.
+// Start begins to poll. Polling ends with ctx; then Wait returns. Start determines the position LATEST before it returns,
+// so that no later write is missed.
 func (m *Mapping) Start(ctx context.Context) error {
 	m.poke, m.seen = make(chan struct{}, 1), map[string]bool{}
 	arn, err := m.engineARN(ctx)
@@ -95,7 +96,7 @@ func (m *Mapping) Start(ctx context.Context) error {
 	go func() {
 		defer m.work.Done()
 		for sleep(ctx, shardPoll) {
-			// A shard that appears later is a child of one already read: all of it is new.
+			// A shard that appears later is a child of a shard that was already read, so all of its records are new.
 			if err := m.readShards(ctx, arn, "TRIM_HORIZON"); err != nil && ctx.Err() == nil {
 				m.Log("stream of %s: %v", m.TableName, err)
 			}
@@ -104,13 +105,13 @@ func (m *Mapping) Start(ctx context.Context) error {
 	return nil
 }
 
-// Wait waits for everything that Start began.
+// Wait waits until everything that Start began has ended.
 func (m *Mapping) Wait() { m.work.Wait() }
 
-// Read is how many records have been read, those that no filter lets through too.
+// Read returns how many records have been read, including those that match no filter.
 func (m *Mapping) Read() int64 { return m.read.Load() }
 
-// Poke has the stream read at once.
+// Poke makes the readers read the stream at once.
 func (m *Mapping) Poke() {
 	select {
 	case m.poke <- struct{}{}:
@@ -129,7 +130,7 @@ func (m *Mapping) engineARN(ctx context.Context) (string, error) {
 	return out.Table.LatestStreamArn, err
 }
 
-// readShards begins to read each shard that is not being read yet.
+// readShards begins to read each shard that has no reader yet.
 func (m *Mapping) readShards(ctx context.Context, arn, position string) error {
 	last := ""
 	for {
@@ -157,7 +158,7 @@ func (m *Mapping) readShards(ctx context.Context, arn, position string) error {
 	}
 }
 
-// sleep is false if ctx ended first.
+// sleep returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

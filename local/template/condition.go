@@ -1,6 +1,6 @@
 package template
 
-// condition evaluates an entry of the section Conditions; at is where it is used, for the error.
+// condition evaluates an entry of the section Conditions. at is the place that uses it, for the error.
 func (r *reader) condition(name string, at value) bool {
 	v, ok := r.section("Conditions").at(name)
 	if !ok {

@@ -1,13 +1,14 @@
 package template
 
-// inert are the resource types that have no local counterpart. They may be referred to: Ref gives their physical
-// name, GetAtt the attributes named here. To let the template grow by such a type, add a line.
+// inert are the resource types that have no local counterpart. Other resources may refer to them: Ref returns their
+// physical name, GetAtt the attributes that are listed here. If the template gets a resource of another such type, add a
+// line.
 var inert = map[string][]string{
 	"AWS::Logs::LogGroup":        {"Arn"},
-	"AWS::SES::ConfigurationSet": {}, // but SendEmail refuses a set that the template does not have
+	"AWS::SES::ConfigurationSet": {}, // but SendEmail rejects a set that the template does not have
 	"AWS::CloudWatch::Alarm":     {},
 	"AWS::CloudWatch::Dashboard": {},
-	"AWS::SNS::Topic":            {}, // but what SES tells one of comes to the functions that hear it
+	"AWS::SNS::Topic":            {}, // but SES's events for a topic go to the functions that subscribe to it
 	"AWS::SNS::TopicPolicy":      {},
 
 	// The site: pages come from frontend/ and the API from the same server.
@@ -19,7 +20,7 @@ var inert = map[string][]string{
 	"AWS::S3::BucketPolicy":                {},
 }
 
-// ignored are properties that the development stack knows and knowingly does nothing with.
+// ignored are properties that the development stack knows and ignores on purpose.
 var ignored = map[string][]string{
 	"AWS::Serverless::Function":   {"Architectures", "Description", "Tags", "Tracing", "AutoPublishAlias", "VersionDeletionPolicy"},
 	"AWS::Serverless::HttpApi":    {"Description", "Tags", "AccessLogSettings"},
@@ -29,5 +30,5 @@ var ignored = map[string][]string{
 	"AWS::SQS::Queue":             {"SqsManagedSseEnabled", "Tags"},
 }
 
-// ignoredAttributes are the keys beside Properties that matter to a deployment only.
+// ignoredAttributes are the keys beside Properties that matter only to a deployment.
 var ignoredAttributes = []string{"DeletionPolicy", "UpdateReplacePolicy", "DependsOn"}

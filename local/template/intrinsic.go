@@ -8,8 +8,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// intrinsics are the functions the development stack evaluates. Each gets its argument unresolved. A nil node means
-// AWS::NoValue: the property is as if it had not been written.
+// intrinsics are the functions that the development stack evaluates. Each gets its argument unresolved. A nil node means
+// AWS::NoValue: the property counts as not written.
 var intrinsics map[string]func(v value) *yaml.Node
 
 func init() { // a literal would refer to itself through resolve
@@ -25,7 +25,7 @@ func init() { // a literal would refer to itself through resolve
 	}
 }
 
-// intrinsic names the function that a node is, in its long or short form, and gives its argument.
+// intrinsic returns the name of the function that a node calls, in its long or short form, and its argument.
 func (v value) intrinsic() (string, value) {
 	n := v.node
 	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
@@ -46,7 +46,7 @@ func (v value) intrinsic() (string, value) {
 	return "", v
 }
 
-// resolve evaluates the intrinsic that the value is, if it is one; false stands for AWS::NoValue.
+// resolve evaluates the intrinsic if the value is one. It returns false for AWS::NoValue.
 func (v value) resolve() (value, bool) {
 	name, arg := v.intrinsic()
 	if name == "" {
@@ -69,7 +69,8 @@ func (v value) resolve() (value, bool) {
 	return value{v.reader, node, v.path}.resolve()
 }
 
-// tooMuch stops what refers to itself, however it branches: no template needs this many evaluations.
+// tooMuch stops the evaluation of values that refer to themselves, in whatever way. No template needs this many
+// evaluations.
 func (v value) tooMuch() bool {
 	v.evaluations++
 	switch {
@@ -83,7 +84,7 @@ func (v value) tooMuch() bool {
 	return true
 }
 
-// args is the argument list of an intrinsic, unresolved.
+// args returns the argument list of an intrinsic, unresolved.
 func (v value) args(lowest, highest int) []value {
 	if v.node.Kind != yaml.SequenceNode || len(v.node.Content) < lowest || len(v.node.Content) > highest {
 		v.failf("wrong number of arguments")

@@ -2,7 +2,7 @@ package template
 
 import "gopkg.in/yaml.v3"
 
-// readMaps reads the section Mappings, whose values are literal; lists in it are not imitated.
+// readMaps reads the section Mappings. Its values are literals; lists in it are not imitated.
 func (r *reader) readMaps() {
 	r.section("Mappings").each(func(name string, v value) {
 		r.out.Maps[name] = map[string]map[string]string{}
@@ -13,7 +13,7 @@ func (r *reader) readMaps() {
 	})
 }
 
-// literal is a scalar that is no intrinsic: a mapping may have none.
+// literal returns a scalar that is not an intrinsic: a mapping may not have any.
 func (v value) literal() string {
 	if name, _ := v.intrinsic(); name != "" {
 		v.failf("must be literal, not %s", name)
@@ -23,7 +23,7 @@ func (v value) literal() string {
 }
 
 func (v value) findInMap() *yaml.Node {
-	args := v.args(3, 3) // the fourth, a default, needs the transform AWS::LanguageExtensions
+	args := v.args(3, 3) // a fourth, the default, needs the transform AWS::LanguageExtensions
 	if args == nil {
 		return nil
 	}

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// LocalDefaults stand in for the template's defaults where those would make a first try dull: a sender has none, and
-// SMS is off.
+// LocalDefaults replace defaults of the template that would make a first run dull: the template has no default sender,
+// and SMS is off by default.
 var LocalDefaults = map[string]string{
 	"SesFromAddress":   "login@example.com",
 	"AllowedCountries": "US,GB,DE,IN",
 }
 
-// parameter is one template parameter with the value in force.
+// parameter is one template parameter with its current value.
 type parameter struct {
 	value    string
 	given    bool
@@ -76,7 +76,7 @@ func (v value) readParameter() parameter {
 	return p
 }
 
-// regexp compiles an AllowedPattern, which CloudFormation matches against the whole value.
+// regexp compiles an AllowedPattern, which must match the whole value, as in CloudFormation.
 func (v value) regexp() *regexp.Regexp {
 	re, err := regexp.Compile(`^(?:` + v.str() + `)$`)
 	if err != nil {
@@ -86,7 +86,7 @@ func (v value) regexp() *regexp.Regexp {
 	return re
 }
 
-// check says what is wrong with the parameter's value, in the words of its ConstraintDescription if it has one.
+// check returns what is wrong with the parameter's value, in the words of its ConstraintDescription if it has one.
 func (p parameter) check() error {
 	parts := []string{p.value}
 	if p.list {

@@ -15,7 +15,7 @@ func (res *resource) readAPI() {
 				"ThrottlingBurstLimit": func(v value) { api.Burst = v.integer(0, 1<<30) },
 			}, "DetailedMetricsEnabled")
 		},
-		"Auth": func(v value) { // none
+		"Auth": func(v value) { // must have no authorizer
 			v.fields(map[string]func(value){"EnableIamAuthorizer": func(v value) { v.oneOf("false") }})
 		},
 		"CorsConfiguration": func(v value) {

@@ -26,7 +26,8 @@ func (res *resource) readFunction() {
 	v.out.Functions = append(v.out.Functions, f)
 }
 
-// properties reads what Globals.Function and a function itself may both have; the function's own is read last.
+// properties reads the properties that both Globals.Function and a function may have. The function's own are read last,
+// so they win.
 func (f *Function) properties() map[string]func(value) {
 	return map[string]func(value){
 		"Runtime":    func(v value) { v.oneOf("provided.al2023") },
@@ -92,7 +93,7 @@ func (v value) readRoute() Route {
 	return r
 }
 
-// routePath is a route's path; path variables and catch-alls are not imitated.
+// routePath returns a route's path. Path variables and catch-alls are not imitated.
 func (v value) routePath() string {
 	s := v.str()
 	for i, c := range s {
@@ -136,7 +137,7 @@ func (v value) readMapping(function, name string) Mapping {
 	return m
 }
 
-// streamTable is the table whose stream the ARN names; the table must have one.
+// streamTable returns the table whose stream has this ARN. The table must have a stream.
 func (v value) streamTable(stream string) string {
 	for _, res := range v.resources {
 		if name := v.physicalName(res.id); res.kind == "AWS::DynamoDB::Table" && streamARN(name) == stream {
@@ -182,7 +183,7 @@ func (v value) reportsFailures() (reports bool) {
 	return reports
 }
 
-// readPattern checks a filter pattern, so that a bad one is an error at its place.
+// readPattern checks a filter pattern, so that an error names its place.
 func (v value) readPattern() string {
 	s := v.str()
 	if _, err := pattern.Parse(s); err != nil {
@@ -191,7 +192,7 @@ func (v value) readPattern() string {
 	return s
 }
 
-// recordAge is -1 for no limit, or at least a minute.
+// recordAge returns -1 for no limit, or at least a minute.
 func (v value) recordAge() time.Duration {
 	n := v.integer(-1, 604800)
 	if n >= 0 && n < 60 {

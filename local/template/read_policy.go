@@ -9,13 +9,13 @@ import (
 	"streamotp/local/iam"
 )
 
-// roleOf is the role that SAM makes for a function. What SAM itself adds to it (logs, reading the stream) is for the
-// host's calls, not for the function's.
+// roleOf returns the role that SAM creates for a function. The permissions that SAM itself adds (for logs and for reading
+// the stream) are for the host's calls, not for the function's.
 func (r *reader) roleOf(id string) Role {
 	return Role{Session: "arn:aws:sts::" + Account + ":assumed-role/" + r.physicalName(id+"Role") + "/" + r.physicalName(id)}
 }
 
-// readPolicies reads a function's Policies: inline documents only.
+// readPolicies reads a function's Policies. Only inline documents are imitated.
 func (v value) readPolicies() (out iam.Policy) {
 	for _, document := range v.list() {
 		if document.node.Kind != yaml.MappingNode {
@@ -31,7 +31,7 @@ func (v value) readPolicies() (out iam.Policy) {
 				}
 			},
 		})
-		if version == "" { // IAM would take it for the older language
+		if version == "" { // IAM would use the older language version
 			document.failf("must have a Version")
 		}
 	}
@@ -62,7 +62,7 @@ func (v value) readStatement() (s iam.Statement) {
 	return s
 }
 
-// conditionKeys has, for each operator, the keys that the AWS endpoint gives calls.
+// conditionKeys are, for each operator, the condition keys that the AWS endpoint sets for calls.
 var conditionKeys = map[iam.Operator][]string{
 	iam.Equals: {"ses:FromAddress", "aws:CalledViaLast"}, iam.Like: {"ses:FromAddress"}, iam.EqualsIfExists: {"dynamodb:ReturnValues"},
 	iam.AllEqual: {"dynamodb:Attributes"}, iam.AllLike: {"dynamodb:Attributes", "dynamodb:LeadingKeys"},
@@ -85,7 +85,7 @@ func (v value) readConditions() (out []iam.Condition) {
 	return out
 }
 
-// patterns is one text or a list of them, as policies have it.
+// patterns returns one text or a list of texts, as policies allow both.
 func (v value) patterns() []string {
 	r, ok := v.resolve()
 	if !ok {

@@ -12,7 +12,7 @@ type Queue struct {
 	Delay             time.Duration
 	VisibilityTimeout time.Duration
 	Retention         time.Duration
-	MaxReceives       int    // maxReceiveCount; 0 where there is no RedrivePolicy
+	MaxReceives       int    // maxReceiveCount; 0 without a RedrivePolicy
 	DeadLetters       string // URL of the queue that the RedrivePolicy names
 }
 
@@ -49,7 +49,7 @@ func (v value) seconds(lowest, highest int) time.Duration {
 	return time.Duration(v.integer(lowest, highest)) * time.Second
 }
 
-// queue is the URL of the queue whose ARN the value is.
+// queue returns the URL of the queue whose ARN the value is.
 func (v value) queue() string {
 	arn := v.str()
 	for _, res := range v.resources {
@@ -61,7 +61,8 @@ func (v value) queue() string {
 	return ""
 }
 
-// readQueueMapping reads an event source mapping of a queue. That of a stream is an event of its function.
+// readQueueMapping reads the event source mapping of a queue. The mapping of a stream is an event of its function
+// instead.
 func (res *resource) readQueueMapping() {
 	v := res.properties
 	m := QueueMapping{BatchSize: 10}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// custom says whether the resource is one of the template's own (a custom resource).
+// custom reports whether the resource is a custom resource.
 func (res *resource) custom() bool { return strings.HasPrefix(res.kind, "Custom::") }
 
-// readCustom takes the function behind a custom resource out of those that run: it acts on a deployment, which there is
-// none of here. What it would answer (Ref and GetAtt of the resource) is not known.
+// readCustom removes the function behind a custom resource from those that run: it acts on a deployment, and there is
+// none here. The attributes that it would return (by Ref and GetAtt of the resource) are unknown.
 func (res *resource) readCustom() {
 	token, ok := res.properties.at("ServiceToken")
 	if !ok {
@@ -30,8 +30,8 @@ func (res *resource) readCustom() {
 	*functions = slices.Delete(*functions, i, i+1)
 }
 
-// readPageHeaders reads the distribution's response headers. Each has to override what comes from the bucket, which has
-// none of them.
+// readPageHeaders reads the response headers that the distribution adds. Override makes no difference, as the bucket sets
+// none of these headers.
 func (res *resource) readPageHeaders() {
 	if len(res.properties.out.PageHeaders) > 0 {
 		res.properties.failf("the development stack imitates one policy of response headers")

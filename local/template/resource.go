@@ -2,7 +2,7 @@ package template
 
 import "strings"
 
-// resource is one entry of the section Resources whose condition holds.
+// resource is one entry of the section Resources whose condition is true.
 type resource struct {
 	id, kind   string
 	properties value
@@ -26,7 +26,7 @@ func init() {
 	}
 }
 
-// queueMapping is the type of an event source mapping, which refers to a queue and a function.
+// queueMapping is the type of an event source mapping that refers to a queue and a function.
 const queueMapping = "AWS::Lambda::EventSourceMapping"
 
 func (r *reader) readResources() {
@@ -36,7 +36,7 @@ func (r *reader) readResources() {
 		}
 		r.resources = append(r.resources, v.readResource(id))
 	})
-	for _, res := range r.resources { // only now: one may refer to another further down
+	for _, res := range r.resources { // only now, as a resource may refer to one further down
 		if read := readers[res.kind]; read != nil {
 			read(res)
 		}
@@ -44,7 +44,7 @@ func (r *reader) readResources() {
 			r.out.MailSets = append(r.out.MailSets, r.physicalName(res.id))
 		}
 	}
-	for _, res := range r.resources { // at last, when all functions and queues are known
+	for _, res := range r.resources { // last, when all functions and queues are known
 		switch {
 		case res.custom():
 			res.readCustom()
@@ -72,7 +72,7 @@ func (v value) readResource(id string) *resource {
 	return res
 }
 
-// fields reads the resource's properties; those on its type's ignored list are skipped.
+// fields reads the resource's properties and skips those on its type's ignored list.
 func (res *resource) fields(known map[string]func(value)) {
 	if !strings.HasSuffix(res.properties.path, ".Properties") {
 		return // a resource without properties
@@ -89,7 +89,7 @@ func (r *reader) resource(id string) *resource {
 	return nil
 }
 
-// physicalID is what Ref gives for a resource.
+// physicalID returns the value of Ref for a resource.
 func (r *reader) physicalID(res *resource) string {
 	name := r.physicalName(res.id)
 	switch res.kind {
@@ -110,7 +110,7 @@ func (r *reader) physicalID(res *resource) string {
 	return name
 }
 
-// attributeOf is what GetAtt gives, for the attributes that the development stack knows.
+// attributeOf returns the value of GetAtt, for the attributes that the development stack knows.
 func (r *reader) attributeOf(res *resource, attribute string) (string, bool) {
 	name := r.physicalName(res.id)
 	known := map[string]string{
@@ -143,7 +143,8 @@ func (r *reader) secretARN(id string) string {
 	return ARN("secretsmanager", "secret:"+name+"-"+strings.ToLower(name[len(name)-6:]))
 }
 
-// streamARN has a fixed label where AWS has the time at which the stream was made: functions see a stable one.
+// streamARN returns an ARN with a fixed label, so that functions see a stable ARN. In AWS the label is the time at which
+// the stream was created.
 func streamARN(table string) string {
 	return ARN("dynamodb", "table/"+table+"/stream/2026-01-01T00:00:00.000")
 }

@@ -1,6 +1,6 @@
 package template
 
-// readRule checks an entry of the section Rules, as a deployment does before it makes anything.
+// readRule checks an entry of the section Rules, as a deployment does before it creates anything.
 func (v value) readRule() {
 	holds := true
 	v.fields(map[string]func(value){

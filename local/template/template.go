@@ -1,8 +1,7 @@
-// Package template reads template.yaml as far as the development stack imitates it.
+// Package template reads the parts of template.yaml that the development stack imitates.
 //
-// It promises: (T1) what it does not understand is an error that names the place, never a guess; (T2) what it
-// understands and the development stack ignores is on a list (ignored.go); (T3) every error of a template is reported
-// at once.
+// It promises: (T1) what it does not understand is an error that names the place, never a guess; (T2) what it understands
+// but the development stack ignores is on a list (ignored.go); (T3) all errors in a template are reported at once.
 package template
 
 import (
@@ -20,7 +19,7 @@ import (
 	"streamotp/local/iam"
 )
 
-// Where the imitated stack is. CloudFormation's pseudo parameters give these, and every ARN has them.
+// The imitated stack's region and account. CloudFormation's pseudo parameters return them, and every ARN contains them.
 const (
 	Region  = "us-east-1"
 	Account = "123456789012"
@@ -30,7 +29,7 @@ const (
 	SiteHost = "d111111abcdef8.cloudfront.net" // of the distribution
 )
 
-// Stack is the template with its parameters applied: what is to run.
+// Stack is the template with its parameters applied: everything that is to run.
 type Stack struct {
 	Name              string // as samconfig.toml names it
 	API               API
@@ -50,13 +49,13 @@ type Stack struct {
 	PageHeaders map[string]string // what the distribution adds to each page
 
 	Parameters map[string]string // by name, defaults and overrides
-	NoEcho     map[string]bool   // the parameters that CloudFormation does not tell
+	NoEcho     map[string]bool   // the parameters whose values CloudFormation does not return
 }
 
 // API is the HTTP API and its one stage.
 type API struct {
 	Stage string
-	Rate  float64 // requests a second; 0 means no limit of its own
+	Rate  float64 // requests a second; 0: no limit of its own
 	Burst int
 	CORS  *CORS // nil: no CORS configuration
 }
@@ -83,12 +82,12 @@ type Function struct {
 	CodeURI     string
 	MemoryMB    int
 	Timeout     time.Duration
-	Reserved    int // ReservedConcurrentExecutions; -1 when there is none
+	Reserved    int // ReservedConcurrentExecutions; -1 if it is not set
 	LogFormat   string
 	LogGroup    string
 	Environment map[string]string
 	Routes      []Route
-	Topics      []string // ARNs of the topics that it hears
+	Topics      []string // ARNs of the topics that it subscribes to
 	Role        Role
 }
 
@@ -119,7 +118,7 @@ type Mapping struct {
 	MaxAge        time.Duration // 0: no limit but the stream's own
 	PartialFailed bool          // FunctionResponseTypes has ReportBatchItemFailures
 	Patterns      []string
-	DeadLetters   string // URL of the queue that is the on-failure destination; empty where there is none
+	DeadLetters   string // URL of the queue that is the on-failure destination; empty if there is none
 }
 
 // Table is a DynamoDB table.
@@ -135,7 +134,7 @@ type Table struct {
 // Key is a key's or an attribute's name and its type.
 type Key struct{ Name, Type string }
 
-// Secret is a Secrets Manager secret and its first value, or how that is made.
+// Secret is a Secrets Manager secret with its first value, or the rule that generates it.
 type Secret struct {
 	ID, Name, ARN string
 	Value         string    // SecretString; empty if it is generated, or if the secret has no value yet
@@ -148,7 +147,7 @@ type Output struct{ Key, Value, Description string }
 // Maps are the template's section Mappings: values by mapping, top-level key and second-level key.
 type Maps map[string]map[string]map[string]string
 
-// reader holds what is being read. resources are those whose condition holds.
+// reader holds the state of a read. resources are those whose condition is true.
 type reader struct {
 	name        string // of the file
 	stack       string
@@ -164,7 +163,7 @@ type reader struct {
 	out         *Stack
 }
 
-// Read reads the template at path with the parameters that differ from their defaults. suffix tells this stack's
+// Read reads the template at path with the parameters that differ from their defaults. suffix distinguishes this stack's
 // physical names from another's.
 func Read(path, stackName, suffix string, overrides map[string]string) (*Stack, error) {
 	data, err := os.ReadFile(path)
@@ -174,7 +173,7 @@ func Read(path, stackName, suffix string, overrides map[string]string) (*Stack, 
 	return Parse(filepath.Base(path), data, stackName, suffix, overrides)
 }
 
-// Parse is Read on the template's text; name is for errors.
+// Parse reads the text of a template as Read does. name is used in errors.
 func Parse(name string, data []byte, stackName, suffix string, overrides map[string]string) (*Stack, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
@@ -209,7 +208,7 @@ func (r *reader) read(overrides map[string]string) {
 	r.section("Outputs").each(func(key string, v value) { v.readOutput(key) })
 }
 
-// section is a top-level mapping of the template; empty if the template has none.
+// section returns a top-level mapping of the template, empty if the template has none.
 func (r *reader) section(name string) value {
 	root := value{r, r.root, ""}
 	if v, ok := root.at(name); ok {
@@ -230,7 +229,7 @@ func (v value) readOutput(key string) {
 	v.out.Outputs = append(v.out.Outputs, o)
 }
 
-// pseudo is CloudFormation's pseudo parameters.
+// pseudo returns the value of one of CloudFormation's pseudo parameters.
 func (r *reader) pseudo(name string) (string, bool) {
 	s, ok := map[string]string{
 		"AWS::Region": Region, "AWS::AccountId": Account, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com",
@@ -239,12 +238,12 @@ func (r *reader) pseudo(name string) (string, bool) {
 	return s, ok
 }
 
-// ARN is the ARN of something in the imitated stack's region and account.
+// ARN returns the ARN of a resource in the imitated stack's region and account.
 func ARN(service, rest string) string {
 	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + rest
 }
 
-// physicalName is what CloudFormation makes of a logical id: stack-LogicalId-RANDOM.
+// physicalName returns a physical name as CloudFormation makes it of a logical id: stack-LogicalId-RANDOM.
 func (r *reader) physicalName(id string) string {
 	sum := sha256.Sum256([]byte(r.suffix + "/" + id))
 	return r.stack + "-" + id + "-" + strings.TrimRight(base32.StdEncoding.EncodeToString(sum[:]), "=")[:12]

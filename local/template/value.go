@@ -9,23 +9,23 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// value is a place in the template: a node, and the path that an error names it by. Intrinsics in it are resolved only
-// when it is read, so that what nobody reads (a table's tags, say) need not be understood.
+// value is a place in the template: a node, and the path that names it in an error. Intrinsics in it are resolved only
+// when it is read, so a part that nothing reads (a table's tags, say) need not be understood.
 type value struct {
 	*reader
 	node *yaml.Node
 	path string
 }
 
-// failf notes an error at this place. Reading goes on, so that one run reports all of them.
+// failf records an error at this place. Reading goes on, so that one run reports all errors.
 func (v value) failf(format string, args ...any) {
-	if len(v.errs) > 1000 { // one mistake, many times over
+	if len(v.errs) > 1000 { // one mistake, repeated many times
 		return
 	}
 	v.errs = append(v.errs, fmt.Errorf("%s:%d: %s: %s", v.name, v.node.Line, v.path, fmt.Sprintf(format, args...)))
 }
 
-// at is the value of a key of this mapping, false if there is none.
+// at returns the value of a key of this mapping, or false if the key is missing.
 func (v value) at(key string) (value, bool) {
 	for i := 0; i+1 < len(v.node.Content) && v.node.Kind == yaml.MappingNode; i += 2 {
 		if v.node.Content[i].Value == key {
@@ -61,7 +61,7 @@ func (v value) each(f func(key string, v value)) {
 	}
 }
 
-// fields reads a mapping: each key by its function, an unknown one is an error, one on the ignored list is skipped.
+// fields reads a mapping. It calls each key's function. An unknown key is an error; a key on the ignored list is skipped.
 func (v value) fields(known map[string]func(value), ignored ...string) {
 	v.each(func(key string, f value) {
 		if read := known[key]; read != nil {
@@ -77,7 +77,7 @@ func (v value) fields(known map[string]func(value), ignored ...string) {
 	})
 }
 
-// list is the entries of a sequence; a single scalar is not taken for a list.
+// list returns the entries of a sequence. A single scalar does not count as a list.
 func (v value) list() []value {
 	r, ok := v.resolve()
 	if !ok {
@@ -96,7 +96,7 @@ func (v value) list() []value {
 	return out
 }
 
-// str is a scalar as text, the way CloudFormation passes numbers and booleans on.
+// str returns a scalar as text, in the form in which CloudFormation passes on numbers and booleans.
 func (v value) str() string {
 	r, ok := v.resolve()
 	if !ok {
@@ -109,7 +109,7 @@ func (v value) str() string {
 	return r.node.Value
 }
 
-// strs is a list of scalars.
+// strs returns a list of scalars.
 func (v value) strs() []string {
 	var out []string
 	for _, e := range v.list() {
@@ -118,7 +118,7 @@ func (v value) strs() []string {
 	return out
 }
 
-// integer is a whole number between lowest and highest, AWS's own bounds for the property.
+// integer returns a whole number between lowest and highest, which are AWS's own bounds for the property.
 func (v value) integer(lowest, highest int) int {
 	s := v.str()
 	n, err := strconv.Atoi(s)
@@ -145,7 +145,7 @@ func (v value) boolean() bool {
 	return s == "true"
 }
 
-// oneOf is a scalar that must be one of the words that the development stack imitates.
+// oneOf returns a scalar that must be one of the words that the development stack imitates.
 func (v value) oneOf(words ...string) string {
 	s := v.str()
 	for _, w := range words {
@@ -166,7 +166,7 @@ func keys[T any](m map[string]T) []string {
 	return out
 }
 
-// scalar and sequence make the nodes that intrinsics resolve to; the line is that of the intrinsic.
+// scalar and sequence make the nodes that intrinsics resolve to. line is that of the intrinsic.
 func scalar(line int, s string) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s, Line: line}
 }

@@ -1,5 +1,5 @@
-// Probe is the function of the development stack's own tests: it does what a request or a record says, and writes what
-// it sees to its log. It speaks the Runtime API by itself, so that the tests need no AWS module.
+// Probe is the function that the development stack's own tests use: it does what a request or a record says, and logs
+// what it sees. It implements the Runtime API itself, so that the tests need no AWS module.
 package main
 
 import (
@@ -60,7 +60,7 @@ func handle(event []byte, header http.Header) (any, error) {
 	return batch(e.Records)
 }
 
-// request does what the body says; the answer is the event, the environment and the Runtime API's headers.
+// request does what the body says. It responds with the event, the environment and the Runtime API's headers.
 func request(event []byte, body string, header http.Header) (any, error) {
 	var in struct {
 		Do     string
@@ -105,7 +105,7 @@ type record struct {
 	}
 }
 
-// heard writes what became of an e-mail; one whose tag do is fail it does not take.
+// heard logs the outcome of an e-mail. It fails for an e-mail whose tag "do" is "fail".
 func heard(message string) (any, error) {
 	var e struct {
 		EventType string
@@ -121,8 +121,8 @@ func heard(message string) (any, error) {
 	return nil, nil
 }
 
-// batch handles records as their attribute do says: fail fails the batch, partial and empty report the record as
-// failed; one with a gate waits until that file is there.
+// batch handles records as their attribute "do" says: "fail" fails the batch, "partial" reports the record as failed,
+// "empty" reports an empty identifier. A record with a gate waits until the gate's file exists.
 func batch(records []record) (any, error) {
 	if records[0].Sns.TopicArn != "" {
 		return heard(records[0].Sns.Message)
@@ -148,7 +148,7 @@ func batch(records []record) (any, error) {
 	return map[string]any{"batchItemFailures": failures}, nil
 }
 
-// await waits until the file is there; an empty name is no file.
+// await waits until the file exists. An empty name means no file.
 func await(gate string) {
 	for gate != "" {
 		if _, err := os.Stat(gate); err == nil {
@@ -158,9 +158,9 @@ func await(gate string) {
 	}
 }
 
-// messages handles messages of a queue as the member do of their bodies says: fail fails the batch, exit ends the process,
-// partial reports the message as failed, foreign a message that is not in the batch; one with a gate waits until that file is
-// there.
+// messages handles the messages of a queue as the member "do" of their bodies says: "fail" fails the batch, "exit" ends
+// the process, "partial" reports the message as failed, "foreign" reports a message that is not in the batch. A message
+// with a gate waits until the gate's file exists.
 func messages(event []byte, records []record) (any, error) {
 	type work struct{ ID, Do, Gate string }
 	var all []work
