@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// cloud answers the calls of the functions from memory, always with success: it costs the same for all that is measured
-// against each other, and the processor time of another process is nobody's.
+// cloud answers the functions' AWS calls from memory, always with success. It adds the same cost to everything that is
+// compared, and its own processor time is not counted, as it runs in another process than the functions.
 type cloud struct {
 	*httptest.Server
 	mu    sync.Mutex
 	items map[string]item // of the codes table, by session id
 	users map[string]item
 	code  string        // of the last e-mail
-	delay time.Duration // of each e-mail, before it is accepted
+	delay time.Duration // before each e-mail is accepted
 }
 
 type item = map[string]map[string]any
@@ -37,7 +37,7 @@ var codeLine = regexp.MustCompile(`\n(\d{6})\n`)
 func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	if strings.HasPrefix(r.URL.Path, "/v2/email") {
-		time.Sleep(c.delay) // a provider's latency is what is simulated
+		time.Sleep(c.delay) // simulates a provider's latency
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,7 +91,7 @@ func (c *cloud) find(table string, key item) item {
 	return nil
 }
 
-// addUser puts the account ada@example.com in, with oldPassword.
+// addUser adds the account ada@example.com with oldPassword.
 func (c *cloud) addUser() {
 	c.users["ada@example.com"] = item{"email": {"S": "ada@example.com"}, "passwordHash": {"S": oldHash}, "channel": {"S": "email"}}
 }

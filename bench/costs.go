@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// costs prints what limits cost: request units of whole trips with them and without, and what a refused call costs.
+// costs prints what the limits cost: the request units of whole trips with and without them, and the cost of a rejected
+// call.
 func costs() error {
 	fmt.Print("\n| request units of a whole trip, and bytes that its functions log | write | read | log |\n|---|---|---|---|\n")
 	if err := tripCosts("no limits", "SendsPerHour=0", "SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=0",
@@ -50,7 +51,7 @@ func tripCosts(limits string, parameters ...string) error {
 	defer d.stop()
 	for _, trip := range []struct {
 		name, to string
-		lines    int // of the log: generate, send, verify, and of e-mail feedback
+		lines    int // log lines: of generate, send, verify, and of e-mail feedback
 		body     map[string]string
 	}{
 		{"verify by e-mail", "units@example.com", 4, map[string]string{"email": "units@example.com"}},
@@ -81,7 +82,7 @@ func tripCosts(limits string, parameters ...string) error {
 	return nil
 }
 
-// refusedCost sends a body until it is refused, and prints what that cost.
+// refusedCost sends a body until it is rejected, and prints what the rejected call cost.
 func refusedCost(name, parameter string, body map[string]string) error {
 	d, err := startStack("-parameter", parameter)
 	if err != nil {
@@ -100,7 +101,7 @@ func refusedCost(name, parameter string, body map[string]string) error {
 			continue
 		}
 		read, write, err := d.spent(func(c awsCall) float64 {
-			if c.Function != "GenerateFunction" { // the sender may still be at an earlier message
+			if c.Function != "GenerateFunction" { // the send function may still be handling an earlier message
 				return 0
 			}
 			return 1
@@ -114,7 +115,7 @@ func refusedCost(name, parameter string, body map[string]string) error {
 	return fmt.Errorf("%s: not refused", name)
 }
 
-// forget empties the record of calls and the mailbox.
+// forget deletes the record of calls and the mailbox.
 func (d *development) forget() error {
 	for _, path := range []string{"/_local/calls", "/_local/messages"} {
 		if err := d.do(http.MethodDelete, path, nil, nil); err != nil {
@@ -126,7 +127,7 @@ func (d *development) forget() error {
 
 type logSize struct{ lines, bytes int }
 
-// logged measures what the functions have written to their logs, once it has so many lines.
+// logged measures what the functions have written to their logs, once there are this many lines.
 func (d *development) logged(lines int) (size logSize, err error) {
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		response, err := d.http.Get(d.url + "/_local/logs")
@@ -154,7 +155,7 @@ type awsCall struct {
 	Units                     float64
 }
 
-// spent sums what calls to DynamoDB cost.
+// spent sums the costs of calls to DynamoDB.
 func (d *development) spent(cost func(awsCall) float64) (read, write float64, err error) {
 	var calls []awsCall
 	if err := d.get("/_local/calls", &calls); err != nil {
@@ -172,7 +173,7 @@ func (d *development) spent(cost func(awsCall) float64) (read, write float64, er
 	return read, write, nil
 }
 
-// status posts a body and gives the answer's status.
+// status posts a body and returns the response's status.
 func (d *development) status(path string, body map[string]string) (int, error) {
 	text, err := json.Marshal(body)
 	if err != nil {

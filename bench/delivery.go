@@ -16,14 +16,14 @@ import (
 const (
 	askedFor = 200               // codes in each run
 	life     = 300 * time.Second // CodeTtlSeconds
-	quiet    = 25 * time.Second  // longer than the sender delays a retry: what is still to come has come
+	quiet    = 25 * time.Second  // longer than the send function delays a retry, so everything that still arrives has arrived
 )
 
-// trouble is what SES does while codes are asked for.
+// trouble is how SES fails while codes are requested.
 type trouble struct {
 	name      string
-	throttled time.Duration // SES refuses every message for so long
-	perSecond int           // SES takes so many messages a second, all the time; 0: no limit
+	throttled time.Duration // SES rejects every message for this long
+	perSecond int           // SES accepts this many messages a second, all the time; 0: no limit
 }
 
 var troubles = []trouble{
@@ -35,15 +35,15 @@ var troubles = []trouble{
 	{name: "1 message a second", perSecond: 1},
 }
 
-// delivered is what came of the codes of one run.
+// delivered is the result of one run: which codes arrived, and when.
 type delivered struct {
-	waits       []time.Duration // from the answer to the mailbox, sorted; of the codes that arrived in their life
+	waits       []time.Duration // from the response to the mailbox, sorted; only of the codes that arrived before they expired
 	duplicates  int
 	deadLetters int
 }
 
-// delivery measures how many codes arrive, and when, while SES is in trouble. The runs wait most of the time, so they run side
-// by side, each on a stack of its own.
+// delivery measures how many codes arrive, and when, while SES is in trouble. The runs mostly wait, so they run in
+// parallel, each on its own stack.
 func delivery() error {
 	found, failed := make([]delivered, len(troubles)), make([]error, len(troubles))
 	var wait sync.WaitGroup
@@ -69,7 +69,7 @@ func delivery() error {
 
 func (delivered) share(n int) float64 { return float64(n) / askedFor }
 
-// quantile is the wait that so large a share of those that arrived do not exceed.
+// quantile returns the wait that this share of the arrived codes does not exceed.
 func (f delivered) quantile(q float64) string {
 	if len(f.waits) == 0 {
 		return "–"
@@ -77,7 +77,7 @@ func (f delivered) quantile(q float64) string {
 	return fmt.Sprintf("%.2f s", f.waits[min(len(f.waits)-1, int(q*float64(len(f.waits))))].Seconds())
 }
 
-// deliver asks for the codes while SES is in trouble, and waits until all have arrived or none can any more.
+// deliver requests the codes while SES is in trouble, and waits until all have arrived or the rest can no longer arrive.
 func (d *development) deliver(t trouble) (delivered, error) {
 	fault := map[string]any{"service": "ses", "action": "SendEmail", "error": "TooManyRequestsException"}
 	if t.perSecond > 0 {
@@ -113,7 +113,7 @@ func (d *development) deliver(t trouble) (delivered, error) {
 	return d.count(answered)
 }
 
-// askForCodes asks by several connections at once, and returns when each request was answered.
+// askForCodes requests codes on several connections at once, and returns when every request has been answered.
 func (d *development) askForCodes() (map[string]time.Time, error) {
 	const workers = 8
 	answered, failed := make([]map[string]time.Time, workers), make([]error, workers)
@@ -163,14 +163,14 @@ func (d *development) count(answered map[string]time.Time) (f delivered, err err
 	return f, err
 }
 
-// The picture's measures, in pixels.
+// The picture's dimensions, in pixels.
 const (
 	left, top     = 50, 20
 	width, height = 560, 260
 )
 
-// picture draws, for each trouble, the share of codes that have arrived so many seconds after the answer. The seconds are on a
-// logarithmic scale from 0.01 to 300, as some runs take milliseconds and others minutes.
+// picture draws, for each trouble, the share of codes that have arrived within a number of seconds after the response.
+// The seconds are on a logarithmic scale from 0.01 to 300, as some runs take milliseconds and others minutes.
 func picture(found []delivered) string {
 	colours := []string{"#1b7837", "#2166ac", "#762a83", "#b2182b", "#e08214", "#4d4d4d"}
 	var b strings.Builder

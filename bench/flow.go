@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// environment is what every function gets; each reads what it needs.
+// environment returns the variables that every function gets. Each function reads those that it needs.
 func (c *cloud) environment() map[string]string {
 	return map[string]string{
 		"GOMAXPROCS": "1", "GOGC": "200", // as the template sets them; the floors get the same
@@ -20,7 +20,7 @@ func (c *cloud) environment() map[string]string {
 	}
 }
 
-// request is an event as API Gateway makes it.
+// request returns an event as API Gateway makes it.
 func request(path string, body map[string]string) []byte {
 	text, _ := json.Marshal(body)
 	event, _ := json.Marshal(map[string]any{
@@ -35,7 +35,7 @@ func request(path string, body map[string]string) []byte {
 	return event
 }
 
-// insert is the stream's event of sessions' items.
+// insert returns the stream's event for the items of sessions.
 func (c *cloud) insert(sessionIDs ...string) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +52,7 @@ func (c *cloud) insert(sessionIDs ...string) []byte {
 	return event
 }
 
-// answer reads the body of a function's HTTP answer, which must be a success.
+// answer reads the body of a function's HTTP response, which must be a success.
 func answer(response []byte, err error) (map[string]any, error) {
 	if err != nil {
 		return nil, err
@@ -73,12 +73,12 @@ func answer(response []byte, err error) (map[string]any, error) {
 
 const (
 	newPassword = "violet meadow 7 kites"
-	// oldHash is oldPassword's, as otpctl makes it.
+	// oldHash is the hash of oldPassword, as otpctl makes it.
 	oldHash     = "$argon2id$v=19$m=19456,t=2,p=1$c4MA45pcvfCFy7mDig7Adg$eaSWtXHotFbTImM+qR5cX5RLJdjfLyu4zeGJ9VQaUGs"
 	oldPassword = "tulip harbor lantern 42"
 )
 
-// generate asks for a code and returns the session.
+// generate requests a code and returns the session.
 func (c *cloud) generate(i *instance, body map[string]string) (string, error) {
 	got, err := answer(i.invoke(request("/generate", body)))
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *cloud) generate(i *instance, body map[string]string) (string, error) {
 	return got["sessionId"].(string), nil
 }
 
-// send has a session's code sent and returns it.
+// send makes the send function send a session's code, and returns the code.
 func (c *cloud) send(i *instance, sessionID string) (string, error) {
 	if response, err := i.invoke(c.insert(sessionID)); err != nil || string(response) != `{"batchItemFailures":null}` && string(response) != `{"batchItemFailures":[]}` {
 		return "", fmt.Errorf("send: %s, %v", response, err)

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// instance is one running function, driven over the Lambda Runtime API.
+// instance is one running function, driven through the Lambda Runtime API.
 type instance struct {
 	cmd       *exec.Cmd
 	server    *httptest.Server
 	events    chan []byte
 	responses chan []byte
 	failed    chan []byte
-	idle      chan struct{} // one token each time the function asks for work
+	idle      chan struct{} // gets one token each time the function asks for work
 }
 
-// start runs a binary with an environment of its own and waits until it asks for its first event.
+// start runs a binary with its own environment and waits until it asks for its first event.
 func start(binary string, env map[string]string) (*instance, error) {
 	i := &instance{events: make(chan []byte), responses: make(chan []byte, 1), failed: make(chan []byte, 1), idle: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
@@ -78,7 +78,7 @@ func (i *instance) await() error {
 	}
 }
 
-// invoke hands the function an event and waits for its answer and until it asks again.
+// invoke passes an event to the function and waits for its response, and then until it asks for the next event.
 func (i *instance) invoke(event []byte) ([]byte, error) {
 	i.events <- event
 	select {
@@ -91,8 +91,8 @@ func (i *instance) invoke(event []byte) ([]byte, error) {
 	}
 }
 
-// cpu is the processor time of the process so far, user and system, to the nanosecond: the sum over its threads of
-// schedstat's first field (proc(5)).
+// cpu returns the processor time of the process so far, user and system, to the nanosecond. It is the sum of schedstat's
+// first field (proc(5)) over the threads.
 func (i *instance) cpu() time.Duration { return cpuOf(i.cmd.Process.Pid) }
 
 func cpuOf(pid int) (total time.Duration) {
@@ -105,7 +105,7 @@ func cpuOf(pid int) (total time.Duration) {
 	return total
 }
 
-// rss is the resident set of the process, in KiB.
+// rss returns the resident set size of the process, in KiB.
 func (i *instance) rss() int {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.cmd.Process.Pid))
 	for line := range strings.Lines(string(text)) {

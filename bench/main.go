@@ -1,7 +1,7 @@
 // Command bench measures StreamOTP on this machine and prints the tables of bench/README.md. `make bench` runs it.
 //
-// What is compared runs in turn in one run, so that a machine's mood is everybody's. Processor time (user and system)
-// is what counts; wall time on a shared machine says little.
+// Everything that is compared runs alternately in one run, so that a change of the machine's speed affects all of it
+// alike. The measure is processor time (user and system), as wall time on a shared machine says little.
 package main
 
 import (
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-// names of the functions, and of the floor each is measured against.
+// floors are the functions, each with the floor that it is compared with.
 var floors = map[string]string{"generate": "api", "verify": "api", "reset": "api", "send": "send"}
 
 func functions(dir string, colds, warms int) error {
@@ -80,7 +80,7 @@ func functions(dir string, colds, warms int) error {
 	return b.sizes()
 }
 
-// build makes a function as SAM does.
+// build builds a function as SAM does.
 func build(folder, name, out, arch string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
@@ -90,7 +90,7 @@ func build(folder, name, out, arch string) error {
 	return cmd.Run()
 }
 
-// buildFloor makes a floor with the functions' own flags.
+// buildFloor builds a floor with the functions' flags.
 func buildFloor(name, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err

@@ -25,7 +25,7 @@ func (b *lab) function(name string) (*instance, error) { return b.start(runtime.
 
 const address = "eve@example.com"
 
-// first is what a function's first invocation is, given a session and code that are ready for it.
+// first is a function's first invocation, for a session and a code that are ready for it.
 type first struct {
 	name, function, purpose string
 	invoke                  func(i *instance, sessionID, code string) error
@@ -55,7 +55,7 @@ func (b *lab) firsts() []first {
 	}
 }
 
-// coldStarts measures process start, init and first invocation, each function in turn with its floor.
+// coldStarts measures process start, init and first invocation, each function alternating with its floor.
 func (b *lab) coldStarts(runs int) error {
 	helper, sender, err := b.helpers()
 	if err != nil {
@@ -99,7 +99,7 @@ func (b *lab) coldStarts(runs int) error {
 	return nil
 }
 
-// helpers are warm functions that make what others need.
+// helpers returns warm functions that make the sessions and codes that others need.
 func (b *lab) helpers() (generate, send *instance, err error) {
 	if generate, err = b.function("generate"); err != nil {
 		return nil, nil, err
@@ -160,7 +160,7 @@ func (b *lab) warmOTP(runs int) error {
 	return nil
 }
 
-// batch measures one invocation of a warm sender with 10 records while the provider takes 100 ms for each.
+// batch measures one invocation of a warm send function with 10 records, while the provider takes 100 ms for each.
 func (b *lab) batch(runs int) error {
 	generate, send, err := b.helpers()
 	if err != nil {
@@ -191,7 +191,7 @@ func (b *lab) batch(runs int) error {
 	return nil
 }
 
-// sizes prints what an upload of each function weighs.
+// sizes prints the size of each function's upload.
 func (b *lab) sizes() error {
 	fmt.Print("| arm64 zip | MB | floor, MB |\n|---|---|---|\n")
 	for _, name := range []string{"generate", "send", "verify", "reset"} {

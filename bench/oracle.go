@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-const people = 400 // accounts, and as many strangers
+const people = 400 // accounts, and as many unknown addresses
 
-// oracle asks whether time tells who has an account: login with a wrong password and reset, for accounts and strangers
-// in random turn. Beside each, two halves of the strangers, between whom there is nothing to tell.
+// oracle measures whether response times reveal which addresses have an account. It makes logins with a wrong password
+// and resets, for accounts and unknown addresses in random order. For comparison it also prints the same figures for two
+// halves of the unknown addresses, which cannot differ.
 func oracle() error {
 	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d strangers in random turn | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
 	template, err := withoutSender()
@@ -50,8 +51,8 @@ func oracle() error {
 	return nil
 }
 
-// withoutSender is the template with a filter that nothing matches: on one machine the sender takes its time from the
-// answer, for accounts only; in AWS it runs elsewhere.
+// withoutSender returns a copy of the template with a filter that matches no record. On one machine, the send function
+// takes processor time from the response, and does so for accounts only; in AWS it runs elsewhere.
 func withoutSender() (path string, err error) {
 	text, err := os.ReadFile("template.yaml")
 	if err != nil {
@@ -69,7 +70,7 @@ func withoutSender() (path string, err error) {
 	return file.Name(), errors.Join(err, file.Close())
 }
 
-// addAccounts copies ada's account, whose password hash is as good as any.
+// addAccounts copies ada's account. All copies have the same password hash, which makes no difference here.
 func (d *development) addAccounts() error {
 	var users []map[string]map[string]any
 	if err := d.get("/_local/items?table=UsersTable", &users); err != nil {
@@ -88,11 +89,11 @@ func (d *development) addAccounts() error {
 	return nil
 }
 
-// person is an address, of the same length for everybody.
+// person returns an e-mail address; all have the same length.
 func person(kind string, n int) string { return fmt.Sprintf("%s%03d@example.com", kind, n) }
 
-// interleaved asks once for everybody, all in random order: what the stack still does for the one before, a message to an
-// account, must fall on both kinds alike.
+// interleaved makes one request for each address, all in random order. The stack may still be working for the previous
+// request, such as on a message to an account, and that must affect both kinds alike.
 func (d *development) interleaved(body map[string]string, want int) (accounts, strangers []float64, err error) {
 	for _, n := range rand.Perm(2 * people) {
 		kind, times := "known", &accounts
@@ -111,7 +112,7 @@ func (d *development) interleaved(body map[string]string, want int) (accounts, s
 	return accounts, strangers, nil
 }
 
-// every is each second value, from the first or the second on.
+// every returns every second value, beginning at an index.
 func every(values []float64, from int) (out []float64) {
 	for i := from; i < len(values); i += 2 {
 		out = append(out, values[i])
@@ -125,8 +126,8 @@ func compare(name string, a, b []float64) {
 	fmt.Printf("| %s | %.2f, %.2f | %.3f | %.2f |\n", name, a[len(a)/2], b[len(b)/2], d, p)
 }
 
-// kolmogorovSmirnov gives the largest distance between the distributions of two sorted samples, and how likely one as
-// large is where both are the same (asymptotic formula).
+// kolmogorovSmirnov returns the largest distance between the distributions of two sorted samples, and the probability of
+// a distance at least as large if both distributions are the same (asymptotic formula).
 func kolmogorovSmirnov(a, b []float64) (d, p float64) {
 	for i, j := 0, 0; i < len(a) && j < len(b); {
 		at := min(a[i], b[j])

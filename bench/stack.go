@@ -31,7 +31,7 @@ type development struct {
 
 var pageLine = regexp.MustCompile(`Page\s+(http://\S+)/\s`)
 
-// startStack runs the development stack as `make run` does once everything is built.
+// startStack starts the development stack as `make run` does once everything is built.
 func startStack(parameters ...string) (*development, error) {
 	begun := time.Now()
 	d := &development{cmd: exec.Command(".tools/local", "-addr", "127.0.0.1:0", "-parameter", "ThrottleRate=10000", "-parameter", "ThrottleBurst=10000"),
@@ -126,7 +126,7 @@ func (d *development) mail(to string) (message, error) {
 // stack measures the development stack.
 func stack() error {
 	fmt.Print("| development stack | figure |\n|---|---|\n")
-	first, err := startStack() // the one whose start counts finds everything built
+	first, err := startStack() // so that the start that counts finds everything built
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (d *development) trip(body map[string]string, to string) error {
 	return err
 }
 
-// latency measures, one at a time, how long after the answer of /generate the provider has the message.
+// latency measures how long after the response of /generate the provider gets the message, one message at a time.
 func (d *development) latency() error {
 	var waits []time.Duration
 	for n := range 100 {
@@ -179,7 +179,7 @@ func (d *development) latency() error {
 	return d.do(http.MethodDelete, "/_local/messages", nil, nil)
 }
 
-// load runs whole trips on 16 connections for 10 s. The mailbox's event stream is read by one reader for all.
+// load runs whole trips on 16 connections for 10 s. One reader reads the mailbox's event stream for all of them.
 func (d *development) load() error {
 	events, err := d.http.Get(d.url + "/_local/events")
 	if err != nil {
@@ -223,14 +223,14 @@ func (d *development) load() error {
 	return nil
 }
 
-// mailbox hands each message to the worker that waits for it.
+// mailbox passes each message to the worker that waits for it.
 type mailbox struct {
 	d       *development
 	mu      sync.Mutex
 	waiting map[string]chan string
 }
 
-// await is the channel that the message to an address comes on.
+// await returns the channel for the message to an address.
 func (m *mailbox) await(to string) chan string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -240,7 +240,7 @@ func (m *mailbox) await(to string) chan string {
 	return m.waiting[to]
 }
 
-// read takes server-sent events until their end.
+// read reads server-sent events until their end.
 func (m *mailbox) read(events io.Reader) {
 	lines := bufio.NewScanner(events)
 	lines.Buffer(nil, 1<<20)
@@ -266,7 +266,7 @@ func (m *mailbox) trip(to string) error {
 	}
 }
 
-// cpuByProcess sums the processor time of the stack's processes by what they are.
+// cpuByProcess sums the processor time of the stack's processes by name.
 func (d *development) cpuByProcess() map[string]time.Duration {
 	total := map[string]time.Duration{"local": cpuOf(d.cmd.Process.Pid)}
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -284,7 +284,7 @@ func (d *development) cpuByProcess() map[string]time.Duration {
 	return total
 }
 
-// nameOf is a function's name, or the program's.
+// nameOf returns the name of a process's function, or of its program.
 func nameOf(pid int) string {
 	env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	for variable := range bytes.SplitSeq(env, []byte{0}) {

@@ -136,7 +136,7 @@ func (res *resource) readEventDestination() {
 
 // Generate is a secret's GenerateSecretString.
 type Generate struct {
-	Template, Key                   string // SecretStringTemplate and the key it gets; both or neither
+	Template, Key                   string // SecretStringTemplate and GenerateStringKey; both or neither
 	Length                          int
 	ExcludeCharacters               string
 	NoPunctuation, NoDigits         bool

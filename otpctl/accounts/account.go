@@ -1,4 +1,4 @@
-// Package accounts has the commands for people: accounts, their locks and the suppression of their addresses (C2 to C5).
+// Package accounts has the commands for accounts, their locks, and suppressed addresses (C2 to C5).
 package accounts
 
 import (
@@ -15,12 +15,12 @@ import (
 	"streamotp/shared/store"
 )
 
-// typed is an account as an operator gives it; what is empty was not said.
+// typed is an account as an operator enters it. Empty fields were not given.
 type typed struct {
 	email, name, phone, channel string
 }
 
-// account is what was typed once it has been read.
+// account is what was entered, after it has been read.
 type account struct {
 	email   string // normalised
 	name    string
@@ -30,7 +30,7 @@ type account struct {
 
 const maxName = 100 // code points
 
-// read checks what can be checked of one account alone.
+// read checks everything that can be checked without other accounts.
 //
 // Errors: console.Refusal.
 func (t typed) read() (a account, err error) {
@@ -62,7 +62,7 @@ func readName(typed string) (string, error) {
 	return name, nil
 }
 
-// readChannel reads a channel in upper or lower case; "" was not said.
+// readChannel reads a channel in upper or lower case. "" means that none was given.
 //
 // Errors: console.Refusal.
 func readChannel(typed string) (otp.Channel, error) {
@@ -76,10 +76,10 @@ func readChannel(typed string) (otp.Channel, error) {
 	return channel, nil
 }
 
-// onto lays what was typed over an account as it is held, zero for a new one: what was not said stays. Codes to numbers may go to
-// the given countries.
+// onto changes a stored account (zero for a new one) to what was entered. What was not given stays as it is. Codes may go
+// only to numbers of the given countries.
 //
-// Errors: console.Refusal, where login codes would go to a number that cannot have them, or by a channel that is unknown.
+// Errors: console.Refusal, if login codes would go to a number that cannot receive them, or by an unknown channel.
 func (a account) onto(held store.User, countries []string) (store.User, error) {
 	wanted := held
 	wanted.Email = a.email
@@ -96,7 +96,7 @@ func (a account) onto(held store.User, countries []string) (store.User, error) {
 	return wanted, checkChannel(wanted, countries)
 }
 
-// checkChannel checks that login codes can go where the account wants them, as generate decides it.
+// checkChannel checks that login codes can go by the account's channel, by the same rules as generate.
 //
 // Errors: console.Refusal.
 func checkChannel(u store.User, countries []string) error {
@@ -123,7 +123,7 @@ func checkChannel(u store.User, countries []string) error {
 	return nil
 }
 
-// weaknesses are password.WeakError's reasons in words.
+// weaknesses are the reasons of password.WeakError, in words.
 var weaknesses = map[string]string{
 	"too_short":          "it has fewer than 8 characters",
 	"control_characters": "it contains control characters, which no login form can send",
@@ -133,9 +133,9 @@ var weaknesses = map[string]string{
 	"contains_app_name":  "it contains the application's name",
 }
 
-// checkPassword judges a new password as reset does. The app's name is not known here.
+// checkPassword checks a new password as reset does, except that the app's name is not known here.
 //
-// Errors: console.Refusal; that of password.CheckList.
+// Errors: console.Refusal; the error of password.CheckList.
 func checkPassword(secret, email string) error {
 	if err := password.CheckList(); err != nil {
 		return err

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	bom     = "\uFEFF" // Excel begins UTF-8 with it
+	bom     = "\uFEFF" // Excel writes it at the beginning of UTF-8
 	maxLine = 64 << 10 // bytes
 )
 
-// lines reads a text line by line. No field of an account has a line break in it, so a line is a row: a quote that is
-// not closed spoils its own line and not the rest of the file (C4).
+// lines reads a text line by line. No field of an account contains a line break, so each line is a row: a quote that is
+// not closed spoils its own line, but not the rest of the file (C4).
 type lines struct {
 	r      *bufio.Reader
-	number int  // of the line that was read last
+	number int  // number of the line that was read last
 	end    byte // the last byte of each line; 0 until the first line's end is read
 }
 
 func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxLine)} }
 
-// next returns the next line without its end. The first line shows which end the file has: that of Unix, of Windows, or a
-// CR alone, as Excel for Mac writes it.
+// next returns the next line without its end. The first line shows which line ends the file has: those of Unix, those of
+// Windows, or a CR alone, as Excel for Mac writes it.
 //
-// Errors: console.Refusal for a line that is no text or too long, which the next call goes on after; io.EOF; others of the
-// reader.
+// Errors: console.Refusal for a line that is not text or too long, after which the next call continues with the next
+// line; io.EOF; other errors of the reader.
 func (l *lines) next() (string, error) {
 	l.number++
 	var line []byte
@@ -65,7 +65,7 @@ func (l *lines) next() (string, error) {
 	return strings.TrimSuffix(text, "\r"), nil
 }
 
-// endBeginning returns the last byte of a line end that begins with b.
+// endBeginning returns the last byte of a line end whose first byte is b.
 func (l *lines) endBeginning(b byte) byte {
 	if following, err := l.r.Peek(1); b == '\r' && err == nil && following[0] == '\n' {
 		return '\n'
@@ -73,9 +73,9 @@ func (l *lines) endBeginning(b byte) byte {
 	return b
 }
 
-// fields splits a line as RFC 4180 says.
+// fields splits a line according to RFC 4180.
 //
-// Errors: console.Refusal. The CSV reader's own would do too, but for what it might quote.
+// Errors: console.Refusal. The CSV reader's own errors would be clear enough, but they might quote the line.
 func fields(line string) ([]string, error) {
 	r := csv.NewReader(strings.NewReader(line))
 	r.FieldsPerRecord = -1
@@ -89,16 +89,17 @@ func fields(line string) ([]string, error) {
 	return found, nil
 }
 
-// known are the columns of an import; those of a pair exclude each other.
+// known are the columns of an import. The two columns of a pair exclude each other.
 var known = []string{"email", "name", "phone", "channel", "password", "password_hash"}
 
-// columns says where in a row each column is.
+// columns holds the position of each column in a row.
 type columns struct {
 	index map[string]int
 	count int
 }
 
-// readHeader reads the first line of a file. Columns that an import does not know are an error, or ignored.
+// readHeader reads the first line of a file. Columns that an import does not know are an error, or are ignored on
+// request.
 //
 // Errors: console.Refusal.
 func readHeader(l *lines, ignoreUnknown bool) (columns, error) {
@@ -129,8 +130,8 @@ func readHeader(l *lines, ignoreUnknown bool) (columns, error) {
 	return cols, cols.find(names, ignoreUnknown)
 }
 
-// find notes where the known columns are. It quotes the others, since they are no account's: a line with an @ or an empty
-// field is taken for the first account of a file without a header, and not quoted.
+// find notes the positions of the known columns. Its error quotes unknown names, as column names are no personal data.
+// But a line with an @ or an empty field is probably the first account of a file without a header, so it is not quoted.
 //
 // Errors: console.Refusal.
 func (c columns) find(names []string, ignoreUnknown bool) error {
@@ -166,13 +167,13 @@ func (c columns) complete() error {
 	return nil
 }
 
-// row is what a line of an import says.
+// row is the content of a line of an import.
 type row struct {
 	typed
-	secret string // the password, or its hash; empty: the line has none
+	secret string // the password, or its hash; empty if the line has none
 }
 
-// blank says whether a line has nothing in it, as spreadsheets leave them at the end.
+// blank reports whether a line is empty. Spreadsheets leave such lines at the end.
 func blank(found []string) bool {
 	return !slices.ContainsFunc(found, func(s string) bool { return strings.TrimSpace(s) != "" })
 }
@@ -200,7 +201,7 @@ func (c columns) read(found []string) (row, error) {
 	return r, nil
 }
 
-// hashed says whether the file has hashes in place of passwords.
+// hashed reports whether the file has hashes instead of passwords.
 func (c columns) hashed() bool {
 	_, ok := c.index["password_hash"]
 	return ok

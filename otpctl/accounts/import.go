@@ -76,7 +76,7 @@ func importUsers(ctx context.Context, c *console.Console, path string, replace, 
 		<-o.done
 		t.count(o)
 		if t.fatal != nil {
-			stop() // what is begun ends by itself; nothing more is begun
+			stop() // lines that have begun are finished; no more are begun
 		}
 	}
 	d.Clock.Settle(ctx)
@@ -87,17 +87,17 @@ func importUsers(ctx context.Context, c *console.Console, path string, replace, 
 	return err
 }
 
-// tally counts what became of the lines and tells it on stderr.
+// tally counts the outcomes of the lines and reports them on stderr.
 type tally struct {
 	console.Progress
 	dryRun                      bool
 	imported, skipped, notTried int
-	passwordless, foreignHashes int   // of the imported
+	passwordless, foreignHashes int   // of the imported accounts
 	fatal                       error // what stopped the import
 	errors                      []lineError
 }
 
-// lineError says why a line was not imported. Like the report, it quotes nothing of the line.
+// lineError is the reason why a line was not imported. Like the report, it quotes nothing of the line.
 type lineError struct {
 	Line  int    `json:"line"`
 	Error string `json:"error"`
@@ -121,7 +121,7 @@ func (t *tally) count(o *outcome) {
 		t.skipped++
 		t.errors = append(t.errors, lineError{o.line, o.err.Error()})
 		t.Say("line %d: %v", o.line, o.err)
-	default: // not the line's fault, and the next ones would meet it too
+	default: // not the line's fault, and the next lines would fail too
 		t.notTried++
 		if t.fatal == nil {
 			t.errors = append(t.errors, lineError{o.line, deployed.Explain(o.err)})
@@ -131,7 +131,7 @@ func (t *tally) count(o *outcome) {
 	t.Step()
 }
 
-// data is the tally for --json; its words are on stderr, as the lines are.
+// data returns the tally for --json. Its text, like the errors of the lines, goes to stderr.
 func (t *tally) data() console.Object {
 	return console.Object{"imported": t.imported, "withoutPassword": t.passwordless, "foreignHashes": t.foreignHashes, "skipped": t.skipped,
 		"total": t.imported + t.skipped + t.notTried, "dryRun": t.dryRun, "errors": t.errors}

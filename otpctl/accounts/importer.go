@@ -14,8 +14,8 @@ import (
 	"streamotp/shared/store"
 )
 
-// inFlight is how many lines are worked on at once: enough to hide the way to the region and back. Hashing, which is
-// work of this machine, is bounded by its processors.
+// inFlight is the number of lines that are handled at once. It is large enough to hide the network latency to the region.
+// Hashing runs on this machine, so its processors limit it.
 const inFlight = 16
 
 // importer reads lines and writes accounts.
@@ -24,8 +24,8 @@ type importer struct {
 	columns columns
 	replace bool
 	dryRun  bool
-	hashing chan struct{}  // a slot for each processor
-	first   map[string]int // the line that an address stood in first
+	hashing chan struct{}  // one slot per processor
+	first   map[string]int // number of the first line that an address occurred in
 }
 
 func newImporter(d *deployed.Stack, cols columns, replace, dryRun bool) *importer {
@@ -33,7 +33,7 @@ func newImporter(d *deployed.Stack, cols columns, replace, dryRun bool) *importe
 		hashing: make(chan struct{}, runtime.NumCPU()), first: map[string]int{}}
 }
 
-// outcome is what became of a line, once done is closed.
+// outcome is how a line ended, once done is closed.
 type outcome struct {
 	line int
 	imported
@@ -41,10 +41,10 @@ type outcome struct {
 	done chan struct{}
 }
 
-// imported is what an import tells of an account beside that it was written.
+// imported is what an import reports about an account besides that it was written.
 type imported struct {
-	passwordless bool // it has no password now
-	foreignHash  bool // since its hash is of another kind than StreamOTP's
+	passwordless bool // the account has no password now
+	foreignHash  bool // because its hash is not of StreamOTP's own kind
 }
 
 func (o *outcome) end(err error) {
@@ -52,8 +52,8 @@ func (o *outcome) end(err error) {
 	close(o.done)
 }
 
-// start works through the lines until they or ctx end, and hands out their outcomes in the file's order. What has been
-// begun is done to its end even then.
+// start handles the lines until they or ctx end, and returns their outcomes in the order of the file. Lines that have
+// begun are finished even then.
 func (im *importer) start(ctx context.Context, in *lines) <-chan *outcome {
 	outcomes := make(chan *outcome, inFlight)
 	slots := make(chan struct{}, inFlight)
@@ -69,7 +69,7 @@ func (im *importer) start(ctx context.Context, in *lines) <-chan *outcome {
 			if err != nil {
 				o.end(err)
 				if !isRefusal(err) {
-					return // the file cannot be read on
+					return // the file cannot be read any further
 				}
 				continue
 			}
@@ -92,7 +92,7 @@ func isRefusal(err error) bool {
 
 // next reads the next line that is not blank.
 //
-// Errors: console.Refusal, io.EOF, and the reader's.
+// Errors: console.Refusal, io.EOF, and those of the reader.
 func (im *importer) next(in *lines) (a account, secret string, err error) {
 	var found []string
 	for blank(found) {
@@ -116,9 +116,9 @@ func (im *importer) next(in *lines) (a account, secret string, err error) {
 	return a, r.secret, err
 }
 
-// write puts one line's account. A line without a password keeps the one that an account has.
+// write stores the account of one line. If the line has no password, an existing account keeps its own.
 //
-// Errors: console.Refusal and whatever stops the import.
+// Errors: console.Refusal, and any error that stops the import.
 func (im *importer) write(ctx context.Context, a account, secret string) (done imported, err error) {
 	p := putting{replace: im.replace, dryRun: im.dryRun}
 	switch {

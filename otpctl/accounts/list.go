@@ -57,7 +57,7 @@ func (l listed) changed() string {
 	return *l.PasswordChangedAt
 }
 
-// maskPhone leaves as much of a number as its owner needs to know it again.
+// maskPhone shows just enough of a number for its owner to recognise it.
 func maskPhone(e164 string) string {
 	const head, tail = 3, 2
 	if len(e164) <= head+tail {
@@ -66,7 +66,7 @@ func maskPhone(e164 string) string {
 	return e164[:head] + strings.Repeat("*", len(e164)-head-tail) + e164[len(e164)-tail:]
 }
 
-// lister prints accounts as they come.
+// lister prints accounts one by one.
 type lister interface {
 	add(listed) error
 	end() error
@@ -92,8 +92,8 @@ func listUsers(ctx context.Context, c *console.Console) error {
 	return out.end()
 }
 
-// jsonList writes a document of which the data is a list. It is well formed only once it is complete, so that a list cut
-// short is no answer.
+// jsonList writes a document whose data is a list. The document is well formed only when it is complete, so a list that
+// was cut short is not valid JSON.
 type jsonList struct {
 	w       io.Writer
 	command string

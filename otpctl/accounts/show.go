@@ -32,7 +32,7 @@ by purpose, how many, and until when they lock it. It changes nothing.`,
 	}
 }
 
-// shownUser is an account with what is counted for it.
+// shownUser is an account with its counters.
 type shownUser struct {
 	listed
 	HasPassword bool            `json:"hasPassword"`
@@ -42,7 +42,7 @@ type shownUser struct {
 type shownAttempts struct {
 	Purpose     otp.Purpose `json:"purpose"`
 	WrongCodes  int         `json:"wrongCodes"`
-	LockedUntil *time.Time  `json:"lockedUntil"` // nil: it is not locked
+	LockedUntil *time.Time  `json:"lockedUntil"` // nil: the account is not locked
 }
 
 func showUser(ctx context.Context, c *console.Console, typedEmail string) error {

@@ -52,7 +52,8 @@ account.`,
 	}
 }
 
-// suppressedEmail is how an address is named in the table, and the subjects that are marked with it.
+// suppressedEmail returns the normalised e-mail address, its key in the table, and the subjects that are marked when it
+// is suppressed.
 func suppressedEmail(ctx context.Context, d *deployed.Stack, typed string) (email, destination string, subjects []string, err error) {
 	to, err := console.ReadDestination(typed)
 	if err != nil {

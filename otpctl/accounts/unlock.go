@@ -82,7 +82,7 @@ func unlock(ctx context.Context, c *console.Console, typed, purpose string) erro
 	return errors.Join(err, c.Answer(report, report.write))
 }
 
-// readPurposes returns what a destination is counted for: all of it, or the one that was named.
+// readPurposes returns the purposes that a destination is counted for: all of them, or the named one.
 //
 // Errors: *console.UsageError.
 func readPurposes(named string, to console.Destination) ([]otp.Purpose, error) {
@@ -101,12 +101,12 @@ func readPurposes(named string, to console.Destination) ([]otp.Purpose, error) {
 	return nil, console.UsageErrorf("--purpose must be verify, login or reset")
 }
 
-// counter is one item of the limits that a destination is counted in.
+// counter is one item of the limits table in which a destination is counted.
 type counter struct {
 	name     string
 	key      string
 	forget   func(ctx context.Context, key string, now time.Time) (before store.Counted, err error)
-	sendOnly bool // it forgets messages, no more
+	sendOnly bool // unlock forgets only the messages in it
 }
 
 func counters(d *deployed.Stack, ring *otp.Keyring, to console.Destination, purposes []otp.Purpose) (all []counter) {
@@ -121,7 +121,7 @@ func counters(d *deployed.Stack, ring *otp.Keyring, to console.Destination, purp
 	return all
 }
 
-// forget empties the counters and notes each. Where one fails, those before it are done and noted.
+// forget empties the counters and notes each. If one fails, the earlier ones are emptied and noted.
 func (f *forgotten) forget(ctx context.Context, counters []counter, now time.Time) error {
 	for _, counter := range counters {
 		before, err := counter.forget(ctx, counter.key, now)
@@ -140,13 +140,13 @@ func (f *forgotten) forget(ctx context.Context, counters []counter, now time.Tim
 	return nil
 }
 
-// forgotten is what an unlock has done, so far where it failed.
+// forgotten is what an unlock has done, up to its failure if it failed.
 type forgotten struct {
 	To        string             `json:"destination"`
 	WasLocked bool               `json:"wasLocked"`
 	Counters  []forgottenCounter `json:"counters"`
 
-	PasswordChange *time.Time `json:"futurePasswordChange"` // what the account had; nil if it was not in the future
+	PasswordChange *time.Time `json:"futurePasswordChange"` // the account's time, which was in the future; nil if it was not
 
 	counted, future bool // something was counted; a time was in the future
 	done            bool // nothing failed
@@ -158,7 +158,7 @@ type forgottenCounter struct {
 	After  shownCounted `json:"after"`
 }
 
-// shownCounted is store.Counted as it is shown.
+// shownCounted is store.Counted in the form that is shown.
 type shownCounted struct {
 	LockedUntil *time.Time `json:"lockedUntil"`
 	Attempts    int        `json:"wrongCodes"`
@@ -167,7 +167,7 @@ type shownCounted struct {
 
 	// Times in the future, or nil.
 	LastAttempt *time.Time `json:"futureTry"`         // of the last wrong code
-	NotBefore   *time.Time `json:"sessionsOverUntil"` // sessions opened before it are over
+	NotBefore   *time.Time `json:"sessionsOverUntil"` // sessions opened before it have ended
 }
 
 func showCounted(counted store.Counted, now time.Time) shownCounted {
@@ -194,7 +194,7 @@ func (f forgotten) write(w io.Writer) error {
 	return err
 }
 
-// words is the last line of the report.
+// words returns the last line of the report.
 func (f forgotten) words() string {
 	switch {
 	case f.WasLocked:
@@ -205,7 +205,7 @@ func (f forgotten) words() string {
 	return f.To + " was not locked, and nothing was counted."
 }
 
-// words is what is counted, as people read it.
+// words returns the counts as a sentence.
 func (counted shownCounted) words() string {
 	var parts []string
 	if counted.LockedUntil != nil {

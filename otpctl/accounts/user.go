@@ -57,7 +57,7 @@ func channelFlag(flags *pflag.FlagSet, t *typed) {
 	flags.StringVar(&t.channel, "channel", "", "the channel of login codes: `"+strings.Join(otp.ChannelNames(), "|")+"`; a new account has email")
 }
 
-// addUser judges all that it can before it asks for a password.
+// addUser checks everything that it can before it asks for a password.
 func addUser(ctx context.Context, c *console.Console, t typed, replace, fromStdin, without bool) error {
 	a, err := t.read()
 	if err != nil {
@@ -94,7 +94,7 @@ func addUser(ctx context.Context, c *console.Console, t typed, replace, fromStdi
 	return c.Answer(console.Object{"email": a.email, "existed": existed}, words)
 }
 
-// newPassword reads a new password, and returns what hashes it once.
+// newPassword reads a new password and returns a function that hashes it once.
 func newPassword(ctx context.Context, c *console.Console, email string, fromStdin bool) (hash func() (string, error), err error) {
 	secret, err := c.ReadSecret(ctx, console.TypedPassword, fromStdin)
 	if err != nil {
@@ -183,7 +183,7 @@ account, since their codes may have gone to the old number.`,
 			}
 			t.email = args[0]
 			if !none {
-				if t.phone = args[1]; otp.FoldNumber(t.phone) == "" { // as of an unset shell variable
+				if t.phone = args[1]; otp.FoldNumber(t.phone) == "" { // such as an unset shell variable
 					return console.UsageErrorf("phone: is empty; --none removes the number")
 				}
 			}
@@ -211,7 +211,7 @@ func setPhone(ctx context.Context, c *console.Console, t typed) error {
 	return c.Answer(console.Object{"email": a.email}, console.Say("Changed %s.\n", a.email))
 }
 
-// changePhone gives an account a number, or none, and perhaps another channel.
+// changePhone gives an account another number or none, and perhaps another channel.
 //
 // Errors: errNoAccount, console.Refusal, errBusy.
 func changePhone(ctx context.Context, d *deployed.Stack, a account) error {

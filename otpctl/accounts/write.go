@@ -10,23 +10,23 @@ import (
 	"streamotp/shared/store"
 )
 
-// errNoAccount says that there is no such account.
+// errNoAccount means that the account does not exist.
 var errNoAccount = errors.New("there is no such account: see otpctl user list")
 
-// rounds is how often a change is decided anew when somebody else changes the same account.
+// rounds is how often a change is attempted if others keep changing the same account.
 const rounds = 5
 
-// errBusy says that each round was lost.
+// errBusy means that another change came first in every round.
 var errBusy = errors.New("somebody else keeps changing the account: run it again")
 
-// putting says how put treats an account.
+// putting holds the options of put.
 type putting struct {
-	replace bool                   // one that exists gets the password and whatever else was typed
+	replace bool                   // an existing account gets the password and everything else that was given
 	dryRun  bool                   // nothing is written
-	hash    func() (string, error) // the password's; called once it is known that it is needed, perhaps several times; nil: keep what there is
+	hash    func() (string, error) // returns the hash of the password; called only if it is needed, perhaps several times; nil: the account keeps its password
 }
 
-// put adds an account, or changes one that exists. It returns the account as it was, zero for a new one.
+// put adds an account, or changes an existing one. It returns the previous account, zero for a new one.
 //
 // Errors: store.ErrAccountExists, console.Refusal, errBusy.
 func put(ctx context.Context, d *deployed.Stack, a account, p putting) (held store.User, err error) {
@@ -55,8 +55,8 @@ func put(ctx context.Context, d *deployed.Stack, a account, p putting) (held sto
 	return held, errBusy
 }
 
-// write makes of held what is wanted, on the condition that it is still so. Where that changes who can log in or where
-// the codes go, login sessions end too.
+// write changes the account from held to wanted, on the condition that it is still as in held. If that changes who can
+// log in or where the codes go, write also ends login sessions.
 func write(ctx context.Context, d *deployed.Stack, held, wanted store.User) error {
 	newPassword := wanted.PasswordHash != held.PasswordHash
 	if held.Email == "" {
@@ -65,7 +65,7 @@ func write(ctx context.Context, d *deployed.Stack, held, wanted store.User) erro
 		}
 		return d.Users.Add(ctx, wanted)
 	}
-	if newPassword { // a reset that was asked for before must not undo it
+	if newPassword { // a reset that was requested earlier must not undo it
 		wanted.PasswordChangedAt = d.Clock.JustOver().UnixMilli()
 	}
 	update := func(ctx context.Context) error { return d.Users.Update(ctx, held, wanted) }
@@ -75,11 +75,11 @@ func write(ctx context.Context, d *deployed.Stack, held, wanted store.User) erro
 	return update(ctx)
 }
 
-// endingLogins ends the account's login sessions before a write and after it (C3). Before, so that nothing is left open if
-// they cannot be ended; after, for a login that read the account while the write was under way.
+// endingLogins ends the account's login sessions both before and after a write (C3). Before, so that nothing stays open
+// if they cannot be ended; after, because a login may have read the account during the write.
 //
-// Errors: *deployed.PartialError, if the account was written but a login session that was opened meanwhile may go on. The caller cannot
-// run the command again, as there is nothing left to change.
+// Errors: *deployed.PartialError, if the account was written but a login session that was opened meanwhile may continue.
+// Running the command again does not help, as nothing is left to change.
 func endingLogins(ctx context.Context, d *deployed.Stack, email string, write func(context.Context) error) error {
 	if err := endLogins(ctx, d, email); err != nil {
 		return err
@@ -95,9 +95,9 @@ func endingLogins(ctx context.Context, d *deployed.Stack, email string, write fu
 	return nil
 }
 
-// endLogins ends the account's login sessions: their codes answer code_expired.
+// endLogins ends the account's login sessions: their codes are rejected with code_expired.
 func endLogins(ctx context.Context, d *deployed.Stack, email string) error {
-	before := d.Clock.JustOver() // now, since the last response is the one of the write
+	before := d.Clock.JustOver() // now, as the last response is that of the write
 	ring, err := d.Keys.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("end the account's login sessions: %w", err)
@@ -105,7 +105,7 @@ func endLogins(ctx context.Context, d *deployed.Stack, email string) error {
 	return d.Limits.EndSessions(ctx, ring.Subject(otp.Login, email), before)
 }
 
-// get reads an account that must be there.
+// get reads an account, which must exist.
 //
 // Errors: errNoAccount.
 func get(ctx context.Context, d *deployed.Stack, email string) (store.User, error) {

@@ -15,7 +15,7 @@ func manCommand() *cobra.Command {
 	}
 }
 
-// writeMan prints the page of a command and those of the commands below it.
+// writeMan prints the manual pages of a command and of its subcommands.
 func writeMan(cmd *cobra.Command) error {
 	cmd.Long += "\n\n```\n" + details(cmd) + "\n```"
 	cmd.DisableAutoGenTag = true

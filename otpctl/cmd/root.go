@@ -1,5 +1,5 @@
-// Package cmd is otpctl's tree of commands: their groups, help, completion and manual pages, the checks that all commands
-// have alike, and the exit codes. What a command does is in the package of its subject.
+// Package cmd is otpctl's command tree: groups, help, completion and manual pages, the checks that all commands share,
+// and the exit codes. Each command's code is in the package of its subject.
 package cmd
 
 import (
@@ -25,7 +25,7 @@ const rootLong = `otpctl operates a StreamOTP stack.
 It finds the stack's tables and secrets through its CloudFormation outputs, with your usual AWS credentials. For the
 development stack, pass the AWS URL that "make run" prints as --endpoint.`
 
-// Root returns the tree of commands.
+// Root returns the command tree.
 func Root(c *console.Console) *cobra.Command {
 	root := &cobra.Command{Use: "otpctl", Short: "operates a StreamOTP stack", Long: rootLong, Version: buildVersion(),
 		SilenceErrors: true, SilenceUsage: true, PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return begin(c, cmd) }}
@@ -69,14 +69,14 @@ func Root(c *console.Console) *cobra.Command {
 	return root
 }
 
-// group returns a command that only holds others.
+// group returns a command that only holds other commands.
 func group(name, short string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: name, Short: short, Long: short}
 	cmd.AddCommand(commands...)
 	return cmd
 }
 
-// complete adds what all commands have alike: the check of their arguments, and the shell's completion.
+// complete adds what all commands share: the check of their arguments, and shell completion.
 func complete(c *console.Console, cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		complete(c, sub)
@@ -97,7 +97,7 @@ func complete(c *console.Console, cmd *cobra.Command) {
 			values = strings.Split(name, "|")
 		}
 		if f.Value.Type() != "bool" {
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only for no flag
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only if there is no such flag
 		}
 	})
 }
@@ -111,10 +111,10 @@ func begin(c *console.Console, cmd *cobra.Command) error {
 	return nil
 }
 
-// name returns the words that call a command, without otpctl.
+// name returns the words that call a command, without "otpctl".
 func name(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "otpctl ") }
 
-// checkArity compares the number of arguments with those that the command's Use names; an argument in brackets is optional.
+// checkArity compares the number of arguments with the command's Use. An argument in brackets is optional.
 //
 // Errors: *console.UsageError.
 func checkArity(cmd *cobra.Command, args []string) error {
@@ -130,7 +130,7 @@ func checkArity(cmd *cobra.Command, args []string) error {
 	return console.UsageErrorf("%s takes %s, and got %d arguments.\nSee %s --help", name(cmd), takes, len(args), cmd.CommandPath())
 }
 
-// noCommand answers words that end before a command, or that are none.
+// noCommand responds to words that name only a group of commands, or no command at all.
 func noCommand(c *console.Console, cmd *cobra.Command, words []string) error {
 	if len(words) == 0 {
 		cmd.SetOut(c.Stderr)
@@ -200,7 +200,7 @@ Flags of every command (see otpctl --help):
   --endpoint URL, --json, --profile NAME, --region REGION, --stack NAME{{end}}
 `
 
-// details returns what the help of a command has beside what cobra knows.
+// details returns the parts of a command's help that cobra does not know.
 func details(cmd *cobra.Command) string {
 	if cmd.HasSubCommands() {
 		return `Exit codes: 0 success, 1 failure, 2 wrong usage. "` + cmd.CommandPath() + ` COMMAND --help" shows the rest.`

@@ -20,12 +20,12 @@ const (
 	ExitUsage  = 2
 )
 
-// Run runs one command line, reports an error of it and returns the exit code.
+// Run runs one command line, reports its error and returns the exit code.
 func Run(ctx context.Context, c *console.Console, args []string) int {
 	err := refuseSecrets(args)
 	if err == nil {
 		root := Root(c)
-		root.SetArgs(append([]string{}, args...)) // cobra would read the process's own in place of nil
+		root.SetArgs(append([]string{}, args...)) // for nil, cobra would read the process's own arguments
 		err = root.ExecuteContext(ctx)
 	}
 	var wrong *console.UsageError
@@ -42,11 +42,11 @@ func Run(ctx context.Context, c *console.Console, args []string) int {
 	return ExitFailed
 }
 
-// refuseSecrets stops whoever tries to pass a password, code or key as a flag, before an error quotes its value (C1). It is
-// in the shell's history and the list of processes by then; that much they should know.
+// refuseSecrets stops a command that passes a password, code or key as a flag, before an error quotes its value (C1). By
+// then the value is in the shell's history and in the process list, so the error warns about that.
 func refuseSecrets(args []string) error {
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		return nil // a flag that is half typed
+		return nil // a flag that is only half typed
 	}
 	for _, arg := range args {
 		name, value, valued := strings.Cut(strings.TrimLeft(arg, "-"), "=")

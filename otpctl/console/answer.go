@@ -11,8 +11,8 @@ import (
 	"unicode/utf16"
 )
 
-// plain is where all text of a command leaves. It escapes what a terminal would act on instead of showing it, since
-// tables and AWS may return anything. Line ends and tabs are otpctl's own layout and stay; see printable.
+// plain is the writer for all text of a command. It escapes characters that a terminal would act on instead of showing
+// them, as tables and AWS may return any text. Line ends and tabs are otpctl's own layout and stay; see printable.
 type plain struct{ w io.Writer }
 
 // Write needs whole characters, as fmt, encoding/json and text/tabwriter write them.
@@ -23,11 +23,11 @@ func (p plain) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// printable escapes a text that is not otpctl's own, for a place inside a line.
+// printable escapes a text that is not otpctl's own, for use within a line.
 func printable(s string) string { return escape(s, "") }
 
-// escape writes control and format characters as \uXXXX, which JSON reads as the same characters. Joiners stay: names in
-// Persian and emoji need them.
+// escape writes control and format characters as \uXXXX, which JSON reads as the same characters. Joiners stay, as names
+// in Persian and emoji need them.
 func escape(s, keep string) string {
 	const joiners = "\u200c\u200d"
 	acts := func(r rune) bool {
@@ -50,13 +50,13 @@ func escape(s, keep string) string {
 	return out.String()
 }
 
-// document is what --json prints, the same for every command.
+// document is the output of --json. It has the same form for every command.
 type document struct {
 	Command string `json:"command"` // such as "user list"
 	Data    any    `json:"data"`
 }
 
-// Answer prints what a command found or did: the data with --json, else the words.
+// Answer prints the result of a command: the data with --json, otherwise the words.
 func (c *Console) Answer(data any, words func(w io.Writer) error) error {
 	if !c.AsJSON {
 		return words(c.Stdout)
@@ -67,8 +67,8 @@ func (c *Console) Answer(data any, words func(w io.Writer) error) error {
 	return out.Encode(document{c.Command, data})
 }
 
-// Paint prints a text at a terminal in a colour, a parameter of the escape sequence SGR such as "31" for red. Elsewhere,
-// or where NO_COLOR is set (no-color.org), it prints the text alone.
+// Paint prints a text in a colour if w is a terminal. The colour is a parameter of the escape sequence SGR, such as "31"
+// for red. Elsewhere, or if NO_COLOR is set (no-color.org), Paint prints the text alone.
 func Paint(w io.Writer, colour, text string) {
 	tty, ok := terminal(w)
 	if !ok || colour == "" || os.Getenv("NO_COLOR") != "" {
@@ -78,10 +78,10 @@ func Paint(w io.Writer, colour, text string) {
 	fmt.Fprintf(tty, "\x1b[%sm%s\x1b[0m", colour, printable(text))
 }
 
-// Object is data of a few members.
+// Object is JSON data with a few members.
 type Object map[string]any
 
-// Say is words that fit a line or two. Texts among the arguments are escaped.
+// Say returns the words of a result that fits in a line or two. It escapes texts among the arguments.
 func Say(format string, args ...any) func(io.Writer) error {
 	for i, arg := range args {
 		if text, ok := arg.(string); ok {
@@ -94,7 +94,7 @@ func Say(format string, args ...any) func(io.Writer) error {
 	}
 }
 
-// Table aligns its columns over blocks of rows, so that a million rows need no memory. Its cells are escaped.
+// Table aligns its columns over blocks of rows, so that a million rows need little memory. It escapes its cells.
 type Table struct {
 	w      io.Writer
 	tabs   *tabwriter.Writer
@@ -129,7 +129,7 @@ func (t *Table) print(cells []any) {
 	}
 }
 
-// End prints the table, or the sentence that says it is empty.
+// End prints the table, or the sentence none if it is empty.
 func (t *Table) End(none string) error {
 	if t.rows == 0 {
 		_, err := fmt.Fprintln(t.w, none)
@@ -138,5 +138,5 @@ func (t *Table) End(none string) error {
 	return t.tabs.Flush()
 }
 
-// flush writes aligned columns out. A terminal that is gone shows no error either.
+// flush writes the aligned columns. It ignores errors: a terminal that has gone cannot show them either.
 func flush(tabs *tabwriter.Writer) { _ = tabs.Flush() }

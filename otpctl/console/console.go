@@ -1,5 +1,5 @@
-// Package console is the terminal that a command talks to: its flags, the prompts for secrets (C1), and the tables and JSON
-// documents that it prints. It knows nothing of AWS.
+// Package console is the terminal that a command talks to: its flags, the prompts for secrets (C1), and the tables and
+// JSON documents that it prints. It does not use AWS.
 package console
 
 import (
@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Console is what a command sees of the world.
+// Console is a command's view of its surroundings.
 type Console struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
@@ -20,7 +20,7 @@ type Console struct {
 	Command        string // the command that runs, such as "user add"
 }
 
-// UsageError says that otpctl was called in a wrong way; what was typed must be corrected.
+// UsageError means that otpctl was called wrongly: the operator must correct the command line.
 type UsageError struct{ text string }
 
 func (e *UsageError) Error() string { return e.text }
@@ -28,31 +28,31 @@ func (e *UsageError) Error() string { return e.text }
 // UsageErrorf returns a UsageError with a formatted text.
 func UsageErrorf(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
 
-// ErrReported says that something failed and that the operator was told what.
+// ErrReported means that something failed and that the failure has already been reported to the operator.
 var ErrReported = errors.New("reported")
 
-// New returns a console that works on the stack "streamotp" until flags say otherwise.
+// New returns a console for the stack "streamotp", unless flags name another.
 func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
 	return &Console{Stdin: stdin, Stdout: plain{stdout}, Stderr: plain{stderr}, Now: time.Now}
 }
 
-// Refusal is why an account or a line is not taken, in words that quote nothing of it: an import's report may be passed
-// on, the addresses, numbers and passwords in it may not.
+// Refusal is the reason why an account or a line is rejected. It quotes nothing of it: the report of an import may be
+// passed on, but the addresses, numbers and passwords in the import must not be.
 type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-// About returns a Refusal of one field for the reason that err gives.
+// About returns a Refusal of one field with err as the reason.
 func About(field string, err error) error { return Refusal(field + ": " + err.Error()) }
 
-// Facts are what the help of a command has beside what cobra knows, by name:
+// Facts are the parts of a command's help that cobra does not know, by name:
 //
 //	permissions  of IAM, separated by white space, beside cloudformation:DescribeStacks; none: the command calls no AWS API
 //	document     an example of the data that --json prints; none: the command takes no --json
 //	failure      what exit code 1 means beside a failure
 type Facts = map[string]string
 
-// ShownTime is a time as a document has it, nil for none.
+// ShownTime returns a time as a document shows it, nil for the zero time.
 func ShownTime(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -72,5 +72,5 @@ func Plural(n int, what string) string {
 // UTC returns a time as otpctl prints it, such as "2026-11-21T16:09:39Z".
 func UTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// Decimal writes a number without an exponent.
+// Decimal returns a number without an exponent.
 func Decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

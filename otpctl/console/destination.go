@@ -8,7 +8,7 @@ import (
 	"streamotp/shared/phone"
 )
 
-// Destination is an e-mail address or a telephone number, in the one spelling that everything else uses.
+// Destination is an e-mail address or a phone number, in the one spelling that everything else uses.
 type Destination struct {
 	address string // empty for a number
 	Number  string // E.164
@@ -17,7 +17,7 @@ type Destination struct {
 
 func (d Destination) String() string { return d.address + d.Number }
 
-// ReadDestination tells an address from a number by its @.
+// ReadDestination reads a destination. One with an @ is an e-mail address, any other a phone number.
 //
 // Errors: *UsageError.
 func ReadDestination(typed string) (d Destination, err error) {

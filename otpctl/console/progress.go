@@ -8,11 +8,11 @@ import (
 
 type NowFunc = func() time.Time
 
-// Progress shows at a terminal how far a long command is; elsewhere it is silent.
+// Progress shows on a terminal how far a long command has come. Elsewhere it shows no progress.
 type Progress struct {
 	w              io.Writer
 	now            NowFunc
-	screen         io.Writer // the terminal that w is; nil: it is none
+	screen         io.Writer // the terminal that w is; nil if w is not one
 	started, shown time.Time
 	done           int
 }
@@ -30,7 +30,7 @@ func NewProgress(w io.Writer, now NowFunc) Progress {
 	return p
 }
 
-// Step counts one line as done.
+// Step counts one more line as handled.
 func (p *Progress) Step() {
 	p.done++
 	now := p.now()
@@ -42,7 +42,7 @@ func (p *Progress) Step() {
 	fmt.Fprintf(p.screen, "%s%d lines, %.0f a second", clearLine, p.done, rate)
 }
 
-// Say prints a line of its own.
+// Say prints a text on a line of its own.
 func (p *Progress) Say(format string, args ...any) {
 	if p.screen != nil {
 		fmt.Fprint(p.screen, clearLine)

@@ -14,9 +14,9 @@ import (
 	"streamotp/shared/otp"
 )
 
-const maxStdinSecret = 4 << 10 // bytes; far over what is accepted, so that "too long" is what one hears
+const maxStdinSecret = 4 << 10 // bytes; far above what is accepted, so that the error is "too long"
 
-// typedSecret is what a command takes from a terminal or from stdin and from nowhere else (C1).
+// typedSecret is a secret that a command reads from a terminal or from stdin, and from nowhere else (C1).
 type typedSecret struct{ name, Flag string }
 
 var (
@@ -25,7 +25,7 @@ var (
 	TypedKey      = typedSecret{"secret key", "--secret-stdin"}
 )
 
-// terminal returns the file of a stream that is a terminal.
+// terminal returns the stream's file if the stream is a terminal.
 func terminal(stream any) (*os.File, bool) {
 	if p, ok := stream.(plain); ok {
 		stream = p.w
@@ -34,7 +34,7 @@ func terminal(stream any) (*os.File, bool) {
 	return file, ok && term.IsTerminal(int(file.Fd()))
 }
 
-// ReadSecret asks for a new secret twice, or reads the one line of stdin.
+// ReadSecret asks twice for a new secret, or reads the one line of stdin.
 func (c *Console) ReadSecret(ctx context.Context, secret typedSecret, fromStdin bool) (string, error) {
 	tty, interactive := terminal(c.Stdin)
 	switch {
@@ -59,7 +59,8 @@ func (c *Console) ReadSecret(ctx context.Context, secret typedSecret, fromStdin 
 	return first, nil
 }
 
-// readLine reads a secret that is all of stdin but for line ends and invisible characters around it. Spaces are part of it.
+// readLine reads a secret that is all of stdin except for line ends and invisible characters around it. Spaces belong to
+// the secret.
 func (secret typedSecret) readLine(r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxStdinSecret))
 	if err != nil {
@@ -75,8 +76,8 @@ func (secret typedSecret) readLine(r io.Reader) (string, error) {
 	return line, nil
 }
 
-// AskMFA returns a function that asks for the code of the MFA device that an AWS profile names. It asks at the terminal
-// itself: stdin may be an import's file or a password.
+// AskMFA returns a function that asks for the code of the MFA device that an AWS profile names. It asks on the terminal
+// itself, as stdin may be the file of an import or a password.
 func (c *Console) AskMFA(ctx context.Context) func() (string, error) {
 	return func() (string, error) {
 		if c.Target.Endpoint != "" && c.Target.Profile == "" {
@@ -93,7 +94,7 @@ func (c *Console) AskMFA(ctx context.Context) func() (string, error) {
 	}
 }
 
-// askHidden reads a line without echo. Ctrl-C restores the terminal: the read itself cannot be stopped.
+// askHidden reads a line without echo. Ctrl-C restores the terminal, although the read itself cannot be stopped.
 func askHidden(ctx context.Context, tty *os.File, screen io.Writer, question string) (string, error) {
 	fd := int(tty.Fd())
 	before, err := term.GetState(fd)
@@ -123,7 +124,7 @@ func askHidden(ctx context.Context, tty *os.File, screen io.Writer, question str
 	}
 }
 
-// Confirm asks a question that only "yes" or "y" answers.
+// Confirm asks a question. Only "yes" or "y" confirms it.
 func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 	if _, interactive := terminal(c.Stdin); !interactive {
 		return false, UsageErrorf("without a terminal to ask at, say --yes")
@@ -137,7 +138,8 @@ func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
 	return answer == "yes" || answer == "y", nil
 }
 
-// Interruptible ends a read when ctx does. What blocks in r's own Read is left behind for the end of the process.
+// Interruptible returns a reader whose reads end when ctx does. A read of r that is blocked stays so until the process
+// ends.
 func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	out, in := io.Pipe()
 	go func() {

@@ -2,11 +2,11 @@ package console
 
 import "github.com/spf13/pflag"
 
-// Target says which deployment a command works on.
+// Target is the deployment that a command works on.
 type Target struct {
 	Stack    string
-	Region   string // empty: the profile's or AWS_REGION
-	Profile  string // empty: AWS_PROFILE or the default one
+	Region   string // empty: that of the profile or of AWS_REGION
+	Profile  string // empty: that of AWS_PROFILE or the default one
 	Endpoint string // empty: AWS itself
 }
 

@@ -72,7 +72,7 @@ func cost(c *console.Console, w wish, smsPrice float64, idle, prices bool) error
 	return c.Answer(e, func(w io.Writer) error { return e.print(w, idle) })
 }
 
-// set takes the operator's own price for the list's.
+// set replaces the list's price for an SMS to a country by the operator's own price.
 func (l priceList) set(country string, usd float64) {
 	own := l.SMS[country]
 	own.AWS = &price{Name: strings.TrimSpace("SMS to "+country) + ", your price", Per: 1, Unit: "messages", USD: usd}
@@ -81,7 +81,7 @@ func (l priceList) set(country string, usd float64) {
 
 func (l priceList) check(w wish) error {
 	switch {
-	case !(w.Codes >= 1 && w.Codes <= 1e9) || w.Codes != math.Trunc(w.Codes): // NaN neither
+	case !(w.Codes >= 1 && w.Codes <= 1e9) || w.Codes != math.Trunc(w.Codes): // NaN is not allowed either
 		return console.UsageErrorf("--codes must be a whole number from 1 to 1000000000")
 	case !(w.SMSShare >= 0 && w.SMSShare <= 1):
 		return console.UsageErrorf("--sms-share must be from 0 to 1, as 0.1 for a tenth")
@@ -94,7 +94,7 @@ func (l priceList) check(w wish) error {
 
 var english = message.NewPrinter(language.English)
 
-// amount writes a number with separators, and decimals of a small one.
+// amount writes a number with separators. It keeps up to four decimals if the number is less than 100.
 func amount(n float64) string {
 	decimals := 0
 	if n < 100 {
@@ -103,7 +103,7 @@ func amount(n float64) string {
 	return english.Sprint(number.Decimal(n, number.MaxFractionDigits(decimals)))
 }
 
-// dollars writes cents, and of less than a dollar three digits.
+// dollars writes an amount with cents, or with three significant digits if it is less than a dollar.
 func dollars(usd float64) string {
 	if usd >= 1 || usd == 0 {
 		return "$" + english.Sprint(number.Decimal(usd, number.Scale(2)))
@@ -115,10 +115,10 @@ func dollars(usd float64) string {
 	return "$" + text
 }
 
-// exact writes a price with all of its digits, and cents at least.
+// exact writes a price with all of its digits, and at least the cents.
 func exact(usd float64) string {
 	text := console.Decimal(usd)
-	if _, decimals, _ := strings.Cut(text, "."); len(decimals) < 2 || len(decimals) > 10 { // 10: an average of tiers
+	if _, decimals, _ := strings.Cut(text, "."); len(decimals) < 2 || len(decimals) > 10 { // more than 10: an average of tiers
 		return dollars(usd)
 	}
 	return "$" + text
@@ -181,7 +181,7 @@ func (e estimate) printOthers(w io.Writer) {
 	}
 }
 
-// print lists the prices, each with where and when it was written.
+// print lists the prices, each with its source and the date of the source.
 func (l priceList) print(w io.Writer) error {
 	fmt.Fprintf(w, "US dollars, %s, looked up %s. The date is that of the text.\n\n", l.Region, l.Read)
 	for _, p := range l.all() {

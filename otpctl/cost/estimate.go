@@ -2,14 +2,14 @@ package cost
 
 import "slices"
 
-// use is what a code takes, each code a login that succeeds at the first try, with the default limits. Measured by
-// `make bench ARGS="-only costs"`, which bench/README.md and README's Costs quote.
+// use is what one code uses, if each code is for a login that succeeds at the first attempt, with the default limits. The
+// figures are measured by `make bench ARGS="-only costs"`; bench/README.md and the section Costs of README.md quote them.
 type use struct {
 	writes, reads float64 // request units
 	calls         float64 // to DynamoDB
-	invocations   float64 // generate, send, verify; of e-mail feedback too
+	invocations   float64 // of generate, send and verify; by e-mail, also of feedback
 	logBytes      float64 // of the functions' lines
-	looks         float64 // assumed: calls of /status by the page, until the message is known to have arrived
+	looks         float64 // assumed: calls of /status by the page, until it knows that the message has arrived
 }
 
 var (
@@ -17,36 +17,36 @@ var (
 	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1772, looks: 2}
 )
 
-// Measured as well, and the same by both channels.
+// Measured too, and the same for both channels.
 const (
 	apiCalls              = 2      // generate, verify
-	cpuSeconds            = 0.0406 // of a code's functions, 0.038 of it Argon2id, on one x86-64 core
+	cpuSeconds            = 0.0406 // of the functions, per code; 0.038 of it is for Argon2id; on one x86-64 core
 	codeBytes, limitBytes = 849, 294
-	pageFiles, pageBytes  = 21, 29826 // of a first visit to the login page, compressed; a test compares
+	pageFiles, pageBytes  = 21, 29826 // of a first visit to the login page, compressed; compared by a test
 	lookReads, lookCalls  = 1.5, 2    // of a call of /status
 	lookBytes             = 261       // of its line in the log
-	lookCPUSeconds        = 0.0016    // as verify's, which does more
+	lookCPUSeconds        = 0.0016    // as measured for verify, which does more
 )
 
-// What is not measured but assumed.
+// Not measured but assumed.
 const (
 	callSeconds     = 0.005 // a call to DynamoDB in the same region
 	providerSeconds = 0.1   // SES or SNS
 	itemOverhead    = 100   // bytes, as AWS counts a stored item
 	codeDays        = 2     // until DynamoDB has deleted an expired item
 	platformBytes   = 600   // of the log lines that Lambda adds to an invocation
-	accessBytes     = 200   // of an API request's line: the access log's format in template.yaml, filled for a caller by IPv6
+	accessBytes     = 200   // of an API request's log line: the access log's format in template.yaml, filled in for an IPv6 client
 	answerBytes     = 1000  // an HTTP answer's headers and body
 	accounts        = 10000
 	accountBytes    = 160 // measured, of the demo accounts
 	minutes, hours  = 43200, 720
-	tracedSeconds   = 2592000 // of a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
+	tracedSeconds   = 2592000 // in a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
 	secretReads     = 5       // a minute, by one busy instance of each function
-	polls           = 648000  // a month, of a queue that is empty: five pollers, each every 20 s
-	visits          = 10      // logins of a person in a month, in the second of Cognito's lines
+	polls           = 648000  // a month, of an empty queue: five pollers, each every 20 s
+	visits          = 10      // logins of a person in a month, for the second of Cognito's lines
 )
 
-// What the template makes, which a test compares.
+// What the template creates. A test compares these.
 const (
 	memoryMiB    = 512
 	cpuMiB       = 1769 // of memory for one vCPU
@@ -54,10 +54,10 @@ const (
 	moreSecrets  = 1  // with CaptchaProvider
 	alarmMetrics = 20 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1
-	metrics      = 67 // of ours at most: 11 names by channel (2) and purpose (3), 5 of e-mail alone, 7 of all together
+	metrics      = 67 // our own at most: 11 names by channel (2) and purpose (3), 5 for e-mail alone, 7 for everything together
 )
 
-// wish is what an estimate is asked for.
+// wish is the input of an estimate.
 type wish struct {
 	Codes    float64 `json:"codes"`
 	SMSShare float64 `json:"smsShare"`
@@ -67,31 +67,31 @@ type wish struct {
 func (w wish) sms() float64   { return w.Codes * w.SMSShare }
 func (w wish) email() float64 { return w.Codes - w.sms() }
 
-// all adds up what the codes of both channels take.
+// all adds up what the codes of both channels use.
 func (w wish) all(of func(use) float64) float64 { return w.email()*of(byEmail) + w.sms()*of(bySMS) }
 
-// estimate is what a month costs, in US dollars.
+// estimate is the cost of a month, in US dollars.
 type estimate struct {
 	wish
 	Region  string  `json:"region"`
-	Read    string  `json:"read"` // the day that the prices were looked up on
+	Read    string  `json:"read"` // the day on which the prices were looked up
 	Parts   []part  `json:"parts"`
 	USD     float64 `json:"usd"`
 	PerCode float64 `json:"perCode"`
-	Idle    []part  `json:"idle"` // what a month without any code costs
+	Idle    []part  `json:"idle"` // the costs of a month without any code
 	IdleUSD float64 `json:"idleUsd"`
 	Others  []offer `json:"others"`
 }
 
-// part is a quantity of one thing and what it costs.
+// part is a quantity of one thing with its cost.
 type part struct {
 	Name     string  `json:"name"`
 	Quantity float64 `json:"quantity"`
 	Unit     string  `json:"unit"`
 	Per      float64 `json:"per"`
-	Price    float64 `json:"price"` // for so many units, on average where there are tiers
+	Price    float64 `json:"price"` // for this many units, on average if there are tiers
 	USD      float64 `json:"usd"`
-	Assumed  bool    `json:"assumed,omitempty"` // the quantity is, or a part of it
+	Assumed  bool    `json:"assumed,omitempty"` // the quantity, or a part of it, is assumed
 }
 
 func measured(p price, quantity float64) part {
@@ -149,19 +149,19 @@ func (l priceList) parts(w wish) []part {
 		assumed(p["secretCalls"], secretReads*min(codes, minutes)),
 		assumed(p["logs"], logged),
 		assumed(p["logStorage"], logged),
-		assumed(p["metrics"], min(metrics, invocations*2/hours)), // a metric costs in the hours that have it
+		assumed(p["metrics"], min(metrics, invocations*2/hours)), // a metric costs only in the hours that have it
 		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)+traced(looks)),
 	)
 	return slices.DeleteFunc(all, func(p part) bool { return p.Quantity == 0 })
 }
 
-// traced is how many of a function's invocations in a month X-Ray records.
+// traced returns how many of a function's invocations in a month X-Ray records.
 func traced(invocations float64) float64 {
 	first := min(invocations, tracedSeconds)
 	return first + (invocations-first)/20
 }
 
-// messages are what SES and SNS take.
+// messages returns the charges of SES and SNS.
 func (l priceList) messages(w wish) (all []part) {
 	if w.sms() > 0 {
 		all = append(all, measured(*l.SMS[w.Country].AWS, w.sms()))
@@ -172,14 +172,15 @@ func (l priceList) messages(w wish) (all []part) {
 	return all
 }
 
-// lambdaSeconds is the billed time of all functions: their processor time at this memory's share of a core, and waiting.
+// lambdaSeconds returns the billed time of all functions: their processor time at this memory's share of a core, and the
+// time that they wait.
 func lambdaSeconds(w wish) float64 {
 	const each = cpuSeconds*cpuMiB/memoryMiB + providerSeconds
 	const look = lookCPUSeconds*cpuMiB/memoryMiB + lookCalls*callSeconds
 	return w.Codes*each + w.all(func(u use) float64 { return u.calls*callSeconds + u.looks*look })
 }
 
-// idle is a month without any code, with a CAPTCHA and AlarmEmail.
+// idle returns the costs of a month without any code, with a CAPTCHA and AlarmEmail.
 func (l priceList) idle() []part {
 	const users = accounts * (accountBytes + itemOverhead) / 1e9
 	captcha := measured(l.Prices["secrets"], moreSecrets)
@@ -192,10 +193,10 @@ func (l priceList) idle() []part {
 	}
 }
 
-// offer is what others take for the same.
+// offer is the price of another service for the same.
 type offer struct {
 	Name    string  `json:"name"`
-	Codes   float64 `json:"codes"` // of those asked for, that it can send
+	Codes   float64 `json:"codes"` // how many of the requested codes it can send
 	Parts   []part  `json:"parts"`
 	USD     float64 `json:"usd"`
 	PerCode float64 `json:"perCode"`

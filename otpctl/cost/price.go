@@ -10,16 +10,16 @@ import (
 //go:embed prices.json
 var priceData []byte
 
-// price is what a thing costs in US dollars, and where that is written.
+// price is the cost of a thing in US dollars, and the source of that figure.
 type price struct {
 	Name   string  `json:"name"`
-	Per    float64 `json:"per"` // units that USD is for
+	Per    float64 `json:"per"` // the number of units that USD is for
 	Unit   string  `json:"unit"`
-	Tiers  []tier  `json:"tiers,omitempty"` // of a month, the cheaper ones later
+	Tiers  []tier  `json:"tiers,omitempty"` // of a month's quantity; the later ones are cheaper
 	USD    float64 `json:"usd"`             // beyond the tiers
-	Dated  string  `json:"dated"`           // of the text that has it: a date, or "undated"
-	Source string  `json:"source"`          // its address
-	Note   string  `json:"note,omitempty"`  // whose text it is, where it is not the seller's
+	Dated  string  `json:"dated"`           // the date of the source's text, or "undated"
+	Source string  `json:"source"`          // the source's address
+	Note   string  `json:"note,omitempty"`  // who wrote the text, if not the seller
 }
 
 // tier is the part of a month's quantity up to a number of units.
@@ -28,7 +28,7 @@ type tier struct {
 	USD  float64 `json:"usd"`
 }
 
-// of is what a month's quantity costs in US dollars.
+// of returns the cost of a month's quantity in US dollars.
 func (p price) of(quantity float64) float64 {
 	sum, from := 0.0, 0.0
 	for _, t := range p.Tiers {
@@ -40,13 +40,13 @@ func (p price) of(quantity float64) float64 {
 
 // priceList is prices.json.
 type priceList struct {
-	Read   string              `json:"read"` // the day that all were looked up on
+	Read   string              `json:"read"` // the day on which all prices were looked up
 	Region string              `json:"region"`
 	Prices map[string]price    `json:"prices"`
 	SMS    map[string]smsPrice `json:"sms"` // by ISO country
 }
 
-// smsPrice is an SMS of one segment to a country; nil where no text was found that says it.
+// smsPrice is the price of an SMS of one segment to a country, or nil if no source was found.
 type smsPrice struct {
 	AWS    *price `json:"aws"`
 	Twilio *price `json:"twilio"`
@@ -64,7 +64,7 @@ func readPrices() (list priceList, err error) {
 	return list, err
 }
 
-// all are the prices in an order that does not change.
+// all returns the prices in a fixed order.
 func (l priceList) all() (all []price) {
 	for _, key := range slices.Sorted(maps.Keys(l.Prices)) {
 		all = append(all, l.Prices[key])
@@ -79,5 +79,5 @@ func (l priceList) all() (all []price) {
 	return all
 }
 
-// countries are those that the list has a price for by AWS.
+// countries returns the countries for which the list has AWS's price.
 func (l priceList) countries() []string { return slices.Sorted(maps.Keys(l.SMS)) }

@@ -1,4 +1,4 @@
-// Package deadletters has the commands that list the messages which could not be sent, and send them again (C8).
+// Package deadletters has the commands that list dead letters (messages that could not be sent) and redrive them (C8).
 package deadletters
 
 import (
@@ -23,10 +23,10 @@ import (
 
 // The kinds of dead letters.
 const (
-	undelivered = "undelivered" // a pointer to a row that expired before a provider took its message
-	crashed     = "crashed"     // a pointer on which SendFunction failed each time
+	undelivered = "undelivered" // a pointer to a row that expired before a provider accepted its message
+	crashed     = "crashed"     // a pointer for which SendFunction failed each time
 	position    = "position"    // a place in the stream, which has no pointer
-	foreign     = "foreign"     // no dead letter of this stack
+	foreign     = "foreign"     // not a dead letter of this stack
 )
 
 var meanings = map[string]string{
@@ -36,19 +36,19 @@ var meanings = map[string]string{
 	foreign:     "this is no dead letter of this stack",
 }
 
-// The states of a pointer's row. What a row that is gone was, sent or not, is not known.
+// The states of a pointer's row. For a row that is gone, it is unknown whether its message was sent.
 const (
 	waiting = "waiting" // its message can still be sent
 	sent    = "sent"
 	expired = "expired"
-	ended   = "ended" // nobody needs its message any more: its code was used, or the provider or a bounce refused it
+	ended   = "ended" // nobody needs the message any more: the code was used, or the provider rejected the message, or it bounced
 	gone    = "gone"
 )
 
-// readRow is the IAM permission that queue.state takes.
+// readRow is the IAM permission that queue.state needs.
 const readRow = "dynamodb:Query"
 
-// queue is the stack's dead-letter queue, and where its pointers point.
+// queue is the stack's dead-letter queue, with the retry queue and the table that its pointers refer to.
 type queue struct {
 	client   *sqs.Client
 	url      string
@@ -63,17 +63,17 @@ func deadLetters(d *deployed.Stack) (queue, error) {
 	return q, d.Stack.Need("DeadLetterQueueUrl", "RetryQueueUrl", "CodesTableName")
 }
 
-// letter is a message of the dead-letter queue.
+// letter is a message in the dead-letter queue.
 type letter struct {
 	id, receipt, body string
-	since             time.Time // when it was first queued; a pointer may have been in the retry queue
+	since             time.Time // when it was first queued; a pointer may have been in the retry queue before
 	kind              string
-	row               pointer // of a pointer
+	row               pointer // if it is a pointer
 }
 
 type pointer = store.Pointer
 
-// name is what a dead letter is called: part of its message's id, which says nothing about its row.
+// name returns the name of a dead letter: part of its message's id, which reveals nothing about its row.
 func (l letter) name() string { return l.id[:min(8, len(l.id))] }
 
 func (l letter) isPointer() bool { return l.kind == undelivered || l.kind == crashed }
@@ -92,7 +92,7 @@ func (q queue) read(m types.Message) letter {
 	switch {
 	case json.Unmarshal([]byte(l.body), &body) != nil:
 	case body.Valid() && m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != "":
-		l.kind, l.row = crashed, body.pointer // SQS moved it from the retry queue
+		l.kind, l.row = crashed, body.pointer // SQS moved it here from the retry queue
 	case body.Valid():
 		l.kind, l.row = undelivered, body.pointer
 	case strings.Contains(body.Batch.Stream, ":table/"+q.codes.Table+"/stream/"):
@@ -101,7 +101,7 @@ func (q queue) read(m types.Message) letter {
 	return l
 }
 
-// state returns the state of a dead letter's row; empty for one that is no pointer.
+// state returns the state of a dead letter's row, or "" if the dead letter is not a pointer.
 func (q queue) state(ctx context.Context, l letter, now time.Time) (string, error) {
 	if !l.isPointer() {
 		return "", nil
@@ -114,7 +114,7 @@ func (q queue) state(ctx context.Context, l letter, now time.Time) (string, erro
 		return "", err
 	case m.Sent:
 		return sent, nil
-	case !now.Before(m.ExpiresAt), l.kind == undelivered && m.Refused: // the sender marks the row a moment before
+	case !now.Before(m.ExpiresAt), l.kind == undelivered && m.Refused: // the send function marks the row a moment before
 		return expired, nil
 	case m.Refused || m.Kind == "" || m.Kind == store.SendCode && m.Used:
 		return ended, nil
@@ -122,8 +122,8 @@ func (q queue) state(ctx context.Context, l letter, now time.Time) (string, erro
 	return waiting, nil
 }
 
-// receive takes up to ten dead letters and hides them from others for a time. It asks all of SQS's servers, which a
-// receive without a wait does not. The end of ctx does not interrupt it: dead letters that nobody got would stay hidden.
+// receive takes up to ten dead letters and hides them from others for a time. It waits, so that SQS asks all of its
+// servers. The end of ctx does not interrupt it, as dead letters that the command did not get would stay hidden.
 func (q queue) receive(ctx context.Context, most int32, hide time.Duration) (letters []letter, err error) {
 	ctx = context.WithoutCancel(ctx)
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: most,
@@ -138,11 +138,11 @@ func (q queue) receive(ctx context.Context, most int32, hide time.Duration) (let
 	return letters, nil
 }
 
-// looking is how long a dead letter is hidden while the queue is listed: SQS returns the same one again otherwise. At
-// the list's end all are visible again.
+// looking is how long a dead letter is hidden while the queue is listed, as SQS would return it again otherwise. At the
+// end of the list all are made visible again.
 const looking = 2 * time.Minute
 
-// all returns every visible dead letter and leaves it where it is.
+// all returns every visible dead letter and removes none.
 func (q queue) all(ctx context.Context) (letters []letter, err error) {
 	defer func() {
 		if e := q.show(context.WithoutCancel(ctx), letters); err == nil {
@@ -160,7 +160,7 @@ func (q queue) all(ctx context.Context) (letters []letter, err error) {
 				letters = append(letters, l)
 			}
 		}
-		if len(letters) == before || ctx.Err() != nil { // empty, or it begins again
+		if len(letters) == before || ctx.Err() != nil { // the queue is empty, or it returns the same ones again
 			return letters, ctx.Err()
 		}
 	}
@@ -168,7 +168,8 @@ func (q queue) all(ctx context.Context) (letters []letter, err error) {
 
 const batch = 10 // messages that SQS takes or returns in one call
 
-// show makes dead letters visible at once. One that is another command's by now, or gone, stays as it is.
+// show makes dead letters visible at once. It ignores those that another command has meanwhile received, and those that
+// are gone.
 func (q queue) show(ctx context.Context, letters []letter) error {
 	for group := range slices.Chunk(letters, batch) {
 		in := &sqs.ChangeMessageVisibilityBatchInput{QueueUrl: &q.url}
@@ -182,7 +183,7 @@ func (q queue) show(ctx context.Context, letters []letter) error {
 	return nil
 }
 
-// retry sends a pointer to the retry queue, from where SendFunction takes it.
+// retry sends a pointer to the retry queue, which SendFunction reads.
 func (q queue) retry(ctx context.Context, l letter) error {
 	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.retryURL, MessageBody: &l.body})
 	return err
@@ -193,7 +194,7 @@ func (q queue) remove(ctx context.Context, l letter) error {
 	return err
 }
 
-// hidden returns about how many dead letters another command has just now.
+// hidden returns approximately how many dead letters another command has received just now.
 func (q queue) hidden(ctx context.Context) (int, error) {
 	const name = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
 	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: []types.QueueAttributeName{name}})

@@ -43,7 +43,7 @@ letter that another command has is counted but not listed.`,
 	}
 }
 
-// listedLetter is a dead letter as it is shown.
+// listedLetter is a dead letter in the form that is shown.
 type listedLetter struct {
 	ID      string    `json:"id"`
 	Since   time.Time `json:"since"`

@@ -42,13 +42,13 @@ that is no dead letter of this stack always stays. Two redrives at once share th
 	return cmd
 }
 
-// How long things may take: a dead letter less than it is hidden, or another command would have it too.
+// Time limits. Handling a dead letter must take less time than it is hidden, or another command would get it too.
 const (
 	redriving     = 5 * time.Minute
 	letterTimeout = 4 * time.Minute
 )
 
-// redriven is what became of a dead letter.
+// redriven is the outcome of one dead letter.
 type redriven struct {
 	ID      string    `json:"id"`
 	Since   time.Time `json:"since"`
@@ -56,7 +56,7 @@ type redriven struct {
 	Row     string    `json:"row"`    // the state of its row; empty if it has none
 	Queued  bool      `json:"queued"` // its message is in the retry queue
 	Deleted bool      `json:"deleted"`
-	Problem string    `json:"problem"` // why it stays; empty if it does not
+	Problem string    `json:"problem"` // why it stays in the queue; empty if it does not
 }
 
 type redriveReport struct {
@@ -66,7 +66,7 @@ type redriveReport struct {
 	Stay    int        `json:"stay"`
 }
 
-// redriver works through the dead letters.
+// redriver handles the dead letters one by one.
 type redriver struct {
 	queue
 	drop bool
@@ -92,7 +92,8 @@ func redriveLetters(ctx context.Context, c *console.Console, drop bool) error {
 	return err
 }
 
-// run redrives each dead letter once. Those that stay are hidden until the end, or SQS would return them again.
+// run redrives each dead letter once. Those that stay in the queue are hidden until the end, as SQS would return them
+// again otherwise.
 func (r redriver) run(ctx context.Context) (report redriveReport, err error) {
 	report.Letters = []redriven{}
 	var stay []letter
@@ -115,7 +116,7 @@ func (r redriver) run(ctx context.Context) (report redriveReport, err error) {
 			stay[at] = l // with its new receipt
 			continue
 		}
-		done := r.redrive(context.WithoutCancel(ctx), l) // an interrupt does not leave it half done
+		done := r.redrive(context.WithoutCancel(ctx), l) // so that an interrupt does not leave it half done
 		if report.add(done); !done.Deleted {
 			stay = append(stay, l)
 		}
@@ -135,7 +136,7 @@ func (report *redriveReport) add(done redriven) {
 	}
 }
 
-// redrive does one dead letter.
+// redrive handles one dead letter.
 func (r redriver) redrive(ctx context.Context, l letter) redriven {
 	ctx, cancel := context.WithTimeout(ctx, letterTimeout)
 	defer cancel()
@@ -146,7 +147,7 @@ func (r redriver) redrive(ctx context.Context, l letter) redriven {
 	return out
 }
 
-// try queues a dead letter's message and deletes the dead letter, where each is right.
+// try queues a dead letter's message and deletes the dead letter, each if it is right to do so.
 func (r redriver) try(ctx context.Context, l letter, out *redriven) (err error) {
 	if out.Row, err = r.state(ctx, l, r.now()); err != nil {
 		return err
@@ -160,7 +161,7 @@ func (r redriver) try(ctx context.Context, l letter, out *redriven) (err error) 
 			return err
 		}
 		out.Queued = true
-	case out.Row == sent, out.Row == ended, r.drop: // nothing is left to do, or can be done
+	case out.Row == sent, out.Row == ended, r.drop: // nothing is left to do, or nothing can be done
 	default:
 		out.Problem = "it cannot be sent any more: --drop deletes it"
 		return nil

@@ -8,25 +8,25 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// Clock tells the time by the Date header of AWS's responses. An operator's own clock may be wrong: slow, it would
-// leave sessions open that a command ends; fast, it would end those that people open afterwards.
+// Clock returns the time according to the Date header of AWS's responses. An operator's own clock may be wrong: if it is
+// slow, sessions that a command ends would stay open; if it is fast, sessions that people open afterwards would end.
 //
-// Date has whole seconds, cut off, and a response is under way for a while. So the time that a response gives is late by up
-// to a second and that while, and never early. The latest time of all responses is the best one.
+// Date has whole seconds, cut off, and a response takes a while to arrive. So the time that a response gives is late by
+// up to a second and that while, but never early. The latest time of all responses is the most exact.
 type Clock struct {
-	local func() time.Time // used until a response has a Date; elapsed time comes from its monotonic part
+	local func() time.Time // used until a response has a Date; its monotonic part gives the elapsed time
 	began time.Time        // by local
 
 	mu      sync.Mutex
 	server  time.Time // the server's time at began; zero until a response has a Date
-	endedTo time.Time // the latest time that justOver has returned
+	endedTo time.Time // the latest time that JustOver has returned
 }
 
 func newClock(local func() time.Time) *Clock {
 	return &Clock{local: local, began: local()}
 }
 
-// listen has a client's responses set the clock.
+// listen makes a client's responses set the clock.
 func (c *Clock) listen(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("ServerClock",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
@@ -46,7 +46,7 @@ func (c *Clock) set(date time.Time) {
 	}
 }
 
-// Now returns the server's time: late by up to a second, never early.
+// Now returns the server's time. It is late by up to a second, and never early.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,9 +56,9 @@ func (c *Clock) Now() time.Time {
 	return c.server.Add(c.local().Sub(c.began))
 }
 
-// JustOver returns a time that everything has happened before which a response of AWS has shown, and that will be over
+// JustOver returns a time that is later than everything that a response of AWS has shown, and that will have passed
 // within a second. A session that was opened before that response is older than this time, whatever part of its second
-// Date has cut off. A session that is opened within the next second may be older too: see settle.
+// Date has cut off. A session that is opened within the next second may be older too: see Settle.
 func (c *Clock) JustOver() time.Time {
 	at := c.Now().Add(time.Second)
 	c.mu.Lock()
@@ -69,8 +69,8 @@ func (c *Clock) JustOver() time.Time {
 	return at
 }
 
-// Settle waits until the times that justOver has returned are over, about a second. When the operator hears that a command
-// is done, a new login must work.
+// Settle waits until the times that JustOver has returned have passed, about a second. When the operator learns that a
+// command is done, a new login must work.
 func (c *Clock) Settle(ctx context.Context) {
 	c.mu.Lock()
 	until := c.endedTo

@@ -1,5 +1,5 @@
-// Package deployed finds a deployed stack with its tables, secrets and parameters, takes the time from AWS's responses, and
-// explains AWS's errors.
+// Package deployed finds a deployed stack with its tables, secrets and parameters, takes the time from AWS's responses,
+// and explains AWS's errors.
 package deployed
 
 import (
@@ -27,11 +27,11 @@ import (
 )
 
 const (
-	callTimeout  = 10 * time.Second // of one try of one call
-	callAttempts = 7                // with up to 20 s between them: an import outlasts some throttling
+	callTimeout  = 10 * time.Second // of one attempt of one call
+	callAttempts = 7                // with up to 20 s between them, so that an import outlasts some throttling
 )
 
-// Stack is a stack's tables and keys.
+// Stack holds a stack's tables and keys.
 type Stack struct {
 	Users        store.Users
 	Limits       store.Limits
@@ -39,7 +39,7 @@ type Stack struct {
 	Suppressions store.Suppressions
 	Keys         *keys.Source
 	secrets      *secretsmanager.Client
-	Config       aws.Config // for clients that few commands need
+	Config       aws.Config // for clients that only a few commands need
 	Stack        Description
 	Clock        *Clock
 }
@@ -70,21 +70,22 @@ func Connect(ctx context.Context, c *console.Console) (*Stack, error) {
 	}, nil
 }
 
-// Secret is the one that an output of the stack names.
+// Secret returns the secret that an output of the stack names.
 func (d *Stack) Secret(output string) Secret { return Secret{d.secrets, d.Stack.Outputs[output]} }
 
-// loadConfig returns the SDK's usual one: environment, profiles, SSO, roles. Where a role wants an MFA code, askMFA gets it.
+// loadConfig returns the SDK's usual configuration: environment, profiles, SSO and roles. If a role needs an MFA code,
+// askMFA asks for it.
 func loadConfig(ctx context.Context, t console.Target, askMFA func() (string, error)) (cfg aws.Config, err error) {
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(callTimeout)),
 		config.WithRetryer(retryer),
-		config.WithLogger(logging.Nop{}), // its warnings would stand among ours and tell an operator nothing
+		config.WithLogger(logging.Nop{}), // the SDK's warnings would be mixed with our output and do not help an operator
 		config.WithRegion(t.Region),
 		config.WithSharedConfigProfile(t.Profile),
 		config.WithAssumeRoleCredentialOptions(func(o *stscreds.AssumeRoleOptions) { o.TokenProvider = askMFA }),
 	}
 	if t.Endpoint != "" {
-		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled)) // it is not there, and slow at it
+		options = append(options, config.WithEC2IMDSClientEnableState(imds.ClientDisabled)) // there is none, and finding that out is slow
 	}
 	if cfg, err = config.LoadDefaultConfig(ctx, options...); err != nil {
 		return cfg, err
@@ -105,14 +106,15 @@ func loadConfig(ctx context.Context, t console.Target, askMFA func() (string, er
 	return cfg, nil
 }
 
-// redirect has the endpoint answer every call. It asks for no account: what is not set gets a value to sign with.
+// redirect makes the endpoint answer every call. It needs no AWS account: credentials and region that are not set get a
+// value to sign with.
 func redirect(ctx context.Context, t console.Target, cfg aws.Config) (aws.Config, error) {
 	u, err := url.Parse(t.Endpoint)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return cfg, console.UsageErrorf("--endpoint must be a URL, as http://127.0.0.1:3001")
 	}
 	cfg.BaseEndpoint = &t.Endpoint
-	cfg.ConfigSources = nil // or AWS_ENDPOINT_URL_DYNAMODB and its like would win over the flag
+	cfg.ConfigSources = nil // otherwise AWS_ENDPOINT_URL_DYNAMODB and its like would win over the flag
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"
 	}
@@ -127,11 +129,11 @@ func redirect(ctx context.Context, t console.Target, cfg aws.Config) (aws.Config
 	return cfg, nil
 }
 
-// retryer tries again where the SDK does, and after a conflict with a transaction, which a reset is.
+// retryer retries where the SDK does, and also after a conflict with a transaction, such as that of a reset.
 func retryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = callAttempts
-		o.RateLimiter = ratelimit.None // an import is many calls; each has its attempts
+		o.RateLimiter = ratelimit.None // an import makes many calls, each with its own attempts
 		o.Retryables = append(o.Retryables, retry.RetryableErrorCode{
 			Codes: map[string]struct{}{"TransactionConflictException": {}}})
 	})

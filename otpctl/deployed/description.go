@@ -17,7 +17,7 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Description is what CloudFormation tells of a stack.
+// Description is CloudFormation's description of a stack.
 type Description struct {
 	Name, status        string
 	Outputs, Parameters map[string]string
@@ -25,7 +25,7 @@ type Description struct {
 
 func describe(ctx context.Context, t console.Target, cfg aws.Config) (d Description, err error) {
 	client := cloudformation.NewFromConfig(cfg, func(o *cloudformation.Options) {
-		o.RetryMaxAttempts = 3 // a wrong endpoint or a missing network should be told soon
+		o.RetryMaxAttempts = 3 // so that a wrong endpoint or a missing network is reported soon
 	})
 	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &t.Stack})
 	var api smithy.APIError
@@ -41,7 +41,7 @@ func describe(ctx context.Context, t console.Target, cfg aws.Config) (d Descript
 		return d, err
 	}
 	d = readStack(out.Stacks[0])
-	return d, d.Need("UsersTableName", "LimitsTableName", "KeySecretArn") // what every version of the template has
+	return d, d.Need("UsersTableName", "LimitsTableName", "KeySecretArn") // every version of the template has these
 }
 
 func readStack(stack types.Stack) Description {
@@ -56,7 +56,7 @@ func readStack(stack types.Stack) Description {
 	return d
 }
 
-// Need says which of the outputs are missing.
+// Need reports which of the outputs are missing.
 func (d Description) Need(names ...string) error {
 	var missing []string
 	for _, name := range names {
@@ -72,7 +72,7 @@ func (d Description) Need(names ...string) error {
 		d.Name, d.status, strings.Join(missing, ", "))
 }
 
-// Number is a parameter that the template has always had.
+// Number returns a parameter that the template has always had.
 func (d Description) Number(name string) (float64, error) {
 	n, err := strconv.ParseFloat(d.Parameters[name], 64) // some may have a fraction
 	if err != nil || n < 1 {
@@ -81,12 +81,12 @@ func (d Description) Number(name string) (float64, error) {
 	return n, nil
 }
 
-// Countries returns the countries that SMS may go to; none means that SMS is off.
+// Countries returns the countries that SMS may go to. If there are none, SMS is off.
 func (d Description) Countries() []string {
 	return strings.FieldsFunc(d.Parameters["AllowedCountries"], func(r rune) bool { return r == ',' })
 }
 
-// AttemptLimit returns the rule that the stack's functions limit attempts by.
+// AttemptLimit returns the rule by which the stack's functions limit attempts.
 func (d Description) AttemptLimit() (rule otp.AttemptLimit, err error) {
 	attempts, err := d.Number("MaxAttempts")
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// PartialError says what was done before a call failed. The caller cannot simply run the command again.
+// PartialError reports what was done before a call failed. The caller cannot simply run the command again.
 type PartialError struct {
 	Done  string
 	Cause error
@@ -26,7 +26,8 @@ type PartialError struct {
 
 func (e *PartialError) Error() string { return e.Done }
 
-// Explain says what went wrong and what to do, for what the operator can do something about.
+// Explain returns the text of an error. If the operator can do something about it, the text says what went wrong and what
+// to do.
 func Explain(err error) string {
 	var (
 		api     smithy.APIError
@@ -63,8 +64,8 @@ func host(address string) string {
 	return "AWS"
 }
 
-// explainAPI puts an error of AWS in words; its own text follows where it tells more than the code. No AWS error quotes
-// an item.
+// explainAPI explains an error of AWS in words. The error's own text follows if it says more than the code. No AWS error
+// quotes an item.
 func explainAPI(err error, api smithy.APIError) string {
 	call := "AWS"
 	var op *smithy.OperationError
@@ -81,7 +82,7 @@ func explainAPI(err error, api smithy.APIError) string {
 		return fmt.Sprintf("this machine's clock is wrong (%s): %s. Set it, then run the command again", code, skew)
 	}
 	switch {
-	case strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation") || code == "AuthorizationError": // SNS's code
+	case strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation") || code == "AuthorizationError": // the code of SNS
 		return fmt.Sprintf("these AWS credentials may not call %s: have it allowed for them, or use others with --profile. AWS says: %s",
 			call, api.ErrorMessage())
 	case strings.HasPrefix(code, "ExpiredToken"):
@@ -98,8 +99,8 @@ func explainAPI(err error, api smithy.APIError) string {
 	return fmt.Sprintf("%s failed (%s): %s", call, code, api.ErrorMessage())
 }
 
-// clockSkew says how far this machine's clock is from that of AWS, by the Date header of the response that an error
-// reports. ok is false if the response has none.
+// clockSkew returns how far this machine's clock is from AWS's, according to the Date header of the response in the
+// error. ok is false if the response has none.
 func clockSkew(err error, now time.Time) (words string, ok bool) {
 	var response *smithyhttp.ResponseError
 	if !errors.As(err, &response) || response.Response == nil {
@@ -116,7 +117,7 @@ func clockSkew(err error, now time.Time) (words string, ok bool) {
 	return fmt.Sprintf("it is %s %s, it shows %s and AWS %s", ahead, direction, console.UTC(now), console.UTC(date)), true
 }
 
-// isNotAWS reports whether a response was no answer that an AWS service gives, such as a page.
+// isNotAWS reports whether a response cannot come from an AWS service, such as a web page.
 func isNotAWS(err error) bool {
 	var api smithy.APIError
 	var unreadable *smithy.DeserializationError

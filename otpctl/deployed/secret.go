@@ -18,11 +18,11 @@ type Secret struct {
 	ARN    string
 }
 
-// Version is a value that a secret has.
+// Version is one value of a secret.
 type Version struct {
 	Text, ID string
 	Written  time.Time
-	Read     time.Time // by the clock that wrote it, not this machine's; zero where the answer does not tell
+	Read     time.Time // by the clock that wrote it, not this machine's; zero if the response does not have it
 }
 
 // Current reads the secret's current version.
@@ -35,12 +35,13 @@ func (s Secret) Current(ctx context.Context) (v Version, err error) {
 		Read: serverTime(out.ResultMetadata)}, nil
 }
 
-// Replace writes the version after a version, once: of several that were judged by the same one, the first is written.
+// Replace writes the version that follows a version, and only once: of several new values that were based on the same
+// version, only the first is written.
 //
-// Secrets Manager has no conditional write. But a new version's id is the caller's to choose, and an id that was used
-// cannot get another value: so each version has one id that its successor written by otpctl may have.
+// Secrets Manager has no conditional write. But the caller chooses a new version's id, and an id that was used before
+// cannot get another value. So otpctl allows only one id for the successor of each version.
 //
-// Errors: *types.ResourceExistsException, where there is another successor.
+// Errors: *types.ResourceExistsException, if there is another successor.
 func (s Secret) Replace(ctx context.Context, text, after string) (written time.Time, err error) {
 	out, err := s.Client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.ARN,
 		SecretString: &text, ClientRequestToken: aws.String(successor(after))})
@@ -55,7 +56,7 @@ func serverTime(metadata middleware.Metadata) time.Time {
 	return t
 }
 
-// successor is the id of the version after a version: 64 characters, the most that there may be.
+// successor returns the id of the version that follows a version: 64 characters, the longest that is allowed.
 func successor(version string) string {
 	sum := sha256.Sum256([]byte("otpctl, after " + version))
 	return hex.EncodeToString(sum[:])

@@ -6,7 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 )
 
-// captcha looks whether the secret key is there, without reading it.
+// captcha checks whether the secret key exists, without reading it.
 func (x *examination) captcha(ctx context.Context) error {
 	provider := x.stack.Parameters["CaptchaProvider"]
 	if provider == "" || provider == "none" {

@@ -2,19 +2,19 @@ package doctor
 
 import "slices"
 
-// needs is what AWS asks for before SMS go to a country. It is what the account cannot tell itself.
+// These lists are AWS's requirements for SMS to a country. The account's own settings do not show them.
 //
 // Sources: "Supported countries and regions" of the SNS developer guide (since 2023-08-31 the United States and their
 // territories take messages from dedicated numbers only), "Special requirements for sending SMS messages to recipients in
 // India", and "Registration forms" of the AWS End User Messaging SMS user guide, whose countries register sender IDs.
-// Read in November 2026; a country that is not here may have rules of its operators.
+// Read in November 2026. Operators in a country that is not listed may have rules of their own.
 var (
 	numberNeeded     = []string{"AS", "GU", "PR", "US", "VI"}
 	senderRegistered = []string{"AE", "AU", "BY", "EG", "FI", "GB", "ID", "IE", "JO", "KE", "KW", "KZ", "LK", "PH", "QA", "RU", "SA", "SG",
 		"TH", "TR", "VN", "ZM"}
 )
 
-// country is an allowed one with what the account has for it.
+// country is an allowed country, with what the account has for it.
 type country struct {
 	code   string
 	number bool   // the account has an origination number of it
@@ -22,7 +22,7 @@ type country struct {
 	dlt    bool   // SmsEntityId and SmsTemplateId are set
 }
 
-// judge says what is missing; advice is empty where nothing is.
+// judge reports what is missing. advice is empty if nothing is.
 func (c country) judge() (state, found, advice string) {
 	switch {
 	case slices.Contains(numberNeeded, c.code) && !c.number:

@@ -1,4 +1,4 @@
-// Package doctor has the command that checks what keeps codes from arriving.
+// Package doctor has the command that checks a stack for problems that keep codes from arriving.
 package doctor
 
 import (
@@ -53,7 +53,7 @@ sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSett
 	}
 }
 
-// States of a finding.
+// The states of a finding.
 const (
 	fine      = "ok"
 	remark    = "note"
@@ -62,15 +62,15 @@ const (
 	unchecked = "unchecked"
 )
 
-// colours of states at a terminal: green, yellow and red.
+// colours are the colours of the states on a terminal: green, yellow and red.
 var colours = map[string]string{fine: "32", warning: "33", problem: "31"}
 
-// finding is one thing that was looked at.
+// finding is the result of one check.
 type finding struct {
-	Check   string `json:"check"` // a name that stays
+	Check   string `json:"check"` // a stable name
 	State   string `json:"state"`
 	Finding string `json:"finding"`
-	Advice  string `json:"advice"` // what to do; empty where there is nothing
+	Advice  string `json:"advice"` // what to do; empty if there is nothing
 }
 
 type examination struct {
@@ -86,7 +86,7 @@ type examination struct {
 	secrets *secretsmanager.Client
 }
 
-// patience is how often doctor calls: what AWS does not tell now is a finding too.
+// patience is how often doctor attempts a call. An AWS service that does not respond now is a finding too.
 const patience = 2
 
 func doctor(ctx context.Context, c *console.Console) error {
@@ -131,7 +131,8 @@ func (x *examination) add(check, state, advice, format string, args ...any) {
 	x.Findings = append(x.Findings, finding{check, state, fmt.Sprintf(format, args...), advice})
 }
 
-// cannot adds what could not be checked. A service without a host in the region is not there, which is a problem.
+// cannot adds a check that could not be made. If a service has no host in the region, it does not exist there, which is a
+// problem.
 func (x *examination) cannot(check string, err error) {
 	var unknown *net.DNSError
 	if errors.As(err, &unknown) && unknown.IsNotFound {

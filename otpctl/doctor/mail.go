@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 )
 
-// nearQuota is the share of a quota, in percent, from which on a warning is due.
+// nearQuota is the percentage of a quota from which a warning is given.
 const nearQuota = 80
 
 func (x *examination) mailAccount(ctx context.Context) error {
@@ -63,7 +63,7 @@ func (x *examination) mailQuota(quota *types.SendQuota) {
 	x.add("ses.quota", state, advice, "%.0f of %.0f messages in 24 hours, %.0f a second at most", used, most, quota.MaxSendRate)
 }
 
-// identity reads one, nil where there is none.
+// identity reads an SES identity, or returns nil if it does not exist.
 func (x *examination) identity(ctx context.Context, name string) (*sesv2.GetEmailIdentityOutput, error) {
 	out, err := x.ses.GetEmailIdentity(ctx, &sesv2.GetEmailIdentityInput{EmailIdentity: &name})
 	var none *types.NotFoundException
@@ -73,8 +73,8 @@ func (x *examination) identity(ctx context.Context, name string) (*sesv2.GetEmai
 	return out, err
 }
 
-// mailSender looks at the sender's address and at its domain: either may be verified, and an address that is one has its
-// own settings.
+// mailSender checks the sender's address and its domain: either may be verified. An address that is itself an identity
+// has its own settings.
 func (x *examination) mailSender(ctx context.Context) error {
 	from := x.stack.Parameters["SesFromAddress"]
 	_, domain, ok := strings.Cut(from, "@")

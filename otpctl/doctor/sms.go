@@ -12,7 +12,7 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// countries are those that SMS may go to; none means that SMS is off.
+// countries returns the countries that SMS may go to. If there are none, SMS is off.
 func (x *examination) countries() []string {
 	return x.stack.Countries()
 }
@@ -34,7 +34,8 @@ func (x *examination) smsSandbox(ctx context.Context) error {
 	return nil
 }
 
-// smsSpend compares the month's limits: the account's, where SNS stops, and the one at which an alarm goes off.
+// smsSpend compares two monthly limits: the account's, at which SNS stops sending, and the one at which an alarm goes
+// off.
 func (x *examination) smsSpend(ctx context.Context) error {
 	if len(x.countries()) == 0 {
 		return nil
@@ -60,7 +61,7 @@ func (x *examination) smsSpend(ctx context.Context) error {
 	return nil
 }
 
-// smsCountries looks at each allowed country and at the number that is set.
+// smsCountries checks each allowed country, and the number that is set.
 func (x *examination) smsCountries(ctx context.Context) error {
 	allowed := x.countries()
 	if len(allowed) == 0 {
@@ -81,7 +82,7 @@ func (x *examination) smsCountries(ctx context.Context) error {
 	return nil
 }
 
-// numbers are the account's active origination numbers, without their plus, and their countries.
+// numbers returns the account's active origination numbers, without their plus, and their countries.
 func (x *examination) numbers(ctx context.Context) (numbers, countries map[string]bool, err error) {
 	numbers, countries = map[string]bool{}, map[string]bool{}
 	pages := sns.NewListOriginationNumbersPaginator(x.sns, &sns.ListOriginationNumbersInput{})

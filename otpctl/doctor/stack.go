@@ -12,7 +12,7 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// alarms looks whether somebody hears of them: SNS sends nothing to an address that has not confirmed.
+// alarms checks whether anyone receives the alarms: SNS sends nothing to an address that has not confirmed.
 func (x *examination) alarms(ctx context.Context) error {
 	if x.stack.Parameters["AlarmEmail"] == "" && x.stack.Parameters["AlarmTopicArn"] == "" {
 		x.add("alarms", remark, "set AlarmEmail, and confirm its first mail, or AlarmTopicArn", "there are no alarms")
@@ -52,8 +52,8 @@ func (x *examination) alarms(ctx context.Context) error {
 	return nil
 }
 
-// Invocations at once: a new account may have as few as newAccount ("Lambda quotas"). A login takes about a tenth of a
-// second, so with few of them a burst is turned away.
+// Concurrent executions: a new account may have only newAccount ("Lambda quotas"). A login takes about a tenth of a
+// second, so an account with few of them throttles a burst of logins.
 const (
 	newAccount = 10
 	few        = 100

@@ -1,5 +1,5 @@
-// Command incident leaves in a stack what an operator's commands are for: a number prefix that is paused, and an address
-// that complained. It is for tests of a stack on an imitation of AWS, where neither comes by itself.
+// Command incident makes two things in a stack that operator commands are for: a paused number prefix, and an address
+// that complained. It is for tests of a stack on an imitation of AWS, where neither happens by itself.
 //
 //	incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL
 package main
@@ -40,7 +40,7 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// pause counts as many messages as no prefix may have unverified.
+// pause counts unverified messages until the prefix is paused.
 func pause(ctx context.Context, db *dynamodb.Client, table, prefix string) error {
 	guard := store.Prefixes{DB: db, Table: table, Rule: otp.PumpingLimit{Sends: 1, Percent: 100}}
 	for {
@@ -53,7 +53,7 @@ func pause(ctx context.Context, db *dynamodb.Client, table, prefix string) error
 	}
 }
 
-// complain does what the feedback function does when an e-mail to there is called spam.
+// complain does what the feedback function does when the recipient of an e-mail reports it as spam.
 func complain(ctx context.Context, cfg aws.Config, db *dynamodb.Client, table, secret, email string) error {
 	ring, err := keys.New(cfg, secret, time.Now).Current(ctx)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package secrets has the commands that write a secret of the stack: the root key (C7), the test destinations (C6) and the
-// CAPTCHA provider's key.
+// Package secrets has the commands that write a secret of the stack: the root key (C7), the test destinations (C6) and
+// the CAPTCHA provider's key.
 package secrets
 
 import (
@@ -48,27 +48,27 @@ instance that was idle creates one more session with the key it had; two rotatio
 	return cmd
 }
 
-// settling is how long after a rotation the last session is made with the old key: functions read the secret again
-// every minute, and another one is for what is under way then.
+// settling is how long after a rotation the last session may still be made with the old key. Functions read the secret
+// again every minute; the second minute is for requests that are in progress then.
 const settling = 2 * time.Minute
 
-// errRotatedElsewhere says that the version that was judged has another successor (C7).
+// errRotatedElsewhere means that another version already follows the one that was read (C7).
 var errRotatedElsewhere = errors.New("the secret was changed at the same time, perhaps by another rotation: this one wrote nothing. " +
 	"Run it again without --force: it is refused if that was a rotation. If nobody changed it, it was set back to an older " +
 	"version: write its value once more with `aws secretsmanager put-secret-value`")
 
-// rootSecret is the secret that every key derives from.
+// rootSecret is the secret that every key is derived from.
 type rootSecret struct {
 	deployed.Secret
-	life  time.Duration // of a key's last code after the key was replaced
+	life  time.Duration // how long after the replacement of a key its last code can live
 	force bool
 }
 
-// rotation is a new value of the secret, judged by the one that it follows.
+// rotation is a new value of the secret, made for the version that it follows.
 type rotation struct {
 	otp.Rotation
 	document, after string
-	ends            bool // codes that have not expired
+	ends            bool // the rotation ends codes that have not expired
 }
 
 func rotateSecret(ctx context.Context, c *console.Console, yes, force bool) error {
@@ -97,14 +97,14 @@ func rotateSecret(ctx context.Context, c *console.Console, yes, force bool) erro
 		if !sure {
 			return console.Refusal("nothing was rotated")
 		}
-		if next, err = root.prepare(ctx, c.Now()); err != nil { // the question may have stood for long
+		if next, err = root.prepare(ctx, c.Now()); err != nil { // the question may have been open for long
 			return err
 		}
 	}
 	return rotate(ctx, c, root, next)
 }
 
-// prepare reads the secret and makes its next value, unless that ends codes.
+// prepare reads the secret and makes its next value, unless that would end codes.
 func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, err error) {
 	held, err := s.Current(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, 
 	return rotation{rotated, string(document), held.ID, ends}, nil
 }
 
-// rotate writes a prepared value and tells what that means.
+// rotate writes a prepared value and reports what that means.
 func rotate(ctx context.Context, c *console.Console, root rootSecret, next rotation) error {
 	at, err := root.Replace(ctx, next.document, next.after)
 	var lost *types.ResourceExistsException
@@ -140,12 +140,12 @@ func rotate(ctx context.Context, c *console.Console, root rootSecret, next rotat
 	if at.IsZero() {
 		at = c.Now()
 	}
-	safe := written(at.Add(root.life + time.Second)) // an answer's clock has whole seconds, a version's has more
+	safe := written(at.Add(root.life + time.Second)) // the time in a response has whole seconds, that of a version is finer
 	return c.Answer(console.Object{"newKey": next.New, "oldKey": next.Old, "forgottenKey": next.Forgets, "codesEnded": next.ends, "oldKeyNeededUntil": safe},
 		func(w io.Writer) error { return next.write(w, safe) })
 }
 
-// write tells what a rotation means; safe is when the replaced key may be forgotten.
+// write reports what a rotation means. safe is when the replaced key may be deleted.
 func (next rotation) write(w io.Writer, safe string) error {
 	fmt.Fprintf(w, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, next.Old)
 	switch {
@@ -160,7 +160,7 @@ func (next rotation) write(w io.Writer, safe string) error {
 	return err
 }
 
-// written puts a time in words, rounded up: what is said to be safe from then on is.
+// written returns a time in words, rounded up, so that the time from which something is safe is never too early.
 func written(t time.Time) string {
 	return t.Add(time.Second - 1).UTC().Truncate(time.Second).Format(time.RFC3339)
 }

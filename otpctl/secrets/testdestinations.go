@@ -47,7 +47,7 @@ be lost, but stays as the version AWSPREVIOUS.`,
 	return cmd
 }
 
-// addTest judges all that it can before it asks for a code.
+// addTest checks everything that it can before it asks for a code.
 func addTest(ctx context.Context, c *console.Console, typed, typedUntil string, fromStdin bool) error {
 	to, err := console.ReadDestination(typed)
 	if err != nil {
@@ -86,7 +86,7 @@ func addTest(ctx context.Context, c *console.Console, typed, typedUntil string, 
 		console.Say("%s %s: within a minute its code is the fixed one, until %s.\n", done, to, entry.Until))
 }
 
-// connectTests finds the secret and the length that codes have.
+// connectTests finds the secret, and the length of the codes.
 func connectTests(ctx context.Context, c *console.Console) (secret testSecret, length int, err error) {
 	d, err := deployed.Connect(ctx, c)
 	if err != nil {
@@ -99,7 +99,7 @@ func connectTests(ctx context.Context, c *console.Console) (secret testSecret, l
 	return testSecret{d.Secret("TestDestinationsSecretArn")}, int(digits), err
 }
 
-// readUntil reads a day, which it ends before, or a time.
+// readUntil reads a time, or a day, which means the beginning of that day (UTC).
 //
 // Errors: *console.UsageError.
 func readUntil(typed string, now time.Time) (until time.Time, err error) {
@@ -121,7 +121,7 @@ func readUntil(typed string, now time.Time) (until time.Time, err error) {
 	return until.UTC(), nil
 }
 
-// checkCode reads a fixed code as people type codes. Its error does not quote it.
+// checkCode reads a fixed code in the form in which people type codes. Its error does not quote the code.
 //
 // Errors: console.Refusal.
 func checkCode(typed string, length int) (string, error) {
@@ -135,7 +135,7 @@ func checkCode(typed string, length int) (string, error) {
 	return code, nil
 }
 
-// isRun says whether digits go on as the first two do: 000000, 123456, 987654.
+// isRun reports whether the digits continue as the first two begin: 000000, 123456, 987654.
 func isRun(code string) bool {
 	step := int(code[1]) - int(code[0])
 	for i := 2; i < len(code); i++ {
@@ -184,7 +184,7 @@ func listTests(ctx context.Context, c *console.Console, codes bool) error {
 	return c.Answer(list, func(w io.Writer) error { return writeTests(w, list, codes) })
 }
 
-// listedTest is an entry as it is shown.
+// listedTest is an entry in the form that is shown.
 type listedTest struct {
 	Destination string `json:"destination"`
 	Until       string `json:"until"`
@@ -204,7 +204,7 @@ func writeTests(w io.Writer, list []listedTest, codes bool) error {
 	return t.End("There are no test destinations.")
 }
 
-// testState says whether an entry works, and if not, why.
+// testState reports whether an entry works, and if not, why.
 func testState(destination string, entry otp.TestDestination, length int, now time.Time) string {
 	until, err := time.Parse(time.RFC3339, entry.Until)
 	to, misspelt := console.ReadDestination(destination)
@@ -239,7 +239,7 @@ opened before keeps its code until that expires.`,
 	}
 }
 
-// removeTest takes an entry as it is typed too: one that was not written by otpctl may be spelled in no right way.
+// removeTest also accepts an entry exactly as typed: an entry that otpctl did not write may have a wrong spelling.
 func removeTest(ctx context.Context, c *console.Console, typed string) error {
 	name := typed
 	if to, err := console.ReadDestination(typed); err == nil {

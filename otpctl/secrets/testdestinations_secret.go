@@ -16,16 +16,16 @@ import (
 // testSecret is the secret that holds the test destinations.
 type testSecret struct{ deployed.Secret }
 
-// errTestsBusy says that each round was lost.
+// errTestsBusy means that another change came first in every round.
 var errTestsBusy = errors.New("somebody else keeps changing the test destinations: run it again. If nobody does, the secret was " +
 	"set back to an older version: write its value once more with `aws secretsmanager put-secret-value`")
 
 const (
-	testRounds = 5                      // how often a change is decided anew when somebody else changes the entries
-	testsPause = 200 * time.Millisecond // until what somebody else wrote can be read
+	testRounds = 5                      // how often a change is attempted if others keep changing the entries
+	testsPause = 200 * time.Millisecond // until a value that another command wrote can be read
 )
 
-// read returns the entries, and the version of the secret that they are.
+// read returns the entries, and the version of the secret that has them.
 func (s testSecret) read(ctx context.Context) (all otp.TestDestinations, version string, err error) {
 	held, err := s.Current(ctx)
 	if err != nil {
@@ -38,9 +38,10 @@ func (s testSecret) read(ctx context.Context) (all otp.TestDestinations, version
 	return all, held.ID, nil
 }
 
-// change writes what edit makes of the entries, if they are still as edit saw them; else edit sees them anew (C6).
+// change writes the result of edit, if the entries are still as edit saw them. Otherwise it calls edit again with the new
+// entries (C6).
 //
-// Errors: edit's; errTestsBusy.
+// Errors: the error of edit; errTestsBusy.
 func (s testSecret) change(ctx context.Context, edit func(otp.TestDestinations) (otp.TestDestinations, error)) error {
 	for range testRounds {
 		held, version, err := s.read(ctx)

@@ -1,4 +1,4 @@
-// Package stats has the command that counts messages by the stack's metrics.
+// Package stats has the command that counts messages, from the stack's metrics.
 package stats
 
 import (
@@ -21,7 +21,7 @@ import (
 	"streamotp/shared/telemetry"
 )
 
-// maxDays is how far back one may look: CloudWatch keeps sums of an hour for longer.
+// maxDays is how many days stats can look back. CloudWatch keeps hourly sums for longer.
 const maxDays = 30
 
 // Command returns "otpctl stats".
@@ -50,12 +50,12 @@ none, as before the first SMS of a month.`,
 	return cmd
 }
 
-// counted is a row: what was sent and verified of a channel or for a purpose.
+// counted is a row: the numbers of sent and verified messages of a channel or for a purpose.
 type counted struct {
 	Name       string   `json:"name"`
 	Sent       float64  `json:"sent"`
 	Verified   float64  `json:"verified"`
-	Conversion *float64 `json:"conversion"` // of 1; nil where nothing was sent
+	Conversion *float64 `json:"conversion"` // from 0 to 1; nil if nothing was sent
 }
 
 type statistics struct {
@@ -91,25 +91,25 @@ func stats(ctx context.Context, c *console.Console, days int) error {
 	return c.Answer(s, s.write)
 }
 
-// cloudWatch is CloudWatch with the namespace of the stack's own.
+// cloudWatch is a client of CloudWatch, with the namespace of the stack's own metrics.
 type cloudWatch struct {
 	client    *cloudwatch.Client
 	namespace string
 }
 
-// newCloudWatch makes a client that speaks AWS JSON, one of the service's protocols, and not CBOR: what stands in for AWS
-// in development knows no CBOR.
+// newCloudWatch makes a client that speaks AWS JSON, one of the service's protocols, instead of CBOR, which the
+// development stack does not know.
 func newCloudWatch(cfg aws.Config) *cloudwatch.Client {
 	return cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) })
 }
 
-// metric asks for one metric by the hour.
+// metric returns a query for one metric, by the hour.
 func metric(id int, namespace, name, stat string, dimensions ...types.Dimension) types.MetricDataQuery {
 	return types.MetricDataQuery{Id: aws.String("m" + strconv.Itoa(id)), MetricStat: &types.MetricStat{Period: aws.Int32(3600), Stat: &stat,
 		Metric: &types.Metric{Namespace: &namespace, MetricName: &name, Dimensions: dimensions}}}
 }
 
-// rows counts by a dimension's values.
+// rows counts messages by the values of a dimension.
 func (m cloudWatch) rows(ctx context.Context, dimension string, names []string, since, until time.Time) ([]counted, error) {
 	var queries []types.MetricDataQuery
 	for _, name := range names {
@@ -133,7 +133,7 @@ func (m cloudWatch) rows(ctx context.Context, dimension string, names []string, 
 	return rows, nil
 }
 
-// spend is the account's since the month began, nil where SNS tells none.
+// spend returns the account's SMS spending since the month began, or nil if SNS reports none.
 func (m cloudWatch) spend(ctx context.Context, now time.Time) (*float64, error) {
 	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	points, err := m.points(ctx, []types.MetricDataQuery{metric(0, "AWS/SNS", "SMSMonthToDateSpentUSD", "Maximum")}, month, now)
@@ -147,7 +147,7 @@ func (m cloudWatch) spend(ctx context.Context, now time.Time) (*float64, error) 
 	return &most, nil
 }
 
-// points are the values of each query, by its id.
+// points returns the values of each query, by the query's id.
 func (m cloudWatch) points(ctx context.Context, queries []types.MetricDataQuery, since, until time.Time) (map[string][]float64, error) {
 	points := map[string][]float64{}
 	pages := cloudwatch.NewGetMetricDataPaginator(m.client, &cloudwatch.GetMetricDataInput{StartTime: &since, EndTime: &until, MetricDataQueries: queries})

@@ -1,5 +1,5 @@
-// Command api is the floor that the HTTP functions are measured against: the least Go Lambda with the same SDK clients,
-// one call a client, built the same way.
+// Command api is the baseline (the floor) for the HTTP functions: the smallest Go Lambda with the same SDK clients, which
+// makes one call with each client and is built the same way.
 package main
 
 import (

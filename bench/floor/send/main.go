@@ -1,5 +1,5 @@
-// Command send is the floor that the send function is measured against: the least Go Lambda with the same SDK clients,
-// one call a client that an e-mail needs, built the same way.
+// Command send is the baseline (the floor) for the send function: the smallest Go Lambda with the same SDK clients, which
+// makes one call with each client that an e-mail needs and is built the same way.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 		if _, err := secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String("secret")}); err != nil {
 			return events.DynamoDBEventResponse{}, err
 		}
-		if len(batch.Records) == 0 { // never; it keeps the client that an e-mail does not call
+		if len(batch.Records) == 0 { // never true; it keeps the client that an e-mail does not use
 			_, err := texts.Publish(ctx, &sns.PublishInput{})
 			return events.DynamoDBEventResponse{}, err
 		}
