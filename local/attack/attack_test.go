@@ -1,11 +1,12 @@
-// Package attack tries, from outside over HTTP, what an attacker would, at the limits that a deployment has by default.
+// Package attack does what an attacker would do, from outside over HTTP, with the limits that a deployment has by
+// default.
 //
-// Each attack runs against the stack as it ships, where it must get nothing, and again for each control that keeps it
-// out, with that one control taken away, where it must get through: so no attack is a script that cannot fail. A
-// control is taken away by a parameter at its no-limit value, or by a build of a changed copy of one file
-// (e2e.StartChanged); nothing that ships has a switch for it.
+// Each attack runs against the stack as it ships, where it must fail. It runs again for each control that stops it, with
+// only that control removed, and must then succeed: so no attack is a script that cannot succeed. A control is removed by
+// setting a parameter to "no limit", or by building a changed copy of one file (e2e.StartChanged). Nothing that ships has
+// a switch for it.
 //
-// In this folder `go test` prints a line for each run, as `make attack` does.
+// `go test` in this folder prints a line for each run, as `make attack` does.
 package attack
 
 import (
@@ -16,27 +17,27 @@ import (
 	"streamotp/local/e2e"
 )
 
-// An attack is a script and the controls that it is up against.
+// An attack is a script, with the controls that stop it.
 type attack struct {
 	name     string
 	run      func(t *testing.T, s *e2e.Stack) result
 	controls []control
-	settings []string // parameters that a deployment sets to have the controls; none for what it has by default
+	settings []string // parameters that a deployment sets to have the controls; empty if it has them by default
 }
 
-// A control keeps an attack out, until it is taken away: by these parameters, or by these edits.
+// A control stops an attack until it is removed, by these parameters or by these edits.
 type control struct {
 	name       string // completes "without …"
 	parameters []string
 	edits      []e2e.Edit
 }
 
-// result is what an attack got.
+// result is the outcome of an attack.
 type result struct {
 	tries  int
-	got    int    // of what the attacker is after
-	what   string // that is, as "judged"
-	breach bool   // more than a deployment may let through
+	got    int    // how much of its goal the attacker reached
+	what   string // the unit of got, such as "judged"
+	breach bool   // more than a deployment may allow
 }
 
 func TestAttacks(t *testing.T) {
@@ -67,7 +68,7 @@ func (a attack) runWithout(t *testing.T, c control) {
 	var s *e2e.Stack
 	if len(c.edits) > 0 {
 		s = e2e.StartChanged(t, c.edits, args...)
-		s.AllowLeaks() // what it keeps and logs may be the very breach
+		s.AllowLeaks() // what it stores and logs may be the very breach
 	} else {
 		s = e2e.Start(t, args...)
 	}
@@ -93,7 +94,7 @@ func report(r result, name string) {
 	fmt.Printf("%-8s  %-66s %7d tries  %5d %s\n", verdict, name, r.tries, r.got, r.what)
 }
 
-// TestEditsAreThere: each edit that takes a control away still changes its file. It needs no stack.
+// TestEditsAreThere checks that each edit that removes a control still matches its file. It needs no stack.
 func TestEditsAreThere(t *testing.T) {
 	for _, a := range attacks {
 		for _, c := range a.controls {

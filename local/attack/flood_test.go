@@ -14,11 +14,10 @@ import (
 
 const (
 	sendsPerHour      = 5  // the default, for one mailbox
-	sendsPerIPPerHour = 30 // the default, for one client address
+	sendsPerIPPerHour = 30 // the default, for one client IP address
 )
 
-// sent is the result of asking for messages: those that went out to whom to says yes to, once all that were accepted
-// have.
+// sent waits until the accepted messages have gone out to addresses that to selects, and returns how many did.
 func sent(t *testing.T, s *e2e.Stack, tries, accepted, most int, to func(string) bool) result {
 	t.Helper()
 	got := func() (n int) {
@@ -49,7 +48,7 @@ func floodMailbox(t *testing.T, s *e2e.Stack) result {
 	})
 }
 
-// capitals writes some letters large: those of the bits that are set in i.
+// capitals writes some letters of a word in upper case: those whose bits are set in i.
 func capitals(word string, i int) string {
 	letters := []byte(word)
 	for at := range letters {
@@ -60,7 +59,7 @@ func capitals(word string, i int) string {
 	return string(letters)
 }
 
-// floodBy asks for one code for each of n mailboxes whose names begin with the word.
+// floodBy requests one code for each of n mailboxes whose names begin with the word.
 func floodBy(t *testing.T, s *e2e.Stack, word string, n int, caller func(i int) *e2e.Stack) result {
 	t.Helper()
 	seen := atOnce(n, func(i int) (int, fields) {
@@ -74,7 +73,7 @@ func floodFromOne(t *testing.T, s *e2e.Stack) result {
 	return floodBy(t, s, "many", 60, func(int) *e2e.Stack { return caller })
 }
 
-// floodForged claims another address each time, in every header that a proxy may set.
+// floodForged claims another IP address each time, in every header that a proxy may set.
 func floodForged(t *testing.T, s *e2e.Stack) result {
 	return floodBy(t, s, "forged", 60, func(i int) *e2e.Stack {
 		claim := fmt.Sprintf("198.51.100.%d", i+1)
@@ -86,7 +85,7 @@ func floodForged(t *testing.T, s *e2e.Stack) result {
 	})
 }
 
-// goAround knows the API's own URL, which no web ACL watches, and guesses at what CloudFront would send.
+// goAround calls the API's own URL, which no web ACL protects, and guesses the secret that CloudFront would send.
 func goAround(t *testing.T, s *e2e.Stack) result {
 	seen := atOnce(20, func(i int) (int, fields) {
 		return post(elsewhere(s, "X-Origin-Secret", strings.Repeat("guess", i%3)), "generate", fields{"email": fmt.Sprintf("around%d@example.com", i)})
@@ -94,7 +93,8 @@ func goAround(t *testing.T, s *e2e.Stack) result {
 	return result{tries: 20, got: seen["200"], what: "answered", breach: seen["200"] > 0}
 }
 
-// burnVictim uses its own address up and goes on with a victim's mailbox, to take the messages that it has in an hour.
+// burnVictim uses up the limit of its own IP address and goes on with a victim's mailbox, to use up the messages that the
+// mailbox may get in an hour.
 func burnVictim(t *testing.T, s *e2e.Stack) result {
 	attacker := elsewhere(s)
 	atOnce(sendsPerIPPerHour, func(i int) (int, fields) {
@@ -114,7 +114,7 @@ func burnOwner(t *testing.T, s *e2e.Stack) result {
 	return keptOut(8, elsewhere(s), login(owner, password))
 }
 
-// keptOut is the result for an attacker who wants somebody else to get no code.
+// keptOut returns the result of an attack that tries to keep a victim from getting a code.
 func keptOut(tries int, victim *e2e.Stack, ask fields) result {
 	if status, _ := post(victim, "generate", ask); status != 200 {
 		return result{tries, 1, "victim kept out", true}
@@ -127,11 +127,11 @@ func resendStorm(t *testing.T, s *e2e.Stack) result {
 	id, _ := begin(t, s, fields{"email": to}, to)
 	seen := atOnce(50, func(int) (int, fields) { return post(s, "resend", fields{"sessionId": id}) })
 	r := sent(t, s, 50, 1+seen["200"], 1, func(at string) bool { return at == to })
-	r.got-- // the first, which was no resend
+	r.got-- // the first message, which was not a resend
 	return r
 }
 
-// sms asks for a code for each number.
+// sms requests a code for each number.
 func sms(t *testing.T, s *e2e.Stack, numbers ...string) result {
 	t.Helper()
 	caller, accepted := elsewhere(s), 0
@@ -145,7 +145,7 @@ func sms(t *testing.T, s *e2e.Stack, numbers ...string) result {
 	return sent(t, s, len(numbers), accepted, 0, func(to string) bool { return wanted[to] })
 }
 
-// smsAbroad has countries beside those that are allowed, some of which share their code.
+// smsAbroad requests codes for countries that are not allowed. Some of them share their country code with one that is.
 func smsAbroad(t *testing.T, s *e2e.Stack) result {
 	return sms(t, s, "+33612345678", "+18762101234" /* Jamaica, as the US */, "+77710009998" /* Kazakhstan, as Russia */, "+447781123456", /* Guernsey, as GB */
 		"+881612345678" /* satellite */)
@@ -156,7 +156,7 @@ func smsPremium(t *testing.T, s *e2e.Stack) result {
 		"+447012345678" /* personal, looks like a mobile */, "+911123456789")
 }
 
-// pump is fraud: the numbers' operator shares the fee of every message.
+// pump commits fraud: the numbers' operator gets a share of the fee for every message.
 func pump(t *testing.T, s *e2e.Stack) result {
 	const prefix = "+44740012"
 	seen := atOnce(60, func(i int) (int, fields) {
@@ -180,7 +180,7 @@ func outspendSMS(t *testing.T, s *e2e.Stack) result {
 	return sent(t, s, 20, seen["200"], 5, func(to string) bool { return strings.HasPrefix(to, "+4915121") })
 }
 
-// outage is no attack but a provider's misfortune: what it gets are the codes that people do not.
+// outage is not an attack but a failure of the provider. Its result is the number of codes that did not arrive.
 func outage(t *testing.T, s *e2e.Stack) result {
 	const people = 20
 	before := len(s.Calls())
@@ -212,8 +212,8 @@ func outage(t *testing.T, s *e2e.Stack) result {
 	return result{people, people - arrived(), "lost", arrived() != people}
 }
 
-// loseAnswers asks for codes at a time when each row is written, but no response says so: what was taken for a message that goes out
-// must not be given back.
+// loseAnswers requests codes while each row is written but the response is lost. A message that goes out must count, so
+// what it took from the limits must not be given back.
 func loseAnswers(t *testing.T, s *e2e.Stack) result {
 	const to, tries = "refund@example.com", 8
 	rows := func() (n int) {
@@ -236,7 +236,7 @@ func loseAnswers(t *testing.T, s *e2e.Stack) result {
 	return sent(t, s, tries, rows()-before, sendsPerHour, func(at string) bool { return at == to })
 }
 
-// solve makes the token of a solved challenge, and something else where no CAPTCHA is asked for.
+// solve returns the token of a solved challenge, or some other text if the stack has no CAPTCHA.
 func solve(s *e2e.Stack, challenge fields) string {
 	var answer struct{ Token string }
 	status, _, data := s.Do(http.MethodPost, "/_local/captcha/tokens", challenge)
@@ -269,12 +269,13 @@ func fillEverything(t *testing.T, s *e2e.Stack) result {
 	if seen["200"] != 20 {
 		t.Errorf("the robot is told that it is known: %v", seen)
 	}
-	// What is not sent leaves no trace to wait for: an honest code behind them does.
+	// A message that is not sent leaves no trace to wait for, so an honest code is requested after it.
 	begin(t, s, fields{"email": "honest@example.com"}, "honest@example.com")
 	return sent(t, s, 20, 0, 0, func(to string) bool { return strings.HasPrefix(to, "robot") })
 }
 
-// chooseChannel knows the password and reads the owner's mail, or has a phone of its own, but not the owner's phone.
+// chooseChannel knows the password and can read the owner's e-mail, or has a phone of its own, but does not have the
+// owner's phone.
 func chooseChannel(t *testing.T, s *e2e.Stack) result {
 	const owner, phone, ownPhone = "careful@example.com", "+4915112345670", "+4915112345671"
 	account(t, s, owner, "channel", "sms", "phone", phone)
@@ -294,13 +295,13 @@ func chooseChannel(t *testing.T, s *e2e.Stack) result {
 		}
 	}
 	all := func(to string) bool { return to == owner || to == ownPhone || to == phone }
-	sent(t, s, len(asks), accepted, 0, all) // all that will come has come
+	sent(t, s, len(asks), accepted, 0, all) // waits until everything that will arrive has arrived
 	return sent(t, s, len(asks), 0, 0, func(to string) bool { return to == owner || to == ownPhone })
 }
 
-// overrun sends cheap requests, more than the API's bucket holds, and counts those that reach a function.
-// overrun calls until API Gateway's throttle refuses, at most this often. The throttle is set low for it: a slow machine
-// may not get beyond the default one's 200 a second.
+// overrun calls the API until API Gateway throttles a call, but makes no more than a fixed number of calls. It counts
+// those that reach a function. The throttle is set low, as a slow machine may not exceed the default rate of 200 a
+// second.
 func overrun(_ *testing.T, s *e2e.Stack) result {
 	const lanes, each = 50, 10
 	var passed, refused atomic.Int64

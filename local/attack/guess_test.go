@@ -11,7 +11,7 @@ import (
 
 const maxAttempts = 5 // the default
 
-// guessed is the result of guessing.
+// guessed returns the result of guessing codes.
 func guessed(tries int, seen counts, most int) result {
 	return result{tries, seen.judged(), "judged", seen.judged() > most}
 }
@@ -25,7 +25,7 @@ func guessAtOnce(t *testing.T, s *e2e.Stack) result {
 	return guessed(300, seen, maxAttempts)
 }
 
-// guessWithNewCodes stops before each lock and asks for a new code.
+// guessWithNewCodes stops before each lock and requests a new code.
 func guessWithNewCodes(t *testing.T, s *e2e.Stack) result {
 	const to = "again@example.com"
 	seen, tries := counts{}, 0
@@ -46,7 +46,7 @@ func guessWithNewCodes(t *testing.T, s *e2e.Stack) result {
 	return guessed(tries, seen, maxAttempts)
 }
 
-// guessAsOneRequest hopes that its guesses are taken for repeats of the first.
+// guessAsOneRequest hopes that its guesses count as repetitions of the first one.
 func guessAsOneRequest(t *testing.T, s *e2e.Stack) result {
 	id, code := begin(t, s, fields{"email": "repeat@example.com"}, "repeat@example.com")
 	var headers []string
@@ -58,7 +58,7 @@ func guessAsOneRequest(t *testing.T, s *e2e.Stack) result {
 	return guessed(50, seen, maxAttempts)
 }
 
-// guessForADay lets an hour pass after each lock, which is as long as a lock gets before the close.
+// guessForADay lets an hour pass after each lock. No lock before the 24-hour lock is longer.
 func guessForADay(t *testing.T, s *e2e.Stack) result {
 	id, code := begin(t, s, fields{"email": "patient@example.com"}, "patient@example.com")
 	seen, tries := counts{}, 0
@@ -73,11 +73,11 @@ func guessForADay(t *testing.T, s *e2e.Stack) result {
 	return guessed(tries, seen, 100)
 }
 
-// age puts a time of some items back, where they have it.
+// age moves an attribute of some items, which is a time, into the past.
 func age(t *testing.T, s *e2e.Stack, table, name string, which func(e2e.Item) bool, by time.Duration) {
 	t.Helper()
 	back := by.Milliseconds()
-	if name == "expiredAt" { // which is in seconds
+	if name == "expiredAt" { // this one is in seconds
 		back /= 1000
 	}
 	for _, item := range s.Items(table) {
@@ -97,7 +97,7 @@ func of(id string) func(e2e.Item) bool {
 	return func(i e2e.Item) bool { return i["sessionId"]["S"] == id }
 }
 
-// used is the result of using codes, of which so many tries may succeed.
+// used returns the result of using codes. free is how many uses may succeed.
 func used(seen counts, free int) result {
 	tries := 0
 	for _, n := range seen {
@@ -119,7 +119,7 @@ func useAgain(t *testing.T, s *e2e.Stack) result {
 	return used(seen, 0)
 }
 
-// useAtOnce widens the gap between reading a session and using it up: the store takes its time.
+// useAtOnce makes the store slow, so that the gap between reading a session and using its code is wider.
 func useAtOnce(t *testing.T, s *e2e.Stack) result {
 	id, code := begin(t, s, fields{"email": "race@example.com"}, "race@example.com")
 	s.Fault(fields{"service": "dynamodb", "action": "UpdateItem", "table": "CodesTable", "function": "VerifyFunction", "latencyMs": 500})
@@ -138,7 +138,8 @@ func useLate(t *testing.T, s *e2e.Stack) result {
 	return used(counts{fmt.Sprint(status): 1}, 0)
 }
 
-// useElsewhere has talked its victims out of the code of a harmless confirmation, and the other way round.
+// useElsewhere has got its victims to reveal the code of a harmless confirmation and uses it for a login, and the other
+// way round.
 func useElsewhere(t *testing.T, s *e2e.Stack) result {
 	seen := counts{}
 	for i, test := range []struct {
@@ -162,7 +163,7 @@ func useElsewhere(t *testing.T, s *e2e.Stack) result {
 	return used(seen, 0)
 }
 
-// finishOldLogin has the stolen password and begins a login with it before the owner sets a new one.
+// finishOldLogin has the stolen password, and begins a login with it before the owner sets a new password.
 func finishOldLogin(t *testing.T, s *e2e.Stack) result {
 	const owner = "robbed@example.com"
 	account(t, s, owner)

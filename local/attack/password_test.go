@@ -13,7 +13,7 @@ const (
 	passwordTriesIP = 50 // from one client IP address
 )
 
-// wrongAt sends a wrong password for each of the accounts and counts the verdicts.
+// wrongAt sends a wrong password for each of the accounts and counts the responses that report it as wrong.
 func wrongAt(n, most int, caller func(i int) *e2e.Stack, account func(i int) string) result {
 	seen := atOnce(n, func(i int) (int, fields) {
 		return post(caller(i), "generate", login(account(i), fmt.Sprint("not the password ", i)))
@@ -33,7 +33,7 @@ func sprayPassword(_ *testing.T, s *e2e.Stack) result {
 	return wrongAt(80, passwordTriesIP, func(int) *e2e.Stack { return caller }, func(i int) string { return fmt.Sprintf("sprayed%d@example.com", i) })
 }
 
-// exhaust uses an account's wrong passwords up.
+// exhaust uses up an account's wrong passwords.
 func exhaust(t *testing.T, s *e2e.Stack, owner string) {
 	t.Helper()
 	account(t, s, owner)
@@ -54,8 +54,8 @@ func passwordBeyondLimit(t *testing.T, s *e2e.Stack) result {
 	return result{passwordTries + 2, told, "told", told > 0}
 }
 
-// passwordBySlots looks at what a guess beyond the account's limit leaves of its own address' limit: one wrong password
-// less, unless the guess was right.
+// passwordBySlots checks how a guess beyond the account's limit affects the limit of its own IP address: it takes one
+// wrong password, unless the guess was right.
 func passwordBySlots(t *testing.T, s *e2e.Stack) result {
 	const owner = "betrayed@example.com"
 	exhaust(t, s, owner)
@@ -77,7 +77,7 @@ func passwordBySlots(t *testing.T, s *e2e.Stack) result {
 	return result{tries, 0, "told", false}
 }
 
-// guessSilently has a stolen password, and hopes that nobody hears of its guesses at the second step.
+// guessSilently has a stolen password and hopes that its guesses at the second step notify nobody.
 func guessSilently(t *testing.T, s *e2e.Stack) result {
 	const owner = "warned@example.com"
 	account(t, s, owner)
@@ -86,7 +86,7 @@ func guessSilently(t *testing.T, s *e2e.Stack) result {
 		post(s, "verify", try(id, guess(code, i)))
 	}
 	for _, item := range s.Items("CodesTable") {
-		if item["sessionId"]["S"] == id && strings.HasPrefix(fmt.Sprint(item["code"]["S"]), "notice#") { // is written before the answer
+		if item["sessionId"]["S"] == id && strings.HasPrefix(fmt.Sprint(item["code"]["S"]), "notice#") { // the row is written before the response
 			s.WaitMessage(owner, func(m e2e.Message) bool { return e2e.Code(m) == "" })
 			return result{maxAttempts, 0, "unnoticed", false}
 		}

@@ -2,7 +2,8 @@ package attack
 
 import "streamotp/local/e2e"
 
-// attacks, each with the controls that it is up against. One that uses up the API's own throttle comes last.
+// attacks are all attacks, each with the controls that stop it. The attack that uses up the API's own throttle comes
+// last.
 var attacks = []attack{
 	{"300 guesses at once over 4 sessions of one address", guessAtOnce, []control{
 		{"the try limit", nil, edit(limits, `"tries < ceiling AND lastTry > :stale"`, `"lastTry > :stale"`)},
@@ -138,7 +139,7 @@ var attacks = []attack{
 	}, []string{"ThrottleRate=20", "ThrottleBurst=40"}},
 }
 
-// Files that the controls live in.
+// The files that have the controls.
 const (
 	limits      = "shared/store/limits.go"
 	codes       = "shared/store/codes.go"
@@ -154,7 +155,7 @@ func edit(file, old, changed string) []e2e.Edit {
 	return []e2e.Edit{{File: file, Old: old, New: changed}}
 }
 
-// lists has every message pass these checks of shared/admit, in this order.
+// lists makes every message pass only these checks of shared/admit, in this order.
 func lists(checks string) []e2e.Edit {
 	return []e2e.Edit{{File: "shared/admit/lists.go", New: `package admit
 
@@ -175,7 +176,7 @@ var _ = clientIP
 `}}
 }
 
-// receives changes who may get SMS.
+// receives changes which numbers may get SMS.
 func receives(condition string) []e2e.Edit {
 	return edit("shared/phone/number/number.go", "n.Mobile && slices.Contains(countries, n.Country)",
 		condition+" && len(slices.Clip(countries)) > 0")

@@ -13,7 +13,7 @@ import (
 	"streamotp/local/e2e"
 )
 
-// pairs are addresses with and without an account, of equal length.
+// pairs returns pairs of addresses of equal length, one with an account and one without.
 func pairs(t *testing.T, s *e2e.Stack, word string, n int) [][2]string {
 	t.Helper()
 	list := make([][2]string, n)
@@ -24,10 +24,10 @@ func pairs(t *testing.T, s *e2e.Stack, word string, n int) [][2]string {
 	return list
 }
 
-// told is the result of telling accounts from others: the pairs that differ.
+// told returns the result of distinguishing accounts from unknown addresses: the number of pairs that differ.
 func told(tries int, differ int) result { return result{tries, differ, "told apart", differ > 0} }
 
-// impression is all that a caller sees of an answer, and the calls behind it.
+// impression returns everything that a caller sees of a response, and the calls behind it.
 func impression(s *e2e.Stack, path string, body fields) (seen string, id any) {
 	s.ClearCalls()
 	status, header, answer := s.Post("/api/"+path, body)
@@ -39,7 +39,7 @@ func impression(s *e2e.Stack, path string, body fields) (seen string, id any) {
 	}
 	calls := ""
 	for _, c := range s.Calls() {
-		// The sender's come behind the answer; a process reads its secret once.
+		// The send function makes its calls after the response. A process reads its secret only once.
 		if c.Function != "SendFunction" && c.Table != "" {
 			calls += fmt.Sprint(c.Function, c.Action, c.Table, c.Units, c.Bytes, "; ")
 		}
@@ -79,7 +79,7 @@ func tellByReset(t *testing.T, s *e2e.Stack) result {
 	return told(24, differ)
 }
 
-// readDump has everything that is stored and logged after each kind of code was sent and tried.
+// readDump reads everything that is stored and logged after each kind of code was sent and checked.
 func readDump(t *testing.T, s *e2e.Stack) result {
 	const owner = "dumped@example.com"
 	account(t, s, owner)
@@ -95,7 +95,7 @@ func readDump(t *testing.T, s *e2e.Stack) result {
 	return result{len(s.Messages()), len(found), "found", len(found) > 0}
 }
 
-// guessOffline has a copy of the codes table and tries every code in the ways that need no key.
+// guessOffline has a copy of the codes table and tries every code in all ways that need no key.
 func guessOffline(t *testing.T, s *e2e.Stack) result {
 	const to = "stolen@example.com"
 	id, code := begin(t, s, fields{"email": to}, to)
@@ -132,8 +132,8 @@ func matches(digest []byte, id, code string) bool {
 	return hmac.Equal(h.Sum(nil), digest) || hmac.Equal(bare[:], digest) || hmac.Equal(salted[:], digest)
 }
 
-// watchOwner has a reset session for an account and one for none, and looks at both while the account's owner logs in, sets a new
-// password and gives wrong codes.
+// watchOwner has a reset session for an account and one for an unknown address. It polls both while the account's owner
+// logs in, sets a new password and enters wrong codes.
 func watchOwner(t *testing.T, s *e2e.Stack) result {
 	pair := pairs(t, s, "watch", 1)[0]
 	stranger, owner := elsewhere(s), elsewhere(s)

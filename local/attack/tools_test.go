@@ -21,7 +21,7 @@ const (
 
 var callers atomic.Int32
 
-// elsewhere is the stack for a caller from an address that has not called yet, with these headers.
+// elsewhere returns the stack for a caller at an IP address that has not called yet, with these headers.
 func elsewhere(s *e2e.Stack, header ...string) *e2e.Stack {
 	h := http.Header{}
 	for i := 0; i < len(header); i += 2 {
@@ -31,7 +31,7 @@ func elsewhere(s *e2e.Stack, header ...string) *e2e.Stack {
 	return s.From(fmt.Sprintf("127.9.%d.%d", n/250, n%250+1), h)
 }
 
-// post calls the API. What its throttle refuses is asked again: an attacker has time.
+// post calls the API. It repeats calls that the API throttles, as an attacker has time.
 func post(s *e2e.Stack, path string, body fields) (status int, answer fields) {
 	for deadline := time.Now().Add(e2e.Patience); ; time.Sleep(10 * time.Millisecond) {
 		status, _, answer = s.Post("/api/"+path, body)
@@ -41,13 +41,13 @@ func post(s *e2e.Stack, path string, body fields) (status int, answer fields) {
 	}
 }
 
-// counts are answers by status and code, as "401 wrong_code".
+// counts are responses by status and code, such as "401 wrong_code".
 type counts map[string]int
 
-// judged is how many guesses were compared with a code.
+// judged returns how many guesses were compared with a code.
 func (c counts) judged() int { return c["200"] + c["401 wrong_code"] }
 
-// atOnce makes n calls side by side.
+// atOnce makes n calls in parallel.
 func atOnce(n int, call func(i int) (status int, answer fields)) counts {
 	var mu sync.Mutex
 	var wait sync.WaitGroup
@@ -64,7 +64,7 @@ func atOnce(n int, call func(i int) (status int, answer fields)) counts {
 	return seen
 }
 
-// begin asks for a code and gives the session and the code that came.
+// begin requests a code and returns the session and the code that arrived.
 func begin(t *testing.T, s *e2e.Stack, ask fields, to string) (id, code string) {
 	t.Helper()
 	before := s.Messages()
@@ -114,7 +114,7 @@ func set(id, code, password string) fields {
 	return fields{"sessionId": id, "code": code, "password": password}
 }
 
-// guess is the i-th wrong guess at a code.
+// guess returns the i-th wrong guess at a code.
 func guess(code string, i int) string {
 	last := int(code[len(code)-1] - '0')
 	return fmt.Sprintf("%05d%d", i, (last+1)%10)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// free switches the send limits off and some others to what a test wants.
+// free turns the send limits off and sets other limits to what a test needs.
 func free(parameters ...string) []string {
 	args := append([]string{}, unlimited...)
 	for _, p := range parameters {
@@ -45,7 +45,7 @@ func TestPasswordTries(t *testing.T) {
 		if len(s.Messages())+len(s.Items("CodesTable")) != 0 {
 			t.Error("a code was made")
 		}
-		session(t, s, fields{"email": "ada@example.com", "purpose": "reset"}, "ada@example.com") // the way out
+		session(t, s, fields{"email": "ada@example.com", "purpose": "reset"}, "ada@example.com") // the way out of the lock
 	})
 	t.Run("one client address has no more guesses over many accounts, and uses up nobody's", func(t *testing.T) {
 		s := Start(t, free("PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=3")...)
@@ -125,7 +125,7 @@ func TestOwnerIsTold(t *testing.T) {
 		if count(s, "ada@example.com") != before {
 			t.Fatal("the fault did nothing")
 		}
-		for _, item := range s.Items("LimitsTable") { // the lock is over
+		for _, item := range s.Items("LimitsTable") { // ends the lock
 			if item["tries"] != nil && item["lastTry"] != nil {
 				item["lastTry"]["N"] = fmt.Sprint(time.Now().Add(-time.Hour).UnixMilli())
 				s.PutItem("LimitsTable", item)
@@ -158,14 +158,14 @@ func TestOwnerIsTold(t *testing.T) {
 				t.Errorf("%s: %d, Retry-After %s", email, status, header.Get("Retry-After"))
 			}
 		}
-		session(t, s, fields{"email": "last@example.com"}, "last@example.com") // behind the decoy's record in the stream
+		session(t, s, fields{"email": "last@example.com"}, "last@example.com") // comes after the decoy's record in the stream
 		if n := count(s, "none@example.com"); n != 0 {
 			t.Errorf("%d messages to an address without account", n)
 		}
 	})
 }
 
-// hundredth makes a reset session whose next wrong try is the hundredth in a row.
+// hundredth makes a reset session whose next wrong attempt is the hundredth in a row.
 func hundredth(t *testing.T, s *Stack, email string) string {
 	t.Helper()
 	old := len(s.Items("LimitsTable"))
@@ -190,7 +190,7 @@ func hundredth(t *testing.T, s *Stack, email string) string {
 	return id
 }
 
-// numbers are those of one prefix, +4915112 and six digits.
+// numberOf returns the i-th number of one prefix: +4915112 and six digits.
 func numberOf(i int) string { return fmt.Sprintf("+4915112%06d", 300_000+i) }
 
 func TestPumpingGuard(t *testing.T) {
@@ -200,7 +200,7 @@ func TestPumpingGuard(t *testing.T) {
 		id, code := session(t, s, ask, to)
 		expect(t, s, "/api/verify", try(id, code), 200, "")
 	}
-	// Before: one person proves a number, grace logs in by SMS. Neither counts again.
+	// Before the test: one person verifies a number, and grace logs in by SMS. Neither counts again.
 	verified(fields{"phone": numberOf(0)}, numberOf(0))
 	verified(login("grace@example.com", demoPassword), "+4915112345678")
 	through := 0
@@ -227,7 +227,7 @@ func TestPumpingGuard(t *testing.T) {
 	t.Run("who was verified here goes on, by whatever purpose", func(t *testing.T) {
 		verified(fields{"phone": numberOf(0)}, numberOf(0))
 		verified(login("grace@example.com", demoPassword), "+4915112345678")
-		verified(fields{"phone": "+4915112345678"}, "+4915112345678") // proven by a login only
+		verified(fields{"phone": "+4915112345678"}, "+4915112345678") // verified by a login only
 	})
 	t.Run("an account with a +tag is known by its own login", func(t *testing.T) {
 		for _, user := range s.Items("UsersTable") {
@@ -260,7 +260,7 @@ func TestPumpingGuard(t *testing.T) {
 	})
 }
 
-// R13: one own number, verified in as many sessions as it likes, speaks once for its prefix.
+// TestPrefixCountsNumbers (R13): one own number, verified in many sessions, counts only once for its prefix.
 func TestPrefixCountsNumbers(t *testing.T) {
 	s := Start(t, free("SmsPerDay=0")...)
 	type open struct{ id, code string }
@@ -283,7 +283,7 @@ func TestPrefixCountsNumbers(t *testing.T) {
 	}
 }
 
-// Resends that lose against each other take nothing: what counts is what is sent.
+// Resends that fail against each other take nothing from the limits: only sent messages count.
 func TestResendsAtOnceCountOnce(t *testing.T) {
 	s := Start(t, "-parameter", "SendsPerIpPerHour=0")
 	id, _ := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
@@ -316,7 +316,7 @@ func TestDayOfSMS(t *testing.T) {
 	if got := fmt.Sprint(statuses(sms(1), sms(2), sms(3), mail)); got != "[200 200 429 200]" {
 		t.Errorf("answers %v", got)
 	}
-	s.Kill("GenerateFunction") // a new instance knows no better
+	s.Kill("GenerateFunction") // a new instance has the same limits
 	status, header, _ := s.Post("/api/generate", sms(4))
 	if status != 429 || header.Get("Retry-After") == "" {
 		t.Errorf("%d, Retry-After %q", status, header.Get("Retry-After"))

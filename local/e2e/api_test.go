@@ -9,10 +9,10 @@ import (
 
 type fields = map[string]any
 
-// unlimited is for tests of something else than the send limits.
+// unlimited turns the send limits off, for tests of other things.
 var unlimited = []string{"-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0"}
 
-// session asks for a code and returns the session and the code that came.
+// session requests a code and returns the session and the code that arrived.
 func session(t *testing.T, s *Stack, ask fields, to string) (id, code string) {
 	t.Helper()
 	before := s.Messages()
@@ -33,7 +33,7 @@ func count(s *Stack, to string) (n int) {
 	return n
 }
 
-// expect sends a call and compares its status and code.
+// expect sends a request and compares its status and code.
 func expect(t *testing.T, s *Stack, path string, body any, status int, code string) fields {
 	t.Helper()
 	got, header, answer := s.Post(path, body)
@@ -100,7 +100,7 @@ func TestAPI(t *testing.T) {
 		resetID, resetCode := session(t, s, fields{"email": "ada@example.com", "purpose": "reset"}, "ada@example.com")
 		expect(t, s, "/api/verify", try(resetID, resetCode), 404, "session_not_found")
 		expect(t, s, "/api/verify", try(resetID, code), 404, "session_not_found")
-		expect(t, s, "/api/verify", try(id, code), 200, "") // none of it cost a try or the code
+		expect(t, s, "/api/verify", try(id, code), 200, "") // none of this took an attempt or the code
 	})
 }
 
@@ -110,7 +110,7 @@ func TestRequestUnits(t *testing.T) {
 		id, code := session(t, s, ask, to)
 		expect(t, s, "/api/verify", try(id, code), 200, "")
 		for _, c := range s.Calls() {
-			if c.Function == "FeedbackFunction" { // one more write, once SES tells of the delivery
+			if c.Function == "FeedbackFunction" { // one more write, once SES reports the delivery
 				continue
 			}
 			if c.Action == "GetItem" || c.Action == "Query" {
@@ -132,7 +132,7 @@ func TestRequestUnits(t *testing.T) {
 		write, read float64
 	}{
 		{"verify", fields{"email": "units@example.com"}, "units@example.com", 8, 3},
-		{"login", login("ada@example.com", demoPassword), "ada@example.com", 8, 3.5},          // half a unit asks whether the client address may try a password
+		{"login", login("ada@example.com", demoPassword), "ada@example.com", 8, 3.5},          // half a unit reads whether the client IP address may check a password
 		{"login by SMS", login("grace@example.com", demoPassword), "+4915112345678", 11, 3.5}, // 5 limits at generate, the prefix at verify
 	} {
 		if read, write := trip(limited, test.ask, test.to); read == 0 || read > test.read || write > test.write {

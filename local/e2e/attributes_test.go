@@ -13,16 +13,16 @@ import (
 	"testing"
 )
 
-// TestAttributes: who has the credentials of a function changes no more of an item than the function has to, and gets
-// nothing of it.
+// TestAttributes: an attacker with the credentials of a function can change no more of an item than the function must,
+// and cannot read any of it.
 func TestAttributes(t *testing.T) {
 	s := startWith(t, readTemplate(t), false)
-	for _, f := range flows { // which start each function
+	for _, f := range flows { // these start each function
 		if err := f.run(t, s); err != nil {
 			t.Fatalf("%s: %v", f.name, err)
 		}
 	}
-	held := map[string]Item{ // which no function knows
+	held := map[string]Item{ // no function knows these
 		"CodesTable":  {"sessionId": {"S": "held"}, "code": {"S": "digest"}, "expiredAt": {"N": "1"}, "usedAt": {"N": "1"}, "sealed": {"B": "eA=="}},
 		"LimitsTable": {"key": {"S": "held"}, "tries": {"N": "5"}, "ceiling": {"N": "5"}, "m0": {"N": "1"}},
 		"UsersTable":  {"email": {"S": "held@example.com"}, "passwordHash": {"S": "hash"}, "channel": {"S": "email"}},
@@ -81,7 +81,7 @@ func TestAttributes(t *testing.T) {
 			}
 			maps.Copy(update, c.rest)
 			calls := map[string]any{"UpdateItem": update}
-			if c.rest["ReturnValues"] == nil { // which an update in a transaction does not have
+			if c.rest["ReturnValues"] == nil { // an update in a transaction does not have this
 				calls["TransactWriteItems"] = fields{"TransactItems": []fields{{"Update": update}}}
 			}
 			for action, body := range calls {
@@ -101,7 +101,7 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-// primaryKey is the key of an item of these tables.
+// primaryKey returns the key of an item of these tables.
 func primaryKey(item Item) Item {
 	key := Item{}
 	for _, name := range []string{"sessionId", "code", "key", "email"} {
@@ -112,17 +112,17 @@ func primaryKey(item Item) Item {
 	return key
 }
 
-// found is the item with this key.
+// found returns the item with this key.
 func found(s *Stack, table string, key Item) Item {
 	items := s.Items(table)
 	return items[slices.IndexFunc(items, func(i Item) bool { return reflect.DeepEqual(primaryKey(i), key) })]
 }
 
-// credential is a function's access key, which is in the environment of its processes.
+// credential returns a function's access key, which is in the environment of its processes.
 func credential(t *testing.T, s *Stack, function string) string {
 	t.Helper()
 	for _, p := range descendants(s.Pid) {
-		data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "environ")) // it may have ended
+		data, _ := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.pid), "environ")) // the process may have ended
 		variables := strings.Split(string(data), "\x00")
 		if !slices.ContainsFunc(variables, func(v string) bool { return strings.HasPrefix(v, "AWS_LAMBDA_FUNCTION_NAME=streamotp-"+function) }) {
 			continue

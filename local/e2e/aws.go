@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// aws asks Secrets Manager at the stack's AWS endpoint as the CLI would.
+// aws calls Secrets Manager at the stack's AWS endpoint as the CLI would.
 func aws(t testing.TB, s *Stack, target string, body any) (answer map[string]any) {
 	t.Helper()
 	status, text := awsAs(t, s, "operator", "secretsmanager", target, body)
@@ -20,7 +20,7 @@ func aws(t testing.TB, s *Stack, target string, body any) (answer map[string]any
 	return answer
 }
 
-// awsAs calls a service of JSON with somebody's access key.
+// awsAs calls a service that speaks JSON, with the given access key.
 func awsAs(t testing.TB, s *Stack, key, service, target string, body any) (int, []byte) {
 	t.Helper()
 	data, err := json.Marshal(body)
@@ -48,7 +48,7 @@ func awsAs(t testing.TB, s *Stack, key, service, target string, body any) (int, 
 	return response.StatusCode, text
 }
 
-// stackOutput is one of the deployed stack's outputs.
+// stackOutput returns one of the deployed stack's outputs.
 func stackOutput(t testing.TB, s *Stack, key string) string {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodPost, s.AWSURL, strings.NewReader("Action=DescribeStacks&StackName=streamotp&Version=2010-05-15"))
@@ -77,7 +77,7 @@ func stackOutput(t testing.TB, s *Stack, key string) string {
 // captchaSecret is the secret key of the development stack's CAPTCHA stub.
 const captchaSecret = "stub-secret"
 
-// setCaptchaSecret stores it as `otpctl captcha set` does.
+// setCaptchaSecret stores captchaSecret as `otpctl captcha set` does.
 func (s *Stack) setCaptchaSecret() {
 	s.t.Helper()
 	aws(s.t, s, "secretsmanager.PutSecretValue", map[string]any{"SecretId": stackOutput(s.t, s, "CaptchaSecretArn"), "SecretString": captchaSecret})

@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// The pages with a CAPTCHA, in a real browser: each provider's API, played by the stub.
+// TestPagesCaptcha tests the pages with a CAPTCHA in a real browser. The stub imitates each provider's API.
 func TestPagesCaptcha(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)
@@ -58,7 +58,7 @@ func (v *visit) solve() {
 	v.wait(fmt.Sprintf("document.querySelector('%s').disabled", checkbox))
 }
 
-// notBlocked fails if the page's policy kept anything out.
+// notBlocked fails if the page's policy blocked anything.
 func (v *visit) notBlocked() {
 	v.t.Helper()
 	v.same("what the policy blocked", eval[string](v.tab, "window.violations.join()"), "")
@@ -68,7 +68,7 @@ func captchaLogin(v *visit) {
 	user := v.addUser("email", "")
 	v.watchLayout()
 	v.open("/")
-	v.focus("email") // it stays where somebody may be typing
+	v.focus("email") // the focus stays where somebody may be typing
 	v.waitText(".captcha", "development stub")
 	v.inspect("captcha-" + v.provider())
 	v.fill("#email", user)
@@ -92,7 +92,7 @@ func captchaLogin(v *visit) {
 	v.same("scripts of the provider", eval[int](v.tab, "document.querySelectorAll('script:not([type=module])').length"), 1)
 }
 
-// provider is what the page's settings name.
+// provider returns the provider that the page's settings name.
 func (v *visit) provider() string {
 	v.t.Helper()
 	return eval[string](v.tab, "fetch('config.json').then(r => r.json()).then(c => c.captcha.provider)")
@@ -113,7 +113,7 @@ func captchaInvisible(v *visit) {
 	v.press(kb.Enter)
 	v.waitText("#password-error", "not right")
 	v.fill("#password", demoPassword)
-	v.press(kb.Enter) // another token, for the first one is used
+	v.press(kb.Enter) // gets another token, as the first one is used
 	v.waitStep("code")
 	v.press(v.code(user, 1))
 	v.waitStep("done")
@@ -133,7 +133,7 @@ func captchaEverywhere(v *visit) {
 		v.notBlocked()
 	}
 	v.messages(user, 2)
-	v.click("[data-step=code] [data-restart=other]") // the widget is ready for the next one
+	v.click("[data-step=code] [data-restart=other]") // the widget is ready for the next token
 	other := v.address()
 	v.fill("#email", other)
 	v.solve()
@@ -198,7 +198,7 @@ func captchaAbsent(v *visit) {
 		v.same("widgets of "+path, eval[int](v.tab, "document.querySelectorAll('.captcha, iframe').length"), 0)
 		v.notBlocked()
 	}
-	v.do(chromedp.Navigate(plainHost(v, nil) + "/verify.html")) // the page's own policy must do
+	v.do(chromedp.Navigate(plainHost(v, nil) + "/verify.html")) // only the page's own policy protects here
 	v.ready()
 	v.notBlocked()
 	for element, source := range map[string]string{"script": "https://challenges.cloudflare.com/x.js", "iframe": "https://www.google.com/recaptcha/"} {
@@ -207,7 +207,7 @@ func captchaAbsent(v *visit) {
 	}
 }
 
-// plainHost serves the pages without any header; other paths come first.
+// plainHost serves the pages without any headers; other paths come first.
 func plainHost(v *visit, others map[string]http.HandlerFunc) string {
 	v.t.Helper()
 	root, err := Root()
@@ -244,7 +244,7 @@ func captchaWithoutHeaders(v *visit) {
 			script.onload = script.onerror = () => done(true);
 			script.src = %q;
 			document.head.append(script);
-		})`, source)) // there is no network: all that counts is that the policy lets it try
+		})`, source)) // there is no network; the test only needs the policy to allow the attempt
 	}
 	v.notBlocked()
 }

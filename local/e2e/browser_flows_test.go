@@ -28,7 +28,7 @@ func forgotPassword(v *visit) {
 	v.waitText("#password-error", "common")
 	v.inspect("forgot-weak-password")
 	v.press(fresh)
-	v.click("#code-form [data-reveal]") // typed once, so it can be shown
+	v.click("#code-form [data-reveal]") // the code is typed only once, so it can be shown
 	v.same("the type of a shown password", eval[string](v.tab, "document.getElementById('password').type"), "text")
 	v.inspect("forgot-password-shown")
 	v.do(chromedp.Focus(chromedp.CSS("#password")))
@@ -37,12 +37,12 @@ func forgotPassword(v *visit) {
 	v.focus("done-title")
 	v.inspect("forgot-done")
 	v.keepsNoSecret(user, fresh, code)
-	v.messages(user, 2) // the owner is told
+	v.messages(user, 2) // the owner is notified
 
 	v.click("[data-step=done] a")
 	v.wait("location.pathname.endsWith('/index.html')")
 	v.ready()
-	v.waitStep("start") // a reset logs nobody in
+	v.waitStep("start") // a reset does not log anybody in
 	v.fill("#email", user)
 	v.fill("#password", demoPassword)
 	v.press(kb.Enter)
@@ -126,7 +126,7 @@ func unreadCode(v *visit) {
 			enter()
 			v.waitText("#code-error", "exactly one code of 6 digits")
 			v.same("the field", eval[string](v.tab, "document.getElementById('code').value"), "")
-			v.press("1" + kb.Backspace) // typing ends the error
+			v.press("1" + kb.Backspace) // typing removes the error
 			v.wait("document.getElementById('code-error').textContent === ''")
 		}
 	}
@@ -279,7 +279,7 @@ func robot(v *visit) {
 	v.ask(robot)
 	v.click("[data-step=code] [data-restart=other]")
 	v.ask(person)
-	v.code(person, 1) // sent after the robot's would have been
+	v.code(person, 1) // sent after the robot's code would have been
 	v.same("messages to the robot", len(v.messages(robot, 0)), 0)
 }
 

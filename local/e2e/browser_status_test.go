@@ -25,7 +25,7 @@ func usedMeanwhile(v *visit) {
 	v.waitText("[data-step=ended]", "This code was already used")
 }
 
-// lockedMeanwhile learns of a lock by /status alone, and counts it down to its end.
+// lockedMeanwhile learns of a lock only from /status, and counts it down to its end.
 func lockedMeanwhile(v *visit) {
 	address := v.address()
 	v.watchClock()
@@ -47,7 +47,7 @@ const bounces = "bounce@simulator.amazonses.com"
 
 func bounced(v *visit) {
 	v.open("/verify.html")
-	typed := "Bounce@simulator.AmazonSES.com" // as it was typed, so that a slip in it can be seen
+	typed := "Bounce@simulator.AmazonSES.com" // shown as it was typed, so that a typing error can be seen
 	v.ask(typed)
 	told := func() {
 		v.t.Helper()
@@ -77,7 +77,8 @@ func namesThePhone(v *visit) {
 	v.waitStep("done")
 }
 
-// silentBounce asks for a reset of an account whose mail bounces; the page must have asked, and say nothing.
+// silentBounce requests a reset for an account whose e-mail bounces. The page must poll the status but show nothing of
+// the bounce.
 func silentBounce(v *visit) {
 	user := v.item("UsersTable", "email", "ada@example.com")
 	user["email"] = map[string]any{"S": bounces}

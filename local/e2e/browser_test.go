@@ -10,13 +10,13 @@ import (
 
 const (
 	demoPassword = "tulip harbor lantern 42"
-	cooldown     = 6 // seconds that the server waits before a resend: few to wait for, many to be earlier than
+	cooldown     = 6 // seconds that the server requires before a resend: short enough to wait for, long enough to come too early
 )
 
-// The pages in a real browser against the whole stack. Each rule has a tab of its own and, where it changes one, an
-// account of its own, so the rules do not depend on each other.
+// TestPages tests the pages in a real browser against the whole stack. Each rule has its own tab and, if it changes an
+// account, its own account, so the rules do not depend on each other.
 func TestPages(t *testing.T) {
-	findAxe(t) // before anything that takes a while
+	findAxe(t) // first, as the rest takes a while
 	browser := openBrowser(t)
 	stack := Start(t, "-parameter", fmt.Sprintf("ResendCooldownSeconds=%d", cooldown),
 		"-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0")
@@ -88,7 +88,7 @@ func logInByEmail(v *visit) {
 	v.theme("dark", "forced-colors", "active")
 	v.picture("login-step2-forced-colors")
 	v.theme("light")
-	v.press(code) // the last digit sends
+	v.press(code) // the last digit submits the code
 	v.waitStep("done")
 	v.title("You are logged in – StreamOTP")
 	v.focus("done-title")
@@ -120,7 +120,7 @@ func logInBySMS(v *visit) {
 func wrongPassword(v *visit) {
 	user := v.addUser("email", "")
 	v.open("/")
-	v.press(kb.Enter) // nothing filled in
+	v.press(kb.Enter) // nothing is filled in
 	v.waitText("#email-error", "Enter your e-mail address")
 	v.waitText("#password-error", "Enter your password")
 	v.focus("email")
@@ -151,7 +151,7 @@ func wrongCode(v *visit) {
 	v.focus("code")
 	v.announced("code")
 	v.inspect("login-wrong-code")
-	v.press(wrong(wrong(code))) // what was there is selected: typing replaces it
+	v.press(wrong(wrong(code))) // the old code is selected, so typing replaces it
 	v.waitText("#code-error", "3 tries left")
 	v.press(code)
 	v.waitStep("done")
@@ -205,7 +205,7 @@ func expiredByClock(v *visit) {
 	v.open("/verify.html")
 	v.ask(address)
 	v.code(address, 1)
-	v.block("/api/status") // which would know better
+	v.block("/api/status") // /status would know better
 	v.editSession("verify", "s.expiresAt = Date.now() + 30_000")
 	v.reload()
 	v.waitText("[data-last-minute]", "one more minute")
@@ -244,14 +244,14 @@ func resend(v *visit) {
 	v.click("[data-resend]")
 	v.same("messages after a click that was too early", len(v.messages(address, 1)), 1)
 
-	v.block("/api/status")                    // which would know better
-	v.editSession("verify", "s.resendAt = 0") // the page would; the server does not yet
+	v.block("/api/status")                    // /status would know better
+	v.editSession("verify", "s.resendAt = 0") // the page allows a resend now; the server does not yet
 	v.reload()
 	v.click("[data-resend]")
 	v.waitText("[data-sent-again]", "too early")
 	v.waitText("[data-resend]", "in 0:0")
 	v.inspect("verify-resend-too-early")
-	v.wait("!document.querySelector('[data-resend]').hasAttribute('aria-disabled')") // the server's seconds are over
+	v.wait("!document.querySelector('[data-resend]').hasAttribute('aria-disabled')") // the seconds that the server reported are over
 
 	for sent := 2; sent <= 3; sent++ {
 		v.waitText("[data-resend]", "Send the code again")
@@ -262,7 +262,7 @@ func resend(v *visit) {
 		v.waitText("[data-sent-again]", "sent again")
 		if sent == 2 {
 			v.inspect("verify-resent")
-			v.editSession("verify", fmt.Sprintf("s.resendAt = Date.now() + %d", cooldown*1000+500)) // past the server's wait, before the page's
+			v.editSession("verify", fmt.Sprintf("s.resendAt = Date.now() + %d", cooldown*1000+500)) // after the server's wait, before the page's
 			v.reload()
 			v.wait("!document.querySelector('[data-resend]').hasAttribute('aria-disabled')")
 		}

@@ -21,9 +21,9 @@ func clockJumps(v *visit) {
 	v.ask(address)
 	code := v.code(address, 1)
 	eval[chromedp.Void](v.tab, "window.ahead = 3_600_000")
-	v.wait("/^[45]:\\d\\d$/.test(document.querySelector('[data-time-left]').textContent)") // the server's
+	v.wait("/^[45]:\\d\\d$/.test(document.querySelector('[data-time-left]').textContent)") // the server's time
 	v.same("ended", eval[bool](v.tab, "document.querySelector('[data-step=ended]').hidden"), true)
-	eval[chromedp.Void](v.tab, "window.ahead = 7_200_000; history.back()") // on the first step nobody asks the server every second
+	eval[chromedp.Void](v.tab, "window.ahead = 7_200_000; history.back()") // on the first step the page does not poll the server every second
 	v.waitText("[data-resume]", "You already asked for a code for "+address)
 	v.click("[data-resume] button")
 	v.waitStep("code")
@@ -36,7 +36,7 @@ func wrongCodeTwice(v *visit) {
 	v.open("/")
 	v.logIn(user, demoPassword)
 	code := v.code(user, 1)
-	v.press(wrong(code)) // the last digit sends
+	v.press(wrong(code)) // the last digit submits the code
 	v.waitText("#code-error", "4 tries left")
 	v.press(kb.Enter)
 	v.waitText("#code-error", "4 tries left")
@@ -68,7 +68,7 @@ func olderCode(v *visit) {
 	v.waitStep("done")
 }
 
-// trap fills the hidden field in, as a password manager does.
+// trap fills in the hidden field, as a password manager does.
 func (v *visit) trap() {
 	v.t.Helper()
 	eval[chromedp.Void](v.tab, "document.querySelector('[data-trap] input').value = 'https://ada.example'")
@@ -86,7 +86,7 @@ func trapped(v *visit) {
 	v.waitText("[data-step=ended]", "no longer valid")
 	v.click("[data-step=ended] [data-restart=same]")
 	v.waitStep("start")
-	v.trap() // it fills the field again
+	v.trap() // the password manager fills in the field again
 	v.press(kb.Enter)
 	v.waitStep("code")
 	v.press(v.code(address, 1))
@@ -99,7 +99,7 @@ func trappedReset(v *visit) {
 	v.trap()
 	v.fill("#email", user)
 	v.press(kb.Enter)
-	v.waitText("[data-step=ended]", "no longer valid") // not a wait for a mail that never comes
+	v.waitText("[data-step=ended]", "no longer valid") // and not a wait for an e-mail that never arrives
 	v.click("[data-step=ended] [data-restart=same]")
 	v.press(kb.Enter)
 	v.waitStep("code")
@@ -107,7 +107,7 @@ func trappedReset(v *visit) {
 }
 
 func phoneNotSupported(v *visit) {
-	user := v.addUser("sms", "+33612345678") // of a country that is not among AllowedCountries
+	user := v.addUser("sms", "+33612345678") // the country is not in AllowedCountries
 	v.open("/")
 	v.fill("#email", user)
 	v.fill("#password", demoPassword)
@@ -117,7 +117,7 @@ func phoneNotSupported(v *visit) {
 	v.inspect("login-phone-not-supported")
 }
 
-// pagesElsewhere serves the pages on another port, as somebody does who builds pages of their own against `make run`.
+// pagesElsewhere serves the pages on another port, as a developer does who builds own pages against `make run`.
 func pagesElsewhere(v *visit) {
 	root, err := Root()
 	if err != nil {
@@ -154,12 +154,12 @@ func changeAddress(v *visit) {
 	v.fill("#phone", v.phone())
 	v.press(kb.Enter)
 	v.waitStep("code")
-	v.reload() // the first step is empty now
+	v.reload() // the first step is empty again
 	v.click("[data-step=code] [data-restart=other]")
 	v.waitStep("start")
 	v.focus("phone")
 	v.same("the number", eval[bool](v.tab, "document.getElementById('phone').value.startsWith('+49151')"), true)
-	v.press("0") // it is selected: typing replaces it
+	v.press("0") // the old code is selected, so typing replaces it
 	v.same("the number after a key", eval[string](v.tab, "document.getElementById('phone').value"), "0")
 	v.click("[value=email]")
 	v.ask(address)
@@ -191,7 +191,7 @@ func lockEnds(v *visit) {
 	v.waitStep("start")
 }
 
-// P4, in a browser: nothing of the pages needs AbortSignal.timeout, and the last digit sends the code without requestSubmit.
+// P4 in a browser: the pages work without AbortSignal.timeout, and the last digit submits the code without requestSubmit.
 func TestPagesInOlderBrowsers(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// withCaptcha are the parameters of a stack that asks for a CAPTCHA of the stub.
+// withCaptcha returns the parameters of a stack that requires a CAPTCHA of the stub.
 func withCaptcha(provider string, more ...string) []string {
 	return append([]string{"-parameter", "CaptchaProvider=" + provider, "-parameter", "CaptchaSiteKey=site-key"}, more...)
 }
 
-// solve makes the token of a solved challenge; change says what is wrong with it.
+// solve returns the token of a solved challenge. change makes something in it wrong.
 func solve(s *Stack, action string, change fields) string {
 	challenge := fields{"siteKey": "site-key", "hostname": "127.0.0.1", "action": action}
 	for name, value := range change {
@@ -36,13 +36,13 @@ func solved(ask fields, token string) fields {
 	return out
 }
 
-// asked counts the calls of siteverify, and fails the test if generate made any other call than that, for secrets and for the
-// site's parameter.
+// asked counts the calls of siteverify. It fails the test if generate made any other call besides those for secrets and
+// for the site's parameter.
 func asked(t *testing.T, s *Stack) (n int) {
 	t.Helper()
 	for _, c := range s.Calls() {
 		switch {
-		case c.Function != "GenerateFunction": // a message of before may still be on its way
+		case c.Function != "GenerateFunction": // an earlier message may still be in progress
 		case c.Service == "captcha":
 			n++
 		case c.Service != "secretsmanager" && c.Service != "ssm":
@@ -189,7 +189,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 	})
 }
 
-// A stack that could let nobody in does not start.
+// A stack that could accept no request does not start.
 func TestCaptchaNeedsItsSiteKey(t *testing.T) {
 	root, binary, err := build()
 	if err != nil {
@@ -202,8 +202,8 @@ func TestCaptchaNeedsItsSiteKey(t *testing.T) {
 	}
 }
 
-// TestPagePolicy: the pages' policy lets in what a provider documents, and nothing where there is none. README of the
-// pages tells the same to hosts elsewhere.
+// TestPagePolicy: the pages' policy allows the sources that a provider documents, and no others without a CAPTCHA.
+// frontend/README.md gives the same policy for other hosts.
 func TestPagePolicy(t *testing.T) {
 	readme, err := os.ReadFile("../../frontend/README.md")
 	if err != nil {

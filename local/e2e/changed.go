@@ -9,20 +9,20 @@ import (
 	"testing"
 )
 
-// Edit changes one place of one of the project's files, for one stack: to show that a test notices when a control is
-// taken away. Old stands in File exactly once; where it is empty, File is a new one.
+// Edit changes one place in one of the project's files, for one stack. It shows that a test fails when a control is
+// removed. File must contain Old exactly once; if Old is empty, File is a new file.
 type Edit struct{ File, Old, New string }
 
-// StartChanged is Start of a project with these edits. No file is touched: template.yaml is read from a copy, and
-// functions are built with Go's -overlay, into a folder of their own. An edit whose text is not in the file any more
-// fails the test, for it would change nothing.
+// StartChanged starts the project with these edits. It changes no file of the project: template.yaml is read from a copy,
+// and functions are built with Go's -overlay, into a separate folder. An edit whose text is no longer in the file fails
+// the test, as it would change nothing.
 func StartChanged(t testing.TB, edits []Edit, args ...string) *Stack {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is built lies beside the folder that the template names: through a link that is this stack's own.
+	// The build is beside the folder that the template names, so a link of this stack's own leads to that folder.
 	dir := t.TempDir()
 	functions := filepath.Join(dir, "functions")
 	if err := os.Symlink(filepath.Join(root, "functions"), functions); err != nil {
@@ -41,7 +41,7 @@ func StartChanged(t testing.TB, edits []Edit, args ...string) *Stack {
 
 const templateFile = "template.yaml"
 
-// overlay writes the changed files and the list of them that Go's -overlay reads.
+// overlay writes the changed files, and the list of them that Go's -overlay reads.
 func overlay(t testing.TB, root, dir string, changed map[string]string) string {
 	t.Helper()
 	replace := map[string]string{}
@@ -59,7 +59,7 @@ func overlay(t testing.TB, root, dir string, changed map[string]string) string {
 	return path
 }
 
-// CheckEdits returns an error if an edit's text is not in its file, exactly once.
+// CheckEdits returns an error if an edit's text does not occur in its file exactly once.
 func CheckEdits(edits []Edit) error {
 	root, err := Root()
 	if err == nil {
@@ -68,7 +68,7 @@ func CheckEdits(edits []Edit) error {
 	return err
 }
 
-// apply gives the text of every file that the edits change.
+// apply returns the new text of every file that the edits change.
 func apply(root string, edits []Edit) (map[string]string, error) {
 	changed := map[string]string{}
 	for _, e := range edits {

@@ -19,14 +19,15 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A tab is one page in a browser profile of its own: no cookie, storage or history of another test.
+// A tab is one page in its own browser profile: it has no cookies, storage or history of another test.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context
-	base string // the site, as http://127.0.0.1:3000
+	base string // the site, such as http://127.0.0.1:3000
 }
 
-// findChromium returns the browser's path. The pages are the product: without a browser the test fails, it does not skip.
+// findChromium returns the browser's path. The pages are part of the product, so without a browser the test fails; it
+// does not skip.
 func findChromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
@@ -43,7 +44,7 @@ var readAxe = sync.OnceValues(func() (string, error) {
 	return string(source), err
 })
 
-// findAxe returns the source of axe-core; without it the test fails, too.
+// findAxe returns the source of axe-core. Without it the test fails too.
 func findAxe(t *testing.T) string {
 	t.Helper()
 	source, err := readAxe()
@@ -53,7 +54,7 @@ func findAxe(t *testing.T) string {
 	return source
 }
 
-// openBrowser starts the one browser of all tests.
+// openBrowser starts the one browser that all tests use.
 func openBrowser(t *testing.T) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -69,13 +70,13 @@ func openBrowser(t *testing.T) context.Context {
 	t.Cleanup(stopBrowser)
 	ctx, closeTab := chromedp.NewContext(ctx)
 	t.Cleanup(closeTab)
-	if err := chromedp.Do(ctx); err != nil { // starts it; it lives as long as this context
+	if err := chromedp.Do(ctx); err != nil { // starts the browser, which lives as long as this context
 		t.Fatalf("starting the browser: %v", err)
 	}
 	return ctx
 }
 
-// openTab opens a tab that shares nothing with any other: no cookie, storage or history. base is the site's URL.
+// openTab opens a tab that shares no cookies, storage or history with another. base is the site's URL.
 func openTab(t *testing.T, browser context.Context, base string) *tab {
 	t.Helper()
 	ctx, closeTab := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
@@ -109,7 +110,7 @@ func call[P, R any](p *tab, command cdp.Command[P, R], params P) R {
 	return run(p, func(ctx context.Context, t *chromedp.Target) (R, error) { return cdp.Call(ctx, t, command, params) })
 }
 
-// eval runs a JavaScript expression and returns its value, a promise awaited.
+// eval runs a JavaScript expression, awaits its promise, if any, and returns its value.
 func eval[T any](p *tab, expression string) T {
 	p.t.Helper()
 	return run(p, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
@@ -123,7 +124,7 @@ func (p *tab) open(path string) {
 
 func (p *tab) reload() { p.t.Helper(); p.do(chromedp.Reload()); p.ready() }
 
-// ready waits until the page's script has read its settings and taken over its forms.
+// ready waits until the page's script has read its settings and handles the forms.
 func (p *tab) ready() {
 	p.t.Helper()
 	p.wait(`document.readyState === 'complete' && [...document.querySelectorAll('button[type=submit]')].every(b => !b.disabled)`)
@@ -164,7 +165,7 @@ func (p *tab) click(selector string) {
 	p.do(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
-// fill replaces what is in a field, by the keyboard.
+// fill replaces the content of a field by typing.
 func (p *tab) fill(selector, text string) {
 	p.t.Helper()
 	eval[chromedp.Void](p, fmt.Sprintf("(f => { f.focus(); f.select(); })(document.querySelector(%q))", selector))
@@ -173,7 +174,7 @@ func (p *tab) fill(selector, text string) {
 
 func (p *tab) press(keys string) { p.t.Helper(); p.do(chromedp.KeyEvent(keys)) }
 
-// paste puts text into the focused field the way a clipboard does.
+// paste puts text into the focused field as a clipboard does.
 func (p *tab) paste(selector, text string) {
 	p.t.Helper()
 	eval[chromedp.Void](p, fmt.Sprintf(`(f => {
@@ -184,7 +185,7 @@ func (p *tab) paste(selector, text string) {
 	})(document.querySelector(%[1]q))`, selector, text))
 }
 
-// theme switches between "light" and "dark"; more media features follow as name, value. Motion is off, so that a
+// theme switches to "light" or "dark". more has further media features, as name and value. Motion is off, so that a
 // picture does not depend on its moment.
 func (p *tab) theme(name string, more ...string) {
 	p.t.Helper()
@@ -195,7 +196,8 @@ func (p *tab) theme(name string, more ...string) {
 	call(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features})
 }
 
-// size sets the window in CSS pixels; a zoom of 2 halves what a page has, as a browser's own zoom does.
+// size sets the window's size in CSS pixels. A zoom of 2 halves the page's width and height, as a browser's own zoom
+// does.
 func (p *tab) size(width, height int64, zoom float64) {
 	p.t.Helper()
 	call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
@@ -203,8 +205,8 @@ func (p *tab) size(width, height int64, zoom float64) {
 	})
 }
 
-// inspect looks at a state as different people see it: in both themes, with axe-core and a picture of each; on a
-// screen of 320 px; at a zoom and at a text size of 200 %.
+// inspect checks a state as different people see it: in both themes, with axe-core and a picture of each; on a screen of
+// 320 px; at a zoom and at a text size of 200 %.
 func (p *tab) inspect(state string) {
 	p.t.Helper()
 	for _, theme := range []string{"light", "dark"} {
@@ -225,7 +227,7 @@ func (p *tab) inspect(state string) {
 	p.size(1280, 900, 1)
 }
 
-// fits fails if anything reaches beyond the window, or is too small for a finger (44 px, WCAG 2.5.5).
+// fits fails if anything extends beyond the window, or is too small for a finger (44 px, WCAG 2.5.5).
 func (p *tab) fits(state string) {
 	p.t.Helper()
 	if over := eval[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
@@ -264,7 +266,8 @@ func screenshotDir(t *testing.T) string {
 	return dir
 }
 
-// accessible fails on any axe-core violation. The Content-Security-Policy keeps scripts out of the page; the debugger is not bound by it.
+// accessible fails on any violation that axe-core finds. The Content-Security-Policy blocks scripts in the page, but does
+// not restrict the debugger.
 func (p *tab) accessible(state string) {
 	p.t.Helper()
 	eval[chromedp.Void](p, "if (!window.axe) { "+findAxe(p.t)+" } 0")
@@ -278,7 +281,7 @@ func (p *tab) accessible(state string) {
 	}
 }
 
-// insert puts text in as an input method does, without key events.
+// insert enters text as an input method does, without key events.
 func (p *tab) insert(text string) {
 	p.t.Helper()
 	call(p, input.InsertText, input.InsertTextParams{Text: text})

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// Item is an item in DynamoDB JSON: {"email":{"S":"ada@example.com"}}.
+// Item is an item in DynamoDB JSON, such as {"email":{"S":"ada@example.com"}}.
 type Item map[string]map[string]any
 
-// Messages gives the mailbox, newest first.
+// Messages returns the messages in the mailbox, newest first.
 func (s *Stack) Messages() (out []Message) {
 	s.t.Helper()
 	s.get("/_local/messages", &out)
@@ -20,7 +20,7 @@ func (s *Stack) Messages() (out []Message) {
 // ClearMessages empties the mailbox.
 func (s *Stack) ClearMessages() { s.t.Helper(); s.call(http.MethodDelete, "/_local/messages", nil) }
 
-// WaitMessage waits for a message to this address or number; match, which may be nil, must hold for it too.
+// WaitMessage waits for a message to this address or number. If match is not nil, the message must match too.
 func (s *Stack) WaitMessage(to string, match func(Message) bool) (found Message) {
 	s.t.Helper()
 	until(s.t, Patience, "a message to "+to, func() bool {
@@ -35,8 +35,8 @@ func (s *Stack) WaitMessage(to string, match func(Message) bool) (found Message)
 	return found
 }
 
-// CodeSince is the code that came to this address or number after these messages; empty if none has. A notice, which may come
-// late, has none.
+// CodeSince returns the code that arrived at this address or number after the given messages, or "" if none has. A
+// security notification may arrive late; it has no code.
 func (s *Stack) CodeSince(before []Message, to string) string {
 	s.t.Helper()
 	for _, m := range s.Messages() {
@@ -49,7 +49,7 @@ func (s *Stack) CodeSince(before []Message, to string) string {
 
 var codeLine = regexp.MustCompile(`(?m)^(?:@\S+ #)?([0-9]{6,10})\r?$`)
 
-// Code gives the code in a message; empty if it has none.
+// Code returns the code in a message, or "" if it has none.
 func Code(m Message) string {
 	if c := codeLine.FindStringSubmatch(m.Text); c != nil {
 		return c[1]
@@ -57,7 +57,7 @@ func Code(m Message) string {
 	return ""
 }
 
-// Code is the code in a message; a message without one fails the test.
+// Code returns the code in a message. A message without a code fails the test.
 func (s *Stack) Code(m Message) string {
 	s.t.Helper()
 	c := Code(m)
@@ -67,32 +67,32 @@ func (s *Stack) Code(m Message) string {
 	return c
 }
 
-// Calls gives every AWS call of the functions, oldest first.
+// Calls returns every AWS call of the functions, oldest first.
 func (s *Stack) Calls() (out []Call) { s.t.Helper(); s.get("/_local/calls", &out); return out }
 
 // ClearCalls empties the record of calls.
 func (s *Stack) ClearCalls() { s.t.Helper(); s.call(http.MethodDelete, "/_local/calls", nil) }
 
-// Items gives all items of a table by its logical id.
+// Items returns all items of a table, given its logical id.
 func (s *Stack) Items(table string) (out []Item) {
 	s.t.Helper()
 	s.get("/_local/items?table="+url.QueryEscape(table), &out)
 	return out
 }
 
-// PutItem writes an item as it is.
+// PutItem writes an item unchanged.
 func (s *Stack) PutItem(table string, item Item) {
 	s.t.Helper()
 	s.call(http.MethodPut, "/_local/items?table="+url.QueryEscape(table), item)
 }
 
-// Fault sets a fault, as POST /_local/faults takes it.
+// Fault sets a fault, in the form that POST /_local/faults accepts.
 func (s *Stack) Fault(fault map[string]any) {
 	s.t.Helper()
 	s.call(http.MethodPost, "/_local/faults", fault)
 }
 
-// ClearFaults forgets all faults.
+// ClearFaults removes all faults.
 func (s *Stack) ClearFaults() { s.t.Helper(); s.call(http.MethodDelete, "/_local/faults", nil) }
 
 // Kill kills the processes of a function with signal 9.
@@ -101,13 +101,13 @@ func (s *Stack) Kill(function string) {
 	s.call(http.MethodPost, "/_local/kill", map[string]string{"function": function})
 }
 
-// Logs gives the functions' log lines, each after its function's logical id and a tab.
+// Logs returns the functions' log lines, each after its function's logical id and a tab.
 func (s *Stack) Logs() []string {
 	s.t.Helper()
 	return lines(string(s.call(http.MethodGet, "/_local/logs", nil)))
 }
 
-// DeadLetters gives what ended in the dead-letter queue.
+// DeadLetters returns the messages in the dead-letter queue.
 func (s *Stack) DeadLetters() (out []map[string]any) {
 	s.t.Helper()
 	s.get("/_local/deadletters", &out)

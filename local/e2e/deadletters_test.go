@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// redriven is a dead letter in what otpctl deadletters redrive --json prints.
+// redriven is a dead letter in the output of otpctl deadletters redrive --json.
 type redriven struct {
 	Kind, Row       string
 	Queued, Deleted bool
 	Problem         string
 }
 
-// deadletters runs a command of otpctl deadletters, which must not print a row's key or an address. ok reports whether its
-// exit code was 0.
+// deadletters runs a command of otpctl deadletters. Its output must contain neither a row's key nor an address. ok
+// reports whether its exit code was 0.
 func deadletters(t *testing.T, s *Stack, args ...string) (said string, ok bool) {
 	t.Helper()
 	said, err := tryOtpctl(t, s, "", append([]string{"deadletters"}, args...)...)
@@ -61,7 +61,8 @@ func rowOf(t *testing.T, s *Stack, id string, change func(Item)) (row Item) {
 	return row
 }
 
-// strand asks for a code, which is delivered, and makes its row look unsent again, with a dead letter that points to it.
+// strand requests a code, which is delivered. It then makes the code's row look unsent, with a dead letter that points to
+// it.
 func strand(t *testing.T, s *Stack, to string) (id, code string) {
 	t.Helper()
 	id, code = session(t, s, fields{"email": to}, to)
@@ -86,7 +87,7 @@ func strand(t *testing.T, s *Stack, to string) (id, code string) {
 	return id, code
 }
 
-// wantLetters fails the test unless so many dead letters are in the queue and all are visible.
+// wantLetters fails the test unless this many dead letters are in the queue and all are visible.
 func wantLetters(t *testing.T, s *Stack, n int) {
 	t.Helper()
 	said, _ := deadletters(t, s, "list")
@@ -95,8 +96,8 @@ func wantLetters(t *testing.T, s *Stack, n int) {
 	}
 }
 
-// wantMessages waits until so many messages came to an address, and fails the test if more come before the code of somebody
-// who asks after that.
+// wantMessages waits until this many messages have arrived at an address. It then requests a code for another address,
+// and fails the test if more messages arrive before that code does.
 func wantMessages(t *testing.T, s *Stack, to string, n int) {
 	t.Helper()
 	until(t, Patience, fmt.Sprint(n, " messages to ", to), func() bool { return count(s, to) >= n })
@@ -146,7 +147,7 @@ func TestDeadLetters(t *testing.T) {
 	t.Run("C8: what was sent meanwhile is not sent again", func(t *testing.T) {
 		s := s.In(t)
 		strand(t, s, "lost@example.com")
-		s.Fault(fields{"service": "sqs", "action": "DeleteMessage", "error": "AccessDeniedException"}) // queued, but its dead letter stays
+		s.Fault(fields{"service": "sqs", "action": "DeleteMessage", "error": "AccessDeniedException"}) // the message is queued, but its dead letter stays
 		if got, ok := redrive(t, s); ok || len(got) != 1 || !got[0].Queued || got[0].Deleted {
 			t.Errorf("redriven: %+v", got)
 		}
@@ -165,7 +166,7 @@ func TestDeadLetters(t *testing.T) {
 		rowOf(t, s, id, func(item Item) { item["expiredAt"]["N"] = fmt.Sprint(time.Now().Add(time.Second).Unix()) })
 		until(t, Patience, "the dead letter of what has expired", func() bool {
 			said, _ := deadletters(t, s, "list")
-			return strings.Contains(said, "undelivered  expired") || strings.Contains(said, "undelivered  gone") // DynamoDB Local deletes it soon
+			return strings.Contains(said, "undelivered  expired") || strings.Contains(said, "undelivered  gone") // DynamoDB Local deletes the row soon
 		})
 		s.ClearFaults()
 		if got, ok := redrive(t, s); ok || len(got) != 1 || got[0].Queued || got[0].Deleted || !strings.Contains(got[0].Problem, "--drop") {

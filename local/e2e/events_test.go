@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// event is a log line that says what happened.
+// event is a log line that reports an event.
 type event map[string]any
 
-// events are those of the functions' log lines that have an event, in order. Every line must be one JSON object.
+// events returns those of the functions' log lines that have an event, in order. Every line must be one JSON object.
 func (s *Stack) events() (out []event) {
 	s.t.Helper()
 	for _, line := range s.Logs() {
@@ -28,7 +28,7 @@ func (s *Stack) events() (out []event) {
 	return out
 }
 
-// short is an event in words: name, channel, purpose and reason.
+// short describes an event in words: its name, channel, purpose and reason.
 func (e event) short() string {
 	words := []string{}
 	for _, name := range []string{"event", "Channel", "Purpose", "reason"} {
@@ -39,7 +39,7 @@ func (e event) short() string {
 	return strings.Join(words, " ")
 }
 
-// embedded is what a line says in CloudWatch's embedded metric format.
+// embedded is the content of a line in CloudWatch's embedded metric format.
 type embedded struct {
 	Timestamp         int64
 	CloudWatchMetrics []struct {
@@ -70,7 +70,7 @@ func checkMetric(t *testing.T, e event) {
 	}
 	meta := e.embedded(t)
 	settled := 0
-	if e["Settled"] != nil { // a message that is to be sent, or needs nothing more
+	if e["Settled"] != nil { // a message that is to be sent, or that needs nothing more
 		settled = 1
 	}
 	if len(meta.CloudWatchMetrics) != 1+settled || meta.Timestamp < 1e12 {
@@ -90,7 +90,7 @@ func checkMetric(t *testing.T, e event) {
 		}
 	}
 	if slices.Contains([]string{"ProviderError", "Locked", "Blocked", "Sent"}, name) {
-		want = append(want, []string{}) // the alarms' sum
+		want = append(want, []string{}) // the total for the alarms
 	}
 	if !reflect.DeepEqual(m.Dimensions, want) {
 		t.Errorf("dimensions %v, want %v", m.Dimensions, want)

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// The calls of each function, as one request makes them in a process that just started.
+// The calls of each function, as one request makes them in a process that has just started.
 var (
 	secretCall = fields{"service": "secretsmanager", "action": "GetSecretValue"}
-	siteCall   = fields{"service": "ssm", "action": "GetParameter"} // by the sender of an SMS, and where there is a CAPTCHA
+	siteCall   = fields{"service": "ssm", "action": "GetParameter"} // by the send function for an SMS, and if there is a CAPTCHA
 
 	generateCalls = []fields{secretCall,
 		{"service": "dynamodb", "action": "GetItem", "table": "UsersTable"},
@@ -50,7 +50,7 @@ func calls(s *Stack, service string) (n int) {
 	return n
 }
 
-// with makes a fault of a call.
+// with returns a fault for a call.
 func with(call fields, function string, more fields) fields {
 	fault := fields{"function": function}
 	for _, from := range []fields{call, more} {
@@ -63,7 +63,7 @@ func with(call fields, function string, more fields) fields {
 
 func name(call fields) string { return fmt.Sprint(call["action"], call["table"]) }
 
-// passing are faults that the SDK's own retries get over.
+// passing are transient errors, from which the SDK recovers by retrying.
 func passing(service any) []fields {
 	if service == "secretsmanager" {
 		return []fields{{"error": "InternalServiceError", "count": 1}, {"latencyMs": 400, "count": 1}, {"dropResponse": true, "count": 1}}
@@ -73,7 +73,7 @@ func passing(service any) []fields {
 		{"latencyMs": 400, "count": 1}, {"dropResponse": true, "count": 1}}
 }
 
-// age makes a session older, so that a cooldown is over.
+// age makes a session older, so that its cooldown is over.
 func age(t *testing.T, s *Stack, id string, by time.Duration) {
 	t.Helper()
 	for _, item := range s.Items("CodesTable") {
@@ -88,7 +88,7 @@ func age(t *testing.T, s *Stack, id string, by time.Duration) {
 	}
 }
 
-// expireSoon ends the life of a session's rows within a second.
+// expireSoon makes a session's rows expire within a second.
 func expireSoon(s *Stack, id string) {
 	for _, item := range s.Items("CodesTable") {
 		if item["sessionId"]["S"] == id {
@@ -199,7 +199,7 @@ func TestLastingFaultsFailClosed(t *testing.T) {
 	lasting(t, "GenerateFunction", generateCalls, func(t *testing.T, _ int) {
 		refused(t, "/api/generate", login("ada@example.com", demoPassword))
 	})
-	for _, item := range s.Items("CodesTable") { // where a write failed, an empty row may keep its place
+	for _, item := range s.Items("CodesTable") { // after a failed write, an empty row may keep its place
 		if item["send"] != nil || item["skip"] != nil {
 			t.Errorf("%v", item)
 		}
@@ -212,7 +212,7 @@ func TestLastingFaultsFailClosed(t *testing.T) {
 		id, code := session(t, s, fields{"email": to}, to)
 		refused(t, "/api/verify", try(id, code))
 		s.ClearFaults()
-		expect(t, s, "/api/verify", try(id, code), 200, "") // nothing was used up
+		expect(t, s, "/api/verify", try(id, code), 200, "") // nothing was consumed
 	})
 	lasting(t, "ResetFunction", resetCalls, func(t *testing.T, n int) {
 		id, code := session(t, s, fields{"email": "grace@example.com", "purpose": "reset"}, "grace@example.com")
@@ -372,7 +372,7 @@ func TestDelivery(t *testing.T) {
 			to := fmt.Sprintf("+491512345679%d", i)
 			session(t, s, fields{"phone": to}, to)
 		}
-		if n := calls(s, "ssm"); n < 1 || n > 2 { // a second process may take part
+		if n := calls(s, "ssm"); n < 1 || n > 2 { // a second process may handle some of them
 			t.Errorf("%d calls of SSM", n)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// stateOf waits for a session to stand so and gives the whole answer.
+// stateOf waits until a session has this state and returns the whole response.
 func stateOf(t *testing.T, s *Stack, id, want string) fields {
 	t.Helper()
 	if err := awaitState(t, s, id, want); err != nil {
@@ -16,7 +16,7 @@ func stateOf(t *testing.T, s *Stack, id, want string) fields {
 	return expect(t, s, "/api/status", fields{"sessionId": id}, 200, "")
 }
 
-// suppressions are the destinations that nothing is sent to, with the reason of each.
+// suppressions are the suppressed destinations, each with its reason.
 func suppressions(s *Stack) (all []string) {
 	for _, item := range s.Items("LimitsTable") {
 		if strings.HasPrefix(fmt.Sprint(item["key"]["S"]), "suppressed#") {
@@ -106,7 +106,7 @@ func TestFeedback(t *testing.T) {
 		s := s.In(t)
 		before := len(suppressions(s))
 		s.Fault(fields{"service": "dynamodb", "action": "UpdateItem", "table": "LimitsTable", "function": "FeedbackFunction",
-			"error": "ValidationException", "count": 1}) // which the SDK does not try again by itself
+			"error": "ValidationException", "count": 1}) // the SDK does not retry this by itself
 		stateOf(t, s, begun(t, s, fields{"email": "bounce+2@simulator.amazonses.com"}), "bounced")
 		if len(suppressions(s)) != before+1 {
 			t.Errorf("%v", suppressions(s))
@@ -159,7 +159,7 @@ func TestFeedback(t *testing.T) {
 		if answer := stateOf(t, s, id, "expired"); answer["resendAt"] != nil {
 			t.Errorf("%v", answer)
 		}
-		s.WaitMessage("ada@example.com", func(m Message) bool { return strings.Contains(m.Subject, "was changed") }) // the last there is
+		s.WaitMessage("ada@example.com", func(m Message) bool { return strings.Contains(m.Subject, "was changed") }) // the last message there is
 		s.ClearMessages()
 		expect(t, s, "/api/resend", fields{"sessionId": id}, 410, "code_expired")
 		if mails := s.Messages(); len(mails) > 0 {

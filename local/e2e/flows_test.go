@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// flow is something that people do; run tells what of it broke.
+// flow is something that people do. run returns an error if any part of it fails.
 type flow struct {
 	name string
 	run  func(t *testing.T, s *Stack) error
@@ -37,7 +37,7 @@ var flows = []flow{
 	{"a call through CloudFront", throughCloudFront},
 }
 
-// ask solves a CAPTCHA and asks for a code.
+// ask solves a CAPTCHA and requests a code.
 func ask(s *Stack, purpose string, body fields) (id string, err error) {
 	status, _, answer := s.Post("/api/generate", solved(body, solve(s, purpose, nil)))
 	if status != 200 {
@@ -46,14 +46,14 @@ func ask(s *Stack, purpose string, body fields) (id string, err error) {
 	return answer["sessionId"].(string), nil
 }
 
-// coded asks for a code and waits for it, or for the sender to be denied something: it retries then.
+// coded requests a code and waits until it arrives or until IAM denies the send function a call, as it then retries.
 func coded(t *testing.T, s *Stack, purpose string, body fields, to string) (id, code string, err error) {
 	before, denied := s.Messages(), denials(s, "SendFunction")
 	if id, err = ask(s, purpose, body); err != nil {
 		return id, "", err
 	}
 	until(t, Patience, "a code to "+to, func() bool { return s.CodeSince(before, to) != "" || denials(s, "SendFunction") > denied })
-	if code = s.CodeSince(before, to); code == "" { // a mark that is denied comes after the message
+	if code = s.CodeSince(before, to); code == "" { // a denied mark comes after the message
 		return id, "", fmt.Errorf("no message comes")
 	}
 	return id, code, nil
@@ -91,7 +91,7 @@ func resent(t *testing.T, s *Stack) error {
 	return accepted(s, "/api/resend", fields{"sessionId": id})
 }
 
-// stands asks until a delivery is told.
+// stands polls the status until a delivery is reported.
 func stands(t *testing.T, s *Stack) error {
 	id, _, err := coded(t, s, "verify", fields{"email": "lena@example.com"}, "lena@example.com")
 	if err != nil {
@@ -100,7 +100,7 @@ func stands(t *testing.T, s *Stack) error {
 	return awaitState(t, s, id, "delivered")
 }
 
-// suppressed asks twice for a code to an address that does not exist: the second one is not sent.
+// suppressed requests two codes for an address that does not exist. The second one is not sent.
 func suppressed(t *testing.T, s *Stack) error {
 	s.ClearCalls()
 	for range 2 {
@@ -118,7 +118,7 @@ func suppressed(t *testing.T, s *Stack) error {
 	return nil
 }
 
-// logged counts the lines of the log that have a text.
+// logged counts the lines of the log that contain a text.
 func logged(s *Stack, text string) (n int) {
 	for _, line := range s.Logs() {
 		if strings.Contains(line, text) {
@@ -128,7 +128,8 @@ func logged(s *Stack, text string) (n int) {
 	return n
 }
 
-// refused is over when the sender has also given back what the mailbox and the number paid.
+// refused ends when the send function has also given back what the message took from the limits of the mailbox and the
+// number.
 func refused(t *testing.T, s *Stack) error {
 	before, denied := logged(s, `"outcome":"refused"`), denials(s, "SendFunction")
 	s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOut", "count": 1})
@@ -186,7 +187,7 @@ func expired(t *testing.T, s *Stack) error {
 	return nil
 }
 
-// mailed counts the e-mails that SES was given.
+// mailed counts the e-mails that SES was asked to send.
 func mailed(s *Stack) (n int) {
 	for _, c := range s.Calls() {
 		if c.Service == "ses" {
@@ -196,7 +197,7 @@ func mailed(s *Stack) (n int) {
 	return n
 }
 
-// awaitState waits for a session to stand so.
+// awaitState waits until a session has this state.
 func awaitState(t *testing.T, s *Stack, id, want string) (err error) {
 	t.Helper()
 	reached := false
@@ -214,7 +215,7 @@ func awaitState(t *testing.T, s *Stack, id, want string) (err error) {
 	return err
 }
 
-// marked looks for the mark that keeps a batch which comes again from sending twice.
+// marked checks for the mark that prevents a second message when a batch is redelivered.
 func marked(t *testing.T, s *Stack) error {
 	id, _, err := coded(t, s, "verify", fields{"email": "mei@example.com"}, "mei@example.com")
 	if err != nil {
@@ -243,7 +244,8 @@ func told(t *testing.T, s *Stack) error {
 	return nil
 }
 
-// throughCloudFront comes from there, which a function believes only whom it knows the secret of.
+// throughCloudFront makes a call as CloudFront does. A function accepts it as CloudFront's only because it has the
+// secret.
 func throughCloudFront(t *testing.T, s *Stack) error {
 	_, err := ask(fromCloudFront(t, s), "verify", fields{"email": "ravi@example.com"})
 	return err
@@ -255,7 +257,7 @@ func fromCloudFront(t *testing.T, s *Stack) *Stack {
 	return s.From("127.0.0.1", http.Header{"X-Origin-Secret": {secret}, "Cloudfront-Viewer-Address": {"127.0.0.1:4711"}})
 }
 
-// written looks for an item of a session.
+// written checks for an item of a session.
 func written(s *Stack, id string, is func(Item) bool) bool {
 	for _, item := range s.Items("CodesTable") {
 		if item["sessionId"]["S"] == id && is(item) {

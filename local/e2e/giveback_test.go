@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// held is how many slots of mailboxes and numbers are taken. The client IP address has more than two.
+// held returns how many slots of mailboxes and numbers are taken. The limit of the client IP address has other slots.
 func held(s *Stack) (n int) {
 	for _, item := range s.Items("LimitsTable") {
 		for name, value := range item {
@@ -17,7 +17,7 @@ func held(s *Stack) (n int) {
 	return n
 }
 
-// What a message took from the limits is given back where it was not written, and nothing else is.
+// TestGiveBack: what a message took from the limits is given back if the message was not written, and never otherwise.
 func TestGiveBack(t *testing.T) {
 	down := func(s *Stack) {
 		s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "error": "InternalServerError"})

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestStats: otpctl counts what the functions' metrics say, by channel and purpose, of this stack alone.
+// TestStats: otpctl counts the functions' metrics by channel and purpose, for this stack alone.
 func TestStats(t *testing.T) {
 	s := Start(t, unlimited...)
 	id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
@@ -51,7 +51,8 @@ func TestStats(t *testing.T) {
 	}
 }
 
-// TestDoctor: on the development stack doctor finds what that imitates in order, and says of the rest that it is not.
+// TestDoctor: on the development stack, doctor finds no problem in what the stack imitates, and reports that the rest is
+// not imitated.
 func TestDoctor(t *testing.T) {
 	s := Start(t)
 	said := otpctl(t, s, "", "doctor")

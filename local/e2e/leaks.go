@@ -12,7 +12,8 @@ import (
 	"sync"
 )
 
-// kept is everything that a stack keeps or writes and that must reveal nothing: Users alone knows addresses.
+// kept are all places where a stack stores or writes data that must reveal nothing. Only the table Users may contain
+// addresses.
 var kept = map[string]string{
 	"the codes table":  "/_local/items?table=CodesTable",
 	"the limits table": "/_local/items?table=LimitsTable",
@@ -21,28 +22,29 @@ var kept = map[string]string{
 	"a call":           "/_local/calls",
 }
 
-// secrets is what went through a stack and must stay nowhere: addresses, numbers, passwords and codes.
+// secrets are the texts that went through a stack and must not stay anywhere: addresses, numbers, passwords and codes.
 type secrets struct {
 	mu       sync.Mutex
 	known    map[string]string // secret to its kind
-	expected bool              // that they leak: the stack was changed so
+	expected bool              // the stack was changed so that they leak
 }
 
-// AllowLeaks keeps leaked secrets from failing the test when the stack ends, for a stack that was changed so that it leaks.
+// AllowLeaks prevents leaked secrets from failing the test when the stack ends. It is for a stack that was changed so
+// that it leaks.
 func (s *Stack) AllowLeaks() { s.secrets.expected = true }
 
-// Remember adds secrets that went another way than through Do.
+// Remember adds secrets that did not go through Do.
 func (s *Stack) Remember(secret ...string) {
 	for _, x := range secret {
 		s.secrets.note("a secret", x)
 	}
 }
 
-// noteBody notes what is secret in a call of the API.
+// noteBody notes the secrets in a call of the API.
 func (x *secrets) noteBody(body []byte) {
 	var fields map[string]any
 	if json.Unmarshal(body, &fields) != nil {
-		return // no call that the API takes
+		return // not a call that the API accepts
 	}
 	for _, name := range []string{"email", "phone", "password", "code"} {
 		if text, ok := fields[name].(string); ok {
@@ -56,7 +58,7 @@ var (
 	codeShape = regexp.MustCompile(`^[0-9]{6,10}$`)
 )
 
-// noteField notes a field, if it is long enough not to stand somewhere by chance.
+// noteField notes a field if it is long enough not to occur somewhere by chance.
 func (x *secrets) noteField(name, text string) {
 	text = strings.TrimSpace(text)
 	digits := notDigits.ReplaceAllString(text, "")
@@ -83,8 +85,8 @@ func (x *secrets) note(kind, secret string) {
 	x.known[secret] = kind
 }
 
-// LeakedSecrets returns the secrets that the stack's tables, dead letters, log and calls contain, each with its place: none if
-// all is well.
+// LeakedSecrets returns the secrets that the stack's tables, dead letters, log and calls contain, each with its place. It
+// returns none if all is well.
 func (s *Stack) LeakedSecrets() (leaked []string) {
 	s.t.Helper()
 	for _, m := range s.Messages() {
@@ -103,13 +105,13 @@ func (s *Stack) LeakedSecrets() (leaked []string) {
 	return leaked
 }
 
-// form is a secret in one of the codings that something may be written down in.
+// form is a secret in one of the encodings in which it may be stored.
 type form struct{ text, secret, coding string }
 
-// formIndex finds many forms in one pass: by their first bytes, which each form has at least.
+// formIndex finds many forms in one pass, by their first bytes. Each form is at least that long.
 type formIndex map[[shortest]byte][]form
 
-const shortest = 6 // bytes: a code
+const shortest = 6 // bytes: the length of a code
 
 func (x *secrets) index() formIndex {
 	x.mu.Lock()
@@ -130,25 +132,25 @@ func (x *secrets) index() formIndex {
 func forms(secret string) []form {
 	quoted, err := json.Marshal(secret)
 	if err != nil {
-		panic(err) // a string always has JSON
+		panic(err) // a string can always be encoded
 	}
 	all := []form{
 		{text: secret, coding: "plain"}, {text: url.QueryEscape(secret), coding: "url"},
 		{text: strings.Trim(string(quoted), `"`), coding: "JSON"},
 		{text: hex.EncodeToString([]byte(secret)), coding: "hex"}, {text: fmt.Sprintf("%X", secret), coding: "hex"},
 	}
-	for offset := range 3 { // within something longer a text has three forms, by where it begins
+	for offset := range 3 { // a text within a longer one has three forms, which depend on where it begins
 		for name, alphabet := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
 			text := alphabet.EncodeToString([]byte(strings.Repeat("\x00", offset) + secret))
 			bits := (offset + len(secret)) * 8
-			text = text[(offset*8+5)/6 : bits/6] // without the characters that hold bits of a neighbour
+			text = text[(offset*8+5)/6 : bits/6] // without the characters that contain bits of a neighbour
 			all = append(all, form{text: text, coding: name})
 		}
 	}
 	return all
 }
 
-// search gives what it finds, each secret and coding once.
+// search returns what it finds, each secret and encoding once.
 func (x formIndex) search(text string) (found []string) {
 	seen := map[form]bool{}
 	for i := 0; i+shortest <= len(text); i++ {
@@ -163,7 +165,8 @@ func (x formIndex) search(text string) (found []string) {
 	return found
 }
 
-// partOfNumber says whether digits that look like a code lie within more digits or letters: a time, a digest.
+// partOfNumber reports whether digits that look like a code are part of more digits or letters, such as a time or a
+// digest.
 func partOfNumber(text string, at int, form string) bool {
 	isWord := func(i int) bool {
 		return i >= 0 && i < len(text) && strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/_-.", rune(text[i]))

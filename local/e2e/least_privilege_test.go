@@ -12,9 +12,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// TestLeastPrivilege takes every permission of template.yaml away, one at a time, and every attribute that an update may
-// touch, and names the flow that breaks: one that nobody misses fails the test. Flows come in an order in which most
-// permissions are missed early.
+// TestLeastPrivilege removes every permission of template.yaml, one at a time, and every attribute that an update may
+// touch. Each time it names the flow that fails; if none fails, the permission is not needed and the test fails. The
+// order of the flows is such that most missing permissions show early.
 func TestLeastPrivilege(t *testing.T) {
 	template := readTemplate(t)
 	all := permissionsIn(t, template)
@@ -24,7 +24,7 @@ func TestLeastPrivilege(t *testing.T) {
 	for name, firewall := range map[string]bool{"with all of them nothing breaks": false, "nor behind a web ACL": true} {
 		t.Run(name, func(t *testing.T) { nothingBreaks(t, startWith(t, template, firewall)) })
 	}
-	two := make(chan struct{}, 2) // stacks at a time
+	two := make(chan struct{}, 2) // two stacks at a time
 	for _, p := range all {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -51,13 +51,13 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-// isPoll reports whether Lambda needs a permission to read a queue for the function. AWS creates no mapping without it, and the
-// stack does not start.
+// isPoll reports whether Lambda needs a permission to read a queue for the function. AWS creates no mapping without it,
+// and the development stack does not start.
 func isPoll(p permission) bool {
 	return strings.Contains(p.name, " sqs:") && !strings.Contains(p.name, " sqs:SendMessage ")
 }
 
-// refusal returns what the stack says about a template that it does not start with.
+// refusal returns the error of the stack for a template that it does not start with.
 func refusal(t *testing.T, template *yaml.Node) string {
 	t.Helper()
 	_, binary, err := build()
@@ -83,8 +83,9 @@ func nothingBreaks(t *testing.T, s *Stack) {
 	}
 }
 
-// TestDenied: a policy that is too narrow shows here as it would in AWS. The sender's own identity is enough only for
-// an account that has left SES's sandbox, so a stack with it would seem to work until the first customer's try.
+// TestDenied: a policy that is too narrow fails here as it would in AWS. A permission for the sender's own identity alone
+// is enough only for an account that has left SES's sandbox; without this test, the policy would seem to work until the
+// first customer uses it in the sandbox.
 func TestDenied(t *testing.T) {
 	s := StartChanged(t, []Edit{{templateFile, ":identity/*\n", ":identity/${SesFromAddress}\n"}})
 	expect(t, s, "/api/generate", fields{"email": "eve@example.com"}, 200, "")
@@ -94,10 +95,10 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// denied reports whether a function's log has an error of IAM's.
+// denied reports whether a function's log has an access-denied error of IAM.
 func denied(s *Stack, function string) bool { return denials(s, function) > 0 }
 
-// denials counts the lines of a function's log that have an error of IAM's.
+// denials counts the lines of a function's log that have an access-denied error of IAM.
 func denials(s *Stack, function string) (n int) {
 	for _, line := range s.Logs() {
 		if strings.HasPrefix(line, function+"\t") && isDenial(line) {
@@ -114,15 +115,15 @@ func isDenial(line string) bool {
 // permission is one action on one resource that a statement of a function allows.
 type permission struct {
 	function         string
-	statement        int // of all of the function
-	action, resource int // in their lists
-	attribute        int // in the list of those that an update may touch; with one, only that is meant
+	statement        int // index among all statements of the function
+	action, resource int // indexes in their lists
+	attribute        int // index in the list of attributes that an update may touch; if set, only this attribute is removed
 	name             string
-	firewall         bool // the statement is another one behind a web ACL, and is looked at there
+	firewall         bool // the statement is different behind a web ACL, and is tested there
 }
 
-// functionsIn gives the statements of each function that calls or records start, as nodes that can be changed. One of a
-// custom resource does not run here.
+// functionsIn returns the statements of each function that calls or records start, as nodes that can be changed. The
+// function of a custom resource does not run here.
 func functionsIn(t *testing.T, template *yaml.Node) (names []string, statements map[string]*yaml.Node) {
 	t.Helper()
 	statements = map[string]*yaml.Node{}
@@ -171,7 +172,7 @@ func permissionsIn(t *testing.T, template *yaml.Node) (out []permission) {
 
 const none = -1
 
-// attributesOf is what a statement limits updates to; nil where it does not.
+// attributesOf returns the attributes to which a statement limits updates, or nil if it does not limit them.
 func attributesOf(s *yaml.Node) *yaml.Node {
 	for _, operator := range []string{"ForAllValues:StringEquals", "ForAllValues:StringLike"} {
 		if named := entry(entry(entry(s, "Condition"), operator), "dynamodb:Attributes"); named != nil {
@@ -181,8 +182,8 @@ func attributesOf(s *yaml.Node) *yaml.Node {
 	return nil
 }
 
-// without is the template without this permission: in the place of its statement are one of its other actions, and one
-// of this action on its other resources.
+// without returns the template without this permission. Its statement is replaced by one with the other actions, and one
+// with this action on the other resources.
 func without(t *testing.T, p permission) *yaml.Node {
 	t.Helper()
 	template := readTemplate(t)
@@ -212,7 +213,7 @@ func but(list []*yaml.Node, i int) []*yaml.Node {
 	return slices.Delete(slices.Clone(list), i, i+1)
 }
 
-// statement is a copy of s with other actions and resources.
+// statement returns a copy of s with other actions and resources.
 func statement(s *yaml.Node, actions, resources []*yaml.Node) *yaml.Node {
 	out := &yaml.Node{Kind: yaml.MappingNode}
 	for i := 0; i < len(s.Content); i += 2 {
@@ -228,7 +229,8 @@ func statement(s *yaml.Node, actions, resources []*yaml.Node) *yaml.Node {
 	return out
 }
 
-// several is a list's entries, or the one that stands for a list. An intrinsic is one; nil has none.
+// several returns the entries of a list, or a single value as a list of one. An intrinsic is a single value; nil has
+// none.
 func several(n *yaml.Node) []*yaml.Node {
 	if n == nil {
 		return nil
@@ -239,7 +241,7 @@ func several(n *yaml.Node) []*yaml.Node {
 	return []*yaml.Node{n}
 }
 
-// entry is the value of a key of a mapping; nil if there is none.
+// entry returns the value of a key of a mapping, or nil if the key is missing.
 func entry(mapping *yaml.Node, key string) *yaml.Node {
 	for i := 0; mapping != nil && i+1 < len(mapping.Content); i += 2 {
 		if mapping.Content[i].Value == key {
@@ -277,8 +279,8 @@ func readTemplate(t *testing.T) *yaml.Node {
 	return &out
 }
 
-// startWith starts a stack of this template, with a CAPTCHA so that its secret is read. Its functions are the project's
-// own, which are built already. Behind a web ACL all calls come from CloudFront, or they would be refused.
+// startWith starts a stack with this template, with a CAPTCHA so that its secret is read. Its functions are the project's
+// own, which are built already. Behind a web ACL all calls come from CloudFront, as others would be rejected.
 func startWith(t *testing.T, template *yaml.Node, firewall bool) *Stack {
 	t.Helper()
 	args := withCaptcha("turnstile", "-template", templateIn(t, template))

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// from asks for a code with headers of its own and gives the status.
+// from requests a code with its own headers and returns the status.
 func from(t *testing.T, s *Stack, email string, headers map[string]string) int {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodPost, s.URL+"/api/generate", strings.NewReader(fmt.Sprintf(`{"email":%q}`, email)))

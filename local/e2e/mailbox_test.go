@@ -7,7 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The mailbox page, in a real browser: what is sent shows at once, rendered and without running anything.
+// TestMailboxPage tests the mailbox page in a real browser: a sent message shows at once, rendered, and its scripts do
+// not run.
 func TestMailboxPage(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)
@@ -17,7 +18,7 @@ func TestMailboxPage(t *testing.T) {
 	v.waitText("#empty", "No message yet")
 	v.waitText("body", "not for production")
 
-	_, code := session(t, s, login("ada@example.com", demoPassword), "ada@example.com") // the page is open: it comes by itself
+	_, code := session(t, s, login("ada@example.com", demoPassword), "ada@example.com") // the page is open: the message appears by itself
 	v.waitText(".email[data-to='ada@example.com'] .digits", code)
 	v.wait(fmt.Sprintf(`document.querySelector('.email iframe').contentDocument?.body?.textContent.includes(%q)`, code))
 	if sandbox := eval[string](v.tab, `document.querySelector('.email iframe').getAttribute('sandbox')`); sandbox != "allow-same-origin" {
@@ -39,7 +40,7 @@ func TestMailboxPage(t *testing.T) {
 		t.Errorf("a message has %.0f px, more than one line", high)
 	}
 	begun(t, s, fields{"email": bounces})
-	v.waitText("[data-to='"+bounces+"'] .state", "Bounced") // nobody has it, so it is not among what arrived
+	v.waitText("[data-to='"+bounces+"'] .state", "Bounced") // it did not arrive, so it is not among those that did
 	if n := len(s.Messages()); n != 2 {
 		t.Errorf("%d messages arrived", n)
 	}
@@ -58,11 +59,11 @@ func TestMailboxPage(t *testing.T) {
 	v.inspect("mailbox-empty")
 }
 
-// The login page links to it, since the next thing that a person needs is in it.
+// mailboxLinked checks that the login page links to the mailbox, as that has what a person needs next.
 func mailboxLinked(v *visit) {
 	v.open("/")
 	v.same("where the link leads", eval[string](v.tab, "document.querySelector('.foot a').getAttribute('href')"), "/_local/")
-	v.do(chromedp.Navigate(plainHost(v, nil) + "/index.html")) // another host, as a deployment
+	v.do(chromedp.Navigate(plainHost(v, nil) + "/index.html")) // another host, as for a deployment
 	v.ready()
 	v.same("links of a deployment", eval[int](v.tab, "document.querySelectorAll('.foot a').length"), 0)
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// metric is one of the functions' own, and by what value of a dimension it is counted.
+// metric is one of the functions' metrics, with the value of the dimension that it is counted by.
 type metric struct {
 	Namespace  string      `yaml:"Namespace"`
 	Name       string      `yaml:"MetricName"`
@@ -29,7 +29,7 @@ func (m metric) String() string {
 	return strings.Join(words, " ")
 }
 
-// TestWatchedMetrics: whatever alarms and dashboard look at, the functions really count.
+// TestWatchedMetrics: the functions really count every metric that an alarm or the dashboard uses.
 func TestWatchedMetrics(t *testing.T) {
 	s := StartChanged(t, []Edit{{"functions/status/handler.go", "	request.Event.Session, request.Event.Subject,", "	panic(\"a mistake\")\n	request.Event.Session, request.Event.Subject,"}},
 		"-parameter", "SendsPerHour=2", "-parameter", "SendsPerIpPerHour=0", "-parameter", "MaxAttempts=1", "-parameter", "SmsPrefixSends=4")
@@ -95,7 +95,7 @@ func TestWatchedMetrics(t *testing.T) {
 	})
 }
 
-// counted are the metrics in the functions' logs.
+// counted returns the metrics in the functions' logs.
 func counted(t *testing.T, s *Stack) (names []string) {
 	t.Helper()
 	for _, e := range s.events() {
@@ -114,7 +114,7 @@ func counted(t *testing.T, s *Stack) (names []string) {
 	return names
 }
 
-// watchedMetrics are those of the template's alarms and dashboard.
+// watchedMetrics returns the metrics of the template's alarms and dashboard.
 func watchedMetrics(t *testing.T) (names []string) {
 	t.Helper()
 	var template struct {
@@ -147,7 +147,8 @@ func watchedMetrics(t *testing.T) (names []string) {
 	return names
 }
 
-// dashboardMetrics reads rows as ["StreamOTP/x", "Sent", "Channel", "email"]; in ["...", "sms"] the rest is as before.
+// dashboardMetrics reads rows such as ["StreamOTP/x", "Sent", "Channel", "email"]. In ["...", "sms"], the rest is as in
+// the row before.
 func dashboardMetrics(t *testing.T, body string) (all []metric) {
 	t.Helper()
 	if body == "" {

@@ -24,7 +24,7 @@ var buildOtpctl = sync.OnceValues(func() (binary string, err error) {
 	return binary, nil
 })
 
-// otpctl runs the operator's command on the stack and gives what it prints; a failure fails the test.
+// otpctl runs the operator's command on the stack and returns its output. A failure fails the test.
 func otpctl(t *testing.T, s *Stack, stdin string, args ...string) string {
 	t.Helper()
 	out, err := tryOtpctl(t, s, stdin, args...)
@@ -46,7 +46,7 @@ func tryOtpctl(t *testing.T, s *Stack, stdin string, args ...string) (string, er
 	return string(out), err
 }
 
-// TestUnlock: at 100 wrong codes in a row a subject closes for a day, or until the operator unlocks it.
+// TestUnlock: 100 wrong codes in a row lock a subject for 24 hours, or until the operator unlocks it.
 func TestUnlock(t *testing.T) {
 	s := Start(t, "-parameter", "SendsPerIpPerHour=0", "-parameter", "SendsPerHour=3", "-parameter", "MaxAttempts=2")
 	ask := login("ada@example.com", demoPassword)
@@ -68,14 +68,14 @@ func TestUnlock(t *testing.T) {
 	if !strings.Contains(said, "locked until "+day) || !strings.Contains(said, "100 wrong codes") || !strings.Contains(said, "Unlocked ada@example.com") {
 		t.Errorf("otpctl said:\n%s", said)
 	}
-	for range 3 { // all of the hour's messages are there again
+	for range 3 { // all messages of the hour are available again
 		id, code = session(t, s, ask, "ada@example.com")
 	}
 	expect(t, s, "/api/verify", try(id, wrong(code)), 401, "wrong_code")
 	expect(t, s, "/api/verify", try(id, code), 200, "")
 }
 
-// TestTestDestinationsSecret: what otpctl writes is what the stack's secret holds, for this stack's length of codes.
+// TestTestDestinationsSecret: the stack's secret holds what otpctl writes, for this stack's length of codes.
 func TestTestDestinationsSecret(t *testing.T) {
 	s := Start(t, "-parameter", "CodeLength=8")
 	end := time.Now().UTC().AddDate(0, 1, 0).Format(time.DateOnly)
@@ -107,8 +107,8 @@ func TestLoginDuringAnOperatorsWrite(t *testing.T) {
 	for _, c := range []struct {
 		action, stdin    string
 		args             []string
-		email, to        string // who logs in meanwhile, and where the code goes
-		password, toThen string // of the login afterwards; none after a removal
+		email, to        string // the account that logs in meanwhile, and where its code goes
+		password, toThen string // of the login afterwards; empty after a removal
 	}{
 		{"UpdateItem", "", []string{"user", "set-phone", grace, newPhone}, grace, oldPhone, demoPassword, newPhone},
 		{"UpdateItem", newPassword, []string{"user", "add", "ada@example.com", "--replace", "--password-stdin"}, "ada@example.com", "ada@example.com", newPassword, "ada@example.com"},
@@ -129,7 +129,7 @@ func TestLoginDuringAnOperatorsWrite(t *testing.T) {
 					t.Fatal("otpctl has ended no session")
 				}
 			}
-			time.Sleep(1200 * time.Millisecond) // past the second that DynamoDB's Date cuts off, before the write
+			time.Sleep(1200 * time.Millisecond) // longer than the second that DynamoDB's Date cuts off, before the write
 			id, code := session(t, s, login(c.email, demoPassword), c.to)
 			select {
 			case <-done:
@@ -146,7 +146,7 @@ func TestLoginDuringAnOperatorsWrite(t *testing.T) {
 	}
 }
 
-// notBefore returns the latest time in the limits before which sessions are over.
+// notBefore returns the latest time in the limits table before which sessions have ended.
 func notBefore(s *Stack) (latest string) {
 	for _, item := range s.Items("LimitsTable") {
 		if at, _ := item["notBefore"]["N"].(string); at > latest {
@@ -156,7 +156,8 @@ func notBefore(s *Stack) (latest string) {
 	return latest
 }
 
-// TestAccountWithoutPassword: an import brings accounts whose password nobody knows; a reset opens them.
+// TestAccountWithoutPassword: an import creates accounts whose password is unknown to everyone; a reset makes them
+// usable.
 func TestAccountWithoutPassword(t *testing.T) {
 	s := Start(t)
 	const paula = "paula@example.com"
@@ -172,7 +173,7 @@ func TestAccountWithoutPassword(t *testing.T) {
 	expect(t, s, "/api/verify", try(id, code), 200, "")
 }
 
-// TestWrongEndpoint: whoever gives otpctl the URL of the pages learns which one it takes.
+// TestWrongEndpoint: if --endpoint is the URL of the pages, the error says which URL otpctl needs.
 func TestWrongEndpoint(t *testing.T) {
 	s := Start(t)
 	binary, err := buildOtpctl()

@@ -32,7 +32,7 @@ func createLogged(password string, p *argon2id.Params) (string, error) {
 `},
 }
 
-// gate runs the flows and gives all differences. At the default limits they must go the way that their steps say.
+// gate runs the flows and returns all differences. At the default limits, every step must have the outcome that it names.
 func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 	t.Helper()
 	compare := func(flow string, steps []step, a, b *party) {
@@ -57,7 +57,7 @@ func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 	a, b = parties(t, s, "bounce@simulator.amazonses.com", "nobody@simulator.amazonses.com")
 	account(t, s, a.email)
 	steps := resetSteps(t, s, a, b)
-	steps[1].before = func() { // where the session stands is asked once SES has told
+	steps[1].before = func() { // the status is requested only after SES has reported the delivery
 		until(t, Patience, "the bounce is known", func() bool { return strings.Contains(strings.Join(s.Logs(), "\n"), `"reason":"Permanent/General"`) })
 	}
 	compare("reset of an account whose mail bounces", steps, a, b)
@@ -76,7 +76,7 @@ func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 	return found
 }
 
-// account makes one for an address.
+// account adds an account for an address.
 func account(t *testing.T, s *Stack, email string) {
 	t.Helper()
 	for _, user := range s.Items("UsersTable") {
@@ -115,7 +115,7 @@ func TestNoOracle(t *testing.T) {
 	}
 }
 
-// TestOraclesAreThere: each edit of oracles still changes its file. It needs no stack.
+// TestOraclesAreThere checks that each edit of oracles still matches its file. It needs no stack.
 func TestOraclesAreThere(t *testing.T) {
 	for name, edits := range oracles() {
 		if err := CheckEdits(edits); err != nil {

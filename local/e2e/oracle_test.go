@@ -13,18 +13,19 @@ import (
 	"time"
 )
 
-// The gate against telling who has an account: each step of a flow is taken for an account, then for a stranger whose
-// address is as long, and everything that could tell them apart is compared: status, headers, the body's names, values
-// and length, Retry-After, and the calls that the function made for the answer (service, action, table, units and
-// bytes), in their order, with the runs of Argon2 among them. Time is not measured: these are what takes it.
+// These tests check that nothing reveals whether an account exists. They take each step of a flow for an account and for
+// an unknown address of the same length (the stranger), and compare everything that could differ: status, headers, the
+// body's names, values and length, Retry-After, and the calls that the function made for the response (service, action,
+// table, units and bytes), in their order, with the runs of Argon2 among them. Time is not measured: these calls and runs
+// are what takes time.
 //
-// The sender's calls are left out, and those of the function that hears what became of e-mail. A decoy has none, but they
-// come behind the answer, in other functions: nothing of them goes back to the caller.
+// The calls of the send function and of the feedback function are left out. A decoy session causes none, but they come
+// after the response, in other functions, and nothing of them goes back to the caller.
 
-// party is one of the two.
+// party is one of the two: the account or the stranger.
 type party struct {
 	email  string
-	caller *Stack // from an address of its own, so that what counts by address counts alike
+	caller *Stack // has its own IP address, so that limits by IP address count both parties alike
 	id     string // of its session
 }
 
@@ -32,18 +33,18 @@ type party struct {
 type step struct {
 	path   string
 	body   func(p *party) fields
-	want   string // status, and the code if there is one; where limits are off another may come
+	want   string // status, and the code if there is one; without limits the outcome may differ
 	before func()
 }
 
-// impression is what a caller sees of an answer, and what it cost.
+// impression is what a caller sees of a response, and what the response cost.
 type impression struct {
 	answer     string
 	retryAfter int
 	work       []string
 }
 
-// look posts a body and takes down all that can be seen. Ids and times are no one's to compare.
+// look posts a body and records everything that can be observed. Ids and times are not compared, as they always differ.
 func look(t *testing.T, s *Stack, p *party, path string, body fields) (v impression, outcome string) {
 	t.Helper()
 	s.ClearCalls()
@@ -58,7 +59,7 @@ func look(t *testing.T, s *Stack, p *party, path string, body fields) (v impress
 	}
 	delete(answer, "sessionId")
 	delete(answer, "requestId")
-	if answer["destination"] != nil { // of what each typed
+	if answer["destination"] != nil { // each typed its own
 		if want := p.email[:1] + "•••" + p.email[strings.IndexByte(p.email, '@'):]; answer["destination"] != want {
 			t.Errorf("%s is shown as %v", p.email, answer["destination"])
 		}
@@ -85,8 +86,8 @@ func look(t *testing.T, s *Stack, p *party, path string, body fields) (v impress
 	return v, strings.TrimSuffix(fmt.Sprint(status, " ", answer["code"]), " <nil>")
 }
 
-// argon2Runs are the runs of Argon2 for a request with their parameters, where the functions were built to log them. A
-// function logs its answer last.
+// argon2Runs returns the runs of Argon2 for a request with their parameters, if the functions were built to log them. A
+// function logs its response last.
 func argon2Runs(t *testing.T, s *Stack, from int, request string) (runs []string) {
 	t.Helper()
 	var log []string
@@ -102,7 +103,7 @@ func argon2Runs(t *testing.T, s *Stack, from int, request string) (runs []string
 	return runs
 }
 
-// differences takes each step for both parties and says where they differ.
+// differences takes each step for both parties and returns how they differ.
 func differences(t *testing.T, s *Stack, steps []step, account, stranger *party) (found []string, ran []string, work int) {
 	t.Helper()
 	begun := time.Now()
@@ -120,7 +121,7 @@ func differences(t *testing.T, s *Stack, steps []step, account, stranger *party)
 		if a.answer != b.answer {
 			differ("answer", a.answer, b.answer)
 		}
-		// It counts from an earlier step, which each took at its own time.
+		// It counts from an earlier step, which the parties took at different times.
 		if d := a.retryAfter - b.retryAfter; max(d, -d) > 1+int(time.Since(begun).Seconds()) {
 			differ("Retry-After", a.retryAfter, b.retryAfter)
 		}
@@ -133,13 +134,13 @@ func differences(t *testing.T, s *Stack, steps []step, account, stranger *party)
 
 var callers atomic.Int32
 
-// nobody calls from an address that has not called yet.
+// nobody returns the stack for a caller at an IP address that has not called yet.
 func nobody(s *Stack) *Stack {
 	n := callers.Add(1)
 	return s.From(fmt.Sprintf("127.8.%d.%d", n/250, n%250+1), nil)
 }
 
-// parties are an account and a stranger; what a process does once, it has done.
+// parties returns an account and a stranger. It first makes the processes do everything that they do only once.
 func parties(t *testing.T, s *Stack, account, stranger string) (a, b *party) {
 	t.Helper()
 	if len(account) != len(stranger) {
@@ -153,7 +154,7 @@ func parties(t *testing.T, s *Stack, account, stranger string) (a, b *party) {
 	return &party{email: account, caller: nobody(s)}, &party{email: stranger, caller: nobody(s)}
 }
 
-// loginSteps never have the right password: whoever has it is told that it is right.
+// loginSteps never use the right password, as the response to a right password reveals that it is right.
 func loginSteps(t *testing.T, s *Stack) (steps []step) {
 	wrongPassword := func(word string) func(*party) fields {
 		return func(p *party) fields { return login(p.email, word) }
@@ -171,13 +172,13 @@ func loginSteps(t *testing.T, s *Stack) (steps []step) {
 			expect(t, owner, "/api/generate", login("ada@example.com", demoPassword), 403, "locked")
 		}},
 	}
-	for range 10 { // beyond what an account or an address may have wrong in an hour
+	for range 10 { // more wrong passwords than an account or an IP address may have in an hour
 		steps = append(steps, step{"/api/generate", wrongPassword("not the password"), "", nil})
 	}
 	return steps
 }
 
-// resetSteps go through all that can happen to a session whose code one does not have.
+// resetSteps go through everything that can happen to a session whose code is unknown.
 func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
 	ask := func(p *party) fields { return fields{"email": p.email, "purpose": "reset"} }
 	again := func(p *party) fields { return fields{"sessionId": p.id} }
@@ -226,7 +227,8 @@ func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
 	)
 }
 
-// watchSteps are a stranger's with a reset session each, who sees nothing of what the account's owner does meanwhile (R15).
+// watchSteps are those of a stranger who has a reset session for each party and must see nothing of what the account's
+// owner does meanwhile (R15).
 func watchSteps(t *testing.T, s *Stack, account *party) []step {
 	owner, to := nobody(s), account.email
 	again := func(p *party) fields { return fields{"sessionId": p.id} }
@@ -234,7 +236,7 @@ func watchSteps(t *testing.T, s *Stack, account *party) []step {
 		return fields{"sessionId": p.id, "code": "000000", "password": "violet meadow 7 kites"}
 	}
 	logsIn := func() {
-		until(t, Patience, "the code of the stranger's session", func() bool { return count(owner, to) > 0 }) // or it would be taken for the login's
+		until(t, Patience, "the code of the stranger's session", func() bool { return count(owner, to) > 0 }) // otherwise it would be taken for the code of the login
 		id, code := session(t, owner, login(to, demoPassword), to)
 		expect(t, owner, "/api/verify", try(id, code), 200, "")
 	}
@@ -253,12 +255,12 @@ func watchSteps(t *testing.T, s *Stack, account *party) []step {
 		{"/api/status", again, "200", logsIn},
 		{"/api/status", again, "200", resets(same, 200, "", 1)},
 		{"/api/reset", guess, "401 wrong_code", nil},
-		{"/api/status", again, "200", resets(wrong, 401, "wrong_code", 4)}, // with the stranger's own, the last one before a lock
+		{"/api/status", again, "200", resets(wrong, 401, "wrong_code", 4)}, // with the stranger's own wrong codes, the last one before a lock
 		{"/api/status", again, "200", nil},
 	}
 }
 
-// unlock puts every last try so far back that its lock has passed.
+// unlock moves the last wrong attempt of every subject so far into the past that its lock has ended.
 func unlock(t *testing.T, s *Stack) {
 	t.Helper()
 	for _, item := range s.Items("LimitsTable") {
@@ -269,7 +271,7 @@ func unlock(t *testing.T, s *Stack) {
 	}
 }
 
-// expire puts a session's end into the past.
+// expire moves a session's expiry into the past.
 func expire(t *testing.T, s *Stack, id string) {
 	t.Helper()
 	for _, item := range s.Items("CodesTable") {
@@ -280,8 +282,8 @@ func expire(t *testing.T, s *Stack, id string) {
 	}
 }
 
-// shapes are the items of a session, each as its attributes and their sizes: "send" and "skip" are as long, sentAt is
-// the sender's.
+// shapes returns the items of a session, each as its attributes and their sizes. "send" and "skip" have the same length;
+// sentAt is written by the send function.
 func shapes(s *Stack, id string) (all []string) {
 	for _, item := range s.Items("CodesTable") {
 		if item["sessionId"]["S"] != id {

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// process is a process that cannot be mistaken for a later one of the same number.
+// process is a process that cannot be confused with a later one that has the same number.
 type process struct {
 	pid     int
 	started string
 }
 
-// stat reads the fields of /proc/<pid>/stat behind the command's name, which may hold anything (proc_pid_stat(5)).
+// stat reads the fields of /proc/<pid>/stat after the command's name, which may contain anything (proc_pid_stat(5)).
 func stat(pid int) (parent int, state, started string, ok bool) {
 	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {
@@ -32,7 +32,7 @@ func (p process) alive() bool {
 	return ok && started == p.started && state != "Z"
 }
 
-// descendants are the processes below this one.
+// descendants returns the processes below this one.
 func descendants(pid int) []process {
 	entries, _ := filepath.Glob("/proc/[0-9]*")
 	children := map[int][]process{}

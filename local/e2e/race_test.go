@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// atOnce sends the same number of requests as there are bodies, all at once, and counts the answers by status and code.
+// atOnce sends one request for each body, all at once, and counts the responses by status and code.
 func atOnce(s *Stack, path string, bodies []fields) map[string]int {
 	var mu sync.Mutex
 	var wait sync.WaitGroup
@@ -25,7 +25,7 @@ func atOnce(s *Stack, path string, bodies []fields) map[string]int {
 }
 
 func TestRaces(t *testing.T) {
-	s := Start(t, free("PasswordTriesPerHour=0")...) // 40 passwords are tried below
+	s := Start(t, free("PasswordTriesPerHour=0")...) // 40 passwords are checked below
 	t.Run("I3: of 100 right answers at once one wins", func(t *testing.T) {
 		id, code := session(t, s, fields{"email": "race@example.com"}, "race@example.com")
 		bodies := make([]fields, 100)

@@ -21,7 +21,7 @@ func rootOf(t *testing.T, s *Stack) (root struct {
 	return root
 }
 
-// keyOf is the id of the key that a session was made with.
+// keyOf returns the id of the key that a session was made with.
 func keyOf(t *testing.T, s *Stack, id string) any {
 	t.Helper()
 	for _, item := range s.Items("CodesTable") {
@@ -33,7 +33,7 @@ func keyOf(t *testing.T, s *Stack, id string) any {
 	return nil
 }
 
-// Rotating the root secret breaks no live code and forgets no lock.
+// TestRotation: rotating the root secret ends no live code and no lock.
 func TestRotation(t *testing.T) {
 	s := Start(t, unlimited...)
 	before := rootOf(t, s)
@@ -51,7 +51,7 @@ func TestRotation(t *testing.T) {
 	if !strings.Contains(said, "No live code breaks") || strings.Contains(said, after.Current.Secret) || strings.Contains(said, after.Index) {
 		t.Errorf("otpctl said:\n%s", said)
 	}
-	s.Kill("GenerateFunction") // it makes sessions with the new key; send and verify still hold the old keyring
+	s.Kill("GenerateFunction") // so it makes sessions with the new key, while send and verify still hold the old keyring
 
 	id, code := session(t, s, fields{"email": "new@example.com"}, "new@example.com")
 	if kid := keyOf(t, s, id); kid != after.Current.Kid {
@@ -86,7 +86,7 @@ func TestRotation(t *testing.T) {
 	})
 }
 
-// Of rotations at once one is made: two would end live codes.
+// TestRotationsAtOnce: of several rotations at once only one is made, as two would end live codes.
 func TestRotationsAtOnce(t *testing.T) {
 	s := Start(t, unlimited...)
 	id, code := session(t, s, fields{"email": "live@example.com"}, "live@example.com")

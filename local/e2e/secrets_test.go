@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestNothingLeaks runs the flows, failures among them; its stack's end searches everything that is kept or written for
-// what was secret in them, as that of every other test does.
+// TestNothingLeaks runs the flows, failures among them. When its stack ends, everything that was stored or written is
+// searched for their secrets, as at the end of every other test.
 func TestNothingLeaks(t *testing.T) {
 	s := Start(t)
 	runEverything(t, s)
@@ -39,7 +39,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// runEverything takes every way that a secret goes.
+// runEverything takes every path that a secret can take.
 func runEverything(t *testing.T, s *Stack) {
 	const fresh = "violet meadow 7 kites"
 	id, code := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")
@@ -67,7 +67,7 @@ func runEverything(t *testing.T, s *Stack) {
 	s.ClearFaults()
 }
 
-// What the search must find, it finds: in a table whatever the coding, and in the log.
+// The search finds every secret that was planted: in a table, in every encoding, and in the log.
 func TestLeakedSecretsFindsWhatIsPlanted(t *testing.T) {
 	t.Run("in a table", func(t *testing.T) {
 		s := Start(t)

@@ -13,10 +13,10 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// webACL is of no account.
+// webACL names a web ACL that need not exist.
 const webACL = "WebAclArn=arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"
 
-// With a web ACL the API's own URL, which goes around it, serves nobody: only CloudFront has the origin secret.
+// With a web ACL, the API's own URL, which bypasses it, serves nobody: only CloudFront has the origin secret.
 func TestWebACLCannotBeGoneAround(t *testing.T) {
 	s := Start(t, append([]string{"-parameter", webACL}, unlimited...)...)
 	secret := aws(t, s, "secretsmanager.GetSecretValue", fields{"SecretId": stackOutput(t, s, "OriginSecretArn")})["SecretString"].(string)
@@ -49,7 +49,8 @@ func TestWebACLCannotBeGoneAround(t *testing.T) {
 	}
 }
 
-// The same files on another host, with another config.json: what frontend/README.md says of Amplify and the like.
+// The same files work on another host with another config.json, as frontend/README.md describes for Amplify and similar
+// hosts.
 func TestPagesFromAnotherOrigin(t *testing.T) {
 	browser := openBrowser(t)
 	root, err := Root()
@@ -67,7 +68,7 @@ func TestPagesFromAnotherOrigin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		api := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(target)) // the pages call no API by plain HTTP
+		api := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(target)) // the pages do not call an API over plain HTTP
 		t.Cleanup(api.Close)
 		settings = fmt.Sprintf(`{"apiBaseUrl":%q}`, api.URL+"/api")
 		v := &visit{openTab(t, browser, pages.URL), s}

@@ -1,8 +1,8 @@
-// Package e2e starts the development stack as `make run` does, as a process of its own, for tests and measurements
-// from outside.
+// Package e2e starts the development stack as `make run` does, as a separate process, for tests and measurements from
+// outside.
 //
-// The engine is the embedded one; the environment variable STREAMOTP_DYNAMODB names another endpoint (such as
-// DynamoDB Local) for all of a run's stacks.
+// By default the stack uses the embedded engine. The environment variable STREAMOTP_DYNAMODB names another endpoint (such
+// as DynamoDB Local) for all stacks of a run.
 package e2e
 
 import (
@@ -23,9 +23,9 @@ import (
 	"time"
 )
 
-// Stack is a running development stack. Its methods fail the test where the stack does not answer as it should.
+// Stack is a running development stack. Its methods fail the test if the stack does not respond as it should.
 type Stack struct {
-	URL    string // of the server, without a slash at its end
+	URL    string // of the server, without a slash at the end
 	AWSURL string // of the AWS endpoint
 	Pid    int    // of the server
 
@@ -34,17 +34,17 @@ type Stack struct {
 	log     *output
 	done    chan struct{} // closed when the server has ended
 	client  *http.Client
-	header  http.Header // that every request carries
-	secrets *secrets    // that went through the stack
+	header  http.Header // sent with every request
+	secrets *secrets    // those that went through the stack
 }
 
-// Message is one of GET /_local/messages.
+// Message is one entry of GET /_local/messages.
 type Message struct {
 	ID, Channel, To, From, Subject, Text, HTML string
 	SentAt                                     time.Time
 }
 
-// Call is one of GET /_local/calls.
+// Call is one entry of GET /_local/calls.
 type Call struct {
 	Function, Service, Action, Table string
 	Consistent                       bool
@@ -53,17 +53,18 @@ type Call struct {
 	Ms                               float64
 }
 
-// Patience is how long the helpers wait for what should happen in moments; a loaded machine may take longer.
+// Patience is how long the helpers wait for something that usually takes moments. A busy machine may take longer.
 const Patience = 20 * time.Second
 
-// Start starts a stack with these flags on a free port and waits until it is ready. It ends with the test, which fails
-// if a process stays, or if something that the stack keeps or logs reveals a secret that went through it (LeakedSecrets).
+// Start starts a stack with these flags on a free port and waits until it is ready. The stack ends with the test. The
+// test fails if a process stays, or if the stack's data or log reveals a secret that went through the stack
+// (LeakedSecrets).
 func Start(t testing.TB, args ...string) *Stack {
 	t.Helper()
 	return start(t, nil, args)
 }
 
-// start is Start with more environment.
+// start does the work of Start, with additional environment variables.
 func start(t testing.TB, environment, args []string) *Stack {
 	t.Helper()
 	root, binary, err := build()
@@ -86,7 +87,7 @@ func start(t testing.TB, environment, args []string) *Stack {
 	t.Cleanup(s.finish)
 	s.awaitReady()
 	provider := ""
-	for _, a := range args { // of a parameter given twice, the last one holds
+	for _, a := range args { // if a parameter is given twice, the last one wins
 		if value, found := strings.CutPrefix(a, "CaptchaProvider="); found {
 			provider = value
 		}
@@ -119,7 +120,7 @@ func (s *Stack) awaitReady() {
 	s.AWSURL = health.AWS
 }
 
-// Stop ends the stack by a signal and waits for all of its processes to be gone.
+// Stop ends the stack by a signal and waits until all of its processes have ended.
 func (s *Stack) Stop(signal syscall.Signal) {
 	s.t.Helper()
 	if !s.secrets.expected {
@@ -158,10 +159,10 @@ func (s *Stack) finish() {
 	}
 }
 
-// Log is what the server has printed.
+// Log returns what the server has printed.
 func (s *Stack) Log() string { return s.log.String() }
 
-// build builds the server once a test process. Test processes that run side by side share the file, under a lock.
+// build builds the server once per test process. Test processes that run in parallel share the file, under a lock.
 var build = func() func() (root, binary string, err error) {
 	var once sync.Once
 	var root, binary string
@@ -197,7 +198,7 @@ func buildOnce() (string, string, error) {
 	return root, binary, nil
 }
 
-// Root is the project's folder, the one that holds go.work.
+// Root returns the project's folder, which holds go.work.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	for err == nil {
@@ -212,7 +213,7 @@ func Root() (string, error) {
 	return "", err
 }
 
-// until waits for a condition and fails the test if it does not come about.
+// until waits for a condition. It fails the test if the condition does not become true within the limit.
 func until(t testing.TB, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -240,26 +241,27 @@ func (o *output) String() string {
 	return o.b.String()
 }
 
-// client keeps many connections, for tests that send many requests at once.
+// client keeps many connections open, for tests that send many requests at once.
 var client = clientAt("127.0.0.1")
 
-// clientAt calls from a loopback address, which is the one that the stack sees.
+// clientAt returns a client that calls from a loopback address, which the stack sees as the client IP address.
 func clientAt(address string) *http.Client {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	return &http.Client{Timeout: time.Minute,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DialContext: dialer.DialContext, IdleConnTimeout: Patience}}
 }
 
-// In is the stack for a subtest: what goes wrong is that test's failure.
+// In returns the stack for a subtest: errors then fail the subtest.
 func (s Stack) In(t testing.TB) *Stack { s.t = t; return &s }
 
-// From is the stack for a caller at another loopback address, as 127.0.0.7, whose requests carry these headers too.
+// From returns the stack for a caller at another loopback address, such as 127.0.0.7, whose requests also carry these
+// headers.
 func (s Stack) From(address string, header http.Header) *Stack {
 	s.client, s.header = clientAt(address), header
 	return &s
 }
 
-// Do sends a request with a JSON body (nil for none) and gives status, header and body of the answer.
+// Do sends a request with a JSON body (nil for none) and returns the status, header and body of the response.
 func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 	s.t.Helper()
 	var data []byte
@@ -284,7 +286,7 @@ func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 	}
 	res, err := s.client.Do(req)
 	if err != nil {
-		s.t.Error(err) // not Fatal: it may not be the test's own goroutine
+		s.t.Error(err) // not Fatal, as this may not be the test's own goroutine
 		return 0, http.Header{}, nil
 	}
 	defer func() { _ = res.Body.Close() }()
@@ -295,7 +297,8 @@ func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 	return res.StatusCode, res.Header, answer
 }
 
-// Post sends JSON to a path of the API, as /api/generate, and gives the decoded answer. Any goroutine may call it.
+// Post sends JSON to a path of the API, such as /api/generate, and returns the decoded response. Any goroutine may call
+// it.
 func (s *Stack) Post(path string, body any) (int, http.Header, map[string]any) {
 	s.t.Helper()
 	status, header, data := s.Do(http.MethodPost, path, body)
@@ -308,7 +311,7 @@ func (s *Stack) Post(path string, body any) (int, http.Header, map[string]any) {
 	return status, header, answer
 }
 
-// call is Do where anything but success fails the test.
+// call does what Do does, but any status other than success fails the test.
 func (s *Stack) call(method, path string, body any) []byte {
 	s.t.Helper()
 	status, _, data := s.Do(method, path, body)

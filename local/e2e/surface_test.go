@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// calls of the API, each with a body that has nothing wrong with it.
+// everyCall returns the calls of the API, each with valid bodies.
 func everyCall() map[string][]fields {
 	const id, code = "6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f", "123456"
 	return map[string][]fields{
@@ -48,7 +48,7 @@ func raw(t *testing.T, s *Stack, path, text string, header http.Header) (status 
 	return response.StatusCode, answer
 }
 
-// nothing fails if any call to AWS was made, or any message sent.
+// nothing fails the test if any call to AWS was made or any message was sent.
 func nothing(t *testing.T, s *Stack, what string) {
 	t.Helper()
 	if calls, messages := s.Calls(), s.Messages(); len(calls)+len(messages) > 0 {
@@ -191,7 +191,7 @@ func TestLookAlikes(t *testing.T) {
 			t.Error("it is not called by its Punycode")
 		}
 		expect(t, s, "/api/generate", login("ada@ex\u0430mple.com", demoPassword), 401, "invalid_credentials")
-		expect(t, s, "/api/generate", fields{"email": "ada@ex\u0430mple.com", "purpose": "reset"}, 200, "") // a decoy
+		expect(t, s, "/api/generate", fields{"email": "ada@ex\u0430mple.com", "purpose": "reset"}, 200, "") // a decoy session
 		if ada() != 0 {
 			t.Error("a message went to ada")
 		}
@@ -269,7 +269,7 @@ func TestLookAlikes(t *testing.T) {
 	})
 }
 
-// shift writes ASCII digits as those of another script, by its zero.
+// shift writes ASCII digits as those of another script, given its zero.
 func shift(text string, zero rune) string {
 	return strings.Map(func(r rune) rune {
 		if r >= '0' && r <= '9' {
@@ -279,7 +279,7 @@ func shift(text string, zero rune) string {
 	}, text)
 }
 
-// Each line of the log is one JSON object with nothing in it that a caller wrote, and there is one for each request.
+// Each line of the log is one JSON object that contains nothing a caller wrote, and there is one line for each request.
 func TestLogInjection(t *testing.T) {
 	s := Start(t)
 	const planted = "planted"
@@ -329,7 +329,7 @@ func TestLogInjection(t *testing.T) {
 	}
 }
 
-// What people give is put into messages as it is, or not at all.
+// Text from callers is put into messages unchanged, or not at all.
 func TestMessageInjection(t *testing.T) {
 	const evil = `{{.Code}}<b>${7*7}%s%!d</b>&amp;`
 	s := Start(t, append(unlimited, "-parameter", "AppName=Tea & Co's")...)

@@ -12,10 +12,11 @@ import (
 	"time"
 )
 
-// The surface below the JSON: what is no proper request must not hold the server and not reach a function. In AWS that
-// is API Gateway's work; the development stack does it as well as API Gateway, or a test of the rest would mean little.
+// The surface below the JSON: what is not a proper request must not block the server and must not reach a function. In
+// AWS, API Gateway ensures that. The development stack does it as well as API Gateway, as otherwise the other tests would
+// prove little.
 
-// dial opens a connection to the server and writes to it.
+// dial opens a connection to the server and writes a text to it.
 func dial(t *testing.T, s *Stack, text string) net.Conn {
 	t.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(s.URL, "http://"))
@@ -24,11 +25,11 @@ func dial(t *testing.T, s *Stack, text string) net.Conn {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	_ = c.SetDeadline(time.Now().Add(Patience))
-	_, _ = io.WriteString(c, text) // a server that has read enough may close before it has all
+	_, _ = io.WriteString(c, text) // a server that has read enough may close before it has everything
 	return c
 }
 
-// status is the status of the answer on a connection, 0 where it was closed without one.
+// status returns the status of the response on a connection, or 0 if the connection was closed without one.
 func status(c net.Conn) int {
 	response, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
@@ -38,7 +39,8 @@ func status(c net.Conn) int {
 	return response.StatusCode
 }
 
-// reached is how many requests have reached a function, an honest one behind all of them not counted.
+// reached returns how many requests have reached a function, without counting an honest one that it sends after all of
+// them.
 func reached(t *testing.T, s *Stack) (n int) {
 	t.Helper()
 	_, header, _ := s.Post("/api/verify", fields{})

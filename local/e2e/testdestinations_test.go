@@ -67,14 +67,14 @@ func TestTestDestinations(t *testing.T) {
 			age(t, s, id, time.Minute)
 			expect(t, s, "/api/resend", fields{"sessionId": id}, 200, "")
 		}
-		session(t, s, fields{"email": "eve@example.com"}, "eve@example.com") // behind them in the stream
+		session(t, s, fields{"email": "eve@example.com"}, "eve@example.com") // comes after them in the stream
 		if i := slices.IndexFunc(s.Messages(), func(m Message) bool { return m.To != "eve@example.com" }); i >= 0 {
 			t.Errorf("%+v", s.Messages()[i])
 		}
 	})
 	t.Run("once it is removed it is a number like any other", func(t *testing.T) {
 		otpctl(t, s, "", "test-destinations", "remove", "+33612345678")
-		s.Kill("GenerateFunction") // or a minute
+		s.Kill("GenerateFunction") // otherwise it reads the secret only after a minute
 		expect(t, s, "/api/generate", fields{"phone": "+33612345678"}, 400, "unsupported_destination")
 	})
 }

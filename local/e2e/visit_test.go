@@ -13,13 +13,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// A visit is a tab and the stack behind it.
+// A visit is a tab with the stack behind it.
 type visit struct {
 	*tab
 	stack *Stack
 }
 
-// ask sends the first step of verify.html for an address and waits for the second.
+// ask submits the first step of verify.html for an address and waits for the second step.
 func (v *visit) ask(address string) {
 	v.t.Helper()
 	v.fill("#email", address)
@@ -49,15 +49,15 @@ func (v *visit) same(what string, got, want any) {
 	}
 }
 
-// announced fails unless a field in error is marked so, refers to its error, and the error is an alert.
+// announced fails unless a field with an error is marked as such and refers to its error, and the error is an alert.
 func (v *visit) announced(id string) {
 	v.t.Helper()
 	v.wait(fmt.Sprintf(`(f => f.getAttribute('aria-invalid') === 'true' && f.getAttribute('aria-describedby').split(' ').includes(f.id + '-error') &&
 		document.getElementById(f.id + '-error').getAttribute('role') === 'alert')(document.getElementById(%q))`, id))
 }
 
-// keepsNoSecret fails if one of the texts is in a URL, a cookie or any storage. The address that was typed may be in
-// sessionStorage, which is this tab's alone.
+// keepsNoSecret fails if one of the texts is in a URL, a cookie or any storage. The typed address may be in
+// sessionStorage, which belongs to this tab alone.
 func (v *visit) keepsNoSecret(typed string, secrets ...string) {
 	v.t.Helper()
 	kept := eval[string](v.tab, `JSON.stringify([location.href, history.state, document.cookie, {...localStorage},
@@ -79,13 +79,13 @@ func (v *visit) sessionID(purpose string) string {
 	return eval[string](v.tab, fmt.Sprintf("JSON.parse(sessionStorage.getItem('streamotp.%s')).sessionId", purpose))
 }
 
-// editSession changes what a reload will find.
+// editSession changes the stored session that a reload will find.
 func (v *visit) editSession(purpose, change string) {
 	v.t.Helper()
 	eval[chromedp.Void](v.tab, fmt.Sprintf("(k => { const s = JSON.parse(sessionStorage.getItem(k)); %s; sessionStorage.setItem(k, JSON.stringify(s)) })('streamotp.%s')", change, purpose))
 }
 
-// watchLayout adds up the layout shifts that no input of the last half second explains.
+// watchLayout adds up the layout shifts that are not explained by an input in the last half second.
 func (v *visit) watchLayout() {
 	v.t.Helper()
 	v.beforeScripts(`window.layoutShift = 0; new PerformanceObserver(list => {
@@ -99,13 +99,13 @@ func (v *visit) beforeScripts(source string) {
 	call(v.tab, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: source})
 }
 
-// watchClock lets window.ahead set the page's clock, in milliseconds.
+// watchClock makes window.ahead move the page's clock, in milliseconds.
 func (v *visit) watchClock() {
 	v.t.Helper()
 	v.beforeScripts("window.ahead = 0; const now = Date.now; Date.now = () => now() + window.ahead")
 }
 
-// block makes requests to a path (a URL pattern) fail as without a network.
+// block makes requests to a path (a URL pattern) fail as if there were no network.
 func (v *visit) block(path string) {
 	v.t.Helper()
 	call(v.tab, network.Enable, network.EnableParams{})
@@ -136,7 +136,7 @@ var (
 	used  atomic.Int64
 )
 
-// address returns one that no other test uses, and that looks well in a picture.
+// address returns an address that no other test uses, and that looks good in a picture.
 func (v *visit) address() string {
 	n := int(used.Add(1)) - 1
 	if n < len(names) {
@@ -148,7 +148,7 @@ func (v *visit) address() string {
 // phone returns a German mobile number that no other test uses.
 func (v *visit) phone() string { return fmt.Sprintf("+49151%08d", 98765400+used.Add(1)) }
 
-// addUser adds an account whose password is that of the demo users: theirs, under another name.
+// addUser adds an account with the demo users' password hash, under another name.
 func (v *visit) addUser(channel, phone string) string {
 	v.t.Helper()
 	item := v.item("UsersTable", "email", map[string]string{"email": "ada@example.com", "sms": "grace@example.com"}[channel])
@@ -161,7 +161,7 @@ func (v *visit) addUser(channel, phone string) string {
 	return email
 }
 
-// age makes a stored code one whose time is over.
+// age makes a stored code expire.
 func (v *visit) age(sessionID string) {
 	v.t.Helper()
 	item := v.item("CodesTable", "sessionId", sessionID)
