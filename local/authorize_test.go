@@ -19,7 +19,7 @@ func (s *stack) readSecret(t *testing.T, i int) answer {
 	return s.as(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"`+s.spec.Secrets[i].Name+`"}`)
 }
 
-// reads tells what the echo function gets of the template's secret i.
+// reads returns a function that shows what the echo function reads from the template's secret i.
 func reads(i int) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string { return fmt.Sprint(s.readSecret(t, i).status) }
 }
@@ -28,7 +28,7 @@ func mails(t *testing.T, s *stack) string {
 	return fmt.Sprint(s.as(t, "ses", "", "/v2/email/outbound-emails", mail(nil)).status)
 }
 
-// TestIAM: what a function's role does not allow is refused as AWS refuses it, and not done.
+// TestIAM: a call that a function's role does not allow is denied as AWS denies it, and not carried out.
 func TestIAM(t *testing.T) {
 	t.Parallel()
 	s := startTest(t, testTemplate(t, "", ""), nil)

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// testTemplate is testdata/template.yaml with one text replaced by another; old must occur exactly once.
+// testTemplate returns testdata/template.yaml with one text replaced by another. old must occur exactly once.
 func testTemplate(t *testing.T, old, replacement string) string {
 	t.Helper()
 	data, err := os.ReadFile("testdata/template.yaml")
@@ -79,7 +79,7 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// answer is what a request got.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -117,7 +117,7 @@ func send(t *testing.T, method, url, body string, headers ...string) answer {
 	return answer{res.StatusCode, res.Header, string(data)}
 }
 
-// echo is what the probe answers.
+// echo is the response of the probe.
 type echo struct {
 	Event  map[string]any
 	Env    map[string]string
@@ -134,7 +134,7 @@ func (s *stack) echo(t *testing.T, body string) (out echo) {
 	return out
 }
 
-// put writes an item with this id and further text attributes, as "name=value".
+// put writes an item with this id and further text attributes, given as "name=value".
 func (s *stack) put(t *testing.T, id string, attributes ...string) {
 	t.Helper()
 	item := map[string]map[string]string{"id": {"S": id}}
@@ -151,10 +151,10 @@ func (s *stack) put(t *testing.T, id string, attributes ...string) {
 	}
 }
 
-// logged are the lines that the stream function wrote, those with this prefix.
+// logged returns the lines with this prefix that the stream function wrote.
 func (s *stack) logged(prefix string) []string { return s.loggedBy("StreamFunction", prefix) }
 
-// loggedBy are the lines that a function wrote, those with this prefix.
+// loggedBy returns the lines with this prefix that a function wrote.
 func (s *stack) loggedBy(function, prefix string) (out []string) {
 	for _, l := range strings.Split(string(s.log.functionLines()), "\n") {
 		if text, ok := strings.CutPrefix(l, function+"\t"); ok && strings.HasPrefix(text, prefix) {
@@ -164,14 +164,14 @@ func (s *stack) loggedBy(function, prefix string) (out []string) {
 	return out
 }
 
-// aws calls the AWS endpoint as the AWS CLI would.
+// call calls the AWS endpoint as the AWS CLI would.
 func (s *stack) call(t *testing.T, service, target, path, body string) answer {
 	t.Helper()
 	return send(t, "POST", s.awsURL+path, body, "X-Amz-Target: "+target,
 		"Authorization: AWS4-HMAC-SHA256 Credential=operator/20260101/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
 }
 
-// eventually waits for a condition; false if it does not come about within the limit.
+// eventually waits for a condition. It returns false if the condition does not become true within the limit.
 func eventually(limit time.Duration, holds func() bool) bool {
 	for deadline := time.Now().Add(limit); !holds(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -181,7 +181,7 @@ func eventually(limit time.Duration, holds func() bool) bool {
 	return true
 }
 
-// await is eventually for what must come about.
+// await waits for a condition and fails the test if it does not become true.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	if !eventually(20*time.Second, holds) {

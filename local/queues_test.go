@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// queueURL is the URL of a queue of the template, by its logical id.
+// queueURL returns the URL of a queue of the template, given its logical id.
 func (s *stack) queueURL(id string) string {
 	for _, q := range s.spec.Queues {
 		if q.ID == id {
@@ -22,13 +22,13 @@ func (s *stack) queueURL(id string) string {
 	return ""
 }
 
-// sqs calls SQS as an operator would; options are more members of the input, with a comma before them.
+// sqs calls SQS as an operator would. options are further members of the input, after a comma.
 func (s *stack) sqs(t *testing.T, action, queue, options string) answer {
 	t.Helper()
 	return s.call(t, "sqs", "AmazonSQS."+action, "/", `{"QueueUrl":"`+s.queueURL(queue)+`"`+options+`}`)
 }
 
-// work sends a message to the queue that has a mapping. Its body has an id and more members, as in `"do":"fail"`.
+// work sends a message to the queue that has a mapping. Its body has an id and further members, such as `"do":"fail"`.
 func (s *stack) work(t *testing.T, id, members, options string) {
 	t.Helper()
 	body, _ := json.Marshal(strings.TrimSuffix(`{"id":"`+id+`",`+members, ",") + "}")
@@ -37,7 +37,7 @@ func (s *stack) work(t *testing.T, id, members, options string) {
 	}
 }
 
-// handed are the lines of the queue's function that have this beginning and name this message.
+// handed returns the lines of the queue's function that begin with prefix and name this message.
 func (s *stack) handed(prefix, id string) (out []string) {
 	for _, line := range s.loggedBy("QueueFunction", prefix+" ") {
 		if regexp.MustCompile(`[ ,]` + id + `:`).MatchString(line) {
@@ -47,7 +47,7 @@ func (s *stack) handed(prefix, id string) (out []string) {
 	return out
 }
 
-// gate is a file name, and a function that makes the file.
+// gate returns a file name, and a function that creates the file.
 func gate(t *testing.T) (member string, open func()) {
 	path := filepath.Join(t.TempDir(), "gate")
 	return `"gate":"` + path + `"`, func() {
@@ -205,7 +205,7 @@ func TestQueueMapping(t *testing.T) {
 			return n
 		}
 		await(t, "it is given up", func() bool { return crashed() == 1 })
-		var received []string // an earlier message may come again in the same batch
+		var received []string // an earlier message may be delivered again in the same batch
 		for _, line := range s.handed("BEGIN", "crash") {
 			received = append(received, regexp.MustCompile(`crash:[0-9]+`).FindString(line))
 		}
@@ -219,7 +219,7 @@ func TestQueueMapping(t *testing.T) {
 	})
 }
 
-// TestQueueStops: a stack ends at once though messages are delayed and hidden.
+// TestQueueStops: a stack ends at once even if messages are delayed or hidden.
 func TestQueueStops(t *testing.T) {
 	t.Parallel()
 	s := startTest(t, testTemplate(t, "", ""), patient)

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestSettings holds the promise that the development stack reads the template: for each setting, one changed line
-// changes what is seen. What is not here is in NotImitated.
+// TestSettings shows that the development stack reads the template: for each setting, one changed line changes what a
+// test observes. NotImitated lists the settings that are not here.
 func TestSettings(t *testing.T) {
 	later := func(c *config) { c.Now = func() time.Time { return time.Now().Add(2 * time.Minute) } }
 	for _, c := range []struct {
@@ -92,7 +92,7 @@ func TestSettings(t *testing.T) {
 		{"MaximumConcurrency", "MaximumConcurrency: 2", "MaximumConcurrency: 3", third, "false", "true", patient},
 		{"FunctionResponseTypes of a queue", `FunctionResponseTypes: ["ReportBatchItemFailures"]`, "FunctionResponseTypes: []", returns, "true", "false", nil},
 
-		// Secrets, mail, outputs.
+		// Secrets, e-mail, outputs.
 		{"SecretStringTemplate", `'{"made":"here"}'`, `'{"made":"there"}'`, secret(0, func(m map[string]string) any { return m["made"] }), "here", "there", nil},
 		{"GenerateStringKey", "GenerateStringKey: key", "GenerateStringKey: other", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "0", nil},
 		{"PasswordLength", "PasswordLength: 400", "PasswordLength: 500", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "500", nil},
@@ -121,12 +121,13 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// schema is the template's text of a key's definition, for both of its lines.
+// schema returns the template's text of a key's definition, for both of its lines.
 func schema(key string) string {
 	return "{ AttributeName: " + key + ", AttributeType: S }\n      KeySchema:\n        - { AttributeName: " + key + ", KeyType: HASH }"
 }
 
-// TestStartingPosition: after a restart, TRIM_HORIZON begins with what is in the stream, LATEST with what comes.
+// TestStartingPosition: after a restart, TRIM_HORIZON begins with the records that are in the stream, LATEST with those
+// that are written afterwards.
 func TestStartingPosition(t *testing.T) {
 	for position, want := range map[string]string{"TRIM_HORIZON": "old", "LATEST": "new"} {
 		t.Run(position, func(t *testing.T) {
@@ -147,7 +148,7 @@ func TestStartingPosition(t *testing.T) {
 	}
 }
 
-// parameter tells whether a parameter of SSM exists and is this server's URL.
+// parameter returns a function that shows whether a parameter of SSM exists and is this server's URL.
 func parameter(name string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
 		a := s.call(t, "ssm", "AmazonSSM.GetParameter", "/", `{"Name":"`+name+`"}`)
@@ -159,7 +160,8 @@ func status(method, path string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string { return fmt.Sprint(send(t, method, s.url+path, "{}").status) }
 }
 
-// throttled sends 60 requests to no route: more than the burst, and the limit comes before the route.
+// throttled sends 60 requests for a path that has no route. That is more than the burst, and the limit is checked before
+// the route.
 func throttled(t *testing.T, s *stack) string {
 	n := 0
 	for range 60 {
@@ -198,9 +200,9 @@ func sleeps(t *testing.T, s *stack) string {
 	return fmt.Sprint(send(t, "POST", s.url+"/api/echo", `{"do":"sleep","ms":1300}`).status)
 }
 
-// processes counts those that two requests at once are served by.
+// processes counts the processes that serve two requests at once.
 func processes(t *testing.T, s *stack) string {
-	for range 3 { // the first process may be free again before a second one is up
+	for range 3 { // the first process may be free again before a second one has started
 		pids := make([]int, 2)
 		var all sync.WaitGroup
 		for i := range pids {
@@ -229,7 +231,7 @@ func image(t *testing.T, s *stack) string {
 	return s.logged("BEGIN ")[0]
 }
 
-// filtered inserts an item and changes it: which of the two comes through?
+// filtered inserts an item and changes it, and returns which of the two records the function gets.
 func filtered(t *testing.T, s *stack) string {
 	s.put(t, "a")
 	s.put(t, "a", "more=1")
@@ -237,7 +239,7 @@ func filtered(t *testing.T, s *stack) string {
 	return s.logged("BEGIN ")[0]
 }
 
-// gated holds the mapping at a first record until open is called.
+// gated blocks the mapping at a first record until open is called.
 func gated(t *testing.T, s *stack) (open func()) {
 	gate := filepath.Join(t.TempDir(), "gate")
 	s.put(t, "gate", "gate="+gate)
@@ -271,9 +273,9 @@ func (s *stack) settle(t *testing.T, n int64) {
 	await(t, "the stream is read", func() bool { return s.sources[0].Read() >= n })
 }
 
-// waits says whether a lone record is held for the batching window.
+// waits shows whether a single record is held for the batching window.
 func waits(t *testing.T, s *stack) string {
-	for n := range 5 { // one that is quick shows that nothing is waited for; a busy machine may be slow at each other
+	for n := range 5 { // one quick record shows that nothing waits; on a busy machine each record may be slow
 		begin := time.Now()
 		s.put(t, fmt.Sprint("a", n))
 		await(t, "it is handled", func() bool { return len(s.logged(fmt.Sprint("END a", n))) == 1 })
@@ -284,7 +286,7 @@ func waits(t *testing.T, s *stack) string {
 	return "true"
 }
 
-// overtakes says whether another key's record is handled while one is held.
+// overtakes shows whether another key's record is handled while one is held.
 func overtakes(t *testing.T, s *stack) string {
 	open := gated(t, s)
 	defer open()
@@ -295,7 +297,7 @@ func overtakes(t *testing.T, s *stack) string {
 	return fmt.Sprint(eventually(5*time.Second, func() bool { return len(s.logged("END ")) > 0 }))
 }
 
-// bisected counts the good records of a batch with a bad one that are handled.
+// bisected counts the good records that are handled of a batch that has a bad one.
 func bisected(t *testing.T, s *stack) string {
 	open := gated(t, s)
 	for _, id := range []string{"good1", "bad", "good2", "good3"} {
@@ -308,7 +310,7 @@ func bisected(t *testing.T, s *stack) string {
 	s.settle(t, 5)
 	open()
 	await(t, "the bad one is given up", func() bool { return len(s.deadLetters()) == 1 })
-	s.put(t, "last") // the lane goes on once they are done with
+	s.put(t, "last") // the lane continues once they are handled
 	await(t, "the last is handled", func() bool { return len(s.logged("END last")) == 1 })
 	good := func() int { return strings.Count(strings.Join(s.logged("END "), " "), "good") }
 	eventually(3*time.Second, func() bool { return good() == 3 })
@@ -323,28 +325,28 @@ func tries(do string) func(*testing.T, *stack) string {
 	}
 }
 
-// lines counts log lines. They come through a pipe, behind what they tell of: most is waited for.
+// lines counts log lines. They come through a pipe, after the events that they report, so lines waits for most of them.
 func (s *stack) lines(prefix string, most int) string {
 	eventually(3*time.Second, func() bool { return len(s.logged(prefix)) == most })
 	return fmt.Sprint(len(s.logged(prefix)))
 }
 
-// partial counts how often a record is handed over that the function reports as failed.
+// partial counts how often the function gets a record that it reports as failed.
 func partial(t *testing.T, s *stack) string {
 	s.put(t, "a", "do=partial")
 	await(t, "a is handled", func() bool { return len(s.logged("END a")) > 0 })
-	s.put(t, "b") // the lane goes on once a is done with
+	s.put(t, "b") // the lane continues once a is given up
 	await(t, "b is handled", func() bool { return len(s.logged("END b")) == 1 })
 	return s.lines("END a", 2)
 }
 
-// arrives says whether the queue's function gets a message.
+// arrives shows whether the queue's function gets a message.
 func arrives(t *testing.T, s *stack) string {
 	s.work(t, "a", "", "")
 	return fmt.Sprint(eventually(3*time.Second, func() bool { return len(s.handed("END", "a")) == 1 }))
 }
 
-// returns says whether a message that the function reports as failed comes again soon.
+// returns shows whether a message that the function reports as failed is soon delivered again.
 func returns(t *testing.T, s *stack) string {
 	s.work(t, "a", `"do":"partial"`, "")
 	await(t, "a is handled", func() bool { return len(s.handed("END", "a")) > 0 })
@@ -358,14 +360,14 @@ func queueAttribute(name string) func(*testing.T, *stack) string {
 	}
 }
 
-// receives counts how often a message that the function never handles is handed over.
+// receives counts how often the function gets a message that it never handles.
 func receives(t *testing.T, s *stack) string {
 	s.work(t, "a", `"do":"fail"`, "")
 	await(t, "a is given up", func() bool { return len(s.deadLetters()) == 1 })
 	return fmt.Sprint(len(s.handed("BEGIN", "a")))
 }
 
-// together says whether messages that wait for a free invocation come in one batch.
+// together shows whether messages that wait for a free invocation are delivered in one batch.
 func together(t *testing.T, s *stack) string {
 	member, open := gate(t)
 	for _, id := range []string{"one", "two"} {
@@ -379,7 +381,7 @@ func together(t *testing.T, s *stack) string {
 	return fmt.Sprint(s.handed("END", "three")[0] == s.handed("END", "four")[0])
 }
 
-// third says whether a third message is handled while two invocations run.
+// third shows whether a third message is handled while two invocations run.
 func third(t *testing.T, s *stack) string {
 	member, open := gate(t)
 	defer open()
@@ -394,12 +396,13 @@ func third(t *testing.T, s *stack) string {
 func letterCount(t *testing.T, s *stack) string {
 	s.put(t, "a", "do=fail")
 	await(t, "a was tried twice", func() bool { return len(s.logged("BEGIN a")) == 2 })
-	s.put(t, "b") // the lane goes on once a is given up
+	s.put(t, "b") // the lane continues once a is given up
 	await(t, "b is handled", func() bool { return len(s.logged("END b")) == 1 })
 	return fmt.Sprint(len(s.deadLetters()))
 }
 
-// heard is what the function hears of three e-mails: one that arrives, one that is called spam, one that bounces.
+// heard returns the events that the function gets for three e-mails: one that arrives, one that is reported as spam, one
+// that bounces.
 func heard(t *testing.T, s *stack) string {
 	for _, to := range []string{"ada@example.com", "complaint@simulator.amazonses.com", "bounce+x@simulator.amazonses.com"} {
 		s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"ConfigurationSetName": s.spec.MailSets[0],
@@ -415,7 +418,7 @@ func heard(t *testing.T, s *stack) string {
 	return strings.Join(slices.Sorted(maps.Keys(kinds)), " ")
 }
 
-// updates is what the echo function is answered that sets an attribute, another one, and one to get the item back.
+// updates returns the responses to the echo function when it sets an attribute, sets another one, and asks for the item.
 func updates(t *testing.T, s *stack) string {
 	var all []string
 	for _, rest := range []string{`"SET seen = :v"`, `"SET late = :v"`, `"SET seen = :v","ReturnValues":"ALL_NEW"`} {
@@ -425,7 +428,7 @@ func updates(t *testing.T, s *stack) string {
 	return strings.Join(all, " ")
 }
 
-// deletes is what the echo function is answered that deletes an item of its own, and another one.
+// deletes returns the responses to the echo function when it deletes an item of its own, and another one.
 func deletes(t *testing.T, s *stack) string {
 	var all []string
 	for _, id := range []string{"mine#1", "x"} {
@@ -454,13 +457,13 @@ func secretHas(pattern string) func(*testing.T, *stack) string {
 	return secret(0, func(m map[string]string) any { return regexp.MustCompile(pattern).MatchString(m["key"]) })
 }
 
-// mailSet sends with the configuration set that the template may or may not have.
+// mailSet sends with a configuration set, which the template may or may not have.
 func mailSet(t *testing.T, s *stack) string {
 	set := s.spec.Outputs[len(s.spec.Outputs)-1].Value
 	return fmt.Sprint(s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"ConfigurationSetName": set})).status)
 }
 
-// mail is a SendEmail that is right, with these fields in place of its own.
+// mail returns a valid SendEmail request in which these fields replace its own.
 func mail(change map[string]any) string {
 	part := map[string]string{"Data": "x"}
 	in := map[string]any{"FromEmailAddress": "login@example.com", "Destination": map[string]any{"ToAddresses": []string{"ada@example.com"}},
@@ -481,7 +484,7 @@ func mailWithHeader(name, value string) string {
 		"Headers": []map[string]string{{"Name": name, "Value": value}}}}})
 }
 
-// told is a parameter as DescribeStacks tells it.
+// told returns a function that shows a parameter as DescribeStacks returns it.
 func told(parameter string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
 		a := s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=streamotp")
@@ -499,7 +502,7 @@ func output(t *testing.T, s *stack) string {
 	return fmt.Sprint(strings.Contains(a.body, "<OutputValue>arn:aws:dynamodb:"))
 }
 
-// TestNotImitatedIsDocumented: docs/development.md has each difference from AWS in the words that -help prints.
+// TestNotImitatedIsDocumented: docs/development.md lists each difference from AWS in the words that -help prints.
 func TestNotImitatedIsDocumented(t *testing.T) {
 	text, err := os.ReadFile("../docs/development.md")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// TestLambda holds the promises of package lambda from outside.
+// TestLambda tests the promises of package lambda from outside.
 func TestLambda(t *testing.T) {
 	t.Parallel()
 	s := startTest(t, testTemplate(t, "Timeout: 3\n", "Timeout: 1\n"), nil)
@@ -71,7 +71,7 @@ func TestLambda(t *testing.T) {
 	})
 }
 
-// TestAWS holds the promises of package aws.
+// TestAWS tests the promises of package aws.
 func TestAWS(t *testing.T) {
 	t.Parallel()
 	s := startTest(t, testTemplate(t, "", ""), nil)
@@ -177,7 +177,8 @@ func TestAWS(t *testing.T) {
 		if err := signed(ctx, s.awsURL+"/v2/email/outbound-emails", "ses", mail(nil)); err == nil {
 			t.Error("an answer")
 		}
-		// A second mail is accepted behind the first one's time: had the first been, it would lie below.
+		// The second e-mail is accepted later than the first one would have been. If the first had been accepted, the
+		// mailbox would have both.
 		fault(t, `{"service":"ses","action":"SendEmail","latencyMs":400,"count":1}`)
 		s.call(t, "ses", "", "/v2/email/outbound-emails", mail(nil))
 		if n := len(s.mailbox.list()) - before; n != 1 {
@@ -223,7 +224,7 @@ func TestAWS(t *testing.T) {
 		if now, last := value(secrets("GetSecretValue", "")), value(secrets("GetSecretValue", `,"VersionStage":"AWSPREVIOUS"`)); now != "new" || last != old {
 			t.Errorf("%q, %q", now, last)
 		}
-		secrets("PutSecretValue", `,"SecretString":"new","ClientRequestToken":"t"`) // a call that comes twice
+		secrets("PutSecretValue", `,"SecretString":"new","ClientRequestToken":"t"`) // a repeated call
 		if again := secrets("PutSecretValue", `,"SecretString":"other","ClientRequestToken":"t"`); !strings.Contains(again, "ResourceExistsException") {
 			t.Errorf("a token's second value: %s", again)
 		}
@@ -242,7 +243,7 @@ func value(body string) string {
 	return out.SecretString
 }
 
-// signed posts to the AWS endpoint; an error means that no answer came.
+// signed posts to the AWS endpoint. An error means that no response came.
 func signed(ctx context.Context, url, service, body string) error {
 	req, err := http.NewRequestWithContext(ctx, "POST", url, bytes.NewReader([]byte(body)))
 	if err != nil {
@@ -320,7 +321,7 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// TestStartFails: what is wrong with the command line or the machine is told, and nothing stays.
+// TestStartFails: an error in the command line or on the machine is reported, and nothing stays behind.
 func TestStartFails(t *testing.T) {
 	free := config{Addr: "127.0.0.1:0", Template: testTemplate(t, "", ""), Out: io.Discard, Now: time.Now}
 	for want, change := range map[string]func(*config){

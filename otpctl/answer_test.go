@@ -10,7 +10,7 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// terminalActs has what a terminal or a reader of its text would act on.
+// terminalActs has characters that a terminal, or a reader of its text, would act on.
 const terminalActs = "\x1bc\u009b2J\u202eevil\u2066\x7f\a\u2028"
 
 func TestWhatIsNotOursIsPrintable(t *testing.T) {

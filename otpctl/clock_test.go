@@ -12,14 +12,14 @@ import (
 	"streamotp/shared/otp"
 )
 
-// setClock sets the clock of the stack's servers to so much ahead of this machine's, negative for behind.
+// setClock sets the clock of the stack's servers ahead of this machine's, or behind it if ahead is negative.
 func (s *stack) setClock(ahead time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ahead = ahead
 }
 
-// date has a response show the stack's time, as DynamoDB's does: in whole seconds, cut off.
+// date makes a response carry the stack's time as DynamoDB's does: in whole seconds, cut off.
 func (s *stack) date(w http.ResponseWriter) http.ResponseWriter { return dated{w, s} }
 
 type dated struct {
@@ -41,7 +41,7 @@ func (d dated) Write(body []byte) (int, error) {
 	return d.ResponseWriter.Write(body)
 }
 
-// opened reports whether a login session that was opened at a time is still open.
+// open reports whether a login session that was opened at this time is still open.
 func (s *stack) open(t *testing.T, email string, opened time.Time) bool {
 	t.Helper()
 	session := otp.Session{Subject: s.ring(t).Subject(otp.Login, email), CreatedAt: opened}
@@ -52,7 +52,8 @@ func (s *stack) open(t *testing.T, email string, opened time.Time) bool {
 	return err == nil
 }
 
-// TestTimesOfTheServer: an operator's clock that is wrong ends neither too few sessions nor those opened afterwards.
+// TestTimesOfTheServer: if an operator's clock is wrong, a command still ends all sessions that it must end, and none
+// that were opened afterwards.
 func TestTimesOfTheServer(t *testing.T) {
 	commands := map[string]struct {
 		stdin string
@@ -96,7 +97,7 @@ func TestTimesOfTheServer(t *testing.T) {
 	}
 }
 
-// TestLoginsDuringAWrite: a login that read the account while it was written does not survive.
+// TestLoginsDuringAWrite: a login session does not survive if its login read the account during the write.
 func TestLoginsDuringAWrite(t *testing.T) {
 	for name, c := range map[string]struct {
 		write, stdin string
@@ -135,7 +136,7 @@ func TestLoginsDuringAWrite(t *testing.T) {
 	})
 }
 
-// TestUnlockForgetsTheFuture: what a fast clock has written refuses no login and no reset once it is unlocked.
+// TestUnlockForgetsTheFuture: after an unlock, times that a fast clock has written block neither logins nor resets.
 func TestUnlockForgetsTheFuture(t *testing.T) {
 	s := newStack(t)
 	s.add(t, adasEmail)
@@ -145,7 +146,7 @@ func TestUnlockForgetsTheFuture(t *testing.T) {
 	}
 	millis := &types.AttributeValueMemberN{Value: fmt.Sprint(future.UnixMilli())}
 	s.put(t, map[string]types.AttributeValue{"email": text(adasEmail), "channel": text("email"), "passwordChangedAt": millis})
-	s.setClock(2 * time.Minute) // the server's time counts
+	s.setClock(2 * time.Minute) // only the server's time counts
 	now := func() time.Time { return time.Now().Add(2 * time.Minute) }
 	if s.open(t, adasEmail, now()) {
 		t.Fatal("a session works")

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// offers returns what the shells' scripts get for the last word of a command line.
+// offers returns what the shells' scripts offer for the last word of a command line.
 func offers(t *testing.T, words ...string) string {
 	t.Helper()
 	r := runWith(ctx, nil, append([]string{"__completeNoDesc"}, words...)...)
@@ -22,13 +22,13 @@ func TestCompletion(t *testing.T) {
 		"us":                                "user " + noFiles,
 		"user ":                             "add import list remove set-phone show " + noFiles,
 		"user se":                           "set-phone " + noFiles,
-		"--stack user unl":                  "unlock " + noFiles, // a flag's value is no command
+		"--stack user unl":                  "unlock " + noFiles, // a flag's value is not a command
 		"user add ada@example.com --ch":     "--channel " + noFiles,
 		"user add --pass":                   "--password-stdin " + noFiles,
 		"user add --channel ":               "email sms " + noFiles,
 		"unlock ada@example.com --purpose ": "verify login reset " + noFiles,
 		"unlock --purpose v":                "verify login reset " + noFiles, // the script filters them
-		"user list --stack ":                noFiles,                         // nobody knows the stacks
+		"user list --stack ":                noFiles,                         // otpctl does not know the names of stacks
 		"user list --j":                     "--json " + noFiles,
 		"completion ":                       "bash fish powershell zsh " + noFiles,
 		"user import acc":                   files,

@@ -9,7 +9,7 @@ func TestCost(t *testing.T) {
 	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		t.Setenv(name, "")
 	}
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true") // it needs none of them, and no network
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true") // the command needs no credentials and no network
 	runWith(ctx, nil, "cost").want(t, exitOK, "1,000,000 codes", "0 of them by SMS;", "A MONTH WITHOUT ANY CODE", "Twilio Verify")
 	runWith(ctx, nil, "cost", "--codes", "20", "--sms-share", "0.5", "--country", "de").want(t, exitOK, "10 of them by SMS to DE;", "End User Messaging, OTP")
 	runWith(ctx, nil, "cost", "--sms-share", "1", "--country", "FR", "--sms-price", "0.07").want(t, exitOK, "SMS to FR, your price", "$70,000.00", "for whose price to FR no text was found")

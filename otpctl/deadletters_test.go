@@ -40,7 +40,7 @@ func pointerTo(session string) string {
 	return fmt.Sprintf(`{"sessionId":%q,"code":%q}`, session, digest)
 }
 
-// streamPosition is what AWS writes about records of a table's stream.
+// streamPosition returns what AWS writes about records of a table's stream.
 func streamPosition(table string) string {
 	return fmt.Sprintf(`{"requestContext":{"condition":"RetryAttemptsExhausted","approximateInvokeCount":9},"version":"1.0",
 		"timestamp":"2026-11-21T15:09:39.000Z","DDBStreamBatchInfo":{"shardId":"shardId-1","startSequenceNumber":"100",
@@ -55,8 +55,8 @@ func (a *cloud) post(t *testing.T, body string) {
 	}
 }
 
-// crash puts a message into the retry queue and receives it as often as the queue allows, so that SQS moves it to the dead-letter
-// queue. It returns the message's id and when it was sent.
+// crash puts a message into the retry queue and receives it as often as the queue allows, so that SQS moves it to the
+// dead-letter queue. It returns the message's id and the time at which it was sent.
 func (a *cloud) crash(t *testing.T, body string) (id string, since time.Time) {
 	t.Helper()
 	client, url := sqs.NewFromConfig(a.cfg), aws.String(a.outputs["RetryQueueUrl"])
@@ -85,7 +85,8 @@ func (a *cloud) crash(t *testing.T, body string) (id string, since time.Time) {
 	}
 }
 
-// drain takes all visible messages out of a queue and returns their bodies. SQS purges one only once a minute.
+// drain takes all visible messages out of a queue and returns their bodies. SQS allows a purge of a queue only once a
+// minute.
 func (a *cloud) drain(t *testing.T, output string) (bodies []string) {
 	t.Helper()
 	client, url := sqs.NewFromConfig(a.cfg), a.outputs[output]
@@ -106,7 +107,7 @@ func (a *cloud) drain(t *testing.T, output string) (bodies []string) {
 	}
 }
 
-// wantQueued fails the test unless the retry queue has just these messages. It empties it.
+// wantQueued fails the test unless the retry queue has exactly these messages. It empties the queue.
 func (a *cloud) wantQueued(t *testing.T, want ...string) {
 	t.Helper()
 	if got := a.drain(t, "RetryQueueUrl"); fmt.Sprint(got) != fmt.Sprint(want) {
@@ -114,7 +115,7 @@ func (a *cloud) wantQueued(t *testing.T, want ...string) {
 	}
 }
 
-// wantLetters fails the test unless so many dead letters are visible. It empties the queue.
+// wantLetters fails the test unless this many dead letters are visible. It empties the queue.
 func (a *cloud) wantLetters(t *testing.T, want int) {
 	t.Helper()
 	if got := a.drain(t, "DeadLetterQueueUrl"); len(got) != want {
@@ -122,7 +123,7 @@ func (a *cloud) wantLetters(t *testing.T, want int) {
 	}
 }
 
-// redriveResult is what deadletters redrive --json prints.
+// redriveResult is the output of deadletters redrive --json.
 type redriveResult struct {
 	Letters               []redrivenLetter
 	Queued, Deleted, Stay int
@@ -135,7 +136,7 @@ type redrivenLetter struct {
 	Problem         string
 }
 
-// redrive runs a redrive that must say nothing of sessions and digests.
+// redrive runs a redrive, whose output must contain no session ids and no digests.
 func (a *cloud) redrive(t *testing.T, code int, args ...string) (report redriveResult) {
 	t.Helper()
 	r := a.run(t, append([]string{"deadletters", "redrive", "--json"}, args...)...)
@@ -222,7 +223,7 @@ func TestDeadLettersList(t *testing.T) {
 
 func TestDeadLettersRedrive(t *testing.T) {
 	a := newCloud(t, operations)
-	// one returns what became of the only dead letter.
+	// one returns the outcome of the only dead letter.
 	one := func(t *testing.T, report redriveResult) redrivenLetter {
 		t.Helper()
 		if len(report.Letters) != 1 {

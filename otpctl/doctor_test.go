@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 )
 
-// What AWS answers, in the services' own words.
+// AWS's responses, in the services' own words.
 const (
 	healthy     = `{"ProductionAccessEnabled":true,"SendingEnabled":true,"EnforcementStatus":"HEALTHY","SendQuota":{"Max24HourSend":50000,"MaxSendRate":14,"SentLast24Hours":100}}`
 	verified    = `{"VerifiedForSendingStatus":true,"VerificationStatus":"SUCCESS","DkimAttributes":{"SigningEnabled":true,"Status":"SUCCESS"},"MailFromAttributes":{"MailFromDomain":"mail.example.com","MailFromDomainStatus":"SUCCESS"}}`
@@ -23,8 +23,8 @@ func answerOf(action, inner string) string {
 	return fmt.Sprintf(`<%[1]sResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><%[1]sResult>%[2]s</%[1]sResult></%[1]sResponse>`, action, inner)
 }
 
-// ready makes the account one in which nothing is missing. MiniStack never verifies an identity's DKIM or MAIL FROM domain, and
-// does not know SNS's calls about SMS; it answers the other calls as for an account without problems.
+// ready sets the account to a state without problems. MiniStack never verifies an identity's DKIM or MAIL FROM domain,
+// and does not know SNS's calls about SMS. It answers the other calls as for an account without problems.
 func (a *cloud) ready() {
 	a.deny()
 	a.mu.Lock()
@@ -36,7 +36,7 @@ func (a *cloud) ready() {
 	a.answer("sns:ListOriginationNumbers", answerOf("ListOriginationNumbers", "<PhoneNumbers>"+fmt.Sprintf(phoneNumber, "+18005550100", "US", "ACTIVE")+"</PhoneNumbers>"))
 }
 
-// States of a finding.
+// The states of a finding.
 const (
 	isFine      = "ok"
 	isRemark    = "note"
@@ -45,13 +45,13 @@ const (
 	isUnchecked = "unchecked"
 )
 
-// diagnosis is what doctor --json prints.
+// diagnosis is the output of doctor --json.
 type diagnosis struct {
 	Problems int
 	Findings []struct{ Check, State, Finding, Advice string }
 }
 
-// examine runs doctor and gives the states by check.
+// examine runs doctor and returns the states by check.
 func (a *cloud) examine(t *testing.T) (states map[string]string, x diagnosis, code int) {
 	t.Helper()
 	r := a.run(t, "doctor", "--json")
@@ -127,13 +127,13 @@ func TestDoctor(t *testing.T) {
 	}
 	t.Run("what AWS does not tell is no crash and not in order", func(t *testing.T) {
 		called := slices.DeleteFunc(permissions(find("doctor")), func(p string) bool {
-			return strings.HasPrefix(p, "sms-voice:") // SNS calls these
+			return strings.HasPrefix(p, "sms-voice:") // SNS makes these calls
 		})
 		for _, permission := range called {
 			a.forget(permission)
 		}
 		a.deny(called...)
-		a.answer("lambda:GetAccountSettings", denial) // MiniStack allows everybody this call
+		a.answer("lambda:GetAccountSettings", denial) // MiniStack allows this call to everybody
 		states, x, code := a.examine(t)
 		for _, f := range x.Findings {
 			if f.State != isUnchecked || !strings.Contains(f.Finding, "may not call ") {
@@ -146,7 +146,7 @@ func TestDoctor(t *testing.T) {
 	})
 }
 
-// TestDoctorOnMiniStack: doctor understands what MiniStack answers to it, without any answer of the test's own.
+// TestDoctorOnMiniStack: doctor understands MiniStack's own responses, without any from the test.
 func TestDoctorOnMiniStack(t *testing.T) {
 	domain := fmt.Sprintf("d%d.example.com", time.Now().UnixNano())
 	parameters := maps.Clone(smsOperations)
@@ -160,7 +160,7 @@ func TestDoctorOnMiniStack(t *testing.T) {
 		}
 	}
 	want := map[string]string{"ses.sandbox": isFine, "ses.sending": isFine, "ses.reputation": isFine, "ses.quota": isFine, "ses.sender": isProblem,
-		"sms.sandbox": isUnchecked, "sms.spend": isUnchecked, "sms.countries": isUnchecked, // unknown to MiniStack
+		"sms.sandbox": isUnchecked, "sms.spend": isUnchecked, "sms.countries": isUnchecked, // MiniStack does not know these
 		"captcha": isFine, "alarms": isFine, "lambda.concurrency": isFine}
 	wantStates(want)
 	r := a.run(t, "doctor", "--stack", a.stack)

@@ -14,7 +14,7 @@ import (
 	"streamotp/shared/store"
 )
 
-// shape is a document with its texts and numbers left out: the names of members, and of lists the first entry.
+// shape returns a document without its texts and numbers: the names of members, and the first entry of each list.
 func shape(t *testing.T, document string) string {
 	t.Helper()
 	var v any
@@ -39,8 +39,8 @@ func shape(t *testing.T, document string) string {
 	return fmt.Sprint(names(v))
 }
 
-// TestDocuments: what --json prints is one document of the shape that the help shows, and calls what the help says that
-// one must be allowed to call.
+// TestDocuments: --json prints one document of the shape that the help shows, and the command makes exactly the calls
+// whose permissions the help names.
 func TestDocuments(t *testing.T) {
 	s := newStack(t)
 	s.message(t, "+4915112", 6, false)
@@ -98,7 +98,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// calls records what is called from now on, beside DescribeStacks.
+// calls returns a function that returns the calls made since, without DescribeStacks.
 func (s *stack) calls() func() []string {
 	var mu sync.Mutex
 	var all []string
@@ -117,7 +117,7 @@ func (s *stack) calls() func() []string {
 	}
 }
 
-// TestExamples: each example is a command line that the command takes.
+// TestExamples: otpctl accepts the command line of each example.
 func TestExamples(t *testing.T) {
 	for _, cmd := range commands() {
 		if cmd.Example == "" || cmd.Annotations["permissions"] != "" && cmd.Annotations["document"] == "" {

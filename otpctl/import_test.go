@@ -20,7 +20,7 @@ import (
 
 const header = "email,name,phone,channel,password\n"
 
-const byteOrderMark = "\uFEFF" // Excel begins UTF-8 with it
+const byteOrderMark = "\uFEFF" // Excel writes it at the beginning of UTF-8
 
 func (s *stack) importing(csv string, args ...string) result {
 	return s.run(csv, append([]string{"user", "import", "-"}, args...)...)
@@ -171,7 +171,7 @@ func TestImportWithoutPasswords(t *testing.T) {
 
 	r := s.importing("email,name\nada@example.com,Ada\nnew@example.com,New\n", "--replace", "--json")
 	r.want(t, exitOK, `"withoutPassword": 1`)
-	s.wantPassword(t, adasEmail, good) // a line without a password takes none away
+	s.wantPassword(t, adasEmail, good) // a line without a password removes none
 	if s.user(t, adasEmail).Name != "Ada" || s.loginsEnded(t, adasEmail) {
 		t.Error("a line without a password changed something else than the name")
 	}
@@ -294,7 +294,8 @@ func TestImportKeepsTheFilesOrder(t *testing.T) {
 	}
 }
 
-// TestImportReportsEachLine: the document of --json has what the report says of each line, and quotes nothing of it.
+// TestImportReportsEachLine: the document of --json has everything that the report says about each line, and quotes
+// nothing of the line.
 func TestImportReportsEachLine(t *testing.T) {
 	s := newStack(t)
 	r := s.importing(header+"ada@example.com,,,,"+good+"\nnobody,,,,"+good+"\ngrace@example.com,,015112345678,,"+good, "--json")

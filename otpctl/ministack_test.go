@@ -26,7 +26,7 @@ import (
 	"streamotp/shared/store/storetest"
 )
 
-// cloudTemplate has what the operator's commands look at in a stack.
+// cloudTemplate has the parts of a stack that the operator's commands read.
 const cloudTemplate = `
 Parameters:
   SesFromAddress: { Type: String }
@@ -61,8 +61,9 @@ Outputs:
   CaptchaSecretArn: { Value: !Ref CaptchaKey }
 `
 
-// cloud is MiniStack with a stack in it, behind a server that records the calls, and gives the answers of a test to calls that
-// MiniStack does not know, or does not answer as AWS does for an account in the state that the test is about.
+// cloud is MiniStack with a stack in it, behind a server that records the calls. For some calls the server gives a test's
+// own responses: calls that MiniStack does not know, or does not answer as AWS does for an account in the state that the
+// test needs.
 type cloud struct {
 	cfg     aws.Config // of the account's root user, without the server in between
 	url     string     // of the server
@@ -72,7 +73,7 @@ type cloud struct {
 	now     func() time.Time // otpctl's clock
 
 	mu      sync.Mutex
-	called  []string          // as "ses:GetAccount"
+	called  []string          // such as "ses:GetAccount"
 	answers map[string]string // bodies by call, followed by a space and the path's last element if that matters
 }
 
@@ -139,7 +140,7 @@ func (a *cloud) handler(ministack http.Handler) http.Handler {
 	})
 }
 
-// callOf names a call as a policy does.
+// callOf returns the name of a call as a policy spells it.
 func callOf(r *http.Request, body string) string {
 	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
 	scope := append(strings.Split(credential, "/"), "", "", "", "")
@@ -158,24 +159,24 @@ func callOf(r *http.Request, body string) string {
 	return service + ":" + cmp.Or(action, form.Get("Action"))
 }
 
-// answer sets the answer to a call.
+// answer sets the response to a call.
 func (a *cloud) answer(call, body string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.answers[call] = body
 }
 
-// forget lets MiniStack answer a call again.
+// forget makes MiniStack answer a call again.
 func (a *cloud) forget(call string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.answers, call)
 }
 
-// denial is the answer of a service that speaks JSON when IAM denies a call.
+// denial is the response of a service that speaks JSON when IAM denies a call.
 const denial = `{"__type":"AccessDeniedException","message":"User is not authorized"}`
 
-// deny takes these permissions away from otpctl, and no others.
+// deny removes these permissions from otpctl, and no others.
 func (a *cloud) deny(permissions ...string) { a.denied = permissions }
 
 // permit gives otpctl the permissions that the command's help names, except those that are denied.
@@ -183,7 +184,7 @@ func (a *cloud) permit(t *testing.T, cmd *cobra.Command) {
 	t.Helper()
 	allowed := append([]string{"cloudformation:DescribeStacks"}, permissions(cmd)...)
 	allowed = slices.DeleteFunc(allowed, func(p string) bool { return slices.Contains(a.denied, p) })
-	allowed = append(allowed, "sqs:ChangeMessageVisibilityBatch") // in AWS, sqs:ChangeMessageVisibility is this permission too
+	allowed = append(allowed, "sqs:ChangeMessageVisibilityBatch") // in AWS, sqs:ChangeMessageVisibility is the permission for this too
 	policy, err := json.Marshal(map[string]any{"Version": "2012-10-17", "Statement": map[string]any{"Effect": "Allow", "Action": allowed, "Resource": "*"}})
 	if err != nil {
 		t.Fatal(err)
@@ -197,8 +198,8 @@ func (a *cloud) permit(t *testing.T, cmd *cobra.Command) {
 	t.Setenv("AWS_SESSION_TOKEN", c.SessionToken)
 }
 
-// run runs otpctl with no other permissions than its help names. It fails the test if otpctl calls what its help does not name:
-// IAM does not see the calls that the test answers.
+// run runs otpctl with only the permissions that its help names. It also fails the test if otpctl makes a call that the
+// help does not name, as IAM does not see the calls that the test answers.
 func (a *cloud) run(t *testing.T, args ...string) result {
 	t.Helper()
 	a.mu.Lock()

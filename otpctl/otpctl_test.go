@@ -38,7 +38,7 @@ const (
 
 var ctx = context.Background()
 
-// stack is a fixture: tables on a real engine, behind a server that answers as CloudFormation and Secrets Manager too.
+// stack is a fixture: tables on a real engine, behind a server that also acts as CloudFormation and Secrets Manager.
 type stack struct {
 	storetest.Tables
 	url    string
@@ -48,10 +48,10 @@ type stack struct {
 	tests, root *shelf // secrets
 
 	mu     sync.Mutex
-	before func(call string) (refusal string) // may do something before a call, or name the error that it fails with
+	before func(call string) (refusal string) // may do something before a call, or return the error that the call fails with
 	bodies strings.Builder                    // of every request
-	ahead  time.Duration                      // of the stack's clock before this machine's
-	slowed func(call, body string)            // may take time before a call
+	ahead  time.Duration                      // how far the stack's clock is ahead of this machine's
+	slowed func(call, body string)            // may delay a call
 }
 
 func newStack(t *testing.T) *stack {
@@ -122,7 +122,7 @@ func (s *stack) handler(engine http.Handler) http.Handler {
 func (s *stack) describe(w http.ResponseWriter, form string) {
 	values, _ := url.ParseQuery(form)
 	switch name := values.Get("StackName"); name {
-	case "streamotp", "old": // the old one was deployed before there were test destinations
+	case "streamotp", "old": // the old stack was deployed before there were test destinations
 		fmt.Fprint(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>streamotp</StackName><Outputs>`)
 		for key, value := range map[string]string{"UsersTableName": s.Users, "LimitsTableName": s.Limits,
 			"CodesTableName": s.Codes, "KeySecretArn": "arn:secret", "TestDestinationsSecretArn": testsARN} {
@@ -147,14 +147,14 @@ func (s *stack) describe(w http.ResponseWriter, form string) {
 	}
 }
 
-// on has f run before each call.
+// on makes f run before each call.
 func (s *stack) on(f func(call string) string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before = f
 }
 
-// slow has f run before a call that writes a table.
+// slow makes f run before a call that writes a table.
 func (s *stack) slow(call, table string, f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *stack) slow(call, table string, f func()) {
 	}
 }
 
-// deny has the named calls fail.
+// deny makes the named calls fail.
 func (s *stack) deny(calls ...string) {
 	s.on(func(call string) string {
 		for _, denied := range calls {
@@ -190,7 +190,7 @@ func runWith(ctx context.Context, stdin io.Reader, args ...string) result {
 	return runAt(ctx, time.Now, stdin, args...)
 }
 
-// runAt runs a command by a clock of the test's.
+// runAt runs a command with the test's own clock.
 func runAt(ctx context.Context, now func() time.Time, stdin io.Reader, args ...string) result {
 	var stdout, stderr bytes.Buffer
 	c := console.New(stdin, &stdout, &stderr)
@@ -199,7 +199,7 @@ func runAt(ctx context.Context, now func() time.Time, stdin io.Reader, args ...s
 	return result{code, stdout.String(), stderr.String()}
 }
 
-// want fails the test unless a command ended with the code and said every text.
+// want fails the test unless a command ended with this code and printed every text.
 func (r result) want(t *testing.T, code int, said ...string) {
 	t.Helper()
 	if r.code != code {
@@ -212,7 +212,7 @@ func (r result) want(t *testing.T, code int, said ...string) {
 	}
 }
 
-// silent fails the test if a command, or what it sent, has one of the texts.
+// silent fails the test if a command printed or sent one of the texts.
 func (s *stack) silent(t *testing.T, r result, texts ...string) {
 	t.Helper()
 	s.mu.Lock()
@@ -243,7 +243,7 @@ func (s *stack) user(t *testing.T, email string) store.User {
 	return u
 }
 
-// count is how many accounts there are.
+// count returns the number of accounts.
 func (s *stack) count(t *testing.T) (n int) {
 	t.Helper()
 	for _, err := range s.users.List(ctx) {
@@ -262,7 +262,7 @@ func (s *stack) wantPassword(t *testing.T, email, secret string) {
 	}
 }
 
-// loginsEnded says whether a login session that was opened before would be refused (C3).
+// loginsEnded reports whether a login session that was opened before would be rejected (C3).
 func (s *stack) loginsEnded(t *testing.T, email string) bool {
 	t.Helper()
 	session := otp.Session{Subject: s.ring(t).Subject(otp.Login, email), CreatedAt: time.Now().Add(-time.Hour)}
@@ -280,7 +280,7 @@ func (s *stack) put(t *testing.T, item map[string]types.AttributeValue) {
 	}
 }
 
-// listedAccount is one of user list --json.
+// listedAccount is one entry of user list --json.
 type listedAccount struct {
 	Email, Name, Phone, Channel string
 	PasswordChangedAt           *string
@@ -294,7 +294,7 @@ func decodeList(t *testing.T, r result) (out []listedAccount) {
 	return out
 }
 
-// data is what a document of --json has, which is the same for every command but for its data.
+// data returns the data of a document of --json. The rest of the document is the same for every command.
 func (r result) data(t *testing.T) string {
 	t.Helper()
 	var found map[string]json.RawMessage
@@ -304,7 +304,7 @@ func (r result) data(t *testing.T) string {
 	return string(found["data"])
 }
 
-// commands are the commands that are otpctl's own and do something.
+// commands returns the commands that are otpctl's own and do something.
 func commands() (all []*cobra.Command) {
 	var below func(cmd *cobra.Command)
 	below = func(cmd *cobra.Command) {
@@ -331,10 +331,10 @@ func find(words ...string) *cobra.Command {
 	return cmd
 }
 
-// permissions are those that the help of a command names.
+// permissions returns the permissions that the help of a command names.
 func permissions(cmd *cobra.Command) []string { return strings.Fields(cmd.Annotations["permissions"]) }
 
-// name returns the words that call a command, without otpctl.
+// name returns the words that call a command, without "otpctl".
 func name(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath(), "otpctl ") }
 
 const (

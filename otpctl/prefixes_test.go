@@ -11,7 +11,7 @@ import (
 	"streamotp/shared/store"
 )
 
-// message counts n messages to a prefix, all of which are verified or none.
+// message counts n messages for a prefix, of which either all are verified or none.
 func (s *stack) message(t *testing.T, prefix string, n int, verified bool) {
 	t.Helper()
 	guard := store.Prefixes{DB: s.DB, Table: s.Limits, Rule: otp.PumpingLimit{Sends: 5, Percent: 20}}

@@ -22,7 +22,7 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// pty is a terminal that a test types at.
+// pty is a terminal on which a test types.
 type pty struct {
 	keyboard, tty *os.File
 	mu            sync.Mutex
@@ -70,7 +70,7 @@ func (p *pty) shown() string {
 	return p.screen.String()
 }
 
-// echoes says whether the terminal shows what is typed.
+// echoes reports whether the terminal shows what is typed.
 func (p *pty) echoes(t *testing.T) bool {
 	state, err := unix.IoctlGetTermios(int(p.tty.Fd()), unix.TCGETS)
 	if err != nil {
@@ -80,7 +80,7 @@ func (p *pty) echoes(t *testing.T) bool {
 	return state.Lflag&unix.ECHO != 0
 }
 
-// consoleBuffer is what a command writes on while a test reads it.
+// consoleBuffer is the output of a command, which a test reads meanwhile.
 type consoleBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -107,7 +107,7 @@ func await(t *testing.T, what string, ready func() bool) {
 	}
 }
 
-// at runs a command at the terminal and types answers as it asks; hidden ones once the echo is off.
+// at runs a command on the terminal and types answers when the command asks; hidden answers only once the echo is off.
 func (s *stack) at(ctx context.Context, t *testing.T, p *pty, hidden bool, answers []string, args ...string) result {
 	t.Helper()
 	var screen consoleBuffer
@@ -189,7 +189,7 @@ func TestRemovalAtATerminal(t *testing.T) {
 	}
 }
 
-// TestMain lets a test run otpctl as a process of its own, which has a terminal of its own.
+// TestMain lets a test run otpctl as a separate process, which has its own terminal.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_AS_OTPCTL") != "" {
 		main()
@@ -197,7 +197,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestMFA: a profile with mfa_serial asks for the code at the terminal, wherever stdin comes from.
+// TestMFA: for a profile with mfa_serial, otpctl asks for the code on the terminal, wherever stdin comes from.
 func TestMFA(t *testing.T) {
 	s := newStack(t)
 	var asked atomic.Value // the last call of STS

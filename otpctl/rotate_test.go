@@ -26,7 +26,7 @@ func (s *stack) rootRing(t *testing.T) *otp.Keyring {
 	return ring
 }
 
-// wantUntouched fails the test if the secret is another one or a key was shown.
+// wantUntouched fails the test if the secret has changed or a key was shown.
 func (s *stack) wantUntouched(t *testing.T, r result, document string) {
 	t.Helper()
 	s.silent(t, r, "1111", "2222", index)
@@ -99,7 +99,7 @@ func TestRotateSecret(t *testing.T) {
 	t.Run("does_not_trust_the_clock_of_this_machine", func(t *testing.T) {
 		s := newStack(t)
 		s.run("", "rotate-secret", "--yes").want(t, exitOK)
-		fast := func() time.Time { return time.Now().Add(time.Hour) } // C7: it would end codes
+		fast := func() time.Time { return time.Now().Add(time.Hour) } // C7: the rotation would end codes
 		runAt(ctx, fast, nil, "--endpoint", s.url, "rotate-secret", "--yes").want(t, exitFailed, "would end")
 	})
 }
@@ -131,7 +131,7 @@ func TestRotateSecretOfTwoOperators(t *testing.T) {
 			)
 			together.Add(4)
 			s.on(func(call string) string {
-				if call == "PutSecretValue" { // once all have judged the same version
+				if call == "PutSecretValue" { // once all have read the same version
 					together.Done()
 					together.Wait()
 				}

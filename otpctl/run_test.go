@@ -73,7 +73,7 @@ func TestWrongUse(t *testing.T) {
 
 func TestFailuresAreExplained(t *testing.T) {
 	s := newStack(t)
-	for name, value := range map[string]string{ // a bare machine: --endpoint works there too
+	for name, value := range map[string]string{ // on a bare machine: --endpoint works there too
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
 	} {
 		t.Setenv(name, value)
@@ -124,7 +124,8 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// TestAWrongClockIsNamed: AWS rejects a signature that is over five minutes old or early, and its Date header says by how much.
+// TestAWrongClockIsNamed: AWS rejects a signature that is more than five minutes old or early. The Date header of that
+// response gives the difference, which otpctl reports.
 func TestAWrongClockIsNamed(t *testing.T) {
 	newStack(t) // its environment
 	for name, c := range map[string]struct {
@@ -140,7 +141,7 @@ func TestAWrongClockIsNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				// Half a second before the next one, so that the test sees the same distance whenever it runs.
+				// Half a second before the next second, so that the test sees the same difference whenever it runs.
 				w.Header().Set("Date", time.Now().Add(c.ahead+time.Second/2).UTC().Format(http.TimeFormat))
 				w.WriteHeader(http.StatusForbidden)
 				code, message, _ := strings.Cut(c.error, "|")

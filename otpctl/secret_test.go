@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// shelf is one secret as Secrets Manager keeps it: a version's id never gets another value.
+// shelf is one secret as Secrets Manager stores it: a version's id never gets another value.
 type shelf struct {
 	mu       sync.Mutex
 	current  string
 	versions map[string]string
-	written  time.Time // the current version
+	written  time.Time // when the current version was written
 }
 
 func newShelf(document string) *shelf {
@@ -41,7 +41,7 @@ func (s *shelf) answer(w http.ResponseWriter, call string, body []byte) {
 	_, _ = w.Write(answer)
 }
 
-// put sets the secret by other means than otpctl's.
+// put sets the secret by other means than otpctl.
 func (s *shelf) put(version, document string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 )
 
-// measure puts a metric's value in CloudWatch.
+// measure stores a metric's value in CloudWatch.
 func (a *cloud) measure(t *testing.T, namespace, name string, at time.Time, value float64, dimensions ...string) {
 	t.Helper()
 	datum := types.MetricDatum{MetricName: &name, Timestamp: &at, Value: &value}
@@ -27,7 +27,7 @@ func (a *cloud) measure(t *testing.T, namespace, name string, at time.Time, valu
 	}
 }
 
-// counts are what stats --json prints.
+// counts is the output of stats --json.
 type counts struct {
 	ByChannel, ByPurpose []struct {
 		Name           string
@@ -52,8 +52,8 @@ func (a *cloud) statistics(t *testing.T, args ...string) (s counts) {
 
 func TestStats(t *testing.T) {
 	a := newCloud(t, operations)
-	// AWS takes no value that is older than two weeks, and MiniStack keeps none. So the clock of otpctl is fast: what it calls 29 days
-	// ago, or the beginning of the month, is no more than 13 days ago.
+	// AWS accepts no value that is older than two weeks, and MiniStack stores none. So otpctl's clock is fast here: what
+	// it takes for 29 days ago, or for the beginning of the month, is at most 13 days ago.
 	const ahead = 17 * 24 * time.Hour
 	a.now = func() time.Time { return time.Now().Add(ahead) }
 	now := a.now().UTC()

@@ -10,7 +10,7 @@ import (
 	"streamotp/shared/store"
 )
 
-// suppress does what the feedback function does when an e-mail to there bounces or is called spam.
+// suppress does what the feedback function does when an e-mail to this address bounces or is reported as spam.
 func (s *stack) suppress(t *testing.T, email string, reason store.Reason) {
 	t.Helper()
 	ring := s.ring(t)

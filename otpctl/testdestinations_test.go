@@ -17,7 +17,7 @@ const (
 	fixedCode = "171939"
 )
 
-// testDocument is what a function would read.
+// testDocument returns the document that a function would read.
 func (s *stack) testDocument(t *testing.T) otp.TestDestinations {
 	t.Helper()
 	all, err := otp.ParseTestDestinations([]byte(s.tests.text()))
@@ -146,7 +146,7 @@ func TestTestDestinationsOfTwoOperators(t *testing.T) {
 	t.Run("that_never_end_are_given_up_and_say_what_it_may_be", func(t *testing.T) {
 		s := newStack(t)
 		s.addTest(fixedCode, reviewer, "--until", in(1)).want(t, exitOK)
-		s.tests.put("first", `{"destinations":{}}`) // set back by hand
+		s.tests.put("first", `{"destinations":{}}`) // as if set back by hand
 		s.addTest(fixedCode, "other@example.com", "--until", in(1)).want(t, exitFailed, "set back to an older version")
 	})
 }

@@ -27,7 +27,7 @@ func (s *stack) ring(t *testing.T) *otp.Keyring {
 	return ring
 }
 
-// guess takes n wrong codes at a subject, or as many as it takes.
+// guess enters n wrong codes for a subject, or stops at the first that the limit does not allow.
 func (s *stack) guess(t *testing.T, purpose otp.Purpose, destination string, n int) (locked bool) {
 	t.Helper()
 	session := otp.Session{Subject: s.ring(t).Subject(purpose, destination), CreatedAt: time.Now()}
@@ -42,7 +42,7 @@ func (s *stack) guess(t *testing.T, purpose otp.Purpose, destination string, n i
 	return false
 }
 
-// send takes n messages of a key and fails the test where there are fewer.
+// send takes n messages of a key's limit. It fails the test if fewer are available.
 func (s *stack) send(t *testing.T, key string, n int) {
 	t.Helper()
 	for i := range n {
@@ -52,7 +52,7 @@ func (s *stack) send(t *testing.T, key string, n int) {
 	}
 }
 
-// limitItems are all items of the table of limits.
+// limitItems returns all items of the limits table.
 func (s *stack) limitItems(t *testing.T) map[string]map[string]types.AttributeValue {
 	t.Helper()
 	out, err := s.DB.Scan(ctx, &dynamodb.ScanInput{TableName: &s.Limits})

@@ -209,7 +209,7 @@ func TestTwoOperatorsAtOnce(t *testing.T) {
 	})
 }
 
-// meanwhile has somebody else change the account, or remove it, once before a call.
+// meanwhile makes another person change or remove the account, once, before a call.
 func (s *stack) meanwhile(t *testing.T, call string, change func(*store.User)) {
 	var once sync.Once
 	s.on(func(called string) string {
@@ -280,7 +280,7 @@ func TestSetPhone(t *testing.T) {
 			s.wantPassword(t, adasEmail, good)
 		})
 	}
-	t.Run("an_empty_number_is_rejected", func(t *testing.T) { // as of an unset shell variable
+	t.Run("an_empty_number_is_rejected", func(t *testing.T) { // such as an unset shell variable
 		s.run("", "user", "set-phone", adasEmail, mobile).want(t, exitOK)
 		for _, empty := range []string{"", " ", "\u200b", "()"} {
 			s.run("", "user", "set-phone", adasEmail, empty).want(t, exitUsage, "phone: is empty; --none removes the number")

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestAttributes: what an update names, however it is written, and nothing else.
+// TestAttributes: attributes returns every attribute that an update names, in whatever form, and no others.
 func TestAttributes(t *testing.T) {
 	for _, c := range []struct {
 		name, update string

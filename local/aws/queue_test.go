@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// clock is a time that a test moves.
+// clock is a time that a test sets.
 type clock struct{ now time.Time }
 
 func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
@@ -21,7 +21,7 @@ func testQueues() (*clock, *Queue, *Queue) {
 	return c, all.Queue("work"), all.Queue("letters")
 }
 
-// received are the bodies that a receive returns, and in how many seconds the next message is visible.
+// received returns the bodies that a receive returns, and the seconds until the next message is visible.
 func received(c *clock, q *Queue) string {
 	messages, next := q.Receive(10, q.VisibilityTimeout)
 	var all []string

@@ -12,8 +12,8 @@ import (
 
 const root = "../.."
 
-// TestSecurityDoc: every test, parameter and resource that docs/security.md names is there, and every requirement has
-// a test or the reason why not.
+// TestSecurityDoc: every test, parameter and resource that docs/security.md names exists, and every requirement has a
+// test or the reason why it has none.
 func TestSecurityDoc(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "security.md"))
 	if err != nil {
@@ -29,7 +29,7 @@ func TestSecurityDoc(t *testing.T) {
 	}
 }
 
-// TestArchitectureDoc: what docs/architecture.md names of the template is there.
+// TestArchitectureDoc: every name of the template in docs/architecture.md exists.
 func TestArchitectureDoc(t *testing.T) {
 	for _, err := range claims.Check(root, read(t, "docs", "architecture.md")) {
 		t.Error(err)
@@ -54,7 +54,7 @@ func TestConfigurationDoc(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	for claim, want := range map[string]string{ // an empty one means that the claim is true
+	for claim, want := range map[string]string{ // an empty text means that the claim is true
 		"`local/claims TestCheck`":                                                       "",
 		"`local/e2e TestSendLimits/a_resend_counts`":                                     "",
 		"`local/e2e TestPages/forgot_password:_the_new_one_works,_the_old_one_does_not`": "",
@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		"`shared/otp FuzzNormalizeCode`":                                                 "",
 		"`local/e2e TestInvented`":                                                       "local/e2e has no TestInvented",
 		"`local/e2e TestSendLimits/a_resend_is_free`":                                    "has no subtest a_resend_is_free",
-		"`local/e2e TestSendLimits/SendsPerHour=2`":                                      "has no subtest SendsPerHour=2", // a text, and no name
+		"`local/e2e TestSendLimits/SendsPerHour=2`":                                      "has no subtest SendsPerHour=2", // a text that is not the name of a subtest
 		"`local/nowhere TestSendLimits`":                                                 "local/nowhere has no TestSendLimits",
 		"`TestSendLimits`":                                                               "without its package",
 		"`frontend/test/code.test.js: a code is found in what people paste`":             "",

@@ -21,7 +21,7 @@ var (
 	paragraph   = regexp.MustCompile(`\n\n|\n- |\n\|`)
 )
 
-// otpctl runs the command line as a document writes it.
+// otpctl runs the command line that a document shows.
 type otpctl struct {
 	t      *testing.T
 	binary string
@@ -59,7 +59,8 @@ func read(t *testing.T, path ...string) string {
 
 var update = flag.Bool("update", false, "rewrite the figures of docs/costs.md and README.md")
 
-// rewrite puts the figures that otpctl prints now into the documents. What else is said of them is for its author.
+// rewrite puts the figures that otpctl prints now into the documents. Their author has to check the sentences around
+// them.
 func rewrite(o *otpctl) {
 	total := func(command, row string) string {
 		return regexp.MustCompile(`(?m)^` + row + ` .*?(\$[\d,.]+)$`).FindStringSubmatch(o.run(command))[1]
@@ -87,8 +88,9 @@ func rewrite(o *otpctl) {
 	}
 }
 
-// TestCostsDoc: what docs/costs.md shows of a command is what the command prints, and each figure beside is printed by
-// a command of the same paragraph, row or point, or is one of the prices. README's line on costs holds to the same.
+// TestCostsDoc: the output that docs/costs.md shows for a command is what the command prints. Each other figure is
+// printed by a command of the same paragraph, row or point, or is one of the prices. The same holds for README's line on
+// costs.
 func TestCostsDoc(t *testing.T) {
 	o := newOtpctl(t)
 	if *update {
@@ -112,7 +114,7 @@ func TestCostsDoc(t *testing.T) {
 	}
 }
 
-// checkFigures fails the test for each amount in the prose that no command prints, and counts the others.
+// checkFigures fails the test for each amount in the prose that no command prints. It returns the number of the others.
 func checkFigures(o *otpctl, text string) (known int) {
 	prices := o.run("otpctl cost --prices")
 	for _, part := range paragraph.Split(text, -1) {
@@ -125,7 +127,7 @@ func checkFigures(o *otpctl, text string) (known int) {
 			amounts[amount] = true
 		}
 		if strings.HasPrefix(part, "    ") {
-			continue // what a command printed
+			continue // output of a command
 		}
 		for _, amount := range figure.FindAllString(part, -1) {
 			if !amounts[amount] {
@@ -137,7 +139,7 @@ func checkFigures(o *otpctl, text string) (known int) {
 	return known
 }
 
-// shownOutputs are the indented blocks that begin with a command after a $.
+// shownOutputs returns the indented blocks that begin with a command after a $.
 func shownOutputs(doc string) map[string]string {
 	all := map[string]string{}
 	command := ""
@@ -157,7 +159,7 @@ func shownOutputs(doc string) map[string]string {
 	return all
 }
 
-// trimmed leaves out what a document does not keep: blanks at the ends of lines.
+// trimmed removes what a document does not keep: blanks at the ends of lines.
 func trimmed(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {
@@ -166,7 +168,7 @@ func trimmed(text string) string {
 	return strings.Trim(strings.Join(lines, "\n"), "\n")
 }
 
-// TestCostsCountTheTemplate: what a stack costs without any code is what the template makes.
+// TestCostsCountTheTemplate: the costs of a stack without any code cover exactly what the template creates.
 func TestCostsCountTheTemplate(t *testing.T) {
 	var template struct {
 		Globals struct {
@@ -221,7 +223,8 @@ func TestCostsCountTheTemplate(t *testing.T) {
 	}
 }
 
-// TestCostsCountThePage: files and bytes of a first visit are those that the login page loads, by its tags and imports.
+// TestCostsCountThePage: the files and bytes of a first visit are those that the login page loads, according to its tags
+// and imports.
 func TestCostsCountThePage(t *testing.T) {
 	links := regexp.MustCompile(`(?:src|href)="([^":]+\.(?:js|css|svg))"|from '\./([^']+)'`)
 	files, size := map[string]bool{"index.html": true, "config.json": true}, 0
@@ -247,7 +250,8 @@ func TestCostsCountThePage(t *testing.T) {
 	}
 }
 
-// TestCostsCountTheAccessLog: the assumed length of a line is that of the template's format, filled with the longest usual values.
+// TestCostsCountTheAccessLog: the assumed length of a line is that of the template's format, filled in with the longest
+// usual values.
 func TestCostsCountTheAccessLog(t *testing.T) {
 	format := regexp.MustCompile(`(?m)^ +Format: '(\{"timestamp".*\})'$`).FindStringSubmatch(read(t, "template.yaml"))
 	counted := regexp.MustCompile(`(?m)^\taccessBytes += (\d+)`).FindStringSubmatch(read(t, "otpctl", "cost", "estimate.go"))
@@ -257,7 +261,7 @@ func TestCostsCountTheAccessLog(t *testing.T) {
 	values := map[string]string{
 		"requestTimeEpoch": "1795887100123", "requestId": "JKJaXmPLvHcESHA=", "identity.sourceIp": "2001:db8:85a3:8d3:1319:8a2e:370:7348",
 		"httpMethod": "POST", "routeKey": "POST /generate", "status": "200", "responseLength": "52", "responseLatency": "148",
-		"integrationErrorMessage": "-", // as API Gateway writes what is not there
+		"integrationErrorMessage": "-", // as API Gateway writes a missing value
 	}
 	line := regexp.MustCompile(`\$context\.([a-zA-Z.]+)`).ReplaceAllStringFunc(format[1], func(variable string) string {
 		value, ok := values[strings.TrimPrefix(variable, "$context.")]
@@ -271,8 +275,8 @@ func TestCostsCountTheAccessLog(t *testing.T) {
 	}
 }
 
-// TestCostsCountWhatIsMeasured: request units are those of README's table, which `make bench` measures, and metrics are all
-// that functions can write.
+// TestCostsCountWhatIsMeasured: the request units are those in README's table, which `make bench` measures, and the
+// metrics are all that the functions can write.
 func TestCostsCountWhatIsMeasured(t *testing.T) {
 	row := regexp.MustCompile(`(?m)^\| default limits \| [^|]+ \| ([0-9]+), ([0-9.]+) \| [^|]+ \| ([0-9]+), ([0-9.]+) \|$`).FindStringSubmatch(read(t, "README.md"))
 	if row == nil {
@@ -284,7 +288,7 @@ func TestCostsCountWhatIsMeasured(t *testing.T) {
 	if watched == nil {
 		t.Fatal("shared/telemetry does not say which metrics exist without a dimension too")
 	}
-	// One of those of e-mail is an event without a metric.
+	// One of the names for e-mail is an event without a metric.
 	metrics := len(name.FindAllString(byBoth, -1))*(2+3) + len(name.FindAllString(byEmail, -1)) - 1 + strings.Count(watched[1], ",") + 1
 	if !found {
 		t.Fatal("shared/telemetry does not say which metrics are of e-mail alone")
@@ -306,7 +310,7 @@ func TestCostsCountWhatIsMeasured(t *testing.T) {
 	}
 }
 
-// millions writes a million times a number, as 3,500,000 for 3.5.
+// millions returns a number in millions as a whole number, such as 3,500,000 for 3.5.
 func millions(n string) string {
 	whole, fraction, _ := strings.Cut(n, ".")
 	return whole + "," + (fraction + "000")[:3] + ",000"

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// serve sends a request through an API whose one function answers with payload, and gives the event it got.
+// serve sends a request through an API whose one function responds with payload, and returns the event that the function
+// got.
 func serve(t *testing.T, r *http.Request, payload string) (*httptest.ResponseRecorder, map[string]any) {
 	t.Helper()
 	var event map[string]any
@@ -121,7 +122,7 @@ func long() *http.Request {
 	return r
 }
 
-// FuzzEvent: whatever a request holds, the function gets JSON, and the same body back.
+// FuzzEvent: for every request, the function gets valid JSON with the same body.
 func FuzzEvent(f *testing.F) {
 	f.Add("application/json", "a=%zz&b", "x=1;;", []byte("{}"))
 	f.Fuzz(func(t *testing.T, kind, query, cookie string, body []byte) {
@@ -135,7 +136,7 @@ func FuzzEvent(f *testing.F) {
 	})
 }
 
-// FuzzResponse: whatever a function answers, the client gets an HTTP status.
+// FuzzResponse: for every response of a function, the client gets an HTTP status.
 func FuzzResponse(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"headers":{"a":1},"cookies":["x"],"body":"x"}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {

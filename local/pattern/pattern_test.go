@@ -64,7 +64,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// FuzzPattern: nothing panics, and a record that is no JSON never passes.
+// FuzzPattern: nothing panics, and a record that is not JSON never matches.
 func FuzzPattern(f *testing.F) {
 	f.Add(`{"eventName":["INSERT"],"dynamodb":{"NewImage":{"send":{"S":[{"exists":true}]}}}}`, record)
 	f.Add(`{"n":[{"numeric":[">",1e3]}],"a":[{"anything-but":{"prefix":"x"}}]}`, `{"n":1e4,"a":[{}]}`)

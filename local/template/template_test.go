@@ -15,7 +15,7 @@ func parse(text string, overrides map[string]string) (*Stack, error) {
 	return Parse("t.yaml", []byte(text), "stack", "x", overrides)
 }
 
-// outputs gives the value of an output whose Value is this expression.
+// outputs returns the value of an output whose Value is this expression.
 func outputs(t *testing.T, value string) (string, error) {
 	t.Helper()
 	s, err := parse(head+`
@@ -92,7 +92,7 @@ func TestIntrinsicsRefuse(t *testing.T) {
 	}
 }
 
-// TestRefuses: what the development stack would have to guess at is an error that names the place (T1).
+// TestRefuses: where the development stack would have to guess, it reports an error that names the place (T1).
 func TestRefuses(t *testing.T) {
 	data, err := os.ReadFile("../testdata/template.yaml")
 	if err != nil {
@@ -194,7 +194,7 @@ func TestParameters(t *testing.T) {
 	})
 }
 
-// TestProjectTemplate: the template that ships is understood, all of it.
+// TestProjectTemplate: the development stack understands all of the template that ships.
 func TestProjectTemplate(t *testing.T) {
 	s, err := Read("../../template.yaml", "streamotp", "x", nil)
 	if err != nil {
@@ -211,13 +211,14 @@ func TestProjectTemplate(t *testing.T) {
 	}
 }
 
-// TestDomain: a certificate and a name need each other; both and the web ACL are of us-east-1, wherever the stack is.
+// TestDomain: a certificate and a name need each other. The certificate and the web ACL are in us-east-1, wherever the
+// stack is.
 func TestDomain(t *testing.T) {
 	const certificate, acl = "arn:aws:acm:us-east-1:123456789012:certificate/6f2a9d0c-3b1e", "arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c"
 	for name, c := range map[string]struct {
 		parameters map[string]string
-		url        string // as it comes out
-		want       string // an error
+		url        string // as the output shows it
+		want       string // the error
 	}{
 		"neither":                            {nil, "https://" + SiteHost, ""},
 		"both":                               {map[string]string{"DomainName": "login.example.com", "CertificateArn": certificate}, "https://login.example.com", ""},
@@ -247,8 +248,8 @@ func TestDomain(t *testing.T) {
 	}
 }
 
-// TestLeastPrivilege: no function may do an action on everything, but send to a phone number, which has no ARN: by SNS
-// alone, and that lets no topic through.
+// TestLeastPrivilege: no function may do an action on all resources, with one exception: sending to a phone number, which
+// has no ARN. That is allowed only through SNS, and not for topics.
 func TestLeastPrivilege(t *testing.T) {
 	s, err := Read("../../template.yaml", "mine", "x", nil)
 	if err != nil {
@@ -286,7 +287,7 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 }
 
-// FuzzParse: no text panics or hangs.
+// FuzzParse: no text causes a panic or an endless loop.
 func FuzzParse(f *testing.F) {
 	data, err := os.ReadFile("../testdata/template.yaml")
 	if err != nil {

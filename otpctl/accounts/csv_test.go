@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// FuzzRow: what a CSV writer wrote reads back the same, wherever the row stands.
+// FuzzRow: a row that a CSV writer wrote reads back the same, wherever it is in the file.
 func FuzzRow(f *testing.F) {
 	f.Add("ada@example.com", "Lovelace, \"Ada\"", "tulip harbor lantern 42")
 	f.Add("ada@example.com", "", " \u00a0x;\t")
@@ -41,12 +41,12 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// FuzzFile: no file makes the reader fail in any way but with a refusal, and it comes to an end.
+// FuzzFile: for every file, the reader fails only with a refusal, and it reaches the end.
 func FuzzFile(f *testing.F) {
 	f.Add([]byte("email,password\nada@example.com,x\n"))
 	f.Add([]byte("email,password_hash\n\"a\",\"b\n\xff\n\x00"))
 	f.Add([]byte("email,x\rada@example.com,y\r"))
-	f.Add([]byte("email, a\x00\x02\x00\x00r\n-\nd\xe5\xe5\xe5sh\n\"a\"\x7f\x00b\xad\xad\xad\n-\n\x00")) // NUL ends no line
+	f.Add([]byte("email, a\x00\x02\x00\x00r\n-\nd\xe5\xe5\xe5sh\n\"a\"\x7f\x00b\xad\xad\xad\n-\n\x00")) // NUL does not end a line
 	f.Fuzz(func(t *testing.T, file []byte) {
 		in := newLines(bytes.NewReader(file))
 		cols, err := readHeader(in, true)
@@ -64,7 +64,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// readOn reads what is left, which nothing but refusals may interrupt.
+// readOn reads the rest of the file. Only refusals may occur.
 func readOn(t *testing.T, im *importer, in *lines) {
 	t.Helper()
 	for {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestPricesAreSourced: a price without its unit, its source and that text's date is no price.
+// TestPricesAreSourced: each price has its unit, its source and the date of the source's text.
 func TestPricesAreSourced(t *testing.T) {
 	list, err := readPrices()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"streamotp/otpctl/deployed"
 )
 
-// TestDoctorOfUnconfirmedAlarms: the advice names what there is: SNS's mail to AlarmEmail, or the operator's own topic.
+// TestDoctorOfUnconfirmedAlarms: the advice fits the case: SNS's e-mail to AlarmEmail, or the operator's own topic.
 func TestDoctorOfUnconfirmedAlarms(t *testing.T) {
 	const topic = "arn:aws:sns:us-east-1:123456789012:ops"
 	for _, c := range []struct {
