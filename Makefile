@@ -1,4 +1,4 @@
-# README's two commands are `make run` and `make test`; both do all of their own set-up.
+# README's two commands are `make run` and `make test`. Both install what they need.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,7 +15,7 @@ LINT   := $(TOOLS)/golangci-lint-v2.15.0
 
 MODULES := bench frontend functions local otpctl shared
 
-# Tools that a test needs are installed, never done without: a missing one fails the run.
+# Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
 .PHONY: run check test lint template unit attack second-engine deploy-test fuzz bench clean
@@ -27,14 +27,14 @@ run: $(ENGINE)
 test: lint template unit attack second-engine deploy-test fuzz
 	@echo "all passed"
 
-# For daily work: everything that is quick, and one path through the whole stack.
+# For daily work: all quick tests, and one path through the whole stack.
 check: lint $(ENGINE) $(MINISTACK)
 	@node --test frontend/test/ >$(TOOLS)/node.log 2>&1 || { cat $(TOOLS)/node.log; exit 1; }
 	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e)$$')
 	go test -count=1 streamotp/local/claims
 	go test -count=1 -run '^Test(API|EditsAreThere|OraclesAreThere)$$' streamotp/local/e2e streamotp/local/attack
 
-# ---- what `make test` is made of ------------------------------------------------------------------------------------
+# ---- the parts of `make test` ---------------------------------------------------------------------------------------
 
 lint: $(LINT)
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
@@ -46,7 +46,7 @@ template: $(VENV)
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
 	$(TOOLS)/venv/bin/python .ci/template.py
 
-# What `sam build` makes, deployed to an imitation of AWS that others wrote, and used there.
+# Deploy the output of `sam build` to MiniStack, an imitation of AWS that others wrote, and use the stack there.
 deploy-test: $(VENV) $(MINISTACK)
 	@$(call apt,openssl,openssl)
 	$(TOOLS)/venv/bin/python .ci/build.py
@@ -55,18 +55,18 @@ unit: $(ENGINE) $(AXE) $(MINISTACK)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
 	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims)$$')
-	go test -count=1 streamotp/local/claims # what it reads lies outside its module, where the cache does not look
+	go test -count=1 streamotp/local/claims # it reads files outside its module, which the test cache does not track
 
-# What attackers would try, a line for each; in its folder, where go test shows what a test prints. Alone, as it needs
-# both of a small machine's CPUs and measures a time.
+# Run every attack, with a line for each. It runs in its folder, where go test shows what a test prints. It runs alone, as
+# it needs both CPUs of a small machine and measures a time.
 attack: $(ENGINE)
-	@cd local/attack && go test -race -count=1 -timeout 40m # go test's own ten minutes are little for a machine that is busy
+	@cd local/attack && go test -race -count=1 -timeout 40m # the default of ten minutes is too short for a busy machine
 
-# What another engine is not asked: pages in the browser, what the development stack does by itself, and the gate against
-# oracles, between whose two calls DynamoDB Local deletes what has expired.
+# Tests that are skipped on other engines: the pages in the browser, the development stack itself, and the oracle gate
+# (DynamoDB Local deletes expired items between its two calls).
 NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle)$$
 
-# The store, the functions and the HTTP suite on DynamoDB Local: what holds on one engine only is no rule of DynamoDB's.
+# Test the store, the functions and the HTTP suite on DynamoDB Local: behaviour of only one engine is not DynamoDB's.
 second-engine: $(DDB) $(MINISTACK)
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	java -Djava.library.path=$(TOOLS)/dynamodb-local -cp '$(TOOLS)/dynamodb-local/*' \
@@ -77,7 +77,7 @@ second-engine: $(DDB) $(MINISTACK)
 	go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
 	go test -count=1 -timeout 40m -skip '$(NO_ENGINE)' streamotp/local/e2e
 
-# A number of executions, not of seconds: `go test` may fail at the end of its time for no other reason than the time.
+# Count executions, not seconds: with a time limit, `go test` may fail merely because the time is up.
 FUZZTIME ?= 10000x
 fuzz:
 	@grep -rlE '^func Fuzz' --include='*_test.go' $(MODULES) | while read -r file; do
@@ -89,7 +89,7 @@ fuzz:
 		done
 	done
 
-# ---- tools, each pinned ---------------------------------------------------------------------------------------------
+# ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # The DynamoDB engine of the development stack: a static binary in a locked npm package.
 $(ENGINE): local/engine/package-lock.json
@@ -105,12 +105,12 @@ $(LINT):
 	GOBIN=$$PWD/$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 	mv $(TOOLS)/golangci-lint $@
 
-# MiniStack has an environment of its own: it and the AWS CLI need different versions of botocore.
+# MiniStack has its own Python environment, as it and the AWS CLI need different versions of botocore.
 $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
 $(VENV) $(MINISTACK):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
-	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older ones refuse hashes beside extras
+	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	touch $@
 

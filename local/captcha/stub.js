@@ -1,5 +1,5 @@
-// In place of a CAPTCHA provider's script: the part of its API that the pages use, with a checkbox for a challenge.
-// The development stack serves it; nothing here keeps a robot out.
+// Replaces a CAPTCHA provider's script: it has the part of its API that the pages use, with a checkbox as the challenge.
+// The development stack serves it. It stops no robots.
 (() => {
   const source = new URL(document.currentScript.src);
   const provider = source.searchParams.get('provider');
@@ -15,7 +15,7 @@
     return (await response.json()).token;
   }
 
-  // By properties, for the page's policy lets no style attribute in.
+  // Set as properties, because the page's policy blocks style attributes.
   const styled = (element, style) => Object.assign(element.style, style) && element;
 
   function render(container, options) {
@@ -38,7 +38,7 @@
         options['error-callback']?.();
       }
     });
-    options['before-interactive-callback']?.(); // Turnstile's word that it needs the visitor
+    options['before-interactive-callback']?.(); // Turnstile calls this when it needs the visitor to act
     return widgets.push(box) - 1;
   }
 

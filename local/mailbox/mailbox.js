@@ -1,13 +1,13 @@
-// The mailbox page: what SES and SNS were given, as it comes in. One line a message, the newest open.
+// The mailbox page shows the messages for SES and SNS as they arrive: one line per message, the newest one open.
 
 const list = document.querySelector("#list");
 const status = document.querySelector("#status");
 const filter = document.querySelector("#filter");
 const template = document.querySelector("#message").content.firstElementChild;
 const shown = new Set();
-let opened = null; // the message that was opened by itself
+let opened = null; // the message that the page opened by itself
 
-/** The code in a message: alone on its line, or behind the # of an SMS's last line. */
+/** Returns the code in a message: alone on its line, or after the # in an SMS's last line. */
 export function codeIn(text) {
   return text.match(/^(?:@\S+ #)?([0-9]{6,10})\r?$/m)?.[1] ?? "";
 }
@@ -31,7 +31,7 @@ function build(message) {
   put(".meta", describe(message));
   put(".text", message.text);
   addCopy(node.querySelector(".copy"), code);
-  // A frame in a closed message has no size to be measured.
+  // The size of a frame in a closed message cannot be measured.
   details.addEventListener("toggle", () => fillMail(node, message), { once: true });
   return node;
 }
@@ -54,9 +54,9 @@ function fillMail(node, message) {
   asText.addEventListener("click", () => show(false));
   asHTML.hidden = asText.hidden = !message.html;
   show(Boolean(message.html));
-  // The sandbox runs no script; allow-same-origin only lets this page measure the mail.
+  // The sandbox runs no scripts; allow-same-origin only allows this page to measure the e-mail.
   const fit = () => {
-    frame.style.height = "0"; // or it could only grow
+    frame.style.height = "0"; // otherwise it could only grow
     frame.style.height = `${frame.contentDocument.documentElement.scrollHeight}px`;
   };
   frame.addEventListener("load", () => {
@@ -119,9 +119,9 @@ function refresh() {
   document.title = `${empty ? "" : `(${shown.size}) `}Mailbox – StreamOTP development stack`;
 }
 
-/** Loads everything; at most 200 are shown, newest first. */
+/** Loads all messages; the page shows at most 200, newest first. */
 async function load() {
-  clear(); // first, so that what arrives during the request stays
+  clear(); // first, so that messages that arrive during the request stay
   const messages = await (await fetch("/_local/sent")).json();
   for (const message of messages.slice(0, 200).reverse()) add(message, false);
   refresh();
@@ -130,7 +130,7 @@ async function load() {
 function connect() {
   const events = new EventSource("/_local/events");
   events.addEventListener("open", async () => {
-    await load(); // also after a restart: nothing that came in between is missed
+    await load(); // also after a restart, so that no message in between is missed
     status.dataset.state = "live";
     status.textContent = "Live";
   });
