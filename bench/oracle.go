@@ -15,8 +15,8 @@ import (
 const people = 400 // accounts, and as many unknown addresses
 
 // oracle measures whether response times reveal which addresses have an account. It makes logins with a wrong password
-// and resets, for accounts and unknown addresses in random order. For comparison it also prints the same figures for two
-// halves of the unknown addresses, which cannot differ.
+// and resets, for accounts and unknown addresses in random order. For comparison it prints the same figures for two
+// halves of the unknown addresses, between which there is no real difference.
 func oracle() error {
 	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d strangers in random turn | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
 	template, err := withoutSender()

@@ -4,7 +4,8 @@ import (
 	"testing"
 )
 
-// Names, numbers and passwords are accepted in the form in which contacts, chats and shells provide them.
+// TestTextOfEveryOrigin: names, numbers and passwords are accepted in the form in which contacts, chats and shells
+// provide them.
 func TestTextOfEveryOrigin(t *testing.T) {
 	const persian, family = "علی\u200cرضا", "Ada \U0001F469\u200D\U0001F467"
 	t.Run("a_name_keeps_what_its_script_needs", func(t *testing.T) {

@@ -283,7 +283,8 @@ func TestPrefixCountsNumbers(t *testing.T) {
 	}
 }
 
-// Resends that fail against each other take nothing from the limits: only sent messages count.
+// TestResendsAtOnceCountOnce: resends that fail against each other take nothing from the limits; only sent messages
+// count.
 func TestResendsAtOnceCountOnce(t *testing.T) {
 	s := Start(t, "-parameter", "SendsPerIpPerHour=0")
 	id, _ := session(t, s, fields{"email": "eve@example.com"}, "eve@example.com")

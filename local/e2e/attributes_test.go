@@ -14,7 +14,7 @@ import (
 )
 
 // TestAttributes: an attacker with the credentials of a function can change no more of an item than the function must,
-// and cannot read any of it.
+// and the call returns nothing of the item.
 func TestAttributes(t *testing.T) {
 	s := startWith(t, readTemplate(t), false)
 	for _, f := range flows { // these start each function

@@ -191,7 +191,8 @@ func lockEnds(v *visit) {
 	v.waitStep("start")
 }
 
-// P4 in a browser: the pages work without AbortSignal.timeout, and the last digit submits the code without requestSubmit.
+// TestPagesInOlderBrowsers (P4): the pages work without AbortSignal.timeout, and the last digit submits the code without
+// requestSubmit.
 func TestPagesInOlderBrowsers(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)

@@ -189,7 +189,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 	})
 }
 
-// A stack that could accept no request does not start.
+// TestCaptchaNeedsItsSiteKey: a stack that could accept no request does not start.
 func TestCaptchaNeedsItsSiteKey(t *testing.T) {
 	root, binary, err := build()
 	if err != nil {

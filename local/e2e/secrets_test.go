@@ -67,7 +67,8 @@ func runEverything(t *testing.T, s *Stack) {
 	s.ClearFaults()
 }
 
-// The search finds every secret that was planted: in a table, in every encoding, and in the log.
+// TestLeakedSecretsFindsWhatIsPlanted: the search finds every planted secret: in a table, in every encoding, and in the
+// log.
 func TestLeakedSecretsFindsWhatIsPlanted(t *testing.T) {
 	t.Run("in a table", func(t *testing.T) {
 		s := Start(t)

@@ -16,7 +16,8 @@ import (
 // webACL names a web ACL that need not exist.
 const webACL = "WebAclArn=arn:aws:wafv2:us-east-1:123456789012:global/webacl/site/6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f"
 
-// With a web ACL, the API's own URL, which bypasses it, serves nobody: only CloudFront has the origin secret.
+// TestWebACLCannotBeGoneAround: with a web ACL, the API's own URL, which bypasses it, serves nobody, as only CloudFront
+// has the origin secret.
 func TestWebACLCannotBeGoneAround(t *testing.T) {
 	s := Start(t, append([]string{"-parameter", webACL}, unlimited...)...)
 	secret := aws(t, s, "secretsmanager.GetSecretValue", fields{"SecretId": stackOutput(t, s, "OriginSecretArn")})["SecretString"].(string)
@@ -49,8 +50,8 @@ func TestWebACLCannotBeGoneAround(t *testing.T) {
 	}
 }
 
-// The same files work on another host with another config.json, as frontend/README.md describes for Amplify and similar
-// hosts.
+// TestPagesFromAnotherOrigin: the same files work on another host with another config.json, as frontend/README.md
+// describes for Amplify and similar hosts.
 func TestPagesFromAnotherOrigin(t *testing.T) {
 	browser := openBrowser(t)
 	root, err := Root()

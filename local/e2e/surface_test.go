@@ -279,7 +279,8 @@ func shift(text string, zero rune) string {
 	}, text)
 }
 
-// Each line of the log is one JSON object that contains nothing a caller wrote, and there is one line for each request.
+// TestLogInjection: each line of the log is one JSON object that contains nothing a caller wrote, and there is one line
+// for each request.
 func TestLogInjection(t *testing.T) {
 	s := Start(t)
 	const planted = "planted"
@@ -329,7 +330,7 @@ func TestLogInjection(t *testing.T) {
 	}
 }
 
-// Text from callers is put into messages unchanged, or not at all.
+// TestMessageInjection: text from callers is put into messages unchanged, or not at all.
 func TestMessageInjection(t *testing.T) {
 	const evil = `{{.Code}}<b>${7*7}%s%!d</b>&amp;`
 	s := Start(t, append(unlimited, "-parameter", "AppName=Tea & Co's")...)

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// A death signal is sent when the thread that started the process ends, not when its program ends (prctl(2)). So all
-// processes are started on one thread that lives as long as the program.
+// starter returns the channel of the one thread that starts all processes. The thread lives as long as the program, as a
+// death signal is sent when the thread that started the process ends, not when its program ends (prctl(2)).
 var starter = sync.OnceValue(func() chan func() {
 	jobs := make(chan func())
 	go func() {

@@ -36,7 +36,7 @@ const (
 	codeDays        = 2     // until DynamoDB has deleted an expired item
 	platformBytes   = 600   // of the log lines that Lambda adds to an invocation
 	accessBytes     = 200   // of an API request's log line: the access log's format in template.yaml, filled in for an IPv6 client
-	answerBytes     = 1000  // an HTTP answer's headers and body
+	answerBytes     = 1000  // headers and body of an HTTP response
 	accounts        = 10000
 	accountBytes    = 160 // measured, of the demo accounts
 	minutes, hours  = 43200, 720
