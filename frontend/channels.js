@@ -7,7 +7,8 @@
 //   arrivesByText    the browser may offer to read the code from the message (WebOTP)
 //   reportsDelivery  the API may learn after "sent" what became of the message
 //
-// shared/otp/channel.go is the same table for the functions.
+// shared/otp/channel.go is the functions' table. A channel that only accounts use has a field here, by which its destination is shown,
+// and none there, since nobody types that destination.
 
 import { foldAddress, foldNumber } from './fold.js';
 

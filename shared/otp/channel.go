@@ -34,7 +34,7 @@ var channels = []ChannelFacts{
 	{Channel: SMS, Label: "SMS", Kind: PhoneNumber, Provider: SNS, Field: "phone", SiteLine: true, NumberLimit: true, PrefixRule: true, DailyLimit: true},
 }
 
-// Provider is the AWS service that sends a channel's messages.
+// Provider names the service that sends a channel's messages, and with it the function in shared/deliver that calls the service.
 type Provider string
 
 // The providers.
