@@ -46,19 +46,11 @@ type shownAttempts struct {
 }
 
 func showUser(ctx context.Context, c *console.Console, typedEmail string) error {
-	email, err := otp.NormalizeEmail(typedEmail)
-	if err != nil {
-		return console.UsageErrorf("%v", console.About("e-mail", err))
-	}
-	d, err := deployed.Connect(ctx, c)
+	d, held, err := find(ctx, c, typedEmail)
 	if err != nil {
 		return err
 	}
-	held, err := get(ctx, d, email)
-	if err != nil {
-		return err
-	}
-	attempts, err := attempts(ctx, d, email)
+	attempts, err := attempts(ctx, d, held.Email)
 	if err != nil {
 		return err
 	}

@@ -131,20 +131,12 @@ Only the point-in-time recovery of the table brings an account back.`,
 }
 
 func removeUser(ctx context.Context, c *console.Console, typedEmail string, yes bool) error {
-	email, err := otp.NormalizeEmail(typedEmail)
-	if err != nil {
-		return console.UsageErrorf("%v", console.About("e-mail", err))
-	}
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	held, err := get(ctx, d, email)
+	d, held, err := find(ctx, c, typedEmail)
 	if err != nil {
 		return err
 	}
 	if !yes {
-		sure, err := c.Confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", email, held.Name))
+		sure, err := c.Confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", held.Email, held.Name))
 		if err != nil {
 			return err
 		}
@@ -152,12 +144,12 @@ func removeUser(ctx context.Context, c *console.Console, typedEmail string, yes 
 			return console.Refusal("nothing was removed")
 		}
 	}
-	err = endingLogins(ctx, d, email, func(ctx context.Context) error { return d.Users.Remove(ctx, held) })
+	err = endingLogins(ctx, d, held.Email, func(ctx context.Context) error { return d.Users.Remove(ctx, held) })
 	if err != nil {
 		return err
 	}
 	d.Clock.Settle(ctx) // the account may be added again
-	return c.Answer(console.Object{"email": email}, console.Say("Removed %s.\n", email))
+	return c.Answer(console.Object{"email": held.Email}, console.Say("Removed %s.\n", held.Email))
 }
 
 // UserSetPhoneCommand returns "otpctl user set-phone".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"streamotp/otpctl/console"
 	"streamotp/otpctl/deployed"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
@@ -114,4 +115,19 @@ func get(ctx context.Context, d *deployed.Stack, email string) (store.User, erro
 		err = errNoAccount
 	}
 	return held, err
+}
+
+// find connects to the stack and reads the account of an e-mail address as it was typed. The account must exist.
+//
+// Errors: *console.UsageError for what is no address; errNoAccount.
+func find(ctx context.Context, c *console.Console, typedEmail string) (d *deployed.Stack, held store.User, err error) {
+	email, err := otp.NormalizeEmail(typedEmail)
+	if err != nil {
+		return nil, held, console.UsageErrorf("%v", console.About("e-mail", err))
+	}
+	if d, err = deployed.Connect(ctx, c); err != nil {
+		return nil, held, err
+	}
+	held, err = get(ctx, d, email)
+	return d, held, err
 }
