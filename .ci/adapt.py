@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import time
 
 import boto3
 import yaml

@@ -5,7 +5,6 @@ The checkout is in a folder with a space in its name, has Windows' line ends (co
 import hashlib
 import io
 import os
-import subprocess
 import sys
 import tempfile
 import zipfile

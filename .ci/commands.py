@@ -20,7 +20,7 @@ from judge import attempt, aws, check, run, tool
 # In the order in which a new user reads them. A command that several of them have runs where it comes first.
 DOCS = list(dict.fromkeys(["README.md", "docs/deploy.md", "docs/operations.md", *sorted(glob.glob("docs/*.md"))]))
 
-# What a document leaves to its reader: patterns, and what is put there. {Names} are outputs of the stack.
+# Patterns for the parts that a document leaves to its reader, with their values. {Names} are outputs of the stack.
 FILL = {
     r"\bUSERS_TABLE\b": "{UsersTableName}",
     r"\bDISTRIBUTION_ID\b": "{DistributionId}",

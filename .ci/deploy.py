@@ -32,7 +32,7 @@ CHANGED = {
     "AllowedCountries": "US,DE", "SmsSenderId": "Tea", "SmsOriginationNumber": "+12065550100", "SmsEntityId": "E1", "SmsTemplateId": "T1",
     "SmsMaxPriceUsd": "0.15", "ReservedConcurrency": "5",
 }
-# What a stack leaves when it is deleted, and when its first deployment fails.
+# The resources that stay when a stack is deleted, and when its first deployment fails.
 OUTLIVES, OUTLIVES_FAILURE = ["AccessLogGroup", "KeySecret", "LogGroup", "UsersTable"], ["UsersTable"]
 
 
@@ -69,7 +69,7 @@ def ends(stack, wanted):
     eventually(f"{stack} is {wanted}", lambda: status(stack) == wanted, 90)
 
 
-# ---- As README tells a new user -------------------------------------------------------------------------------------
+# ---- The guided deployment ------------------------------------------------------------------------------------------
 
 QUESTION = re.compile(r"^\t?(.*\]|Parameter \w+): $", re.M)
 # Questions that Enter does not answer; AllowedCountries has SMS driven too.
@@ -98,7 +98,7 @@ def guided():
     return asked
 
 
-# ---- What is there --------------------------------------------------------------------------------------------------
+# ---- The resources ---------------------------------------------------------------------------------------------------
 
 LISTS = [("dynamodb", "list_tables"), ("secretsmanager", "list_secrets"), ("logs", "describe_log_groups"), ("sqs", "list_queues"),
          ("sns", "list_topics"), ("lambda", "list_functions"), ("lambda", "list_event_source_mappings"), ("iam", "list_roles"), ("s3", "list_buckets"),
@@ -107,7 +107,7 @@ LISTS = [("dynamodb", "list_tables"), ("secretsmanager", "list_secrets"), ("logs
          ("sesv2", "list_configuration_sets"), ("cloudwatch", "describe_alarms"), ("cloudwatch", "list_dashboards"), ("ssm", "describe_parameters")]
 
 
-# What goes with another resource, whose name it has or lies in.
+# Types that are part of another resource or have its name.
 PARTS = ("AWS::CloudFormation::Stack", "AWS::ApiGatewayV2::Stage", "Custom::Site")
 
 

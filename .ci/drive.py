@@ -28,9 +28,9 @@ class Drive:
 
     # ---- What a page does -------------------------------------------------------------------------------------------
 
-    def call(self, name, body, **headers):
+    def call(self, name, body):
         """Status and body of a call that the site passes on to the API."""
-        status, _, answer = request("POST", self.site, f"/api/{name}", body, **headers)
+        status, _, answer = request("POST", self.site, f"/api/{name}", body)
         return status, answer
 
     def expect(self, what, name, body, status, **wanted):
@@ -115,11 +115,11 @@ class Drive:
         reset = {"sessionId": self.ask(email=address, purpose="reset"), "code": self.code(self.mail(address, 2)["BodyText"])}
         self.expect("a weak password", "reset", {**reset, "password": "short"}, 422, code="weak_password")
         self.expect("a reset", "reset", {**reset, "password": NEW_PASSWORD}, 200, reset=True)
-        check("what the owner is told", "password" in self.mail(address, 3)["Subject"], True)
+        check("the subject of the owner's notification", "password" in self.mail(address, 3)["Subject"], True)
         self.expect("the old password", "generate", {**login, "password": PASSWORD}, 401, code="invalid_credentials")
         self.ask(**login, password=NEW_PASSWORD)
         self.ask(email="nobody@example.com", purpose="reset")
-        self.mail(address, 4)  # which was asked for before: by now nobody's would be here
+        self.mail(address, 4)  # its code was requested before, so an e-mail to nobody@ would have arrived by now
         check("e-mails to nobody", mails("nobody@example.com"), [])
 
     def resend(self):
@@ -135,7 +135,7 @@ class Drive:
         check("the code that is sent again", self.code(self.mail(address, 2)["BodyText"]), code)
 
     def feedback(self):
-        """What becomes of an e-mail, told by an event of SES's form, as MiniStack sends none."""
+        """A bounce, reported by an event in SES's form, since MiniStack sends none."""
         address = somebody()
         session = self.ask(email=address)
         self.mail(address)

@@ -28,7 +28,7 @@ def of(kind):
     return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
 
 
-# What a role allows is what template.yaml says there, and what Lambda needs to log, to trace and to read the stream.
+# A role allows what template.yaml says there, and in addition logging, tracing and, for the sender, reading the stream.
 for name, role in of("AWS::IAM::Role").items():
     managed = {arn.split("/")[-1] for arn in role["ManagedPolicyArns"]}
     wanted = {"AWSLambdaBasicExecutionRole", "AWSXrayWriteOnlyAccess"} | ({"AWSLambdaDynamoDBExecutionRole"} if name == "SendFunctionRole" else set())
