@@ -44,7 +44,6 @@ lint: $(LINT)
 template: $(VENV)
 	$(TOOLS)/venv/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
-	$(TOOLS)/venv/bin/python .ci/template.py
 
 # Deploy the output of `sam build` to MiniStack, an imitation of AWS that others wrote, and use the stack there.
 deploy-test: $(VENV) $(MINISTACK)

@@ -22,8 +22,9 @@ def adapt():
     """Changes the built template, so that MiniStack deploys and runs it."""
     with open(BUILT) as file:
         template = yaml.safe_load(file)
-    secrets = {name for name, r in template["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret"}
-    template["Resources"] = resources = with_arns(template["Resources"], secrets)
+    secrets = "|".join(name for name, r in template["Resources"].items() if r["Type"] == "AWS::SecretsManager::Secret")
+    text = re.sub(rf'{{"Ref": "({secrets})"}}', r'{"Fn::GetAtt": ["\1", "Id"]}', json.dumps(template["Resources"]))
+    template["Resources"] = resources = json.loads(re.sub(rf"\${{({secrets})}}", r"${\1.Id}", text))
     [send] = [s for s in resources["SendFunction"]["Properties"]["Policies"][0]["Statement"] if s["Action"] == "ses:SendEmail"]
     del send["Condition"]
     send["Resource"] = "*"
@@ -32,20 +33,6 @@ def adapt():
     api["CustomOriginConfig"]["HTTPSPort"] = int(os.environ["AWS_ENDPOINT_URL"].rsplit(":", 1)[1])
     with open(BUILT, "w") as file:
         yaml.safe_dump(template, file, sort_keys=False)
-
-
-def with_arns(value, secrets):
-    """The value with the attribute Id of a secret, an ARN, in the place of its Ref."""
-    match value:
-        case {"Ref": name} if name in secrets:
-            return {"Fn::GetAtt": [name, "Id"]}
-        case dict():
-            return {key: with_arns(v, secrets) for key, v in value.items()}
-        case list():
-            return [with_arns(v, secrets) for v in value]
-        case str():
-            return re.sub(r"\$\{(\w+)\}", lambda m: f"${{{m[1]}.Id}}" if m[1] in secrets else m[0], value)
-    return value
 
 
 def wire(stack):
@@ -87,20 +74,18 @@ def origin_is_refused(stack):
     return statuses == [502, 400]
 
 
-def as_role(statement):
-    """A session with a role that may do one thing."""
+def denied(statement, service, call, **parameters):
+    """Whether IAM denies a call to a role that may do this one thing."""
     iam, trust = aws("iam"), {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
     with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_role(RoleName="probe", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}))
-    iam.put_role_policy(RoleName="probe", PolicyName="probe", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", **statement}]}))
+    iam.put_role_policy(RoleName="probe", PolicyName="probe", PolicyDocument=json.dumps({
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}))
     given = aws("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/probe", RoleSessionName="probe")["Credentials"]
-    return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
-
-
-def denied(call, **parameters):
+    probe = boto3.client(service, aws_access_key_id=given["AccessKeyId"], aws_secret_access_key=given["SecretAccessKey"],
+                         aws_session_token=given["SessionToken"])
     try:
-        call(**parameters)
+        getattr(probe, call)(**parameters)
     except ClientError as error:
         return "AccessDenied" in error.response["Error"]["Code"]
 
@@ -110,12 +95,12 @@ def mail_is_denied(stack):
             "Content": {"Simple": {"Subject": {"Data": "."}, "Body": {"Text": {"Data": "."}}}}}
     of_identities = {"Action": "ses:SendEmail", "Resource": f"arn:aws:ses:*:{ACCOUNT}:*"}
     with_sender = {"Action": "ses:SendEmail", "Resource": "*", "Condition": {"StringLike": {"ses:FromAddress": "login@example.com"}}}
-    return all(denied(as_role(s).client("sesv2").send_email, **mail) for s in (of_identities, with_sender))
+    return all(denied(s, "sesv2", "send_email", **mail) for s in (of_identities, with_sender))
 
 
 def attributes_are_not_asked(stack):
     one = {"Action": "dynamodb:UpdateItem", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"dynamodb:Attributes": ["key"]}}}
-    return not denied(as_role(one).client("dynamodb").update_item, TableName=stack.outputs["LimitsTableName"], Key={"key": {"S": "probe"}},
+    return not denied(one, "dynamodb", "update_item", TableName=stack.outputs["LimitsTableName"], Key={"key": {"S": "probe"}},
                       UpdateExpression="SET m0 = :v", ExpressionAttributeValues={":v": {"N": "1"}})
 
 
