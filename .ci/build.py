@@ -5,6 +5,7 @@ The checkout is in a folder with a space in its name, has Windows' line ends (co
 import glob
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -67,7 +68,7 @@ def main():
         sam_build("arm64")
         check("that a change in shared/ is built", binary("VerifyFunction") != before, True)
         sam_build("amd64")  # for this machine
-        print(run(sys.executable, f"{ROOT}/.ci/deploy.py"), end="")
+        sys.exit(subprocess.run([sys.executable, f"{ROOT}/.ci/deploy.py"]).returncode)
 
 
 if __name__ == "__main__":
