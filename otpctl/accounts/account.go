@@ -2,8 +2,8 @@
 package accounts
 
 import (
+	"cmp"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -30,50 +30,31 @@ type account struct {
 
 const maxName = 100 // code points
 
-// read checks everything that can be checked without other accounts.
+// read checks everything that can be checked without other accounts. A channel may be in upper or lower case.
 //
 // Errors: console.Refusal.
 func (t typed) read() (a account, err error) {
 	if a.email, err = otp.NormalizeEmail(t.email); err != nil {
-		return a, console.About("e-mail", err)
+		return a, console.Refusalf("e-mail: %v", err)
 	}
-	if a.name, err = readName(t.name); err != nil {
-		return a, err
+	var plain bool
+	switch a.name, plain = otp.FoldName(t.name); {
+	case !plain:
+		return a, console.Refusal("name: must be plain text in UTF-8, without control characters")
+	case utf8.RuneCountInString(a.name) > maxName:
+		return a, console.Refusalf("name: must have at most %d characters", maxName)
 	}
-	if a.channel, err = readChannel(t.channel); err != nil {
-		return a, err
+	if t.channel != "" {
+		if a.channel, err = otp.ParseChannel(strings.ToLower(t.channel)); err != nil {
+			return a, console.Refusal("channel: must be " + strings.Join(otp.ChannelNames(), " or "))
+		}
 	}
 	if t.phone != "" {
 		if a.phone, err = phone.Parse(t.phone); err != nil {
-			return a, console.About("phone", err)
+			return a, console.Refusalf("phone: %v", err)
 		}
 	}
 	return a, nil
-}
-
-func readName(typed string) (string, error) {
-	name, ok := otp.FoldName(typed)
-	switch {
-	case !ok:
-		return "", console.Refusal("name: must be plain text in UTF-8, without control characters")
-	case utf8.RuneCountInString(name) > maxName:
-		return "", console.Refusal(fmt.Sprintf("name: must have at most %d characters", maxName))
-	}
-	return name, nil
-}
-
-// readChannel reads a channel in upper or lower case. "" means that none was given.
-//
-// Errors: console.Refusal.
-func readChannel(typed string) (otp.Channel, error) {
-	if typed == "" {
-		return "", nil
-	}
-	channel, err := otp.ParseChannel(strings.ToLower(typed))
-	if err != nil {
-		return "", console.Refusal("channel: must be " + strings.Join(otp.ChannelNames(), " or "))
-	}
-	return channel, nil
 }
 
 // onto changes a stored account (zero for a new one) to what was entered. What was not given stays as it is. Codes may go
@@ -83,16 +64,9 @@ func readChannel(typed string) (otp.Channel, error) {
 func (a account) onto(held store.User, countries []string) (store.User, error) {
 	wanted := held
 	wanted.Email = a.email
-	if a.name != "" {
-		wanted.Name = a.name
-	}
-	if a.phone.E164 != "" {
-		wanted.Phone = a.phone.E164
-	}
-	if a.channel != "" {
-		wanted.Channel = a.channel
-	}
-	wanted.Channel = wanted.LoginChannel()
+	wanted.Name = cmp.Or(a.name, held.Name)
+	wanted.Phone = cmp.Or(a.phone.E164, held.Phone)
+	wanted.Channel = cmp.Or(a.channel, held.LoginChannel())
 	return wanted, checkChannel(wanted, countries)
 }
 
@@ -108,7 +82,7 @@ func checkChannel(u store.User, countries []string) error {
 		return nil
 	}
 	if u.Phone == "" {
-		return console.Refusal(fmt.Sprintf("channel: %s needs a phone", channel.Channel))
+		return console.Refusalf("channel: %s needs a phone", channel.Channel)
 	}
 	n, err := phone.Parse(u.Phone)
 	switch {
@@ -117,8 +91,8 @@ func checkChannel(u store.User, countries []string) error {
 	case err != nil || !n.Mobile:
 		return console.Refusal("phone: must be a mobile number, since login codes go to it by " + channel.Label)
 	case !n.Receives(countries):
-		return console.Refusal(fmt.Sprintf("phone: is a number of %s, and this stack sends %s only to %s: its parameter AllowedCountries lists them",
-			n.Country, channel.Label, strings.Join(countries, ", ")))
+		return console.Refusalf("phone: is a number of %s, and this stack sends %s only to %s: its parameter AllowedCountries lists them",
+			n.Country, channel.Label, strings.Join(countries, ", "))
 	}
 	return nil
 }
@@ -154,9 +128,7 @@ func checkPassword(secret, email string) error {
 		return nil
 	}
 	for i, reason := range reasons {
-		if words, ok := weaknesses[reason]; ok {
-			reasons[i] = words
-		}
+		reasons[i] = cmp.Or(weaknesses[reason], reason)
 	}
 	return console.Refusal("password: choose another, " + strings.Join(reasons, " and "))
 }

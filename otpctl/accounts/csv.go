@@ -3,7 +3,6 @@ package accounts
 import (
 	"bufio"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -36,41 +35,35 @@ func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, maxL
 func (l *lines) next() (string, error) {
 	l.number++
 	var line []byte
-	length := 0
 	for {
 		b, err := l.r.ReadByte()
-		if err == io.EOF && length > 0 {
+		if err == io.EOF && len(line) > 0 {
 			break
 		}
 		if err != nil {
 			return "", err
 		}
 		if l.end == 0 && (b == '\n' || b == '\r') {
-			l.end = l.endBeginning(b)
+			l.end = b
+			if following, err := l.r.Peek(1); b == '\r' && err == nil && following[0] == '\n' {
+				l.end = '\n'
+			}
 		}
 		if l.end != 0 && b == l.end {
 			break
 		}
-		if length++; length <= maxLine {
+		if len(line) <= maxLine { // the rest of a line that is too long is only skipped
 			line = append(line, b)
 		}
 	}
 	text := string(line)
 	switch {
-	case length > maxLine:
-		return "", console.Refusal(fmt.Sprintf("the line is over %d KiB", maxLine>>10))
+	case len(line) > maxLine:
+		return "", console.Refusalf("the line is over %d KiB", maxLine>>10)
 	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
 		return "", console.Refusal("the line is not UTF-8: save the file as UTF-8 (in Excel: \"CSV UTF-8\")")
 	}
 	return strings.TrimSuffix(text, "\r"), nil
-}
-
-// endBeginning returns the last byte of a line end whose first byte is b.
-func (l *lines) endBeginning(b byte) byte {
-	if following, err := l.r.Peek(1); b == '\r' && err == nil && following[0] == '\n' {
-		return '\n'
-	}
-	return b
 }
 
 // fields splits a line according to RFC 4180.
@@ -89,29 +82,28 @@ func fields(line string) ([]string, error) {
 	return found, nil
 }
 
-// known are the columns of an import. The two columns of a pair exclude each other.
+// known are the columns of an import.
 var known = []string{"email", "name", "phone", "channel", "password", "password_hash"}
 
 // columns holds the position of each column in a row.
 type columns struct {
-	index map[string]int
-	count int
+	index  map[string]int
+	count  int
+	hashed bool // the file has hashes instead of passwords
 }
 
 // readHeader reads the first line of a file. Columns that an import does not know are an error, or are ignored on
 // request.
 //
 // Errors: console.Refusal.
-func readHeader(l *lines, ignoreUnknown bool) (columns, error) {
-	cols := columns{index: map[string]int{}}
+func readHeader(l *lines, ignoreUnknown bool) (cols columns, err error) {
 	line, err := l.next()
 	line = strings.TrimSpace(strings.TrimPrefix(line, bom))
-	var wrong console.Refusal
 	switch {
 	case err == io.EOF || err == nil && line == "":
 		return cols, console.Refusal("the file begins with no header line: it names the columns, as email,name,phone,channel,password")
-	case errors.As(err, &wrong):
-		return cols, console.Refusal("line 1: " + string(wrong))
+	case isRefusal(err):
+		return cols, console.Refusalf("line 1: %v", err)
 	case err != nil:
 		return cols, err
 	case line[0] == '{' || line[0] == '[':
@@ -119,58 +111,52 @@ func readHeader(l *lines, ignoreUnknown bool) (columns, error) {
 			`jq -r '["email"], (.users[] | [.email]) | @csv' export.json`)
 	}
 	names, err := fields(line)
-	if err != nil {
-		return cols, console.Refusal("line 1: " + err.Error())
-	}
-	if len(names) == 1 && strings.ContainsAny(line, ";\t") {
-		return cols, console.Refusal("line 1: the columns are separated by semicolons or tabs: save the file with commas between them " +
+	if err == nil && len(names) == 1 && strings.ContainsAny(line, ";\t") {
+		err = console.Refusal("the columns are separated by semicolons or tabs: save the file with commas between them " +
 			"(in Excel: \"CSV UTF-8 (comma delimited)\", in LibreOffice: field delimiter \",\")")
 	}
-	cols.count = len(names)
-	return cols, cols.find(names, ignoreUnknown)
+	if err == nil {
+		cols, err = findColumns(names, ignoreUnknown)
+	}
+	if err != nil {
+		err = console.Refusalf("line 1: %v", err)
+	}
+	return cols, err
 }
 
-// find notes the positions of the known columns. Its error quotes unknown names, as column names are no personal data.
-// But a line with an @ or an empty field is probably the first account of a file without a header, so it is not quoted.
+// findColumns notes the positions of the known columns. Its error quotes unknown names, as column names are no personal
+// data. But a line with an @ or an empty field is probably the first account of a file without a header, so it is not
+// quoted.
 //
 // Errors: console.Refusal.
-func (c columns) find(names []string, ignoreUnknown bool) error {
+func findColumns(names []string, ignoreUnknown bool) (columns, error) {
+	c := columns{index: map[string]int{}, count: len(names)}
 	var unknown []string
 	for i, name := range names {
 		name = strings.ToLower(strings.TrimSpace(name))
 		_, twice := c.index[name]
 		switch {
 		case strings.Contains(name, "@") || name == "" && !ignoreUnknown:
-			return console.Refusal(fmt.Sprintf("line 1: column %d has no name: the first line must name the columns, as email,name,phone,channel,password", i+1))
+			return c, console.Refusalf("column %d has no name: the first line must name the columns, as email,name,phone,channel,password", i+1)
 		case !slices.Contains(known, name):
 			unknown = append(unknown, fmt.Sprintf("%d (%q)", i+1, name))
 		case twice:
-			return console.Refusal(fmt.Sprintf("line 1: column %d is named %s, as another one is", i+1, name))
+			return c, console.Refusalf("column %d is named %s, as another one is", i+1, name)
 		default:
 			c.index[name] = i
 		}
 	}
-	if len(unknown) > 0 && !ignoreUnknown {
-		return console.Refusal(fmt.Sprintf("line 1: an import does not know the column %s; it knows %s. Rename it, remove it, or ignore all such columns with --ignore-unknown",
-			strings.Join(unknown, ", "), strings.Join(known, ", ")))
-	}
-	return c.complete()
-}
-
-func (c columns) complete() error {
 	_, email := c.index["email"]
 	_, plain := c.index["password"]
-	_, hashed := c.index["password_hash"]
-	if !email || plain && hashed {
-		return console.Refusal("line 1: the columns must have email, and not both of password and password_hash")
+	_, c.hashed = c.index["password_hash"]
+	switch {
+	case len(unknown) > 0 && !ignoreUnknown:
+		return c, console.Refusalf("an import does not know the column %s; it knows %s. Rename it, remove it, or ignore all such columns with --ignore-unknown",
+			strings.Join(unknown, ", "), strings.Join(known, ", "))
+	case !email || plain && c.hashed:
+		return c, console.Refusal("the columns must have email, and not both of password and password_hash")
 	}
-	return nil
-}
-
-// row is the content of a line of an import.
-type row struct {
-	typed
-	secret string // the password, or its hash; empty if the line has none
+	return c, nil
 }
 
 // blank reports whether a line is empty. Spreadsheets leave such lines at the end.
@@ -178,12 +164,12 @@ func blank(found []string) bool {
 	return !slices.ContainsFunc(found, func(s string) bool { return strings.TrimSpace(s) != "" })
 }
 
-// read reads a line that is not blank.
+// read reads a line that is not blank: its account, and the password or its hash, empty if the line has none.
 //
 // Errors: console.Refusal.
-func (c columns) read(found []string) (row, error) {
+func (c columns) read(found []string) (t typed, secret string, err error) {
 	if len(found) != c.count {
-		return row{}, console.Refusal(fmt.Sprintf("it has %d fields and the header has %d", len(found), c.count))
+		return t, "", console.Refusalf("it has %d fields and the header has %d", len(found), c.count)
 	}
 	get := func(name string) string {
 		if i, ok := c.index[name]; ok {
@@ -192,17 +178,9 @@ func (c columns) read(found []string) (row, error) {
 		return ""
 	}
 	trimmed := func(name string) string { return strings.TrimSpace(get(name)) }
-	r := row{typed: typed{trimmed("email"), trimmed("name"), trimmed("phone"), trimmed("channel")}}
-	if c.hashed() {
-		r.secret = trimmed("password_hash")
-	} else {
-		r.secret = get("password") // spaces are part of a password
+	secret = get("password") // spaces are part of a password
+	if c.hashed {
+		secret = trimmed("password_hash")
 	}
-	return r, nil
-}
-
-// hashed reports whether the file has hashes instead of passwords.
-func (c columns) hashed() bool {
-	_, ok := c.index["password_hash"]
-	return ok
+	return typed{trimmed("email"), trimmed("name"), trimmed("phone"), trimmed("channel")}, secret, nil
 }

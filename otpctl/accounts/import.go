@@ -1,16 +1,21 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"streamotp/otpctl/console"
 	"streamotp/otpctl/deployed"
+	"streamotp/shared/password"
+	"streamotp/shared/store"
 )
 
 // UserImportCommand returns "otpctl user import".
@@ -71,7 +76,7 @@ func importUsers(ctx context.Context, c *console.Console, path string, replace, 
 	if err != nil {
 		return err
 	}
-	t := newTally(c.Stderr, c.Now, dryRun)
+	t := &tally{DryRun: dryRun, Errors: []lineError{}, progress: console.NewProgress(c.Stderr, c.Now)}
 	for o := range newImporter(d, cols, replace, dryRun).start(reading, in) {
 		<-o.done
 		t.count(o)
@@ -81,20 +86,21 @@ func importUsers(ctx context.Context, c *console.Console, path string, replace, 
 	}
 	d.Clock.Settle(ctx)
 	err = t.finish(ctx)
-	if e := c.Answer(t.data(), console.Say("")); err == nil {
-		err = e
-	}
-	return err
+	return cmp.Or(err, c.Answer(t, console.Say(""))) // the text of the report is on stderr
 }
 
-// tally counts the outcomes of the lines and reports them on stderr.
+// tally counts the outcomes of the lines and reports them on stderr. It is the document of --json too.
 type tally struct {
-	console.Progress
-	dryRun                      bool
-	imported, skipped, notTried int
-	passwordless, foreignHashes int   // of the imported accounts
-	fatal                       error // what stopped the import
-	errors                      []lineError
+	Imported        int         `json:"imported"`
+	WithoutPassword int         `json:"withoutPassword"` // of the imported accounts
+	ForeignHashes   int         `json:"foreignHashes"`   // of the imported accounts
+	Skipped         int         `json:"skipped"`
+	Total           int         `json:"total"`
+	DryRun          bool        `json:"dryRun"`
+	Errors          []lineError `json:"errors"`
+
+	progress console.Progress
+	fatal    error // what stopped the import
 }
 
 // lineError is the reason why a line was not imported. Like the report, it quotes nothing of the line.
@@ -103,62 +109,168 @@ type lineError struct {
 	Error string `json:"error"`
 }
 
-func newTally(w io.Writer, now console.NowFunc, dryRun bool) *tally {
-	return &tally{Progress: console.NewProgress(w, now), dryRun: dryRun, errors: []lineError{}}
-}
-
 func (t *tally) count(o *outcome) {
+	t.Total++
 	switch {
 	case o.err == nil:
-		t.imported++
+		t.Imported++
 		if o.passwordless {
-			t.passwordless++
+			t.WithoutPassword++
 		}
 		if o.foreignHash {
-			t.foreignHashes++
+			t.ForeignHashes++
 		}
 	case isRefusal(o.err):
-		t.skipped++
-		t.errors = append(t.errors, lineError{o.line, o.err.Error()})
-		t.Say("line %d: %v", o.line, o.err)
-	default: // not the line's fault, and the next lines would fail too
-		t.notTried++
-		if t.fatal == nil {
-			t.errors = append(t.errors, lineError{o.line, deployed.Explain(o.err)})
-			t.fatal = fmt.Errorf("stopped at line %d: %s", o.line, deployed.Explain(o.err))
-		}
+		t.Skipped++
+		t.Errors = append(t.Errors, lineError{o.line, o.err.Error()})
+		t.progress.Say("line %d: %v", o.line, o.err)
+	case t.fatal == nil: // not the line's fault, and the next lines would fail too
+		t.Errors = append(t.Errors, lineError{o.line, deployed.Explain(o.err)})
+		t.fatal = fmt.Errorf("stopped at line %d: %s", o.line, deployed.Explain(o.err))
 	}
-	t.Step()
-}
-
-// data returns the tally for --json. Its text, like the errors of the lines, goes to stderr.
-func (t *tally) data() console.Object {
-	return console.Object{"imported": t.imported, "withoutPassword": t.passwordless, "foreignHashes": t.foreignHashes, "skipped": t.skipped,
-		"total": t.imported + t.skipped + t.notTried, "dryRun": t.dryRun, "errors": t.errors}
+	t.progress.Step()
 }
 
 func (t *tally) finish(ctx context.Context) error {
 	if t.fatal == nil && ctx.Err() != nil {
 		t.fatal = errors.New("interrupted")
 	}
-	total := t.imported + t.skipped + t.notTried
 	words := "imported %d, skipped %d of %d"
-	if t.dryRun {
+	if t.DryRun {
 		words = "dry run, nothing was written: would import %d, skip %d of %d"
 	}
-	t.Say(words, t.imported, t.skipped, total)
-	if t.passwordless > 0 {
-		t.Say("without a password: %d; their owners set one by \"Forgot password\"", t.passwordless)
+	t.progress.Say(words, t.Imported, t.Skipped, t.Total)
+	if t.WithoutPassword > 0 {
+		t.progress.Say("without a password: %d; their owners set one by \"Forgot password\"", t.WithoutPassword)
 	}
-	if t.foreignHashes > 0 {
-		t.Say("with a password_hash of another kind than StreamOTP's, which was left out: %d", t.foreignHashes)
+	if t.ForeignHashes > 0 {
+		t.progress.Say("with a password_hash of another kind than StreamOTP's, which was left out: %d", t.ForeignHashes)
 	}
 	if t.fatal != nil {
 		return fmt.Errorf("%w\nThe rest of the file was not imported: run it again once that is solved; "+
 			"accounts that exist by then are left alone", t.fatal)
 	}
-	if t.skipped > 0 {
+	if t.Skipped > 0 {
 		return console.ErrReported
 	}
 	return nil
+}
+
+// inFlight is the number of lines that are handled at once. It is large enough to hide the network latency to the region.
+// Hashing runs on this machine, so its processors limit it.
+const inFlight = 16
+
+// importer reads lines and writes accounts.
+type importer struct {
+	d       *deployed.Stack
+	columns columns
+	replace bool
+	dryRun  bool
+	hashing chan struct{}  // one slot per processor
+	first   map[string]int // number of the first line that an address occurred in
+}
+
+func newImporter(d *deployed.Stack, cols columns, replace, dryRun bool) *importer {
+	return &importer{d: d, columns: cols, replace: replace, dryRun: dryRun,
+		hashing: make(chan struct{}, runtime.NumCPU()), first: map[string]int{}}
+}
+
+// outcome is how a line ended, once done is closed.
+type outcome struct {
+	line         int
+	passwordless bool // the account has no password now
+	foreignHash  bool // because its hash is not of StreamOTP's own kind
+	err          error
+	done         chan struct{}
+}
+
+// start handles the lines until they or ctx end, and returns their outcomes in the order of the file. Lines that have
+// begun are finished even then. A line begins when the channel takes its outcome, so the channel's size limits them.
+func (im *importer) start(ctx context.Context, in *lines) <-chan *outcome {
+	outcomes := make(chan *outcome, inFlight)
+	go func() {
+		defer close(outcomes)
+		for ctx.Err() == nil {
+			a, secret, err := im.next(in)
+			if err == io.EOF || ctx.Err() != nil {
+				return
+			}
+			o := &outcome{line: in.number, err: err, done: make(chan struct{})}
+			outcomes <- o
+			if err == nil {
+				go im.write(context.WithoutCancel(ctx), a, secret, o)
+				continue
+			}
+			close(o.done)
+			if !isRefusal(err) {
+				return // the file cannot be read any further
+			}
+		}
+	}()
+	return outcomes
+}
+
+func isRefusal(err error) bool {
+	var wrong console.Refusal
+	return errors.As(err, &wrong)
+}
+
+// next reads the next line that is not blank.
+//
+// Errors: console.Refusal, io.EOF, and those of the reader.
+func (im *importer) next(in *lines) (a account, secret string, err error) {
+	var found []string
+	for blank(found) {
+		line, err := in.next()
+		if err != nil {
+			return a, "", err
+		}
+		if found, err = fields(line); err != nil {
+			return a, "", err
+		}
+	}
+	t, secret, err := im.columns.read(found)
+	if err != nil {
+		return a, "", err
+	}
+	a, err = t.read()
+	if line, twice := im.first[a.email]; twice && a.email != "" {
+		return a, "", console.Refusalf("it has the same address as line %d", line)
+	}
+	im.first[a.email] = in.number
+	return a, secret, err
+}
+
+// write stores the account of one line and notes the outcome. If the line has no password, an existing account keeps its
+// own.
+func (im *importer) write(ctx context.Context, a account, secret string, o *outcome) {
+	defer close(o.done)
+	p := putting{replace: im.replace, dryRun: im.dryRun}
+	switch {
+	case secret == "":
+	case !im.columns.hashed:
+		if o.err = checkPassword(secret, a.email); o.err != nil {
+			return
+		}
+		p.hash = sync.OnceValues(func() (string, error) { return im.hash(secret) }) // a second round of put needs no second hash
+	case password.CheckHash(secret) == nil:
+		p.hash = func() (string, error) { return secret, nil }
+	default: // with another kind of hash, the time of a login would reveal who has an account
+		o.foreignHash = true
+	}
+	held, err := put(ctx, im.d, a, p)
+	o.passwordless = p.hash == nil && held.PasswordHash == ""
+	switch err {
+	case store.ErrAccountExists:
+		err = console.Refusal("the account exists already and was left alone; --replace changes it to what this line says")
+	case errBusy:
+		err = console.Refusal(errBusy.Error())
+	}
+	o.err = err
+}
+
+func (im *importer) hash(secret string) (string, error) {
+	im.hashing <- struct{}{}
+	defer func() { <-im.hashing }()
+	return password.Hash(secret)
 }

@@ -5,14 +5,72 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
 	"streamotp/otpctl/console"
 	"streamotp/otpctl/deployed"
 	"streamotp/shared/otp"
+	"streamotp/shared/store"
 )
+
+// UserListCommand returns "otpctl user list".
+func UserListCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "Lists the accounts.",
+		Long:    `Lists the accounts in no particular order, with most digits of each phone number hidden.`,
+		Example: "  otpctl user list\n  otpctl user list --json | jq -r '.data[].email'",
+		Annotations: console.Facts{
+			"permissions": "dynamodb:Scan",
+			"document": `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+"passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
+		},
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
+			return console.List(c, "There are no accounts.", []any{"EMAIL", "NAME", "PHONE", "CHANNEL", "PASSWORD CHANGED"}, d.Users.List(ctx),
+				func(u store.User) (any, []any) {
+					l := show(u)
+					return l, []any{l.Email, l.Name, l.Phone, l.Channel, l.changed()}
+				})
+		}),
+	}
+}
+
+// listed is an account as it is shown.
+type listed struct {
+	Email             string     `json:"email"`
+	Name              string     `json:"name"`
+	Phone             string     `json:"phone"`
+	Channel           string     `json:"channel"`
+	PasswordChangedAt *time.Time `json:"passwordChangedAt"` // nil: never
+}
+
+func show(u store.User) listed {
+	l := listed{Email: u.Email, Name: u.Name, Phone: maskPhone(u.Phone), Channel: string(u.LoginChannel())}
+	if u.PasswordChangedAt != 0 {
+		l.PasswordChangedAt = console.ShownTime(time.UnixMilli(u.PasswordChangedAt))
+	}
+	return l
+}
+
+func (l listed) changed() string {
+	if l.PasswordChangedAt == nil {
+		return "never"
+	}
+	return console.UTC(*l.PasswordChangedAt)
+}
+
+// maskPhone shows just enough of a number for its owner to recognise it.
+func maskPhone(e164 string) string {
+	const head, tail = 3, 2
+	if len(e164) <= head+tail {
+		return strings.Repeat("*", len(e164))
+	}
+	return e164[:head] + strings.Repeat("*", len(e164)-head-tail) + e164[len(e164)-tail:]
+}
 
 // UserShowCommand returns "otpctl user show".
 func UserShowCommand(c *console.Console) *cobra.Command {
@@ -50,17 +108,16 @@ func showUser(ctx context.Context, c *console.Console, typedEmail string) error 
 	if err != nil {
 		return err
 	}
-	attempts, err := attempts(ctx, d, held.Email)
-	if err != nil {
+	shown := shownUser{show(held), held.PasswordHash != "", nil}
+	if shown.Attempts, err = attempts(ctx, d, held.Email); err != nil {
 		return err
 	}
-	shown := shownUser{show(held), held.PasswordHash != "", attempts}
 	return c.Answer(shown, shown.write)
 }
 
 // attempts reads the wrong codes that are counted for an address, and whether they lock it.
 func attempts(ctx context.Context, d *deployed.Stack, email string) (all []shownAttempts, err error) {
-	rule, err := d.Stack.AttemptLimit()
+	rule, err := d.AttemptLimit()
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +130,7 @@ func attempts(ctx context.Context, d *deployed.Stack, email string) (all []shown
 		if err != nil {
 			return nil, err
 		}
-		shown := shownAttempts{Purpose: purpose, WrongCodes: counted.Count}
-		now := d.Clock.Now()
+		shown, now := shownAttempts{Purpose: purpose, WrongCodes: counted.Count}, d.Clock.Now()
 		if left := rule.LockedFor(counted, now); left > 0 {
 			shown.LockedUntil = console.ShownTime(now.Add(left))
 		}
@@ -83,26 +139,20 @@ func attempts(ctx context.Context, d *deployed.Stack, email string) (all []shown
 	return all, nil
 }
 
-func (u shownUser) write(w io.Writer) error {
-	fields := console.NewTable(w, "ACCOUNT", u.Email)
+func (u shownUser) write(w io.Writer) {
 	password := "none"
 	if u.HasPassword {
 		password = "set"
 	}
+	fields := console.NewTable(w, "ACCOUNT", u.Email)
 	for _, field := range [][2]string{{"name", u.Name}, {"phone", u.Phone}, {"channel", u.Channel}, {"password", password}, {"changed", u.changed()}} {
 		fields.Row(field[0], cmp.Or(field[1], "-"))
 	}
-	if err := fields.End(""); err != nil {
-		return err
-	}
+	fields.End("")
 	fmt.Fprintln(w)
 	counts := console.NewTable(w, "PURPOSE", "WRONG CODES", "LOCKED UNTIL")
 	for _, a := range u.Attempts {
-		until := "-"
-		if a.LockedUntil != nil {
-			until = console.UTC(*a.LockedUntil)
-		}
-		counts.Row(a.Purpose, a.WrongCodes, until)
+		counts.Row(a.Purpose, a.WrongCodes, console.UTC(aws.ToTime(a.LockedUntil)))
 	}
-	return counts.End("")
+	counts.End("")
 }

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +28,9 @@ list shows keyed hashes of addresses: only someone who knows an address can look
 			"document": `[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
 "since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`,
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return listSuppressions(cmd.Context(), c, args) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			return listSuppressions(ctx, c, d, args)
+		}),
 	}
 }
 
@@ -48,7 +48,9 @@ account.`,
 			"permissions": "dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			"document":    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return removeSuppression(cmd.Context(), c, args[0]) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			return removeSuppression(ctx, c, d, args[0])
+		}),
 	}
 }
 
@@ -70,53 +72,27 @@ func suppressedEmail(ctx context.Context, d *deployed.Stack, typed string) (emai
 	return email, ring.Destination(email), []string{ring.Subject(otp.Verify, email), ring.Subject(otp.Login, email)}, nil
 }
 
-func listSuppressions(ctx context.Context, c *console.Console, args []string) error {
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	only := ""
+func listSuppressions(ctx context.Context, c *console.Console, d *deployed.Stack, args []string) (err error) {
+	only, none := "", "No address is suppressed."
 	if len(args) > 0 {
 		if _, only, _, err = suppressedEmail(ctx, d, args[0]); err != nil {
 			return err
 		}
-	}
-	all := []store.Suppression{}
-	for held, err := range d.Suppressions.List(ctx, d.Clock.Now()) {
-		if err != nil {
-			return err
-		}
-		if only == "" || held.Destination == only {
-			all = append(all, held)
-		}
-	}
-	slices.SortFunc(all, func(a, b store.Suppression) int {
-		return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Destination, b.Destination))
-	})
-	document := []console.Object{}
-	for _, held := range all {
-		document = append(document, console.Object{"destination": held.Destination, "reason": held.Reason, "since": console.UTC(held.Since), "until": console.UTC(held.Until)})
-	}
-	none := "No address is suppressed."
-	if only != "" {
 		none = "The address is not suppressed."
 	}
-	return c.Answer(document, func(w io.Writer) error { return writeSuppressions(w, all, none) })
+	all := console.Sorted(d.Suppressions.List(ctx, d.Clock.Now()),
+		func(s store.Suppression) bool { return only == "" || s.Destination == only },
+		func(a, b store.Suppression) int {
+			return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Destination, b.Destination))
+		})
+	return console.List(c, none, []any{"DESTINATION", "REASON", "SINCE", "UNTIL"}, all, func(s store.Suppression) (any, []any) {
+		since, until := console.UTC(s.Since), console.UTC(s.Until)
+		return console.Object{"destination": s.Destination, "reason": s.Reason, "since": since, "until": until},
+			[]any{s.Destination, s.Reason, since, until}
+	})
 }
 
-func writeSuppressions(w io.Writer, all []store.Suppression, none string) error {
-	t := console.NewTable(w, "DESTINATION", "REASON", "SINCE", "UNTIL")
-	for _, held := range all {
-		t.Row(held.Destination, held.Reason, console.UTC(held.Since), console.UTC(held.Until))
-	}
-	return t.End(none)
-}
-
-func removeSuppression(ctx context.Context, c *console.Console, typed string) error {
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
+func removeSuppression(ctx context.Context, c *console.Console, d *deployed.Stack, typed string) error {
 	email, destination, subjects, err := suppressedEmail(ctx, d, typed)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func unlock(ctx context.Context, c *console.Console, typed, purpose string) erro
 	if err != nil {
 		return err
 	}
-	if d.Limits.Rule, err = d.Stack.AttemptLimit(); err != nil {
+	if d.Limits.Rule, err = d.AttemptLimit(); err != nil {
 		return err
 	}
 	ring, err := d.Keys.Current(ctx)
@@ -72,7 +73,7 @@ func unlock(ctx context.Context, c *console.Console, typed, purpose string) erro
 	}
 	now := d.Clock.Now()
 	report := forgotten{To: to.String(), Counters: []forgottenCounter{}}
-	err = report.forget(ctx, counters(d, ring, to, purposes), now)
+	err = report.forget(ctx, d, ring, to.String(), purposes, now)
 	if err == nil && slices.Contains(purposes, otp.Reset) {
 		var change time.Time
 		change, err = d.Users.ForgetFutureChange(ctx, to.String(), now)
@@ -84,60 +85,51 @@ func unlock(ctx context.Context, c *console.Console, typed, purpose string) erro
 
 // readPurposes returns the purposes that a destination is counted for: all of them, or the named one.
 //
-// Errors: *console.UsageError.
+// Errors: console.UsageError.
 func readPurposes(named string, to console.Destination) ([]otp.Purpose, error) {
 	all := []otp.Purpose{otp.Verify, otp.Login, otp.Reset}
-	if to.Number != "" {
-		all = all[:1]
-	}
-	switch purpose := otp.Purpose(named); {
-	case named == "":
-		return all, nil
-	case slices.Contains(all, purpose):
-		return []otp.Purpose{purpose}, nil
-	case to.Number != "" && (purpose == otp.Login || purpose == otp.Reset):
+	purpose := otp.Purpose(named)
+	switch {
+	case named != "" && !slices.Contains(all, purpose):
+		return nil, console.UsageErrorf("--purpose must be verify, login or reset")
+	case to.Number != "" && named != "" && purpose != otp.Verify:
 		return nil, console.UsageErrorf("a %s is counted for the account: name its e-mail address", named)
+	case named != "":
+		return []otp.Purpose{purpose}, nil
+	case to.Number != "":
+		return []otp.Purpose{otp.Verify}, nil
 	}
-	return nil, console.UsageErrorf("--purpose must be verify, login or reset")
+	return all, nil
 }
 
-// counter is one item of the limits table in which a destination is counted.
-type counter struct {
-	name     string
-	key      string
-	forget   func(ctx context.Context, key string, now time.Time) (before store.Counted, err error)
-	sendOnly bool // unlock forgets only the messages in it
-}
-
-func counters(d *deployed.Stack, ring *otp.Keyring, to console.Destination, purposes []otp.Purpose) (all []counter) {
-	mailbox := otp.Mailbox(to.String())
+// forget empties the items of the limits table in which a destination is counted, and notes each. If one fails, the earlier
+// ones are emptied and noted.
+func (f *forgotten) forget(ctx context.Context, d *deployed.Stack, ring *otp.Keyring, to string, purposes []otp.Purpose, now time.Time) error {
 	for _, purpose := range purposes {
-		all = append(all, counter{name: string(purpose), key: ring.Subject(purpose, to.String()), forget: d.Limits.Unlock})
-		if mailbox != to.String() {
-			all = append(all, counter{name: string(purpose) + ", mailbox " + mailbox, key: ring.Subject(purpose, mailbox),
-				forget: d.Limits.ForgetSends, sendOnly: true})
-		}
-	}
-	return all
-}
-
-// forget empties the counters and notes each. If one fails, the earlier ones are emptied and noted.
-func (f *forgotten) forget(ctx context.Context, counters []counter, now time.Time) error {
-	for _, counter := range counters {
-		before, err := counter.forget(ctx, counter.key, now)
+		before, err := d.Limits.Unlock(ctx, ring.Subject(purpose, to), now)
 		if err != nil {
 			return err
 		}
-		after := store.Counted{}
-		if counter.sendOnly {
-			after, after.Sends = before, 0
+		f.note(string(purpose), before, store.Counted{}, now)
+		mailbox := otp.Mailbox(to)
+		if mailbox == to {
+			continue
 		}
-		f.Counters = append(f.Counters, forgottenCounter{counter.name, showCounted(before, now), showCounted(after, now)})
-		f.WasLocked = f.WasLocked || before.LockedFor > after.LockedFor
-		f.counted = f.counted || before != after
-		f.future = f.future || !before.NotBefore.Equal(after.NotBefore) || !before.LastAttempt.Equal(after.LastAttempt)
+		if before, err = d.Limits.ForgetSends(ctx, ring.Subject(purpose, mailbox), now); err != nil {
+			return err
+		}
+		after := before
+		after.Sends = 0
+		f.note(string(purpose)+", mailbox "+mailbox, before, after, now)
 	}
 	return nil
+}
+
+func (f *forgotten) note(name string, before, after store.Counted, now time.Time) {
+	f.Counters = append(f.Counters, forgottenCounter{name, showCounted(before, now), showCounted(after, now)})
+	f.WasLocked = f.WasLocked || before.LockedFor > after.LockedFor
+	f.counted = f.counted || before != after
+	f.future = f.future || !before.NotBefore.Equal(after.NotBefore) || !before.LastAttempt.Equal(after.LastAttempt)
 }
 
 // forgotten is what an unlock has done, up to its failure if it failed.
@@ -179,43 +171,38 @@ func showCounted(counted store.Counted, now time.Time) shownCounted {
 	return shown
 }
 
-func (f forgotten) write(w io.Writer) error {
+func (f forgotten) write(w io.Writer) {
 	t := console.NewTable(w, "COUNTED FOR", "WAS", "IS")
 	for _, c := range f.Counters {
 		t.Row(c.Name, c.Before.words(), c.After.words())
 	}
-	if err := t.End("Nothing was forgotten."); err != nil || !f.done {
-		return err
-	}
-	if f.future || f.PasswordChange != nil {
+	t.End("Nothing was forgotten.")
+	if f.done && (f.future || f.PasswordChange != nil) {
 		fmt.Fprintln(w, "A time in the future was forgotten, which a fast clock had written: new sessions and resets work again.")
 	}
-	_, err := fmt.Fprintln(w, f.words())
-	return err
-}
-
-// words returns the last line of the report.
-func (f forgotten) words() string {
 	switch {
+	case !f.done:
 	case f.WasLocked:
-		return "Unlocked " + f.To + "."
+		fmt.Fprintf(w, "Unlocked %s.\n", f.To)
 	case f.counted:
-		return f.To + " was not locked; what was counted is forgotten."
+		fmt.Fprintf(w, "%s was not locked; what was counted is forgotten.\n", f.To)
+	default:
+		fmt.Fprintf(w, "%s was not locked, and nothing was counted.\n", f.To)
 	}
-	return f.To + " was not locked, and nothing was counted."
 }
 
 // words returns the counts as a sentence.
 func (counted shownCounted) words() string {
 	var parts []string
-	if counted.LockedUntil != nil {
-		parts = append(parts, "locked until "+counted.LockedUntil.Format(time.RFC3339))
-	}
-	if counted.LastAttempt != nil {
-		parts = append(parts, "last wrong code in the future, at "+console.UTC(*counted.LastAttempt))
-	}
-	if counted.NotBefore != nil {
-		parts = append(parts, "sessions over until "+console.UTC(*counted.NotBefore))
+	for _, at := range []struct {
+		time *time.Time
+		what string
+	}{
+		{counted.LockedUntil, "locked until "}, {counted.LastAttempt, "last wrong code in the future, at "}, {counted.NotBefore, "sessions over until "},
+	} {
+		if at.time != nil {
+			parts = append(parts, at.what+console.UTC(*at.time))
+		}
 	}
 	for _, count := range []struct {
 		n    int
@@ -225,8 +212,5 @@ func (counted shownCounted) words() string {
 			parts = append(parts, console.Plural(count.n, count.what))
 		}
 	}
-	if len(parts) == 0 {
-		return "nothing"
-	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ", "), "nothing")
 }

@@ -72,35 +72,30 @@ func addUser(ctx context.Context, c *console.Console, t typed, replace, fromStdi
 	}
 	hash := func() (string, error) { return "", nil }
 	if !without {
-		if hash, err = newPassword(ctx, c, a.email, fromStdin); err != nil {
+		secret, err := c.ReadSecret(ctx, console.TypedPassword, fromStdin)
+		if err != nil {
 			return err
 		}
+		if err := checkPassword(secret, a.email); err != nil {
+			return err
+		}
+		hash = sync.OnceValues(func() (string, error) { return password.Hash(secret) })
 	}
 	held, err := put(ctx, d, a, putting{replace: replace, hash: hash})
 	if err != nil {
 		return putError(a.email, err)
 	}
 	d.Clock.Settle(ctx)
-	existed := held.Email != ""
-	words := console.Say("Added %s.\n", a.email)
+	existed, words := held.Email != "", "Added %s.\n"
 	switch {
 	case existed && without:
-		words = console.Say("%s has no password any more; login sessions opened before are over.\n", a.email)
+		words = "%s has no password any more; login sessions opened before are over.\n"
 	case existed:
-		words = console.Say("%s has a new password; login sessions opened before are over.\n", a.email)
+		words = "%s has a new password; login sessions opened before are over.\n"
 	case without:
-		words = console.Say("Added %s, without a password: its owner sets one by \"Forgot password\".\n", a.email)
+		words = "Added %s, without a password: its owner sets one by \"Forgot password\".\n"
 	}
-	return c.Answer(console.Object{"email": a.email, "existed": existed}, words)
-}
-
-// newPassword reads a new password and returns a function that hashes it once.
-func newPassword(ctx context.Context, c *console.Console, email string, fromStdin bool) (hash func() (string, error), err error) {
-	secret, err := c.ReadSecret(ctx, console.TypedPassword, fromStdin)
-	if err != nil {
-		return nil, err
-	}
-	return sync.OnceValues(func() (string, error) { return password.Hash(secret) }), checkPassword(secret, email)
+	return c.Answer(console.Object{"email": a.email, "existed": existed}, console.Say(words, a.email))
 }
 
 func putError(email string, err error) error {
@@ -135,14 +130,8 @@ func removeUser(ctx context.Context, c *console.Console, typedEmail string, yes 
 	if err != nil {
 		return err
 	}
-	if !yes {
-		sure, err := c.Confirm(ctx, fmt.Sprintf("Remove the account of %s %s?", held.Email, held.Name))
-		if err != nil {
-			return err
-		}
-		if !sure {
-			return console.Refusal("nothing was removed")
-		}
+	if err := c.Confirm(ctx, yes, fmt.Sprintf("Remove the account of %s %s?", held.Email, held.Name), "nothing was removed"); err != nil {
+		return err
 	}
 	err = endingLogins(ctx, d, held.Email, func(ctx context.Context) error { return d.Users.Remove(ctx, held) })
 	if err != nil {
@@ -196,31 +185,9 @@ func setPhone(ctx context.Context, c *console.Console, t typed) error {
 	if err != nil {
 		return err
 	}
-	if err := changePhone(ctx, d, a); err != nil {
+	if _, err := put(ctx, d, a, putting{phone: true}); err != nil {
 		return err
 	}
 	d.Clock.Settle(ctx)
 	return c.Answer(console.Object{"email": a.email}, console.Say("Changed %s.\n", a.email))
-}
-
-// changePhone gives an account another number or none, and perhaps another channel.
-//
-// Errors: errNoAccount, console.Refusal, errBusy.
-func changePhone(ctx context.Context, d *deployed.Stack, a account) error {
-	for range rounds {
-		held, err := get(ctx, d, a.email)
-		if err != nil {
-			return err
-		}
-		without := held
-		without.Phone = ""
-		wanted, err := a.onto(without, d.Stack.Countries())
-		if err != nil {
-			return err
-		}
-		if err := write(ctx, d, held, wanted); err != store.ErrAccountChanged {
-			return err
-		}
-	}
-	return errBusy
 }

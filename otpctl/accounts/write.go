@@ -23,23 +23,29 @@ var errBusy = errors.New("somebody else keeps changing the account: run it again
 // putting holds the options of put.
 type putting struct {
 	replace bool                   // an existing account gets the password and everything else that was given
+	phone   bool                   // the account must exist, and its number becomes the one that was given, or none
 	dryRun  bool                   // nothing is written
 	hash    func() (string, error) // returns the hash of the password; called only if it is needed, perhaps several times; nil: the account keeps its password
 }
 
 // put adds an account, or changes an existing one. It returns the previous account, zero for a new one.
 //
-// Errors: store.ErrAccountExists, console.Refusal, errBusy.
+// Errors: store.ErrAccountExists, errNoAccount, console.Refusal, errBusy.
 func put(ctx context.Context, d *deployed.Stack, a account, p putting) (held store.User, err error) {
 	for range rounds {
-		held, err = d.Users.Get(ctx, a.email)
-		if err != nil {
+		if held, err = d.Users.Get(ctx, a.email); err != nil {
 			return held, err
 		}
-		if held.Email != "" && !p.replace {
+		base := held
+		switch exists := held.Email != ""; {
+		case p.phone && !exists:
+			return held, errNoAccount
+		case p.phone:
+			base.Phone = ""
+		case exists && !p.replace:
 			return held, store.ErrAccountExists
 		}
-		wanted, err := a.onto(held, d.Stack.Countries())
+		wanted, err := a.onto(base, d.Countries())
 		if err != nil || p.dryRun {
 			return held, err
 		}
@@ -106,28 +112,19 @@ func endLogins(ctx context.Context, d *deployed.Stack, email string) error {
 	return d.Limits.EndSessions(ctx, ring.Subject(otp.Login, email), before)
 }
 
-// get reads an account, which must exist.
-//
-// Errors: errNoAccount.
-func get(ctx context.Context, d *deployed.Stack, email string) (store.User, error) {
-	held, err := d.Users.Get(ctx, email)
-	if err == nil && held.Email == "" {
-		err = errNoAccount
-	}
-	return held, err
-}
-
 // find connects to the stack and reads the account of an e-mail address as it was typed. The account must exist.
 //
-// Errors: *console.UsageError for what is no address; errNoAccount.
+// Errors: console.UsageError for what is no address; errNoAccount.
 func find(ctx context.Context, c *console.Console, typedEmail string) (d *deployed.Stack, held store.User, err error) {
-	email, err := otp.NormalizeEmail(typedEmail)
+	email, err := console.ReadEmail(typedEmail)
 	if err != nil {
-		return nil, held, console.UsageErrorf("%v", console.About("e-mail", err))
+		return nil, held, err
 	}
 	if d, err = deployed.Connect(ctx, c); err != nil {
 		return nil, held, err
 	}
-	held, err = get(ctx, d, email)
+	if held, err = d.Users.Get(ctx, email); err == nil && held.Email == "" {
+		err = errNoAccount
+	}
 	return d, held, err
 }

@@ -58,8 +58,7 @@ func Root(c *console.Console) *cobra.Command {
 		cmd.Short = "Prints a completion script for bash, zsh, fish or PowerShell."
 	}
 
-	c.Target.Declare(root.PersistentFlags())
-	root.PersistentFlags().BoolVar(&c.AsJSON, "json", false, "print the result as one JSON document; errors still go to stderr as text")
+	c.Declare(root.PersistentFlags())
 	root.SetVersionTemplate("otpctl {{.Version}}\n")
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -116,7 +115,7 @@ func name(cmd *cobra.Command) string { return strings.TrimPrefix(cmd.CommandPath
 
 // checkArity compares the number of arguments with the command's Use. An argument in brackets is optional.
 //
-// Errors: *console.UsageError.
+// Errors: console.UsageError.
 func checkArity(cmd *cobra.Command, args []string) error {
 	_, takes, _ := strings.Cut(cmd.Use, " ")
 	most := len(strings.Fields(takes))

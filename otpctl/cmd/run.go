@@ -28,7 +28,7 @@ func Run(ctx context.Context, c *console.Console, args []string) int {
 		root.SetArgs(append([]string{}, args...)) // for nil, cobra would read the process's own arguments
 		err = root.ExecuteContext(ctx)
 	}
-	var wrong *console.UsageError
+	var wrong console.UsageError
 	switch {
 	case err == nil:
 		return ExitOK

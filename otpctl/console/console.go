@@ -8,33 +8,52 @@ import (
 	"io"
 	"strconv"
 	"time"
+
+	"github.com/spf13/pflag"
 )
 
 // Console is a command's view of its surroundings.
 type Console struct {
 	Stdin          io.Reader
-	Stdout, Stderr io.Writer
+	Stdout, Stderr *plain
 	Now            func() time.Time
 	Target         Target
 	AsJSON         bool
 	Command        string // the command that runs, such as "user add"
 }
 
-// UsageError means that otpctl was called wrongly: the operator must correct the command line.
-type UsageError struct{ text string }
+// New returns a console for the stack "streamotp", unless flags name another.
+func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
+	return &Console{Stdin: stdin, Stdout: &plain{w: stdout}, Stderr: &plain{w: stderr}, Now: time.Now}
+}
 
-func (e *UsageError) Error() string { return e.text }
+// Target is the deployment that a command works on.
+type Target struct {
+	Stack    string
+	Region   string // empty: that of the profile or of AWS_REGION
+	Profile  string // empty: that of AWS_PROFILE or the default one
+	Endpoint string // empty: AWS itself
+}
+
+// Declare adds the flags of every command.
+func (c *Console) Declare(flags *pflag.FlagSet) {
+	flags.StringVar(&c.Target.Stack, "stack", "streamotp", "`NAME` of the CloudFormation stack")
+	flags.StringVar(&c.Target.Region, "region", "", "AWS `REGION` of the stack")
+	flags.StringVar(&c.Target.Profile, "profile", "", "`NAME` of the AWS profile to use")
+	flags.StringVar(&c.Target.Endpoint, "endpoint", "", "send all AWS calls to this `URL`, such as the one that the development stack prints")
+	flags.BoolVar(&c.AsJSON, "json", false, "print the result as one JSON document; errors still go to stderr as text")
+}
+
+// UsageError means that otpctl was called wrongly: the operator must correct the command line.
+type UsageError string
+
+func (e UsageError) Error() string { return string(e) }
 
 // UsageErrorf returns a UsageError with a formatted text.
-func UsageErrorf(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+func UsageErrorf(format string, args ...any) error { return UsageError(fmt.Sprintf(format, args...)) }
 
 // ErrReported means that something failed and that the failure has already been reported to the operator.
 var ErrReported = errors.New("reported")
-
-// New returns a console for the stack "streamotp", unless flags name another.
-func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
-	return &Console{Stdin: stdin, Stdout: plain{stdout}, Stderr: plain{stderr}, Now: time.Now}
-}
 
 // Refusal is the reason why an account or a line is rejected. It quotes nothing of it: the report of an import may be
 // passed on, but the addresses, numbers and passwords in the import must not be.
@@ -42,8 +61,8 @@ type Refusal string
 
 func (r Refusal) Error() string { return string(r) }
 
-// About returns a Refusal of one field with err as the reason.
-func About(field string, err error) error { return Refusal(field + ": " + err.Error()) }
+// Refusalf returns a Refusal with a formatted text.
+func Refusalf(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }
 
 // Facts are the parts of a command's help that cobra does not know, by name:
 //
@@ -69,8 +88,13 @@ func Plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// UTC returns a time as otpctl prints it, such as "2026-11-21T16:09:39Z".
-func UTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// UTC returns a time as otpctl prints it, such as "2026-11-21T16:09:39Z", and "-" for the zero time.
+func UTC(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
 
 // Decimal returns a number without an exponent.
 func Decimal(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

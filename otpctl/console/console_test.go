@@ -29,7 +29,7 @@ func TestProgressIsForTerminalsOnly(t *testing.T) {
 func TestJSONStaysTheSame(t *testing.T) {
 	var out bytes.Buffer
 	in := map[string]string{"text": "\u202e\U000e0041 \U0001f600 \"\\u001b\" \xff"}
-	if err := json.NewEncoder(plain{&out}).Encode(in); err != nil {
+	if err := json.NewEncoder(&plain{w: &out}).Encode(in); err != nil {
 		t.Fatal(err)
 	}
 	var got map[string]string

@@ -69,7 +69,7 @@ func cost(c *console.Console, w wish, smsPrice float64, idle, prices bool) error
 		return err
 	}
 	e := list.estimate(w)
-	return c.Answer(e, func(w io.Writer) error { return e.print(w, idle) })
+	return c.Answer(e, func(w io.Writer) { e.print(w, idle) })
 }
 
 // set replaces the list's price for an SMS to a country by the operator's own price.
@@ -124,7 +124,7 @@ func exact(usd float64) string {
 	return "$" + text
 }
 
-func (e estimate) print(w io.Writer, onlyIdle bool) error {
+func (e estimate) print(w io.Writer, onlyIdle bool) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	if !onlyIdle {
 		fmt.Fprintf(table, "%s codes in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes),
@@ -137,7 +137,7 @@ func (e estimate) print(w io.Writer, onlyIdle bool) error {
 	if !onlyIdle {
 		e.printOthers(table)
 	}
-	return table.Flush()
+	_ = table.Flush() // the console keeps the error
 }
 
 func where(country string) string {
@@ -182,12 +182,11 @@ func (e estimate) printOthers(w io.Writer) {
 }
 
 // print lists the prices, each with its source and the date of the source.
-func (l priceList) print(w io.Writer) error {
+func (l priceList) print(w io.Writer) {
 	fmt.Fprintf(w, "US dollars, %s, looked up %s. The date is that of the text.\n\n", l.Region, l.Read)
 	for _, p := range l.all() {
 		fmt.Fprintf(w, "%s: %s (%s)\n  %s%s\n", p.Name, p.sayPrice(), p.Dated, p.Source, note(p.Note))
 	}
-	return nil
 }
 
 func note(text string) string {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,10 +32,11 @@ func (e *PartialError) Error() string { return e.Done }
 func Explain(err error) string {
 	var (
 		api     smithy.APIError
+		half    *PartialError
 		profile config.SharedConfigProfileNotExistError
 		request *url.Error
+		network net.Error
 	)
-	var half *PartialError
 	switch {
 	case errors.As(err, &half):
 		return half.Done + ": " + Explain(half.Cause)
@@ -44,24 +46,15 @@ func Explain(err error) string {
 		return explainAPI(err, api)
 	case errors.As(err, &profile):
 		return fmt.Sprintf("there is no AWS profile %q: see `aws configure list-profiles`", profile.Profile)
-	case errors.As(err, &request) && isUnreachable(request):
+	case errors.As(err, &request) && (request.Timeout() || errors.As(request.Err, &network)):
+		host := "AWS"
+		if u, err := url.Parse(request.URL); err == nil && u.Host != "" {
+			host = u.Host
+		}
 		return fmt.Sprintf("cannot reach %s: is the network up and the region right? "+
-			"For the development stack, is `make run` up, and is --endpoint the AWS endpoint that it prints? (%v)",
-			host(request.URL), errors.Unwrap(request))
+			"For the development stack, is `make run` up, and is --endpoint the AWS endpoint that it prints? (%v)", host, request.Err)
 	}
 	return err.Error()
-}
-
-func isUnreachable(request *url.Error) bool {
-	var network net.Error
-	return request.Timeout() || errors.As(request.Err, &network)
-}
-
-func host(address string) string {
-	if u, err := url.Parse(address); err == nil && u.Host != "" {
-		return u.Host
-	}
-	return "AWS"
 }
 
 // explainAPI explains an error of AWS in words. The error's own text follows if it says more than the code. No AWS error
@@ -72,49 +65,51 @@ func explainAPI(err error, api smithy.APIError) string {
 	if errors.As(err, &op) {
 		call = op.Service() + " " + op.Operation()
 	}
-	code := api.ErrorCode()
-	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
-		return fmt.Sprintf("%s is throttled (%s): wait a minute and run it again", call, code)
-	}
-	expired := code == "RequestExpired" || code == "RequestTimeTooSkewed" || strings.Contains(api.ErrorMessage(), "Signature expired") ||
-		strings.Contains(api.ErrorMessage(), "Signature not yet current")
-	if skew, ok := clockSkew(err, time.Now()); ok && expired {
+	code, message := api.ErrorCode(), api.ErrorMessage()
+	_, throttled := retry.DefaultThrottleErrorCodes[code]
+	expired := code == "RequestExpired" || code == "RequestTimeTooSkewed" ||
+		strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current")
+	if skew := clockSkew(err, time.Now()); expired && skew != "" {
 		return fmt.Sprintf("this machine's clock is wrong (%s): %s. Set it, then run the command again", code, skew)
 	}
+	is := func(beginnings ...string) bool {
+		return slices.ContainsFunc(beginnings, func(b string) bool { return strings.HasPrefix(code, b) })
+	}
 	switch {
-	case strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation") || code == "AuthorizationError": // the code of SNS
+	case throttled:
+		return fmt.Sprintf("%s is throttled (%s): wait a minute and run it again", call, code)
+	case is("AccessDenied", "UnauthorizedOperation", "AuthorizationError"): // the last is the code of SNS
 		return fmt.Sprintf("these AWS credentials may not call %s: have it allowed for them, or use others with --profile. AWS says: %s",
-			call, api.ErrorMessage())
-	case strings.HasPrefix(code, "ExpiredToken"):
+			call, message)
+	case is("ExpiredToken"):
 		return "the AWS credentials have expired: log in again (aws sso login)"
-	case code == "UnrecognizedClientException" || code == "InvalidClientTokenId" || strings.HasPrefix(code, "InvalidSignature") ||
-		code == "SignatureDoesNotMatch" || code == "IncompleteSignature" || code == "MissingAuthenticationToken":
+	case is("UnrecognizedClient", "InvalidClientTokenId", "InvalidSignature", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthenticationToken"):
 		return fmt.Sprintf("AWS does not know these credentials (%s): log in again or name a profile with --profile", code)
-	case code == "ResourceNotFoundException":
+	case is("ResourceNotFoundException"):
 		return fmt.Sprintf("%s: a table, function or secret that the stack names is not there: was it deleted? Deploy the stack again, "+
 			"or check --stack and --region", call)
-	case code == "TransactionConflictException":
+	case is("TransactionConflictException"):
 		return fmt.Sprintf("%s met another change of the same account each time: run it again", call)
 	}
-	return fmt.Sprintf("%s failed (%s): %s", call, code, api.ErrorMessage())
+	return fmt.Sprintf("%s failed (%s): %s", call, code, message)
 }
 
-// clockSkew returns how far this machine's clock is from AWS's, according to the Date header of the response in the
-// error. ok is false if the response has none.
-func clockSkew(err error, now time.Time) (words string, ok bool) {
+// clockSkew returns in words how far this machine's clock is from AWS's, according to the Date header of the response in
+// the error, or "" if the response has none.
+func clockSkew(err error, now time.Time) string {
 	var response *smithyhttp.ResponseError
 	if !errors.As(err, &response) || response.Response == nil {
-		return "", false
+		return ""
 	}
 	date, err := http.ParseTime(response.Response.Header.Get("Date"))
 	if err != nil {
-		return "", false
+		return ""
 	}
 	ahead, direction := now.Sub(date).Round(time.Second), "fast"
 	if ahead < 0 {
-		ahead, direction = -ahead, "slow"
+		direction = "slow"
 	}
-	return fmt.Sprintf("it is %s %s, it shows %s and AWS %s", ahead, direction, console.UTC(now), console.UTC(date)), true
+	return fmt.Sprintf("it is %s %s, it shows %s and AWS %s", ahead.Abs(), direction, console.UTC(now), console.UTC(date))
 }
 
 // isNotAWS reports whether a response cannot come from an AWS service, such as a web page.

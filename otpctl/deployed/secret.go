@@ -3,12 +3,14 @@ package deployed
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -35,17 +37,26 @@ func (s Secret) Current(ctx context.Context) (v Version, err error) {
 		Read: serverTime(out.ResultMetadata)}, nil
 }
 
+// ErrSuperseded means that another version already follows the one that a new value was based on.
+var ErrSuperseded = errors.New("the secret was changed at the same time")
+
 // Replace writes the version that follows a version, and only once: of several new values that were based on the same
-// version, only the first is written.
+// version, only the first is written. It returns when, by the clock that wrote it; zero if the response does not have it.
 //
 // Secrets Manager has no conditional write. But the caller chooses a new version's id, and an id that was used before
-// cannot get another value. So otpctl allows only one id for the successor of each version.
+// cannot get another value. So otpctl allows only one id for the successor of each version: the hash of its id, which has
+// 64 characters, the longest that is allowed.
 //
-// Errors: *types.ResourceExistsException, if there is another successor.
+// Errors: ErrSuperseded.
 func (s Secret) Replace(ctx context.Context, text, after string) (written time.Time, err error) {
+	successor := fmt.Sprintf("%x", sha256.Sum256([]byte("otpctl, after "+after)))
 	out, err := s.Client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.ARN,
-		SecretString: &text, ClientRequestToken: aws.String(successor(after))})
-	if err != nil {
+		SecretString: &text, ClientRequestToken: &successor})
+	var used *types.ResourceExistsException
+	switch {
+	case errors.As(err, &used):
+		return written, ErrSuperseded
+	case err != nil:
 		return written, err
 	}
 	return serverTime(out.ResultMetadata), nil
@@ -54,10 +65,4 @@ func (s Secret) Replace(ctx context.Context, text, after string) (written time.T
 func serverTime(metadata middleware.Metadata) time.Time {
 	t, _ := awsmiddleware.GetServerTime(metadata)
 	return t
-}
-
-// successor returns the id of the version that follows a version: 64 characters, the longest that is allowed.
-func successor(version string) string {
-	sum := sha256.Sum256([]byte("otpctl, after " + version))
-	return hex.EncodeToString(sum[:])
 }

@@ -49,7 +49,7 @@ sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSett
 			"document": `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox",
 "advice":"ask for production access"}]}`,
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd.Context(), c) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return doctor(ctx, c, d) }),
 	}
 }
 
@@ -77,53 +77,46 @@ type examination struct {
 	Problems int       `json:"problems"`
 	Findings []finding `json:"findings"`
 
-	stack  deployed.Description
-	region string
-	ses    *sesv2.Client
-	sns    *sns.Client
-	lambda *lambda.Client
-
+	stack   deployed.Description
+	region  string
+	ses     *sesv2.Client
+	sns     *sns.Client
+	lambda  *lambda.Client
 	secrets *secretsmanager.Client
 }
 
 // patience is how often doctor attempts a call. An AWS service that does not respond now is a finding too.
 const patience = 2
 
-func doctor(ctx context.Context, c *console.Console) error {
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
+func doctor(ctx context.Context, c *console.Console, d *deployed.Stack) error {
 	cfg := d.Config.Copy()
 	cfg.Retryer = func() aws.Retryer {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = patience })
 	}
-	x := &examination{Findings: []finding{}, stack: d.Stack, region: cfg.Region,
+	x := &examination{Findings: []finding{}, stack: d.Description, region: cfg.Region,
 		ses: sesv2.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg)}
 	for _, check := range []struct {
 		name string
-		run  func(*examination, context.Context) error
+		run  func(context.Context) error
 	}{
-		{"ses.account", (*examination).mailAccount}, {"ses.sender", (*examination).mailSender},
-		{"sms.sandbox", (*examination).smsSandbox}, {"sms.spend", (*examination).smsSpend}, {"sms.countries", (*examination).smsCountries},
-		{"captcha", (*examination).captcha}, {"alarms", (*examination).alarms}, {"lambda.concurrency", (*examination).concurrency},
+		{"ses.account", x.mailAccount}, {"ses.sender", x.mailSender},
+		{"sms.sandbox", x.smsSandbox}, {"sms.spend", x.smsSpend}, {"sms.countries", x.smsCountries},
+		{"captcha", x.captcha}, {"alarms", x.alarms}, {"lambda.concurrency", x.concurrency},
 	} {
-		if err := check.run(x, ctx); err != nil {
+		if err := check.run(ctx); err != nil {
 			x.cannot(check.name, err)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
-	if err := c.Answer(x, x.write); err != nil {
+	if err := c.Answer(x, x.write); err != nil || x.Problems == 0 {
 		return err
 	}
-	if x.Problems > 0 {
-		return console.ErrReported
-	}
-	return nil
+	return console.ErrReported
 }
 
+// add notes a finding.
 func (x *examination) add(check, state, advice, format string, args ...any) {
 	if state == problem {
 		x.Problems++
@@ -142,23 +135,19 @@ func (x *examination) cannot(check string, err error) {
 	x.add(check, unchecked, "", "could not be checked: %s", deployed.Explain(err))
 }
 
-func (x *examination) write(w io.Writer) error {
+func (x *examination) write(w io.Writer) {
 	counts := map[string]int{}
 	for _, f := range x.Findings {
 		counts[f.State]++
 		console.Paint(w, colours[f.State], fmt.Sprintf("%-9s", f.State))
-		line := console.Say("  %s: %s\n", f.Check, f.Finding)
+		console.Say("  %s: %s\n", f.Check, f.Finding)(w)
 		if f.Advice != "" {
-			line = console.Say("  %s: %s\n           -> %s\n", f.Check, f.Finding, f.Advice)
-		}
-		if err := line(w); err != nil {
-			return err
+			console.Say("           -> %s\n", f.Advice)(w)
 		}
 	}
 	var words []string
 	for _, state := range []string{problem, warning, remark, unchecked, fine} {
 		words = append(words, fmt.Sprintf("%s %d", state, counts[state]))
 	}
-	_, err := fmt.Fprintf(w, "\nThe stack %q in %s: %s.\n", x.stack.Name, x.region, strings.Join(words, ", "))
-	return err
+	fmt.Fprintf(w, "\nThe stack %q in %s: %s.\n", x.stack.Name, x.region, strings.Join(words, ", "))
 }

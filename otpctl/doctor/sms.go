@@ -12,13 +12,8 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// countries returns the countries that SMS may go to. If there are none, SMS is off.
-func (x *examination) countries() []string {
-	return x.stack.Countries()
-}
-
 func (x *examination) smsSandbox(ctx context.Context) error {
-	if len(x.countries()) == 0 {
+	if len(x.stack.Countries()) == 0 {
 		x.add("sms.sandbox", remark, "name countries in AllowedCountries if codes should go by SMS", "SMS is off")
 		return nil
 	}
@@ -37,7 +32,7 @@ func (x *examination) smsSandbox(ctx context.Context) error {
 // smsSpend compares two monthly limits: the account's, at which SNS stops sending, and the one at which an alarm goes
 // off.
 func (x *examination) smsSpend(ctx context.Context) error {
-	if len(x.countries()) == 0 {
+	if len(x.stack.Countries()) == 0 {
 		return nil
 	}
 	budget, err := x.stack.Number("MonthlySmsBudgetUsd")
@@ -63,7 +58,7 @@ func (x *examination) smsSpend(ctx context.Context) error {
 
 // smsCountries checks each allowed country, and the number that is set.
 func (x *examination) smsCountries(ctx context.Context) error {
-	allowed := x.countries()
+	allowed := x.stack.Countries()
 	if len(allowed) == 0 {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sns"
 
 	"streamotp/otpctl/console"
@@ -76,6 +77,24 @@ func (x *examination) concurrency(ctx context.Context) error {
 			"Lambda runs %d calls at once", n)
 	default:
 		x.add("lambda.concurrency", fine, "", "Lambda runs %d calls at once", n)
+	}
+	return nil
+}
+
+// captcha checks whether the secret key exists, without reading it.
+func (x *examination) captcha(ctx context.Context) error {
+	provider := x.stack.CaptchaProvider()
+	if provider == "" {
+		return nil
+	}
+	out, err := x.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: aws.String(x.stack.Outputs["CaptchaSecretArn"])})
+	if err != nil {
+		return err
+	}
+	if len(out.VersionIdsToStages) > 0 {
+		x.add("captcha", fine, "", "the secret key of %s is stored", provider)
+	} else {
+		x.add("captcha", problem, "run otpctl captcha set", "nobody gets a code: %s's secret key is not stored", provider)
 	}
 	return nil
 }

@@ -5,9 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,68 +32,37 @@ number of it that was not verified before. PAUSES counts the recent pauses; each
 			"permissions": "dynamodb:Scan",
 			"document":    `[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`,
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return listPrefixes(cmd.Context(), c, paused) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return listPrefixes(ctx, c, d, paused) }),
 	}
 	cmd.Flags().BoolVar(&paused, "paused", false, "list only the paused prefixes")
 	return cmd
 }
 
-func listPrefixes(ctx context.Context, c *console.Console, onlyPaused bool) error {
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	now := d.Clock.Now()
-	var all []store.Prefix
-	for prefix, err := range d.Prefixes.List(ctx, now) {
-		if err != nil {
-			return err
-		}
-		if !prefix.PausedUntil.After(now) {
-			prefix.PausedUntil = time.Time{} // a pause that is over is history
-		}
-		if !onlyPaused || !prefix.PausedUntil.IsZero() {
-			all = append(all, prefix)
-		}
-	}
-	slices.SortFunc(all, func(a, b store.Prefix) int {
-		return cmp.Or(b.PausedUntil.Compare(a.PausedUntil), b.Sends-a.Sends, cmp.Compare(a.Name, b.Name))
-	})
-	document := []console.Object{}
-	for _, p := range all {
-		shown := console.Object{"prefix": p.Name, "messages": p.Sends, "verified": p.Verified, "pauses": p.Pauses, "pausedUntil": nil}
-		if !p.PausedUntil.IsZero() {
-			shown["pausedUntil"] = pausedUntil(p)
-		}
-		document = append(document, shown)
-	}
-	none := "No SMS went to a new number in the last day."
+func listPrefixes(ctx context.Context, c *console.Console, d *deployed.Stack, onlyPaused bool) error {
+	now, none := d.Clock.Now(), "No SMS went to a new number in the last day."
 	if onlyPaused {
 		none = "No prefix is paused."
 	}
-	return c.Answer(document, func(w io.Writer) error { return writePrefixes(w, all, none) })
-}
-
-func writePrefixes(w io.Writer, all []store.Prefix, none string) error {
-	t := console.NewTable(w, "PREFIX", "MESSAGES", "VERIFIED", "SHARE", "PAUSES", "PAUSED UNTIL")
-	for _, p := range all {
-		t.Row(p.Name, p.Sends, p.Verified, share(p), p.Pauses, pausedUntil(p))
+	pausedUntil := func(p store.Prefix) time.Time {
+		if p.PausedUntil.After(now) {
+			return p.PausedUntil
+		}
+		return time.Time{} // a pause that is over is history
 	}
-	return t.End(none)
-}
-
-func share(p store.Prefix) string {
-	if p.Sends == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%d %%", p.Verified*100/p.Sends)
-}
-
-func pausedUntil(p store.Prefix) string {
-	if p.PausedUntil.IsZero() {
-		return "-"
-	}
-	return p.PausedUntil.UTC().Format(time.RFC3339)
+	all := console.Sorted(d.Prefixes.List(ctx, now),
+		func(p store.Prefix) bool { return !onlyPaused || !pausedUntil(p).IsZero() },
+		func(a, b store.Prefix) int {
+			return cmp.Or(pausedUntil(b).Compare(pausedUntil(a)), b.Sends-a.Sends, cmp.Compare(a.Name, b.Name))
+		})
+	header := []any{"PREFIX", "MESSAGES", "VERIFIED", "SHARE", "PAUSES", "PAUSED UNTIL"}
+	return console.List(c, none, header, all, func(p store.Prefix) (any, []any) {
+		share, until := "-", pausedUntil(p)
+		if p.Sends > 0 {
+			share = fmt.Sprintf("%d %%", p.Verified*100/p.Sends)
+		}
+		return console.Object{"prefix": p.Name, "messages": p.Sends, "verified": p.Verified, "pauses": p.Pauses, "pausedUntil": console.ShownTime(until)},
+			[]any{p.Name, p.Sends, p.Verified, share, p.Pauses, console.UTC(until)}
+	})
 }
 
 // ReleaseCommand returns "otpctl prefixes release".

@@ -26,22 +26,20 @@ showing it, or reads it from stdin with --secret-stdin. The functions use a chan
 			"permissions": "secretsmanager:PutSecretValue",
 			"document":    `{"provider":"turnstile"}`,
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return setCaptcha(cmd.Context(), c, fromStdin) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
+			return setCaptcha(ctx, c, d, fromStdin)
+		}),
 	}
 	cmd.Flags().BoolVar(&fromStdin, "secret-stdin", false, "read the secret key from stdin, one line")
 	return cmd
 }
 
-func setCaptcha(ctx context.Context, c *console.Console, fromStdin bool) error {
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	provider := d.Stack.Parameters["CaptchaProvider"]
-	if provider == "" || provider == "none" {
+func setCaptcha(ctx context.Context, c *console.Console, d *deployed.Stack, fromStdin bool) error {
+	provider := d.CaptchaProvider()
+	if provider == "" {
 		return console.Refusal("the stack asks for no CAPTCHA: deploy it with CaptchaProvider and CaptchaSiteKey first")
 	}
-	if err := d.Stack.Need("CaptchaSecretArn"); err != nil {
+	if err := d.Need("CaptchaSecretArn"); err != nil {
 		return err
 	}
 	key, err := c.ReadSecret(ctx, console.TypedKey, fromStdin)

@@ -5,12 +5,10 @@ package secrets
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
 	"github.com/spf13/cobra"
 
 	"streamotp/otpctl/console"
@@ -41,7 +39,9 @@ instance that was idle creates one more session with the key it had; two rotatio
 			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
 			"document":    `{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`,
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return rotateSecret(cmd.Context(), c, yes, force) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
+			return rotateSecret(ctx, c, d, yes, force)
+		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "rotate without asking")
 	cmd.Flags().BoolVar(&force, "force", false, "rotate even if that ends live codes")
@@ -51,11 +51,6 @@ instance that was idle creates one more session with the key it had; two rotatio
 // settling is how long after a rotation the last session may still be made with the old key. Functions read the secret
 // again every minute; the second minute is for requests that are in progress then.
 const settling = 2 * time.Minute
-
-// errRotatedElsewhere means that another version already follows the one that was read (C7).
-var errRotatedElsewhere = errors.New("the secret was changed at the same time, perhaps by another rotation: this one wrote nothing. " +
-	"Run it again without --force: it is refused if that was a rotation. If nobody changed it, it was set back to an older " +
-	"version: write its value once more with `aws secretsmanager put-secret-value`")
 
 // rootSecret is the secret that every key is derived from.
 type rootSecret struct {
@@ -71,37 +66,43 @@ type rotation struct {
 	ends            bool // the rotation ends codes that have not expired
 }
 
-func rotateSecret(ctx context.Context, c *console.Console, yes, force bool) error {
-	d, err := deployed.Connect(ctx, c)
+func rotateSecret(ctx context.Context, c *console.Console, d *deployed.Stack, yes, force bool) error {
+	life, err := d.Seconds("CodeTtlSeconds")
 	if err != nil {
 		return err
 	}
-	seconds, err := d.Stack.Number("CodeTtlSeconds")
-	if err != nil {
-		return err
-	}
-	root := rootSecret{d.Secret("KeySecretArn"), time.Duration(seconds*float64(time.Second)) + settling, force}
+	root := rootSecret{d.Secret("KeySecretArn"), life + settling, force}
 	next, err := root.prepare(ctx, c.Now())
 	if err != nil {
 		return err
 	}
-	if !yes {
-		question := fmt.Sprintf("Rotate the root key of the stack %q?", d.Stack.Name)
-		if next.ends {
-			question = fmt.Sprintf("Rotate the root key of the stack %q and end the codes made with the key %s?", d.Stack.Name, next.Forgets)
-		}
-		sure, err := c.Confirm(ctx, question)
-		if err != nil {
-			return err
-		}
-		if !sure {
-			return console.Refusal("nothing was rotated")
-		}
-		if next, err = root.prepare(ctx, c.Now()); err != nil { // the question may have been open for long
+	ending := ""
+	if next.ends {
+		ending = " and end the codes made with the key " + next.Forgets
+	}
+	if err := c.Confirm(ctx, yes, fmt.Sprintf("Rotate the root key of the stack %q%s?", d.Name, ending), "nothing was rotated"); err != nil {
+		return err
+	}
+	if !yes { // the question may have been open for long
+		if next, err = root.prepare(ctx, c.Now()); err != nil {
 			return err
 		}
 	}
-	return rotate(ctx, c, root, next)
+	at, err := root.Replace(ctx, next.document, next.after)
+	if err == deployed.ErrSuperseded { // C7
+		return fmt.Errorf("%w, perhaps by another rotation: this one wrote nothing. Run it again without --force: it is refused if that "+
+			"was a rotation. If nobody changed it, it was set back to an older version: write its value once more with "+
+			"`aws secretsmanager put-secret-value`", err)
+	}
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		at = c.Now()
+	}
+	safe := written(at.Add(root.life + time.Second)) // the time in a response has whole seconds, that of a version is finer
+	return c.Answer(console.Object{"newKey": next.New, "oldKey": next.Old, "forgottenKey": next.Forgets, "codesEnded": next.ends, "oldKeyNeededUntil": safe},
+		func(w io.Writer) { next.write(w, safe) })
 }
 
 // prepare reads the secret and makes its next value, unless that would end codes.
@@ -120,33 +121,15 @@ func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, 
 	safe := held.Written.Add(s.life)
 	ends := rotated.Forgets != "" && now.Before(safe)
 	if ends && !s.force {
-		return next, console.Refusal(fmt.Sprintf("the secret was changed at %s: rotating it before %s would end the codes that were made with "+
+		return next, console.Refusalf("the secret was changed at %s: rotating it before %s would end the codes that were made with "+
 			"the key %s. Wait until then; --force rotates now and ends them. Nothing was changed",
-			written(held.Written), written(safe), rotated.Forgets))
+			written(held.Written), written(safe), rotated.Forgets)
 	}
 	return rotation{rotated, string(document), held.ID, ends}, nil
 }
 
-// rotate writes a prepared value and reports what that means.
-func rotate(ctx context.Context, c *console.Console, root rootSecret, next rotation) error {
-	at, err := root.Replace(ctx, next.document, next.after)
-	var lost *types.ResourceExistsException
-	if errors.As(err, &lost) {
-		return errRotatedElsewhere
-	}
-	if err != nil {
-		return err
-	}
-	if at.IsZero() {
-		at = c.Now()
-	}
-	safe := written(at.Add(root.life + time.Second)) // the time in a response has whole seconds, that of a version is finer
-	return c.Answer(console.Object{"newKey": next.New, "oldKey": next.Old, "forgottenKey": next.Forgets, "codesEnded": next.ends, "oldKeyNeededUntil": safe},
-		func(w io.Writer) error { return next.write(w, safe) })
-}
-
 // write reports what a rotation means. safe is when the replaced key may be deleted.
-func (next rotation) write(w io.Writer, safe string) error {
+func (next rotation) write(w io.Writer, safe string) {
 	fmt.Fprintf(w, "Rotated: new codes get the key %s within a minute. The key %s stays known.\n", next.New, next.Old)
 	switch {
 	case next.ends:
@@ -156,11 +139,8 @@ func (next rotation) write(w io.Writer, safe string) error {
 	default:
 		fmt.Fprintln(w, "No live code breaks, no lock is forgotten.")
 	}
-	_, err := fmt.Fprintf(w, "The key %s may be forgotten from %s on, by another rotation.\n", next.Old, safe)
-	return err
+	fmt.Fprintf(w, "The key %s may be forgotten from %s on, by another rotation.\n", next.Old, safe)
 }
 
 // written returns a time in words, rounded up, so that the time from which something is safe is never too early.
-func written(t time.Time) string {
-	return t.Add(time.Second - 1).UTC().Truncate(time.Second).Format(time.RFC3339)
-}
+func written(t time.Time) string { return console.UTC(t.Add(time.Second - 1)) }

@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -60,7 +62,11 @@ func addTest(ctx context.Context, c *console.Console, typed, typedUntil string, 
 	if err != nil {
 		return err
 	}
-	secret, length, err := connectTests(ctx, c)
+	d, err := deployed.Connect(ctx, c)
+	if err != nil {
+		return err
+	}
+	secret, err := tests(d)
 	if err != nil {
 		return err
 	}
@@ -68,40 +74,28 @@ func addTest(ctx context.Context, c *console.Console, typed, typedUntil string, 
 	if err != nil {
 		return err
 	}
-	if code, err = checkCode(code, length); err != nil {
+	if code, err = checkCode(code, secret.digits); err != nil {
 		return err
 	}
-	entry := otp.TestDestination{Code: code, Until: until.Format(time.RFC3339)}
-	done := "Added"
+	entry, existed := otp.TestDestination{Code: code, Until: console.UTC(until)}, false
 	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
-		if all.Has(to.String()) {
-			done = "Changed"
-		}
+		existed = all.Has(to.String())
 		return all.With(to.String(), entry)
 	})
 	if err != nil {
 		return err
 	}
-	return c.Answer(console.Object{"destination": to.String(), "until": entry.Until, "existed": done == "Changed"},
-		console.Say("%s %s: within a minute its code is the fixed one, until %s.\n", done, to, entry.Until))
-}
-
-// connectTests finds the secret, and the length of the codes.
-func connectTests(ctx context.Context, c *console.Console) (secret testSecret, length int, err error) {
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return secret, 0, err
+	done := "Added"
+	if existed {
+		done = "Changed"
 	}
-	if err := d.Stack.Need("TestDestinationsSecretArn"); err != nil {
-		return secret, 0, err
-	}
-	digits, err := d.Stack.Number("CodeLength")
-	return testSecret{d.Secret("TestDestinationsSecretArn")}, int(digits), err
+	return c.Answer(console.Object{"destination": to.String(), "until": entry.Until, "existed": existed},
+		console.Say("%s %s: within a minute its code is the fixed one, until %s.\n", done, to.String(), entry.Until))
 }
 
 // readUntil reads a time, or a day, which means the beginning of that day (UTC).
 //
-// Errors: *console.UsageError.
+// Errors: console.UsageError.
 func readUntil(typed string, now time.Time) (until time.Time, err error) {
 	if typed == "" {
 		return until, console.UsageErrorf("--until is missing: a test destination must have an end, as --until %s", now.AddDate(0, 1, 0).Format(time.DateOnly))
@@ -114,7 +108,7 @@ func readUntil(typed string, now time.Time) (until time.Time, err error) {
 	case err != nil:
 		return until, console.UsageErrorf("--until must be a date or a time, as 2026-12-31 or 2026-12-31T18:00:00Z")
 	case !until.After(now):
-		return until, console.UsageErrorf("--until %s is past: it is %s", typed, now.UTC().Format(time.RFC3339))
+		return until, console.UsageErrorf("--until %s is past: it is %s", typed, console.UTC(now))
 	case until.After(latest):
 		return until, console.UsageErrorf("--until %s is over a year ahead: the latest is %s", typed, latest.Format(time.DateOnly))
 	}
@@ -127,7 +121,7 @@ func readUntil(typed string, now time.Time) (until time.Time, err error) {
 func checkCode(typed string, length int) (string, error) {
 	code, ok := otp.NormalizeCode(typed)
 	if !ok || len(code) != length {
-		return "", console.Refusal(fmt.Sprintf("code: must be %d digits, as the codes of this stack", length))
+		return "", console.Refusalf("code: must be %d digits, as the codes of this stack", length)
 	}
 	if isRun(code) {
 		return "", console.Refusal("code: choose another, this one is among the first that anybody tries")
@@ -137,9 +131,8 @@ func checkCode(typed string, length int) (string, error) {
 
 // isRun reports whether the digits continue as the first two begin: 000000, 123456, 987654.
 func isRun(code string) bool {
-	step := int(code[1]) - int(code[0])
 	for i := 2; i < len(code); i++ {
-		if int(code[i])-int(code[i-1]) != step {
+		if code[i]-code[i-1] != code[1]-code[0] {
 			return false
 		}
 	}
@@ -158,30 +151,10 @@ func TestListCommand(c *console.Console) *cobra.Command {
 			"permissions": "secretsmanager:GetSecretValue",
 			"document":    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return listTests(cmd.Context(), c, codes) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return listTests(ctx, c, d, codes) }),
 	}
 	cmd.Flags().BoolVar(&codes, "codes", false, "show the codes, in the document as the member code")
 	return cmd
-}
-
-func listTests(ctx context.Context, c *console.Console, codes bool) error {
-	secret, length, err := connectTests(ctx, c)
-	if err != nil {
-		return err
-	}
-	all, _, err := secret.read(ctx)
-	if err != nil {
-		return err
-	}
-	list := []listedTest{}
-	for destination, entry := range all.All() {
-		shown := listedTest{destination, entry.Until, testState(destination, entry, length, c.Now()), ""}
-		if codes {
-			shown.Code = entry.Code
-		}
-		list = append(list, shown)
-	}
-	return c.Answer(list, func(w io.Writer) error { return writeTests(w, list, codes) })
 }
 
 // listedTest is an entry in the form that is shown.
@@ -192,16 +165,34 @@ type listedTest struct {
 	Code        string `json:"code,omitempty"`
 }
 
-func writeTests(w io.Writer, list []listedTest, codes bool) error {
+func listTests(ctx context.Context, c *console.Console, d *deployed.Stack, codes bool) error {
+	secret, err := tests(d)
+	if err != nil {
+		return err
+	}
+	all, _, err := secret.read(ctx)
+	if err != nil {
+		return err
+	}
 	header := []any{"DESTINATION", "UNTIL", "STATE"}
 	if codes {
 		header = append(header, "CODE")
 	}
-	t := console.NewTable(w, header...)
-	for _, l := range list {
-		t.Row([]any{l.Destination, l.Until, l.State, l.Code}[:len(header)]...)
+	list := []listedTest{}
+	for destination, entry := range all.All() {
+		shown := listedTest{destination, entry.Until, testState(destination, entry, secret.digits, c.Now()), ""}
+		if codes {
+			shown.Code = entry.Code
+		}
+		list = append(list, shown)
 	}
-	return t.End("There are no test destinations.")
+	return c.Answer(list, func(w io.Writer) {
+		t := console.NewTable(w, header...)
+		for _, l := range list {
+			t.Row([]any{l.Destination, l.Until, l.State, l.Code}[:len(header)]...)
+		}
+		t.End("There are no test destinations.")
+	})
 }
 
 // testState reports whether an entry works, and if not, why.
@@ -235,23 +226,23 @@ opened before keeps its code until that expires.`,
 			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
 			"document":    `{"destination":"reviewer@example.com"}`,
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return removeTest(cmd.Context(), c, args[0]) },
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			return removeTest(ctx, c, d, args[0])
+		}),
 	}
 }
 
 // removeTest also accepts an entry exactly as typed: an entry that otpctl did not write may have a wrong spelling.
-func removeTest(ctx context.Context, c *console.Console, typed string) error {
-	name := typed
-	if to, err := console.ReadDestination(typed); err == nil {
-		name = to.String()
-	}
-	secret, _, err := connectTests(ctx, c)
+func removeTest(ctx context.Context, c *console.Console, d *deployed.Stack, typed string) error {
+	secret, err := tests(d)
 	if err != nil {
 		return err
 	}
+	var name string
 	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
-		if all.Has(typed) {
-			name = typed
+		name = typed
+		if to, err := console.ReadDestination(typed); err == nil && !all.Has(typed) {
+			name = to.String()
 		}
 		if !all.Has(name) {
 			return all, fmt.Errorf("%s is no test destination: see otpctl test-destinations list", name)
@@ -262,4 +253,65 @@ func removeTest(ctx context.Context, c *console.Console, typed string) error {
 		return err
 	}
 	return c.Answer(console.Object{"destination": name}, console.Say("Removed %s.\n", name))
+}
+
+// testSecret is the secret that holds the test destinations.
+type testSecret struct {
+	deployed.Secret
+	digits int // of the stack's codes
+}
+
+func tests(d *deployed.Stack) (s testSecret, err error) {
+	if err := d.Need("TestDestinationsSecretArn"); err != nil {
+		return s, err
+	}
+	digits, err := d.Number("CodeLength")
+	return testSecret{d.Secret("TestDestinationsSecretArn"), int(digits)}, err
+}
+
+const (
+	testRounds = 5                      // how often a change is attempted if others keep changing the entries
+	testsPause = 200 * time.Millisecond // until a value that another command wrote can be read
+)
+
+// read returns the entries, and the version of the secret that has them.
+func (s testSecret) read(ctx context.Context) (all otp.TestDestinations, version string, err error) {
+	held, err := s.Current(ctx)
+	if err != nil {
+		return all, "", err
+	}
+	if all, err = otp.ParseTestDestinations([]byte(held.Text)); err != nil {
+		return all, "", fmt.Errorf(`%w, and none of them works: mend the secret %s, or begin anew: `+
+			`aws secretsmanager put-secret-value --secret-id %s --secret-string '{"destinations":{}}'`, err, s.ARN, s.ARN)
+	}
+	return all, held.ID, nil
+}
+
+// change writes the result of edit, if the entries are still as edit saw them. Otherwise it calls edit again with the new
+// entries (C6).
+func (s testSecret) change(ctx context.Context, edit func(otp.TestDestinations) (otp.TestDestinations, error)) error {
+	for range testRounds {
+		held, version, err := s.read(ctx)
+		if err != nil {
+			return err
+		}
+		wanted, err := edit(held)
+		if err != nil {
+			return err
+		}
+		document, err := json.Marshal(wanted)
+		if err != nil {
+			return err
+		}
+		if _, err = s.Replace(ctx, string(document), version); err != deployed.ErrSuperseded {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(testsPause):
+		}
+	}
+	return errors.New("somebody else keeps changing the test destinations: run it again. If nobody does, the secret was " +
+		"set back to an older version: write its value once more with `aws secretsmanager put-secret-value`")
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +45,13 @@ none, as before the first SMS of a month.`,
 "byChannel":[{"name":"email","sent":1200,"verified":1100,"conversion":0.917}],
 "byPurpose":[{"name":"login","sent":900,"verified":840,"conversion":0.933}],"smsSpendUsd":3.21}`,
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return stats(cmd.Context(), c, days) },
+		PreRunE: func(*cobra.Command, []string) error {
+			if days < 1 || days > maxDays {
+				return console.UsageErrorf("--days must be 1 to %d", maxDays)
+			}
+			return nil
+		},
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return stats(ctx, c, d, days) }),
 	}
 	cmd.Flags().IntVar(&days, "days", 1, fmt.Sprintf("how many `DAYS` to look back, 1 to %d", maxDays))
 	return cmd
@@ -67,17 +74,12 @@ type statistics struct {
 	SMSSpend  *float64  `json:"smsSpendUsd"`
 }
 
-func stats(ctx context.Context, c *console.Console, days int) error {
-	if days < 1 || days > maxDays {
-		return console.UsageErrorf("--days must be 1 to %d", maxDays)
-	}
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
+func stats(ctx context.Context, c *console.Console, d *deployed.Stack, days int) (err error) {
 	until := c.Now().UTC().Truncate(time.Second)
 	s := statistics{Days: days, Since: until.AddDate(0, 0, -days), Until: until}
-	m := cloudWatch{newCloudWatch(d.Config), "StreamOTP/" + d.Stack.Name}
+	// The client speaks AWS JSON, one of the service's protocols, instead of CBOR, which the development stack does not know.
+	m := metrics{cloudwatch.NewFromConfig(d.Config, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) }),
+		"StreamOTP/" + d.Name}
 	if s.ByChannel, err = m.rows(ctx, "Channel", otp.ChannelNames(), s.Since, until); err != nil {
 		return err
 	}
@@ -91,16 +93,10 @@ func stats(ctx context.Context, c *console.Console, days int) error {
 	return c.Answer(s, s.write)
 }
 
-// cloudWatch is a client of CloudWatch, with the namespace of the stack's own metrics.
-type cloudWatch struct {
+// metrics are those of CloudWatch, with the namespace of the stack's own.
+type metrics struct {
 	client    *cloudwatch.Client
 	namespace string
-}
-
-// newCloudWatch makes a client that speaks AWS JSON, one of the service's protocols, instead of CBOR, which the
-// development stack does not know.
-func newCloudWatch(cfg aws.Config) *cloudwatch.Client {
-	return cloudwatch.NewFromConfig(cfg, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) })
 }
 
 // metric returns a query for one metric, by the hour.
@@ -110,7 +106,7 @@ func metric(id int, namespace, name, stat string, dimensions ...types.Dimension)
 }
 
 // rows counts messages by the values of a dimension.
-func (m cloudWatch) rows(ctx context.Context, dimension string, names []string, since, until time.Time) ([]counted, error) {
+func (m metrics) rows(ctx context.Context, dimension string, names []string, since, until time.Time) ([]counted, error) {
 	var queries []types.MetricDataQuery
 	for _, name := range names {
 		of := types.Dimension{Name: &dimension, Value: &name}
@@ -134,21 +130,17 @@ func (m cloudWatch) rows(ctx context.Context, dimension string, names []string, 
 }
 
 // spend returns the account's SMS spending since the month began, or nil if SNS reports none.
-func (m cloudWatch) spend(ctx context.Context, now time.Time) (*float64, error) {
+func (m metrics) spend(ctx context.Context, now time.Time) (*float64, error) {
 	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	points, err := m.points(ctx, []types.MetricDataQuery{metric(0, "AWS/SNS", "SMSMonthToDateSpentUSD", "Maximum")}, month, now)
 	if err != nil || len(points["m0"]) == 0 {
 		return nil, err
 	}
-	most := 0.0
-	for _, p := range points["m0"] {
-		most = max(most, p)
-	}
-	return &most, nil
+	return aws.Float64(slices.Max(points["m0"])), nil
 }
 
 // points returns the values of each query, by the query's id.
-func (m cloudWatch) points(ctx context.Context, queries []types.MetricDataQuery, since, until time.Time) (map[string][]float64, error) {
+func (m metrics) points(ctx context.Context, queries []types.MetricDataQuery, since, until time.Time) (map[string][]float64, error) {
 	points := map[string][]float64{}
 	pages := cloudwatch.NewGetMetricDataPaginator(m.client, &cloudwatch.GetMetricDataInput{StartTime: &since, EndTime: &until, MetricDataQueries: queries})
 	for pages.HasMorePages() {
@@ -170,33 +162,26 @@ func sum(values []float64) (total float64) {
 	return total
 }
 
-func writeCounted(w io.Writer, name string, rows []counted) error {
-	t := console.NewTable(w, name, "SENT", "VERIFIED", "CONVERSION")
-	for _, row := range rows {
-		share := "-"
-		if row.Conversion != nil {
-			share = fmt.Sprintf("%.0f %%", *row.Conversion*100)
-		}
-		t.Row(row.Name, fmt.Sprintf("%.0f", row.Sent), fmt.Sprintf("%.0f", row.Verified), share)
-	}
-	return t.End("Nothing was counted.")
-}
-
-func (s statistics) write(w io.Writer) error {
+func (s statistics) write(w io.Writer) {
 	fmt.Fprintf(w, "Since %s:\n", console.UTC(s.Since))
 	for _, part := range []struct {
 		name string
 		rows []counted
 	}{{"CHANNEL", s.ByChannel}, {"PURPOSE", s.ByPurpose}} {
 		fmt.Fprintln(w)
-		if err := writeCounted(w, part.name, part.rows); err != nil {
-			return err
+		t := console.NewTable(w, part.name, "SENT", "VERIFIED", "CONVERSION")
+		for _, row := range part.rows {
+			share := "-"
+			if row.Conversion != nil {
+				share = fmt.Sprintf("%.0f %%", *row.Conversion*100)
+			}
+			t.Row(row.Name, fmt.Sprintf("%.0f", row.Sent), fmt.Sprintf("%.0f", row.Verified), share)
 		}
+		t.End("Nothing was counted.")
 	}
 	if s.SMSSpend == nil {
-		_, err := fmt.Fprintln(w, "\nSNS tells no SMS spend of this month.")
-		return err
+		fmt.Fprintln(w, "\nSNS tells no SMS spend of this month.")
+	} else {
+		fmt.Fprintf(w, "\nSMS of the account this month: %.2f USD.\n", *s.SMSSpend)
 	}
-	_, err := fmt.Fprintf(w, "\nSMS of the account this month: %.2f USD.\n", *s.SMSSpend)
-	return err
 }

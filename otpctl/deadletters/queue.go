@@ -2,6 +2,7 @@
 package deadletters
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,46 +46,40 @@ const (
 	gone    = "gone"
 )
 
-// readRow is the IAM permission that queue.state needs.
-const readRow = "dynamodb:Query"
-
 // queue is the stack's dead-letter queue, with the retry queue and the table that its pointers refer to.
 type queue struct {
 	client   *sqs.Client
 	url      string
 	retryURL string
 	codes    store.Codes
+	now      func() time.Time
 }
 
 func deadLetters(d *deployed.Stack) (queue, error) {
-	outputs := d.Stack.Outputs
-	q := queue{sqs.NewFromConfig(d.Config), outputs["DeadLetterQueueUrl"], outputs["RetryQueueUrl"],
-		store.Codes{DB: dynamodb.NewFromConfig(d.Config), Table: outputs["CodesTableName"]}}
-	return q, d.Stack.Need("DeadLetterQueueUrl", "RetryQueueUrl", "CodesTableName")
+	q := queue{sqs.NewFromConfig(d.Config), d.Outputs["DeadLetterQueueUrl"], d.Outputs["RetryQueueUrl"],
+		store.Codes{DB: dynamodb.NewFromConfig(d.Config), Table: d.Outputs["CodesTableName"]}, d.Clock.Now}
+	return q, d.Need("DeadLetterQueueUrl", "RetryQueueUrl", "CodesTableName")
 }
 
 // letter is a message in the dead-letter queue.
 type letter struct {
-	id, receipt, body string
-	since             time.Time // when it was first queued; a pointer may have been in the retry queue before
-	kind              string
-	row               pointer // if it is a pointer
+	ID    string    `json:"id"`    // part of its message's id, which reveals nothing about its row
+	Since time.Time `json:"since"` // when it was first queued; a pointer may have been in the retry queue before
+	Kind  string    `json:"kind"`
+	Row   string    `json:"row"` // the state of its row; empty if it has none
+
+	messageID, receipt, body string
+	pointer                  store.Pointer // empty unless it is a pointer
 }
 
-type pointer = store.Pointer
-
-// name returns the name of a dead letter: part of its message's id, which reveals nothing about its row.
-func (l letter) name() string { return l.id[:min(8, len(l.id))] }
-
-func (l letter) isPointer() bool { return l.kind == undelivered || l.kind == crashed }
-
 func (q queue) read(m types.Message) letter {
-	l := letter{id: aws.ToString(m.MessageId), receipt: aws.ToString(m.ReceiptHandle), body: aws.ToString(m.Body), kind: foreign}
+	l := letter{messageID: aws.ToString(m.MessageId), receipt: aws.ToString(m.ReceiptHandle), body: aws.ToString(m.Body), Kind: foreign}
+	l.ID = l.messageID[:min(8, len(l.messageID))]
 	if at, err := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64); err == nil {
-		l.since = time.UnixMilli(at).UTC()
+		l.Since = time.UnixMilli(at).UTC()
 	}
 	var body struct {
-		pointer
+		store.Pointer
 		Batch struct {
 			Stream string `json:"streamArn"`
 		} `json:"DDBStreamBatchInfo"` // "Retain discarded records for a DynamoDB event source in Lambda"
@@ -92,21 +87,24 @@ func (q queue) read(m types.Message) letter {
 	switch {
 	case json.Unmarshal([]byte(l.body), &body) != nil:
 	case body.Valid() && m.Attributes[string(types.MessageSystemAttributeNameDeadLetterQueueSourceArn)] != "":
-		l.kind, l.row = crashed, body.pointer // SQS moved it here from the retry queue
+		l.Kind, l.pointer = crashed, body.Pointer // SQS moved it here from the retry queue
 	case body.Valid():
-		l.kind, l.row = undelivered, body.pointer
+		l.Kind, l.pointer = undelivered, body.Pointer
 	case strings.Contains(body.Batch.Stream, ":table/"+q.codes.Table+"/stream/"):
-		l.kind = position
+		l.Kind = position
 	}
 	return l
 }
 
+// readRow is the IAM permission that queue.state needs.
+const readRow = "dynamodb:Query"
+
 // state returns the state of a dead letter's row, or "" if the dead letter is not a pointer.
-func (q queue) state(ctx context.Context, l letter, now time.Time) (string, error) {
-	if !l.isPointer() {
+func (q queue) state(ctx context.Context, l letter) (string, error) {
+	if !l.pointer.Valid() {
 		return "", nil
 	}
-	m, err := q.codes.Message(ctx, l.row.SessionID, l.row.Code)
+	m, err := q.codes.Message(ctx, l.pointer.SessionID, l.pointer.Code)
 	switch {
 	case errors.Is(err, otp.ErrSessionNotFound):
 		return gone, nil
@@ -114,7 +112,7 @@ func (q queue) state(ctx context.Context, l letter, now time.Time) (string, erro
 		return "", err
 	case m.Sent:
 		return sent, nil
-	case !now.Before(m.ExpiresAt), l.kind == undelivered && m.Refused: // the send function marks the row a moment before
+	case !q.now().Before(m.ExpiresAt), l.Kind == undelivered && m.Refused: // the send function marks the row a moment before
 		return expired, nil
 	case m.Refused || m.Kind == "" || m.Kind == store.SendCode && m.Used:
 		return ended, nil
@@ -122,8 +120,31 @@ func (q queue) state(ctx context.Context, l letter, now time.Time) (string, erro
 	return waiting, nil
 }
 
-// receive takes up to ten dead letters and hides them from others for a time. It waits, so that SQS asks all of its
-// servers. The end of ctx does not interrupt it, as dead letters that the command did not get would stay hidden.
+// each hands every visible dead letter to handle, once. Those that handle wants to stay in the queue are hidden from other
+// commands, as SQS would return them again otherwise, and made visible at the end. One that returns although it is hidden
+// has been so for too long; if they all do, each ends. SQS returns at most so many at a time, and hides each for so long.
+func (q queue) each(ctx context.Context, most int32, hide time.Duration, handle func(letter) (stays bool)) (err error) {
+	var stay []letter
+	defer func() { err = cmp.Or(err, q.show(context.WithoutCancel(ctx), stay)) }()
+	for again := 0; ctx.Err() == nil && again <= len(stay); {
+		got, err := q.receive(ctx, most, hide)
+		if err != nil || len(got) == 0 {
+			return cmp.Or(err, ctx.Err())
+		}
+		for _, l := range got {
+			if at := slices.IndexFunc(stay, func(x letter) bool { return x.messageID == l.messageID }); at >= 0 {
+				stay[at] = l // with its new receipt
+				again++
+			} else if ctx.Err() != nil || handle(l) {
+				stay = append(stay, l)
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+// receive takes dead letters and hides them from others for a time. It waits, so that SQS asks all of its servers. The end
+// of ctx does not interrupt it, as dead letters that the command did not get would stay hidden.
 func (q queue) receive(ctx context.Context, most int32, hide time.Duration) (letters []letter, err error) {
 	ctx = context.WithoutCancel(ctx)
 	out, err := q.client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{QueueUrl: &q.url, MaxNumberOfMessages: most,
@@ -136,34 +157,6 @@ func (q queue) receive(ctx context.Context, most int32, hide time.Duration) (let
 		letters = append(letters, q.read(m))
 	}
 	return letters, nil
-}
-
-// looking is how long a dead letter is hidden while the queue is listed, as SQS would return it again otherwise. At the
-// end of the list all are made visible again.
-const looking = 2 * time.Minute
-
-// all returns every visible dead letter and removes none.
-func (q queue) all(ctx context.Context) (letters []letter, err error) {
-	defer func() {
-		if e := q.show(context.WithoutCancel(ctx), letters); err == nil {
-			err = e
-		}
-	}()
-	for {
-		got, err := q.receive(ctx, batch, looking)
-		if err != nil {
-			return letters, err
-		}
-		before := len(letters)
-		for _, l := range got {
-			if !slices.ContainsFunc(letters, func(x letter) bool { return x.id == l.id }) {
-				letters = append(letters, l)
-			}
-		}
-		if len(letters) == before || ctx.Err() != nil { // the queue is empty, or it returns the same ones again
-			return letters, ctx.Err()
-		}
-	}
 }
 
 const batch = 10 // messages that SQS takes or returns in one call
@@ -181,17 +174,6 @@ func (q queue) show(ctx context.Context, letters []letter) error {
 		}
 	}
 	return nil
-}
-
-// retry sends a pointer to the retry queue, which SendFunction reads.
-func (q queue) retry(ctx context.Context, l letter) error {
-	_, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.retryURL, MessageBody: &l.body})
-	return err
-}
-
-func (q queue) remove(ctx context.Context, l letter) error {
-	_, err := q.client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &q.url, ReceiptHandle: &l.receipt})
-	return err
 }
 
 // hidden returns approximately how many dead letters another command has received just now.

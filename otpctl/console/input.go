@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"streamotp/shared/otp"
+	"streamotp/shared/phone"
 )
 
 const maxStdinSecret = 4 << 10 // bytes; far above what is accepted, so that the error is "too long"
@@ -27,7 +28,7 @@ var (
 
 // terminal returns the stream's file if the stream is a terminal.
 func terminal(stream any) (*os.File, bool) {
-	if p, ok := stream.(plain); ok {
+	if p, ok := stream.(*plain); ok {
 		stream = p.w
 	}
 	file, ok := stream.(*os.File)
@@ -50,25 +51,21 @@ func (c *Console) ReadSecret(ctx context.Context, secret typedSecret, fromStdin 
 		return "", err
 	}
 	second, err := askHidden(ctx, tty, c.Stderr, "The same again: ")
-	if err != nil {
-		return "", err
+	if err == nil && first != second {
+		err = Refusal(secret.name + ": the two were not the same: nothing was changed")
 	}
-	if first != second {
-		return "", Refusal(secret.name + ": the two were not the same: nothing was changed")
-	}
-	return first, nil
+	return first, err
 }
 
 // readLine reads a secret that is all of stdin except for line ends and invisible characters around it. Spaces belong to
 // the secret.
 func (secret typedSecret) readLine(r io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxStdinSecret))
-	if err != nil {
-		return "", err
-	}
 	line := otp.FoldPassword(string(text))
 	switch {
-	case strings.ContainsAny(line, "\n"):
+	case err != nil:
+		return "", err
+	case strings.Contains(line, "\n"):
 		return "", UsageErrorf("%s takes one line, and stdin has more", secret.Flag)
 	case line == "":
 		return "", UsageErrorf("%s takes one line, and stdin is empty", secret.Flag)
@@ -103,39 +100,44 @@ func askHidden(ctx context.Context, tty *os.File, screen io.Writer, question str
 	}
 	fmt.Fprint(screen, question)
 	defer fmt.Fprintln(screen)
-	type result struct {
-		line []byte
-		err  error
-	}
-	answer := make(chan result, 1)
+	var line []byte
+	answered := make(chan error, 1)
 	go func() {
-		line, err := term.ReadPassword(fd)
-		answer <- result{line, err}
+		var err error
+		line, err = term.ReadPassword(fd)
+		answered <- err
 	}()
 	select {
-	case r := <-answer:
-		if r.err == io.EOF {
-			return "", UsageErrorf("nothing was typed")
+	case err := <-answered:
+		if err == io.EOF {
+			err = UsageErrorf("nothing was typed")
 		}
-		return string(r.line), r.err
+		return string(line), err
 	case <-ctx.Done():
 		_ = term.Restore(fd, before) // the process ends; nothing more can be done about it
 		return "", ctx.Err()
 	}
 }
 
-// Confirm asks a question. Only "yes" or "y" confirms it.
-func (c *Console) Confirm(ctx context.Context, question string) (bool, error) {
+// Confirm asks a question, unless the operator has said --yes. Only "yes" or "y" confirms it.
+//
+// Errors: the Refusal, if the answer is another one; UsageError, if there is no terminal.
+func (c *Console) Confirm(ctx context.Context, yes bool, question string, refusal Refusal) error {
+	if yes {
+		return nil
+	}
 	if _, interactive := terminal(c.Stdin); !interactive {
-		return false, UsageErrorf("without a terminal to ask at, say --yes")
+		return UsageErrorf("without a terminal to ask at, say --yes")
 	}
 	fmt.Fprintf(c.Stderr, "%s Type yes: ", printable(question))
 	answer, err := bufio.NewReader(Interruptible(ctx, c.Stdin)).ReadString('\n')
 	if err != nil && err != io.EOF {
-		return false, err
+		return err
 	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "yes" || answer == "y", nil
+	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "yes" && answer != "y" {
+		return refusal
+	}
+	return nil
 }
 
 // Interruptible returns a reader whose reads end when ctx does. A read of r that is blocked stays so until the process
@@ -148,4 +150,39 @@ func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 	}()
 	context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
 	return out
+}
+
+// ReadEmail returns the one spelling of an e-mail address that everything else uses.
+//
+// Errors: UsageError.
+func ReadEmail(typed string) (string, error) {
+	email, err := otp.NormalizeEmail(typed)
+	if err != nil {
+		return "", UsageErrorf("e-mail: %v", err)
+	}
+	return email, nil
+}
+
+// Destination is an e-mail address or a phone number, in the one spelling that everything else uses.
+type Destination struct {
+	address string // empty for a number
+	Number  string // E.164
+	Mobile  bool
+}
+
+func (d Destination) String() string { return d.address + d.Number }
+
+// ReadDestination reads a destination. One with an @ is an e-mail address, any other a phone number.
+//
+// Errors: UsageError.
+func ReadDestination(typed string) (d Destination, err error) {
+	if strings.Contains(typed, "@") {
+		d.address, err = ReadEmail(typed)
+		return d, err
+	}
+	n, err := phone.Parse(typed)
+	if err != nil {
+		return d, UsageErrorf("must be an e-mail address, as ada@example.com, or a telephone number with its country code, as +4915112345678")
+	}
+	return Destination{Number: n.E164, Mobile: n.Mobile}, nil
 }
