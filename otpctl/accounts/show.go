@@ -86,7 +86,17 @@ by purpose, how many, and until when they lock it. It changes nothing.`,
 "passwordChangedAt":"2026-11-21T15:09:39Z",
 "hasPassword":true,"attempts":[{"purpose":"login","wrongCodes":5,"lockedUntil":"2026-11-21T16:09:39Z"}]}`,
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return showUser(cmd.Context(), c, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, held, err := find(cmd.Context(), c, args[0])
+			if err != nil {
+				return err
+			}
+			shown := shownUser{show(held), held.PasswordHash != "", nil}
+			if shown.Attempts, err = attempts(cmd.Context(), d, held.Email); err != nil {
+				return err
+			}
+			return c.Answer(shown, shown.write)
+		},
 	}
 }
 
@@ -101,18 +111,6 @@ type shownAttempts struct {
 	Purpose     otp.Purpose `json:"purpose"`
 	WrongCodes  int         `json:"wrongCodes"`
 	LockedUntil *time.Time  `json:"lockedUntil"` // nil: the account is not locked
-}
-
-func showUser(ctx context.Context, c *console.Console, typedEmail string) error {
-	d, held, err := find(ctx, c, typedEmail)
-	if err != nil {
-		return err
-	}
-	shown := shownUser{show(held), held.PasswordHash != "", nil}
-	if shown.Attempts, err = attempts(ctx, d, held.Email); err != nil {
-		return err
-	}
-	return c.Answer(shown, shown.write)
 }
 
 // attempts reads the wrong codes that are counted for an address, and whether they lock it.

@@ -29,7 +29,24 @@ list shows keyed hashes of addresses: only someone who knows an address can look
 "since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`,
 		},
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
-			return listSuppressions(ctx, c, d, args)
+			only, none := "", "No address is suppressed."
+			if len(args) > 0 {
+				_, destination, _, err := suppressedEmail(ctx, d, args[0])
+				if err != nil {
+					return err
+				}
+				only, none = destination, "The address is not suppressed."
+			}
+			all := console.Sorted(d.Suppressions.List(ctx, d.Clock.Now()),
+				func(s store.Suppression) bool { return only == "" || s.Destination == only },
+				func(a, b store.Suppression) int {
+					return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Destination, b.Destination))
+				})
+			return console.List(c, none, []any{"DESTINATION", "REASON", "SINCE", "UNTIL"}, all, func(s store.Suppression) (any, []any) {
+				since, until := console.UTC(s.Since), console.UTC(s.Until)
+				return console.Object{"destination": s.Destination, "reason": s.Reason, "since": since, "until": until},
+					[]any{s.Destination, s.Reason, since, until}
+			})
 		}),
 	}
 }
@@ -49,7 +66,19 @@ account.`,
 			"document":    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
 		},
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
-			return removeSuppression(ctx, c, d, args[0])
+			email, destination, subjects, err := suppressedEmail(ctx, d, args[0])
+			if err != nil {
+				return err
+			}
+			before, err := d.Suppressions.Remove(ctx, destination, subjects)
+			if err != nil {
+				return err
+			}
+			if before.Destination == "" {
+				return fmt.Errorf("%s is not suppressed: see otpctl suppressions list", email)
+			}
+			return c.Answer(console.Object{"email": email, "reason": before.Reason, "since": console.UTC(before.Since)},
+				console.Say("Codes go to %s again.\n", email))
 		}),
 	}
 }
@@ -70,40 +99,4 @@ func suppressedEmail(ctx context.Context, d *deployed.Stack, typed string) (emai
 	}
 	email = to.String()
 	return email, ring.Destination(email), []string{ring.Subject(otp.Verify, email), ring.Subject(otp.Login, email)}, nil
-}
-
-func listSuppressions(ctx context.Context, c *console.Console, d *deployed.Stack, args []string) (err error) {
-	only, none := "", "No address is suppressed."
-	if len(args) > 0 {
-		if _, only, _, err = suppressedEmail(ctx, d, args[0]); err != nil {
-			return err
-		}
-		none = "The address is not suppressed."
-	}
-	all := console.Sorted(d.Suppressions.List(ctx, d.Clock.Now()),
-		func(s store.Suppression) bool { return only == "" || s.Destination == only },
-		func(a, b store.Suppression) int {
-			return cmp.Or(b.Since.Compare(a.Since), cmp.Compare(a.Destination, b.Destination))
-		})
-	return console.List(c, none, []any{"DESTINATION", "REASON", "SINCE", "UNTIL"}, all, func(s store.Suppression) (any, []any) {
-		since, until := console.UTC(s.Since), console.UTC(s.Until)
-		return console.Object{"destination": s.Destination, "reason": s.Reason, "since": since, "until": until},
-			[]any{s.Destination, s.Reason, since, until}
-	})
-}
-
-func removeSuppression(ctx context.Context, c *console.Console, d *deployed.Stack, typed string) error {
-	email, destination, subjects, err := suppressedEmail(ctx, d, typed)
-	if err != nil {
-		return err
-	}
-	before, err := d.Suppressions.Remove(ctx, destination, subjects)
-	if err != nil {
-		return err
-	}
-	if before.Destination == "" {
-		return fmt.Errorf("%s is not suppressed: see otpctl suppressions list", email)
-	}
-	return c.Answer(console.Object{"email": email, "reason": before.Reason, "since": console.UTC(before.Since)},
-		console.Say("Codes go to %s again.\n", email))
 }

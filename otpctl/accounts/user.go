@@ -57,13 +57,18 @@ func channelFlag(flags *pflag.FlagSet, t *typed) {
 	flags.StringVar(&t.channel, "channel", "", "the channel of login codes: `"+strings.Join(otp.ChannelNames(), "|")+"`; a new account has email")
 }
 
+// begin reads what was entered, and connects to the stack.
+func begin(ctx context.Context, c *console.Console, t typed) (a account, d *deployed.Stack, err error) {
+	if a, err = t.read(); err != nil {
+		return a, nil, console.UsageErrorf("%v", err)
+	}
+	d, err = deployed.Connect(ctx, c)
+	return a, d, err
+}
+
 // addUser checks everything that it can before it asks for a password.
 func addUser(ctx context.Context, c *console.Console, t typed, replace, fromStdin, without bool) error {
-	a, err := t.read()
-	if err != nil {
-		return console.UsageErrorf("%v", err)
-	}
-	d, err := deployed.Connect(ctx, c)
+	a, d, err := begin(ctx, c, t)
 	if err != nil {
 		return err
 	}
@@ -119,26 +124,25 @@ Only the point-in-time recovery of the table brings an account back.`,
 			"permissions": "dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			"document":    `{"email":"ada@example.com"}`,
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return removeUser(cmd.Context(), c, args[0], yes) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx := cmd.Context()
+			d, held, err := find(ctx, c, args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.Confirm(ctx, yes, fmt.Sprintf("Remove the account of %s %s?", held.Email, held.Name), "nothing was removed"); err != nil {
+				return err
+			}
+			err = endingLogins(ctx, d, held.Email, func(ctx context.Context) error { return d.Users.Remove(ctx, held) })
+			if err != nil {
+				return err
+			}
+			d.Clock.Settle(ctx) // the account may be added again
+			return c.Answer(console.Object{"email": held.Email}, console.Say("Removed %s.\n", held.Email))
+		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "remove without asking")
 	return cmd
-}
-
-func removeUser(ctx context.Context, c *console.Console, typedEmail string, yes bool) error {
-	d, held, err := find(ctx, c, typedEmail)
-	if err != nil {
-		return err
-	}
-	if err := c.Confirm(ctx, yes, fmt.Sprintf("Remove the account of %s %s?", held.Email, held.Name), "nothing was removed"); err != nil {
-		return err
-	}
-	err = endingLogins(ctx, d, held.Email, func(ctx context.Context) error { return d.Users.Remove(ctx, held) })
-	if err != nil {
-		return err
-	}
-	d.Clock.Settle(ctx) // the account may be added again
-	return c.Answer(console.Object{"email": held.Email}, console.Say("Removed %s.\n", held.Email))
 }
 
 // UserSetPhoneCommand returns "otpctl user set-phone".
@@ -168,26 +172,18 @@ account, since their codes may have gone to the old number.`,
 					return console.UsageErrorf("phone: is empty; --none removes the number")
 				}
 			}
-			return setPhone(cmd.Context(), c, t)
+			a, d, err := begin(cmd.Context(), c, t)
+			if err != nil {
+				return err
+			}
+			if _, err := put(cmd.Context(), d, a, putting{phone: true}); err != nil {
+				return err
+			}
+			d.Clock.Settle(cmd.Context())
+			return c.Answer(console.Object{"email": a.email}, console.Say("Changed %s.\n", a.email))
 		},
 	}
 	cmd.Flags().BoolVar(&none, "none", false, "remove the number")
 	channelFlag(cmd.Flags(), &t)
 	return cmd
-}
-
-func setPhone(ctx context.Context, c *console.Console, t typed) error {
-	a, err := t.read()
-	if err != nil {
-		return console.UsageErrorf("%v", err)
-	}
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	if _, err := put(ctx, d, a, putting{phone: true}); err != nil {
-		return err
-	}
-	d.Clock.Settle(ctx)
-	return c.Answer(console.Object{"email": a.email}, console.Say("Changed %s.\n", a.email))
 }

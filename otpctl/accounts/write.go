@@ -84,9 +84,6 @@ func write(ctx context.Context, d *deployed.Stack, held, wanted store.User) erro
 
 // endingLogins ends the account's login sessions both before and after a write (C3). Before, so that nothing stays open
 // if they cannot be ended; after, because a login may have read the account during the write.
-//
-// Errors: *deployed.PartialError, if the account was written but a login session that was opened meanwhile may continue.
-// Running the command again does not help, as nothing is left to change.
 func endingLogins(ctx context.Context, d *deployed.Stack, email string, write func(context.Context) error) error {
 	if err := endLogins(ctx, d, email); err != nil {
 		return err
@@ -95,9 +92,9 @@ func endingLogins(ctx context.Context, d *deployed.Stack, email string, write fu
 	if err := write(ctx); err != nil {
 		return err
 	}
-	if err := endLogins(ctx, d, email); err != nil {
-		return &deployed.PartialError{Done: email + " was changed, but login sessions that were opened during the change could not be ended; " +
-			"their codes work until they expire, CodeTtlSeconds at most", Cause: err}
+	if err := endLogins(ctx, d, email); err != nil { // running the command again does not help, as nothing is left to change
+		return fmt.Errorf("%s was changed, but login sessions that were opened during the change could not be ended; "+
+			"their codes work until they expire, CodeTtlSeconds at most: %s", email, deployed.Explain(err))
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -40,7 +41,23 @@ The idle part is what a stack without any code costs.`,
 "parts":[{"name":"Twilio Verify",
 "quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`,
 		},
-		RunE: func(*cobra.Command, []string) error { return cost(c, w, smsPrice, idle, prices) },
+		RunE: func(*cobra.Command, []string) error {
+			list, err := readPrices()
+			if err != nil {
+				return err
+			}
+			if prices {
+				return c.Answer(list.all(), list.print)
+			}
+			if w.Country = strings.ToUpper(w.Country); smsPrice > 0 {
+				list.set(w.Country, smsPrice)
+			}
+			if err := list.check(w); err != nil {
+				return err
+			}
+			e := list.estimate(w)
+			return c.Answer(e, func(w io.Writer) { e.print(w, idle) })
+		},
 	}
 	flags := cmd.Flags()
 	flags.Float64Var(&w.Codes, "codes", 1_000_000, "`N` codes in a month")
@@ -51,25 +68,6 @@ The idle part is what a stack without any code costs.`,
 	flags.BoolVar(&idle, "idle", false, "print only the idle part")
 	flags.BoolVar(&prices, "prices", false, "print only the prices, with their sources")
 	return cmd
-}
-
-func cost(c *console.Console, w wish, smsPrice float64, idle, prices bool) error {
-	list, err := readPrices()
-	if err != nil {
-		return err
-	}
-	if prices {
-		return c.Answer(list.all(), list.print)
-	}
-	w.Country = strings.ToUpper(w.Country)
-	if smsPrice > 0 {
-		list.set(w.Country, smsPrice)
-	}
-	if err := list.check(w); err != nil {
-		return err
-	}
-	e := list.estimate(w)
-	return c.Answer(e, func(w io.Writer) { e.print(w, idle) })
 }
 
 // set replaces the list's price for an SMS to a country by the operator's own price.
@@ -126,25 +124,32 @@ func exact(usd float64) string {
 
 func (e estimate) print(w io.Writer, onlyIdle bool) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	if !onlyIdle {
-		fmt.Fprintf(table, "%s codes in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes),
-			amount(e.sms()), where(e.Country), e.Region, e.Read)
-		printParts(table, "PART", e.Parts)
-		fmt.Fprintf(table, "all\t\t\t%s\nfor a code\t\t\t%s\n\n", dollars(e.USD), dollars(e.PerCode))
+	defer table.Flush() //nolint:errcheck // the console keeps the error
+	if onlyIdle {
+		e.printIdle(table)
+		return
 	}
-	printParts(table, "A MONTH WITHOUT ANY CODE", e.Idle)
-	fmt.Fprintf(table, "all\t\t\t%s\n", dollars(e.IdleUSD))
-	if !onlyIdle {
-		e.printOthers(table)
+	fmt.Fprintf(table, "%s codes in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes),
+		amount(e.sms()), before(" to ", e.Country), e.Region, e.Read)
+	printParts(table, "PART", e.Parts)
+	fmt.Fprintf(table, "all\t\t\t%s\nfor a code\t\t\t%s\n\n", dollars(e.USD), dollars(e.PerCode))
+	e.printIdle(table)
+	fmt.Fprintf(table, "\nTHE SAME BY OTHERS\tCODES\tFOR A CODE\tTOGETHER\n")
+	ours := newOffer("StreamOTP, with the idle part", e.Codes, "", slices.Concat(e.Parts, e.Idle)...)
+	notes := ""
+	for _, o := range append([]offer{ours}, e.Others...) {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", o.Name, amount(o.Codes), dollars(o.PerCode), dollars(o.USD))
+		service, _, _ := strings.Cut(o.Name, ",")
+		if note := service + ": " + o.Note + ".\n"; o.Note != "" && !strings.Contains(notes, note) {
+			notes += note
+		}
 	}
-	_ = table.Flush() // the console keeps the error
+	fmt.Fprintf(table, "\n%s", notes)
 }
 
-func where(country string) string {
-	if country == "" {
-		return ""
-	}
-	return " to " + country
+func (e estimate) printIdle(w io.Writer) {
+	printParts(w, "A MONTH WITHOUT ANY CODE", e.Idle)
+	fmt.Fprintf(w, "all\t\t\t%s\n", dollars(e.IdleUSD))
 }
 
 func printParts(w io.Writer, title string, parts []part) {
@@ -158,6 +163,14 @@ func printParts(w io.Writer, title string, parts []part) {
 	}
 }
 
+// before puts words before a text that is not empty.
+func before(words, text string) string {
+	if text == "" {
+		return ""
+	}
+	return words + text
+}
+
 func each(per float64) string {
 	if per == 1 {
 		return ""
@@ -165,41 +178,14 @@ func each(per float64) string {
 	return " for " + amount(per)
 }
 
-func (e estimate) printOthers(w io.Writer) {
-	fmt.Fprintf(w, "\nTHE SAME BY OTHERS\tCODES\tFOR A CODE\tTOGETHER\n")
-	fmt.Fprintf(w, "StreamOTP, with the idle part\t%s\t%s\t%s\n", amount(e.Codes), dollars((e.USD+e.IdleUSD)/e.Codes), dollars(e.USD+e.IdleUSD))
-	for _, o := range e.Others {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", o.Name, amount(o.Codes), dollars(o.PerCode), dollars(o.USD))
-	}
-	fmt.Fprintln(w)
-	said := map[string]bool{}
-	for _, o := range e.Others {
-		if name, _, _ := strings.Cut(o.Name, ","); !said[name] {
-			said[name] = true
-			fmt.Fprintf(w, "%s: %s.\n", name, o.Note)
-		}
-	}
-}
-
 // print lists the prices, each with its source and the date of the source.
 func (l priceList) print(w io.Writer) {
 	fmt.Fprintf(w, "US dollars, %s, looked up %s. The date is that of the text.\n\n", l.Region, l.Read)
 	for _, p := range l.all() {
-		fmt.Fprintf(w, "%s: %s (%s)\n  %s%s\n", p.Name, p.sayPrice(), p.Dated, p.Source, note(p.Note))
+		tiers := ""
+		for _, t := range p.Tiers {
+			tiers += exact(t.USD) + " up to " + amount(t.UpTo) + ", then "
+		}
+		fmt.Fprintf(w, "%s: %s%s%s %s (%s)\n  %s%s\n", p.Name, tiers, exact(p.USD), each(p.Per), p.Unit, p.Dated, p.Source, before("\n  ", p.Note))
 	}
-}
-
-func note(text string) string {
-	if text == "" {
-		return ""
-	}
-	return "\n  " + text
-}
-
-func (p price) sayPrice() string {
-	said := ""
-	for _, t := range p.Tiers {
-		said += exact(t.USD) + " up to " + amount(t.UpTo) + ", then "
-	}
-	return said + exact(p.USD) + each(p.Per) + " " + p.Unit
 }

@@ -218,8 +218,8 @@ func (l priceList) others(w wish) []offer {
 		all = append(all, newOffer(p[key].Name+", each person once a month", w.Codes, "it sends by your SES and SNS", once...),
 			newOffer(p[key].Name+", each person ten times", w.Codes, "it sends by your SES and SNS", often...))
 	}
-	for _, key := range []string{"notify", "pinpointOtp"} {
-		if sms := w.sms(); sms > 0 {
+	if sms := w.sms(); sms > 0 {
+		for _, key := range []string{"notify", "pinpointOtp"} {
 			all = append(all, newOffer(p[key].Name, sms, "it sends no e-mail: this is for the SMS alone", measured(p[key], sms), measured(*l.SMS[w.Country].AWS, sms)))
 		}
 	}
@@ -227,13 +227,11 @@ func (l priceList) others(w wish) []offer {
 }
 
 func (l priceList) twilio(w wish) offer {
-	verified := measured(l.Prices["twilioVerify"], w.Codes)
-	note := "e-mails go through a SendGrid account, which is not in it"
-	if w.sms() == 0 {
-		return newOffer("Twilio Verify", w.Codes, note, verified)
+	parts, note := []part{measured(l.Prices["twilioVerify"], w.Codes)}, "e-mails go through a SendGrid account, which is not in it"
+	if sms := l.SMS[w.Country].Twilio; w.sms() > 0 && sms != nil {
+		parts = append(parts, measured(*sms, w.sms()))
+	} else if w.sms() > 0 {
+		note += "; nor are SMS, for whose price to " + w.Country + " no text was found"
 	}
-	if sms := l.SMS[w.Country].Twilio; sms != nil {
-		return newOffer("Twilio Verify", w.Codes, note, verified, measured(*sms, w.sms()))
-	}
-	return newOffer("Twilio Verify", w.Codes, note+"; nor are SMS, for whose price to "+w.Country+" no text was found", verified)
+	return newOffer("Twilio Verify", w.Codes, note, parts...)
 }

@@ -19,27 +19,16 @@ import (
 	"streamotp/otpctl/console"
 )
 
-// PartialError reports what was done before a call failed. The caller cannot simply run the command again.
-type PartialError struct {
-	Done  string
-	Cause error
-}
-
-func (e *PartialError) Error() string { return e.Done }
-
 // Explain returns the text of an error. If the operator can do something about it, the text says what went wrong and what
 // to do.
 func Explain(err error) string {
 	var (
 		api     smithy.APIError
-		half    *PartialError
 		profile config.SharedConfigProfileNotExistError
 		request *url.Error
 		network net.Error
 	)
 	switch {
-	case errors.As(err, &half):
-		return half.Done + ": " + Explain(half.Cause)
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	case errors.As(err, &api):

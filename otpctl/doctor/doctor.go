@@ -124,6 +124,14 @@ func (x *examination) add(check, state, advice, format string, args ...any) {
 	x.Findings = append(x.Findings, finding{check, state, fmt.Sprintf(format, args...), advice})
 }
 
+// either notes what was found if a condition holds, and if it does not.
+func (x *examination) either(check string, ok bool, good, state, bad, advice string) {
+	if ok {
+		state, bad, advice = fine, good, ""
+	}
+	x.add(check, state, advice, "%s", bad)
+}
+
 // cannot adds a check that could not be made. If a service has no host in the region, it does not exist there, which is a
 // problem.
 func (x *examination) cannot(check string, err error) {

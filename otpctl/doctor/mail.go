@@ -18,17 +18,10 @@ func (x *examination) mailAccount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.ProductionAccessEnabled {
-		x.add("ses.sandbox", fine, "", "SES sends to everybody in %s", x.region)
-	} else {
-		x.add("ses.sandbox", problem, "ask for production access in SES's console, in this region",
-			"SES is in its sandbox in %s: it sends to verified addresses only", x.region)
-	}
-	if a.SendingEnabled {
-		x.add("ses.sending", fine, "", "sending is enabled")
-	} else {
-		x.add("ses.sending", problem, "see SES's reputation page and the mail from AWS", "sending is paused for the account")
-	}
+	x.either("ses.sandbox", a.ProductionAccessEnabled, "SES sends to everybody in "+x.region,
+		problem, "SES is in its sandbox in "+x.region+": it sends to verified addresses only", "ask for production access in SES's console, in this region")
+	x.either("ses.sending", a.SendingEnabled, "sending is enabled",
+		problem, "sending is paused for the account", "see SES's reputation page and the mail from AWS")
 	switch status := aws.ToString(a.EnforcementStatus); status {
 	case "HEALTHY":
 		x.add("ses.reputation", fine, "", "the account is healthy")
@@ -107,12 +100,8 @@ func (x *examination) mailSignature(used, parent *sesv2.GetEmailIdentityOutput, 
 	signed := func(i *sesv2.GetEmailIdentityOutput) bool {
 		return i != nil && i.DkimAttributes != nil && i.DkimAttributes.SigningEnabled && i.DkimAttributes.Status == types.DkimStatusSuccess
 	}
-	if signed(used) || signed(parent) {
-		x.add("ses.dkim", fine, "", "mail is signed with DKIM")
-	} else {
-		x.add("ses.dkim", warning, "verify "+domain+" in SES with Easy DKIM and make its three DNS records",
-			"mail is not signed with DKIM: it ends among spam, or is refused")
-	}
+	x.either("ses.dkim", signed(used) || signed(parent), "mail is signed with DKIM",
+		warning, "mail is not signed with DKIM: it ends among spam, or is refused", "verify "+domain+" in SES with Easy DKIM and make its three DNS records")
 	switch m := used.MailFromAttributes; {
 	case m == nil || aws.ToString(m.MailFromDomain) == "":
 		x.add("ses.mailfrom", remark, "optional: set one, so that SPF speaks for "+domain+" too", "there is no MAIL FROM domain")

@@ -21,11 +21,8 @@ func (x *examination) smsSandbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if out.IsInSandbox {
-		x.add("sms.sandbox", problem, "leave it in SNS's console, in this region", "SMS is in its sandbox in %s: it goes to verified numbers only", x.region)
-	} else {
-		x.add("sms.sandbox", fine, "", "SMS goes to all numbers")
-	}
+	x.either("sms.sandbox", !out.IsInSandbox, "SMS goes to all numbers",
+		problem, "SMS is in its sandbox in "+x.region+": it goes to verified numbers only", "leave it in SNS's console, in this region")
 	return nil
 }
 
@@ -44,15 +41,13 @@ func (x *examination) smsSpend(ctx context.Context) error {
 		return err
 	}
 	limit, err := strconv.ParseFloat(out.Attributes["MonthlySpendLimit"], 64)
-	switch {
-	case err != nil:
+	if err != nil {
 		return errors.New("SNS tells no MonthlySpendLimit; that of a new account is 1 USD")
-	case limit < budget:
-		x.add("sms.spend", warning, "ask for more in Service Quotas, then set MonthlySpendLimit in SNS",
-			"SNS stops at %s USD a month, before the alarm at MonthlySmsBudgetUsd (%s)", console.Decimal(limit), console.Decimal(budget))
-	default:
-		x.add("sms.spend", fine, "", "SNS stops at %s USD a month, the alarm goes off at %s", console.Decimal(limit), console.Decimal(budget))
 	}
+	stop, alarm := console.Decimal(limit), console.Decimal(budget)
+	x.either("sms.spend", limit >= budget, "SNS stops at "+stop+" USD a month, the alarm goes off at "+alarm,
+		warning, "SNS stops at "+stop+" USD a month, before the alarm at MonthlySmsBudgetUsd ("+alarm+")",
+		"ask for more in Service Quotas, then set MonthlySpendLimit in SNS")
 	return nil
 }
 

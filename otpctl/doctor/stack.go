@@ -91,10 +91,7 @@ func (x *examination) captcha(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(out.VersionIdsToStages) > 0 {
-		x.add("captcha", fine, "", "the secret key of %s is stored", provider)
-	} else {
-		x.add("captcha", problem, "run otpctl captcha set", "nobody gets a code: %s's secret key is not stored", provider)
-	}
+	x.either("captcha", len(out.VersionIdsToStages) > 0, "the secret key of "+provider+" is stored",
+		problem, "nobody gets a code: "+provider+"'s secret key is not stored", "run otpctl captcha set")
 	return nil
 }

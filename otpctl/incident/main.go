@@ -21,23 +21,22 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 5 {
-		fail(errors.New("four arguments are needed"))
-	}
-	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx)
-	if err != nil {
-		fail(err)
-	}
-	db := dynamodb.NewFromConfig(cfg)
-	if err := errors.Join(pause(ctx, db, os.Args[1], os.Args[3]), complain(ctx, cfg, db, os.Args[1], os.Args[2], os.Args[4])); err != nil {
-		fail(err)
+	if err := run(context.Background(), os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL:", err)
+		os.Exit(1)
 	}
 }
 
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL:", err)
-	os.Exit(1)
+func run(ctx context.Context, args []string) error {
+	if len(args) != 4 {
+		return errors.New("four arguments are needed")
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	db := dynamodb.NewFromConfig(cfg)
+	return errors.Join(pause(ctx, db, args[0], args[2]), complain(ctx, cfg, db, args[0], args[1], args[3]))
 }
 
 // pause counts unverified messages until the prefix is paused.

@@ -32,37 +32,35 @@ number of it that was not verified before. PAUSES counts the recent pauses; each
 			"permissions": "dynamodb:Scan",
 			"document":    `[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`,
 		},
-		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return listPrefixes(ctx, c, d, paused) }),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
+			now, none := d.Clock.Now(), "No SMS went to a new number in the last day."
+			if paused {
+				none = "No prefix is paused."
+			}
+			pausedUntil := func(p store.Prefix) time.Time {
+				if p.PausedUntil.After(now) {
+					return p.PausedUntil
+				}
+				return time.Time{} // a pause that is over is history
+			}
+			all := console.Sorted(d.Prefixes.List(ctx, now),
+				func(p store.Prefix) bool { return !paused || !pausedUntil(p).IsZero() },
+				func(a, b store.Prefix) int {
+					return cmp.Or(pausedUntil(b).Compare(pausedUntil(a)), b.Sends-a.Sends, cmp.Compare(a.Name, b.Name))
+				})
+			header := []any{"PREFIX", "MESSAGES", "VERIFIED", "SHARE", "PAUSES", "PAUSED UNTIL"}
+			return console.List(c, none, header, all, func(p store.Prefix) (any, []any) {
+				share, until := "-", pausedUntil(p)
+				if p.Sends > 0 {
+					share = fmt.Sprintf("%d %%", p.Verified*100/p.Sends)
+				}
+				return console.Object{"prefix": p.Name, "messages": p.Sends, "verified": p.Verified, "pauses": p.Pauses, "pausedUntil": console.ShownTime(until)},
+					[]any{p.Name, p.Sends, p.Verified, share, p.Pauses, console.UTC(until)}
+			})
+		}),
 	}
 	cmd.Flags().BoolVar(&paused, "paused", false, "list only the paused prefixes")
 	return cmd
-}
-
-func listPrefixes(ctx context.Context, c *console.Console, d *deployed.Stack, onlyPaused bool) error {
-	now, none := d.Clock.Now(), "No SMS went to a new number in the last day."
-	if onlyPaused {
-		none = "No prefix is paused."
-	}
-	pausedUntil := func(p store.Prefix) time.Time {
-		if p.PausedUntil.After(now) {
-			return p.PausedUntil
-		}
-		return time.Time{} // a pause that is over is history
-	}
-	all := console.Sorted(d.Prefixes.List(ctx, now),
-		func(p store.Prefix) bool { return !onlyPaused || !pausedUntil(p).IsZero() },
-		func(a, b store.Prefix) int {
-			return cmp.Or(pausedUntil(b).Compare(pausedUntil(a)), b.Sends-a.Sends, cmp.Compare(a.Name, b.Name))
-		})
-	header := []any{"PREFIX", "MESSAGES", "VERIFIED", "SHARE", "PAUSES", "PAUSED UNTIL"}
-	return console.List(c, none, header, all, func(p store.Prefix) (any, []any) {
-		share, until := "-", pausedUntil(p)
-		if p.Sends > 0 {
-			share = fmt.Sprintf("%d %%", p.Verified*100/p.Sends)
-		}
-		return console.Object{"prefix": p.Name, "messages": p.Sends, "verified": p.Verified, "pauses": p.Pauses, "pausedUntil": console.ShownTime(until)},
-			[]any{p.Name, p.Sends, p.Verified, share, p.Pauses, console.UTC(until)}
-	})
 }
 
 // ReleaseCommand returns "otpctl prefixes release".
@@ -79,7 +77,24 @@ as before the first pause.`,
 			"permissions": "dynamodb:DeleteItem",
 			"document":    `{"prefix":"+4915112"}`,
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return releasePrefix(cmd.Context(), c, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			prefix := prefixPunctuation.Replace(args[0])
+			if !prefixForm.MatchString(prefix) {
+				return console.UsageErrorf("prefix: must be a + and digits, as +4915112")
+			}
+			d, err := deployed.Connect(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			known, err := d.Prefixes.Release(cmd.Context(), prefix)
+			if err != nil {
+				return err
+			}
+			if !known {
+				return fmt.Errorf("nothing is known of the prefix %s: see otpctl prefixes list", prefix)
+			}
+			return c.Answer(console.Object{"prefix": prefix}, console.Say("Released %s: codes go there again, and nothing of it is remembered.\n", prefix))
+		},
 	}
 }
 
@@ -87,22 +102,3 @@ var (
 	prefixPunctuation = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "")
 	prefixForm        = regexp.MustCompile(`^\+[0-9]{1,15}$`)
 )
-
-func releasePrefix(ctx context.Context, c *console.Console, typed string) error {
-	prefix := prefixPunctuation.Replace(typed)
-	if !prefixForm.MatchString(prefix) {
-		return console.UsageErrorf("prefix: must be a + and digits, as +4915112")
-	}
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
-		return err
-	}
-	known, err := d.Prefixes.Release(ctx, prefix)
-	if err != nil {
-		return err
-	}
-	if !known {
-		return fmt.Errorf("nothing is known of the prefix %s: see otpctl prefixes list", prefix)
-	}
-	return c.Answer(console.Object{"prefix": prefix}, console.Say("Released %s: codes go there again, and nothing of it is remembered.\n", prefix))
-}

@@ -27,31 +27,27 @@ showing it, or reads it from stdin with --secret-stdin. The functions use a chan
 			"document":    `{"provider":"turnstile"}`,
 		},
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
-			return setCaptcha(ctx, c, d, fromStdin)
+			provider := d.CaptchaProvider()
+			if provider == "" {
+				return console.Refusal("the stack asks for no CAPTCHA: deploy it with CaptchaProvider and CaptchaSiteKey first")
+			}
+			if err := d.Need("CaptchaSecretArn"); err != nil {
+				return err
+			}
+			key, err := c.ReadSecret(ctx, console.TypedKey, fromStdin)
+			if err != nil {
+				return err
+			}
+			if key = strings.TrimSpace(key); strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) || key == "" {
+				return console.UsageErrorf("the secret key must be printable ASCII characters without spaces, as the provider shows it")
+			}
+			s := d.Secret("CaptchaSecretArn")
+			if _, err := s.Client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.ARN, SecretString: &key}); err != nil {
+				return err
+			}
+			return c.Answer(console.Object{"provider": provider}, console.Say("Stored the secret key of %s: within a minute it is used.\n", provider))
 		}),
 	}
 	cmd.Flags().BoolVar(&fromStdin, "secret-stdin", false, "read the secret key from stdin, one line")
 	return cmd
-}
-
-func setCaptcha(ctx context.Context, c *console.Console, d *deployed.Stack, fromStdin bool) error {
-	provider := d.CaptchaProvider()
-	if provider == "" {
-		return console.Refusal("the stack asks for no CAPTCHA: deploy it with CaptchaProvider and CaptchaSiteKey first")
-	}
-	if err := d.Need("CaptchaSecretArn"); err != nil {
-		return err
-	}
-	key, err := c.ReadSecret(ctx, console.TypedKey, fromStdin)
-	if err != nil {
-		return err
-	}
-	if key = strings.TrimSpace(key); strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) || key == "" {
-		return console.UsageErrorf("the secret key must be printable ASCII characters without spaces, as the provider shows it")
-	}
-	s := d.Secret("CaptchaSecretArn")
-	if _, err := s.Client.PutSecretValue(ctx, &secretsmanager.PutSecretValueInput{SecretId: &s.ARN, SecretString: &key}); err != nil {
-		return err
-	}
-	return c.Answer(console.Object{"provider": provider}, console.Say("Stored the secret key of %s: within a minute it is used.\n", provider))
 }

@@ -151,48 +151,39 @@ func TestListCommand(c *console.Console) *cobra.Command {
 			"permissions": "secretsmanager:GetSecretValue",
 			"document":    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
 		},
-		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return listTests(ctx, c, d, codes) }),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
+			secret, err := tests(d)
+			if err != nil {
+				return err
+			}
+			all, _, err := secret.read(ctx)
+			if err != nil {
+				return err
+			}
+			header := []any{"DESTINATION", "UNTIL", "STATE"}
+			if codes {
+				header = append(header, "CODE")
+			}
+			list, rows := []console.Object{}, [][]any{}
+			for destination, entry := range all.All() {
+				state := testState(destination, entry, secret.digits, c.Now())
+				shown, row := console.Object{"destination": destination, "until": entry.Until, "state": state}, []any{destination, entry.Until, state}
+				if codes {
+					shown["code"], row = entry.Code, append(row, entry.Code)
+				}
+				list, rows = append(list, shown), append(rows, row)
+			}
+			return c.Answer(list, func(w io.Writer) {
+				t := console.NewTable(w, header...)
+				for _, row := range rows {
+					t.Row(row...)
+				}
+				t.End("There are no test destinations.")
+			})
+		}),
 	}
 	cmd.Flags().BoolVar(&codes, "codes", false, "show the codes, in the document as the member code")
 	return cmd
-}
-
-// listedTest is an entry in the form that is shown.
-type listedTest struct {
-	Destination string `json:"destination"`
-	Until       string `json:"until"`
-	State       string `json:"state"`
-	Code        string `json:"code,omitempty"`
-}
-
-func listTests(ctx context.Context, c *console.Console, d *deployed.Stack, codes bool) error {
-	secret, err := tests(d)
-	if err != nil {
-		return err
-	}
-	all, _, err := secret.read(ctx)
-	if err != nil {
-		return err
-	}
-	header := []any{"DESTINATION", "UNTIL", "STATE"}
-	if codes {
-		header = append(header, "CODE")
-	}
-	list := []listedTest{}
-	for destination, entry := range all.All() {
-		shown := listedTest{destination, entry.Until, testState(destination, entry, secret.digits, c.Now()), ""}
-		if codes {
-			shown.Code = entry.Code
-		}
-		list = append(list, shown)
-	}
-	return c.Answer(list, func(w io.Writer) {
-		t := console.NewTable(w, header...)
-		for _, l := range list {
-			t.Row([]any{l.Destination, l.Until, l.State, l.Code}[:len(header)]...)
-		}
-		t.End("There are no test destinations.")
-	})
 }
 
 // testState reports whether an entry works, and if not, why.
@@ -227,32 +218,27 @@ opened before keeps its code until that expires.`,
 			"document":    `{"destination":"reviewer@example.com"}`,
 		},
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
-			return removeTest(ctx, c, d, args[0])
+			secret, err := tests(d)
+			if err != nil {
+				return err
+			}
+			var name string
+			err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
+				name = args[0] // an entry that otpctl did not write may have a wrong spelling
+				if to, err := console.ReadDestination(args[0]); err == nil && !all.Has(args[0]) {
+					name = to.String()
+				}
+				if !all.Has(name) {
+					return all, fmt.Errorf("%s is no test destination: see otpctl test-destinations list", name)
+				}
+				return all.Without(name), nil
+			})
+			if err != nil {
+				return err
+			}
+			return c.Answer(console.Object{"destination": name}, console.Say("Removed %s.\n", name))
 		}),
 	}
-}
-
-// removeTest also accepts an entry exactly as typed: an entry that otpctl did not write may have a wrong spelling.
-func removeTest(ctx context.Context, c *console.Console, d *deployed.Stack, typed string) error {
-	secret, err := tests(d)
-	if err != nil {
-		return err
-	}
-	var name string
-	err = secret.change(ctx, func(all otp.TestDestinations) (otp.TestDestinations, error) {
-		name = typed
-		if to, err := console.ReadDestination(typed); err == nil && !all.Has(typed) {
-			name = to.String()
-		}
-		if !all.Has(name) {
-			return all, fmt.Errorf("%s is no test destination: see otpctl test-destinations list", name)
-		}
-		return all.Without(name), nil
-	})
-	if err != nil {
-		return err
-	}
-	return c.Answer(console.Object{"destination": name}, console.Say("Removed %s.\n", name))
 }
 
 // testSecret is the secret that holds the test destinations.
