@@ -39,12 +39,9 @@ A line that cannot be imported is skipped. The report gives its number and the r
 or password. Existing accounts are skipped too; with --replace they get what the line has, and an empty field changes
 nothing. An import that stopped can be run again.`,
 		Example: "  otpctl user import accounts.csv --dry-run\n  otpctl user import - --replace < accounts.csv",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
-			"failure":     "a line was skipped",
-			"document": `{"imported":2,"withoutPassword":1,"foreignHashes":1,"skipped":1,"total":3,"dryRun":false,
-"errors":[{"line":4,"error":"phone: must be a mobile number, since login codes go to it by SMS"}]}`,
-		},
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			`{"imported":2,"withoutPassword":1,"foreignHashes":1,"skipped":1,"total":3,"dryRun":false,
+"errors":[{"line":4,"error":"phone: must be a mobile number, since login codes go to it by SMS"}]}`, "a line was skipped"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return importUsers(cmd.Context(), c, args[0], replace, dryRun, ignoreUnknown)
 		},

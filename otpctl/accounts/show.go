@@ -24,11 +24,9 @@ func UserListCommand(c *console.Console) *cobra.Command {
 		Short:   "Lists the accounts.",
 		Long:    `Lists the accounts in no particular order, with most digits of each phone number hidden.`,
 		Example: "  otpctl user list\n  otpctl user list --json | jq -r '.data[].email'",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:Scan",
-			"document": `[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
-"passwordChangedAt":"2026-11-21T15:09:39Z"}]`,
-		},
+		Annotations: console.Facts("dynamodb:Scan",
+			`[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+"passwordChangedAt":"2026-11-21T15:09:39Z"}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			return console.List(c, "There are no accounts.", []any{"EMAIL", "NAME", "PHONE", "CHANNEL", "PASSWORD CHANGED"}, d.Users.List(ctx),
 				func(u store.User) (any, []any) {
@@ -80,12 +78,10 @@ func UserShowCommand(c *console.Console) *cobra.Command {
 		Long: `Shows an account, with most digits of its phone number hidden, and the wrong codes that are counted for its address:
 by purpose, how many, and until when they lock it. It changes nothing.`,
 		Example: "  otpctl user show ada@example.com",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:GetItem secretsmanager:GetSecretValue",
-			"document": `{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+		Annotations: console.Facts("dynamodb:GetItem secretsmanager:GetSecretValue",
+			`{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
 "passwordChangedAt":"2026-11-21T15:09:39Z",
-"hasPassword":true,"attempts":[{"purpose":"login","wrongCodes":5,"lockedUntil":"2026-11-21T16:09:39Z"}]}`,
-		},
+"hasPassword":true,"attempts":[{"purpose":"login","wrongCodes":5,"lockedUntil":"2026-11-21T16:09:39Z"}]}`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, held, err := find(cmd.Context(), c, args[0])
 			if err != nil {

@@ -23,11 +23,9 @@ func SuppressionsListCommand(c *console.Console) *cobra.Command {
 An address that bounces permanently, or whose owner reports spam, gets no e-mail for 30 days from the last time. The
 list shows keyed hashes of addresses: only someone who knows an address can look it up.`,
 		Example: "  otpctl suppressions list\n  otpctl suppressions list ada@example.com",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:Scan secretsmanager:GetSecretValue",
-			"document": `[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
-"since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`,
-		},
+		Annotations: console.Facts("dynamodb:Scan secretsmanager:GetSecretValue",
+			`[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
+"since":"2026-11-21T16:09:39Z","until":"2026-12-21T16:09:39Z"}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			only, none := "", "No address is suppressed."
 			if len(args) > 0 {
@@ -61,10 +59,8 @@ func SuppressionsRemoveCommand(c *console.Console) *cobra.Command {
 Another bounce or complaint suppresses the address again. The stack does not use SES's suppression list of the
 account.`,
 		Example: "  otpctl suppressions remove ada@example.com",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
-			"document":    `{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`,
-		},
+		Annotations: console.Facts("dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			`{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			email, destination, subjects, err := suppressedEmail(ctx, d, args[0])
 			if err != nil {

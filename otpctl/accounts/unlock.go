@@ -36,15 +36,13 @@ that were used stay invalid. Limits of client IP addresses and paused prefixes s
 		Example: `  otpctl unlock ada@example.com
   otpctl unlock +4915112345678
   otpctl unlock ada@example.com --purpose login`,
-		Annotations: console.Facts{
-			"permissions": "dynamodb:UpdateItem secretsmanager:GetSecretValue",
-			"document": `{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
+		Annotations: console.Facts("dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			`{"destination":"ada@example.com","wasLocked":true,"counters":[{"name":"login",
 "before":{"lockedUntil":"2026-11-21T16:09:39Z","wrongCodes":5,"wrongPasswords":0,"messages":1,"futureTry":null,
 "sessionsOverUntil":null},
 "after":{"lockedUntil":null,"wrongCodes":0,"wrongPasswords":0,"messages":0,"futureTry":null,
 "sessionsOverUntil":null}}],
-"futurePasswordChange":null}`,
-		},
+"futurePasswordChange":null}`),
 		RunE: func(cmd *cobra.Command, args []string) error { return unlock(cmd.Context(), c, args[0], purpose) },
 	}
 	cmd.Flags().StringVar(&purpose, "purpose", "", "the purpose to reset, `verify|login|reset`; without it, every purpose")

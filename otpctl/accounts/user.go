@@ -31,10 +31,8 @@ With --replace it gets the new password, or none, and its name, phone and channe
 login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
 		Example: `  otpctl user add ada@example.com --name Ada
   otpctl user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt`,
-		Annotations: console.Facts{
-			"permissions": "dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
-			"document":    `{"email":"ada@example.com","existed":false}`,
-		},
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			`{"email":"ada@example.com","existed":false}`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if without && fromStdin {
 				return console.UsageErrorf("--no-password and --password-stdin exclude each other")
@@ -120,10 +118,8 @@ func UserRemoveCommand(c *console.Console) *cobra.Command {
 
 Only the point-in-time recovery of the table brings an account back.`,
 		Example: "  otpctl user remove ada@example.com",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
-			"document":    `{"email":"ada@example.com"}`,
-		},
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			`{"email":"ada@example.com"}`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			d, held, err := find(ctx, c, args[0])
@@ -158,10 +154,8 @@ Codes go by SMS only to mobile numbers of the stack's AllowedCountries. A change
 account, since their codes may have gone to the old number.`,
 		Example: `  otpctl user set-phone grace@example.com +4915112345678 --channel sms
   otpctl user set-phone grace@example.com --none --channel email`,
-		Annotations: console.Facts{
-			"permissions": "dynamodb:GetItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
-			"document":    `{"email":"grace@example.com"}`,
-		},
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
+			`{"email":"grace@example.com"}`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if none == (len(args) == 2) {
 				return console.UsageErrorf("name either a PHONE or --none.\nSee otpctl user set-phone --help")

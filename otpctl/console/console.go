@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -64,12 +65,12 @@ func (r Refusal) Error() string { return string(r) }
 // Refusalf returns a Refusal with a formatted text.
 func Refusalf(format string, args ...any) error { return Refusal(fmt.Sprintf(format, args...)) }
 
-// Facts are the parts of a command's help that cobra does not know, by name:
-//
-//	permissions  of IAM, separated by white space, beside cloudformation:DescribeStacks; none: the command calls no AWS API
-//	document     an example of the data that --json prints; none: the command takes no --json
-//	failure      what exit code 1 means beside a failure
-type Facts = map[string]string
+// Facts returns the annotations of a command, which are the parts of its help that cobra does not know: the IAM permissions
+// that it needs beside cloudformation:DescribeStacks, separated by white space, or "" if it calls no AWS API; an example of
+// the data that --json prints; and what exit code 1 means beside a failure. A command without facts takes no --json.
+func Facts(permissions, document string, failure ...string) map[string]string {
+	return map[string]string{"permissions": permissions, "document": document, "failure": strings.Join(failure, "")}
+}
 
 // ShownTime returns a time as a document shows it, nil for the zero time.
 func ShownTime(t time.Time) *time.Time {

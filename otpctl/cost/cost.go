@@ -32,15 +32,14 @@ Each code is a login that succeeds at the first attempt, with the default limits
 before taxes and without free allowances. A * marks quantities that are partly assumed; docs/costs.md explains them.
 The idle part is what a stack without any code costs.`,
 		Example: "  otpctl cost\n  otpctl cost --codes 50000 --sms-share 0.1 --country DE\n  otpctl cost --prices",
-		Annotations: console.Facts{
-			"document": `{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,
+		Annotations: console.Facts("",
+			`{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,
 "perCode":0.00965,
 "parts":[{"name":"SMS to DE, AWS","quantity":100000,"unit":"messages","per":1,"price":0.0941,"usd":9410}],
 "idleUsd":7.06,"idle":[{"name":"CloudWatch, dashboards","quantity":1,"unit":"a month","per":1,"price":3,"usd":3}],
 "others":[{"name":"Twilio Verify","codes":1000000,"usd":61200,"perCode":0.0612,"note":"...",
 "parts":[{"name":"Twilio Verify",
-"quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`,
-		},
+"quantity":1000000,"unit":"codes","per":1,"price":0.05,"usd":50000}]}]}`),
 		RunE: func(*cobra.Command, []string) error {
 			list, err := readPrices()
 			if err != nil {

@@ -35,11 +35,9 @@ message was refused for good), expired, or gone. A position has none.
 The list changes nothing. While it runs, mostly seconds, the dead letters are hidden from other commands. A dead
 letter that another command has is counted but not listed.`,
 		Example: "  otpctl deadletters list\n  otpctl deadletters list --json | jq '.data.letters[].since'",
-		Annotations: console.Facts{
-			"permissions": "sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes " + readRow,
-			"document": `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
-"meaning":"no provider took the message before it expired"}],"hidden":0}`,
-		},
+		Annotations: console.Facts("sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes "+readRow,
+			`{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
+"meaning":"no provider took the message before it expired"}],"hidden":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return listLetters(ctx, c, d) }),
 	}
 }
@@ -114,12 +112,9 @@ A code can be sent for minutes, a security notification for a day. A dead letter
 position in the stream, stays and is reported until --drop deletes it: notify the account owner yourself. A message
 that is no dead letter of this stack always stays. Two redrives at once share the dead letters.`,
 		Example: "  otpctl deadletters redrive\n  otpctl deadletters redrive --drop --json",
-		Annotations: console.Facts{
-			"permissions": "sqs:ReceiveMessage sqs:SendMessage sqs:DeleteMessage sqs:ChangeMessageVisibility " + readRow,
-			"failure":     "a dead letter stays",
-			"document": `{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"crashed","row":"waiting","queued":true,
-"deleted":true,"problem":""}],"queued":1,"deleted":1,"stay":0}`,
-		},
+		Annotations: console.Facts("sqs:ReceiveMessage sqs:SendMessage sqs:DeleteMessage sqs:ChangeMessageVisibility "+readRow,
+			`{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"crashed","row":"waiting","queued":true,
+"deleted":true,"problem":""}],"queued":1,"deleted":1,"stay":0}`, "a dead letter stays"),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return redriveLetters(ctx, c, d, drop) }),
 	}
 	cmd.Flags().BoolVar(&drop, "drop", false, "delete dead letters that cannot be sent any more")

@@ -41,14 +41,11 @@ finding is one of these:
 
 SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the permissions that begin with sms-voice.`,
 		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",
-		Annotations: console.Facts{
-			"permissions": `ses:GetAccount ses:GetEmailIdentity sns:GetSMSSandboxAccountStatus sns:GetSMSAttributes sns:ListOriginationNumbers
+		Annotations: console.Facts(`ses:GetAccount ses:GetEmailIdentity sns:GetSMSSandboxAccountStatus sns:GetSMSAttributes sns:ListOriginationNumbers
 sms-voice:DescribeAccountAttributes sms-voice:DescribeSpendLimits sms-voice:DescribePhoneNumbers
 sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSettings`,
-			"failure": "a problem was found",
-			"document": `{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox",
-"advice":"ask for production access"}]}`,
-		},
+			`{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox",
+"advice":"ask for production access"}]}`, "a problem was found"),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return doctor(ctx, c, d) }),
 	}
 }

@@ -28,10 +28,8 @@ SMS pumping protection counts messages to new numbers by prefix (country code an
 and how many of their codes were verified. A prefix with too few is paused: until the pause ends, no code goes to a
 number of it that was not verified before. PAUSES counts the recent pauses; each is longer than the one before.`,
 		Example: "  otpctl prefixes list --paused",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:Scan",
-			"document":    `[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`,
-		},
+		Annotations: console.Facts("dynamodb:Scan",
+			`[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			now, none := d.Clock.Now(), "No SMS went to a new number in the last day."
 			if paused {
@@ -73,10 +71,8 @@ func ReleaseCommand(c *console.Console) *cobra.Command {
 Release a prefix once you know that people are waiting for their codes. If it was fraud, as many messages go out again
 as before the first pause.`,
 		Example: "  otpctl prefixes release +4915112",
-		Annotations: console.Facts{
-			"permissions": "dynamodb:DeleteItem",
-			"document":    `{"prefix":"+4915112"}`,
-		},
+		Annotations: console.Facts("dynamodb:DeleteItem",
+			`{"prefix":"+4915112"}`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			prefix := prefixPunctuation.Replace(args[0])
 			if !prefixForm.MatchString(prefix) {

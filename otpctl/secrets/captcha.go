@@ -22,10 +22,8 @@ func CaptchaSetCommand(c *console.Console) *cobra.Command {
 A stack with CaptchaProvider answers 503 to /generate until the key is stored. otpctl asks for it twice without
 showing it, or reads it from stdin with --secret-stdin. The functions use a changed key within a minute.`,
 		Example: "  otpctl captcha set\n  otpctl captcha set --secret-stdin < secret.txt",
-		Annotations: console.Facts{
-			"permissions": "secretsmanager:PutSecretValue",
-			"document":    `{"provider":"turnstile"}`,
-		},
+		Annotations: console.Facts("secretsmanager:PutSecretValue",
+			`{"provider":"turnstile"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			provider := d.CaptchaProvider()
 			if provider == "" {

@@ -35,10 +35,8 @@ changes: whoever has it can compare an address with what the tables and the log 
 previous value as AWSPREVIOUS. If two operators rotate at once, one succeeds and the other gets an error. A function's
 instance that was idle creates one more session with the key it had; two rotations during its idle time end that code.`,
 		Example: "  otpctl rotate-secret\n  otpctl rotate-secret --yes --json",
-		Annotations: console.Facts{
-			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
-			"document":    `{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`,
-		},
+		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			`{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			return rotateSecret(ctx, c, d, yes, force)
 		}),

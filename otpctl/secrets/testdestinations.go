@@ -36,10 +36,8 @@ The entries are in one secret. Secrets Manager takes about a hundred changes of 
 each run of a test. otpctl's own changes at the same time are all made; a change by other means at the same moment may
 be lost, but stays as the version AWSPREVIOUS.`,
 		Example: "  otpctl test-destinations add reviewer@example.com --until 2026-12-31",
-		Annotations: console.Facts{
-			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
-			"document":    `{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`,
-		},
+		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			`{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return addTest(cmd.Context(), c, args[0], until, fromStdin)
 		},
@@ -147,10 +145,8 @@ func TestListCommand(c *console.Console) *cobra.Command {
 		Short:   "Lists the addresses and numbers with a fixed code.",
 		Long:    `Lists the addresses and numbers with a fixed code, and until when each code works, or why it does not.`,
 		Example: "  otpctl test-destinations list",
-		Annotations: console.Facts{
-			"permissions": "secretsmanager:GetSecretValue",
-			"document":    `[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`,
-		},
+		Annotations: console.Facts("secretsmanager:GetSecretValue",
+			`[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			secret, err := tests(d)
 			if err != nil {
@@ -213,10 +209,8 @@ func TestRemoveCommand(c *console.Console) *cobra.Command {
 		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and sent. A session that was
 opened before keeps its code until that expires.`,
 		Example: "  otpctl test-destinations remove reviewer@example.com",
-		Annotations: console.Facts{
-			"permissions": "secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
-			"document":    `{"destination":"reviewer@example.com"}`,
-		},
+		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
+			`{"destination":"reviewer@example.com"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			secret, err := tests(d)
 			if err != nil {

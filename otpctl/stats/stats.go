@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,12 +38,10 @@ codes, with those of test destinations, which are never sent. CONVERSION is VERI
 The SMS costs are those of the whole account in this region since the month began (UTC). They are null if SNS reports
 none, as before the first SMS of a month.`,
 		Example: "  otpctl stats\n  otpctl stats --days 7 --json | jq .data.byChannel",
-		Annotations: console.Facts{
-			"permissions": "cloudwatch:GetMetricData",
-			"document": `{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
+		Annotations: console.Facts("cloudwatch:GetMetricData",
+			`{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
 "byChannel":[{"name":"email","sent":1200,"verified":1100,"conversion":0.917}],
-"byPurpose":[{"name":"login","sent":900,"verified":840,"conversion":0.933}],"smsSpendUsd":3.21}`,
-		},
+"byPurpose":[{"name":"login","sent":900,"verified":840,"conversion":0.933}],"smsSpendUsd":3.21}`),
 		PreRunE: func(*cobra.Command, []string) error {
 			if days < 1 || days > maxDays {
 				return console.UsageErrorf("--days must be 1 to %d", maxDays)
@@ -79,48 +76,45 @@ func stats(ctx context.Context, c *console.Console, d *deployed.Stack, days int)
 	s := statistics{Days: days, Since: until.AddDate(0, 0, -days), Until: until}
 	// The client speaks AWS JSON, one of the service's protocols, instead of CBOR, which the development stack does not know.
 	m := metrics{cloudwatch.NewFromConfig(d.Config, func(o *cloudwatch.Options) { o.Protocol = awsjson.New10(schemas.GraniteServiceVersion20100801) }),
-		"StreamOTP/" + d.Name}
-	if s.ByChannel, err = m.rows(ctx, "Channel", otp.ChannelNames(), s.Since, until); err != nil {
+		"StreamOTP/" + d.Name, until}
+	if s.ByChannel, err = m.rows(ctx, s.Since, "Channel", otp.ChannelNames()); err != nil {
 		return err
 	}
-	purposes := []string{string(otp.Verify), string(otp.Login), string(otp.Reset)}
-	if s.ByPurpose, err = m.rows(ctx, "Purpose", purposes, s.Since, until); err != nil {
+	if s.ByPurpose, err = m.rows(ctx, s.Since, "Purpose", []string{string(otp.Verify), string(otp.Login), string(otp.Reset)}); err != nil {
 		return err
 	}
-	if s.SMSSpend, err = m.spend(ctx, until); err != nil {
+	month := time.Date(until.Year(), until.Month(), 1, 0, 0, 0, 0, time.UTC)
+	spent, err := m.values(ctx, month, "Maximum", types.Metric{Namespace: aws.String("AWS/SNS"), MetricName: aws.String("SMSMonthToDateSpentUSD")})
+	if err != nil {
 		return err
+	}
+	if len(spent) > 0 {
+		s.SMSSpend = aws.Float64(slices.Max(spent))
 	}
 	return c.Answer(s, s.write)
 }
 
-// metrics are those of CloudWatch, with the namespace of the stack's own.
+// metrics are those of CloudWatch up to a time, with the namespace of the stack's own.
 type metrics struct {
 	client    *cloudwatch.Client
 	namespace string
-}
-
-// metric returns a query for one metric, by the hour.
-func metric(id int, namespace, name, stat string, dimensions ...types.Dimension) types.MetricDataQuery {
-	return types.MetricDataQuery{Id: aws.String("m" + strconv.Itoa(id)), MetricStat: &types.MetricStat{Period: aws.Int32(3600), Stat: &stat,
-		Metric: &types.Metric{Namespace: &namespace, MetricName: &name, Dimensions: dimensions}}}
+	until     time.Time
 }
 
 // rows counts messages by the values of a dimension.
-func (m metrics) rows(ctx context.Context, dimension string, names []string, since, until time.Time) ([]counted, error) {
-	var queries []types.MetricDataQuery
+func (m metrics) rows(ctx context.Context, since time.Time, dimension string, names []string) (rows []counted, err error) {
 	for _, name := range names {
-		of := types.Dimension{Name: &dimension, Value: &name}
-		for _, what := range []string{telemetry.Sent, telemetry.Verified} {
-			queries = append(queries, metric(len(queries), m.namespace, what, "Sum", of))
+		row := counted{Name: name}
+		for metric, total := range map[string]*float64{telemetry.Sent: &row.Sent, telemetry.Verified: &row.Verified} {
+			values, err := m.values(ctx, since, "Sum", types.Metric{Namespace: &m.namespace, MetricName: &metric,
+				Dimensions: []types.Dimension{{Name: &dimension, Value: &name}}})
+			if err != nil {
+				return nil, err
+			}
+			for _, value := range values {
+				*total += value
+			}
 		}
-	}
-	points, err := m.points(ctx, queries, since, until)
-	if err != nil {
-		return nil, err
-	}
-	var rows []counted
-	for i, name := range names {
-		row := counted{Name: name, Sent: sum(points["m"+strconv.Itoa(2*i)]), Verified: sum(points["m"+strconv.Itoa(2*i+1)])}
 		if row.Sent > 0 {
 			row.Conversion = aws.Float64(row.Verified / row.Sent)
 		}
@@ -129,37 +123,20 @@ func (m metrics) rows(ctx context.Context, dimension string, names []string, sin
 	return rows, nil
 }
 
-// spend returns the account's SMS spending since the month began, or nil if SNS reports none.
-func (m metrics) spend(ctx context.Context, now time.Time) (*float64, error) {
-	month := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
-	points, err := m.points(ctx, []types.MetricDataQuery{metric(0, "AWS/SNS", "SMSMonthToDateSpentUSD", "Maximum")}, month, now)
-	if err != nil || len(points["m0"]) == 0 {
-		return nil, err
-	}
-	return aws.Float64(slices.Max(points["m0"])), nil
-}
-
-// points returns the values of each query, by the query's id.
-func (m metrics) points(ctx context.Context, queries []types.MetricDataQuery, since, until time.Time) (map[string][]float64, error) {
-	points := map[string][]float64{}
-	pages := cloudwatch.NewGetMetricDataPaginator(m.client, &cloudwatch.GetMetricDataInput{StartTime: &since, EndTime: &until, MetricDataQueries: queries})
+// values returns a metric's values by the hour.
+func (m metrics) values(ctx context.Context, since time.Time, stat string, metric types.Metric) (values []float64, err error) {
+	pages := cloudwatch.NewGetMetricDataPaginator(m.client, &cloudwatch.GetMetricDataInput{StartTime: &since, EndTime: &m.until,
+		MetricDataQueries: []types.MetricDataQuery{{Id: aws.String("m"), MetricStat: &types.MetricStat{Period: aws.Int32(3600), Stat: &stat, Metric: &metric}}}})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, err
 		}
 		for _, r := range page.MetricDataResults {
-			points[aws.ToString(r.Id)] = append(points[aws.ToString(r.Id)], r.Values...)
+			values = append(values, r.Values...)
 		}
 	}
-	return points, nil
-}
-
-func sum(values []float64) (total float64) {
-	for _, v := range values {
-		total += v
-	}
-	return total
+	return values, nil
 }
 
 func (s statistics) write(w io.Writer) {
