@@ -69,7 +69,7 @@ type letter struct {
 	Row   string    `json:"row"` // the state of its row; empty if it has none
 
 	messageID, receipt, body string
-	pointer                  store.Pointer // empty unless it is a pointer
+	pointer                  store.Pointer // empty for the kinds that have none
 }
 
 func (q queue) read(m types.Message) letter {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -31,7 +32,7 @@ func (c *Clock) listen(stack *middleware.Stack) error {
 	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("ServerClock",
 		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 			out, metadata, err := next.HandleInitialize(ctx, in)
-			if date := serverTime(metadata); !date.IsZero() {
+			if date, ok := awsmiddleware.GetServerTime(metadata); ok && !date.IsZero() {
 				c.set(date)
 			}
 			return out, metadata, err

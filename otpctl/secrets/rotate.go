@@ -53,6 +53,7 @@ const settling = 2 * time.Minute
 // rootSecret is the secret that every key is derived from.
 type rootSecret struct {
 	deployed.Secret
+	clock *deployed.Clock
 	life  time.Duration // how long after the replacement of a key its last code can live
 	force bool
 }
@@ -69,8 +70,8 @@ func rotateSecret(ctx context.Context, c *console.Console, d *deployed.Stack, ye
 	if err != nil {
 		return err
 	}
-	root := rootSecret{d.Secret("KeySecretArn"), life + settling, force}
-	next, err := root.prepare(ctx, c.Now())
+	root := rootSecret{d.Secret("KeySecretArn"), d.Clock, life + settling, force}
+	next, err := root.prepare(ctx)
 	if err != nil {
 		return err
 	}
@@ -82,11 +83,11 @@ func rotateSecret(ctx context.Context, c *console.Console, d *deployed.Stack, ye
 		return err
 	}
 	if !yes { // the question may have been open for long
-		if next, err = root.prepare(ctx, c.Now()); err != nil {
+		if next, err = root.prepare(ctx); err != nil {
 			return err
 		}
 	}
-	at, err := root.Replace(ctx, next.document, next.after)
+	err = root.Replace(ctx, next.document, next.after)
 	if err == deployed.ErrSuperseded { // C7
 		return fmt.Errorf("%w, perhaps by another rotation: this one wrote nothing. Run it again without --force: it is refused if that "+
 			"was a rotation. If nobody changed it, it was set back to an older version: write its value once more with "+
@@ -95,16 +96,13 @@ func rotateSecret(ctx context.Context, c *console.Console, d *deployed.Stack, ye
 	if err != nil {
 		return err
 	}
-	if at.IsZero() {
-		at = c.Now()
-	}
-	safe := written(at.Add(root.life + time.Second)) // the time in a response has whole seconds, that of a version is finer
+	safe := written(d.Clock.Now().Add(root.life + time.Second)) // the clock is late by up to a second
 	return c.Answer(console.Object{"newKey": next.New, "oldKey": next.Old, "forgottenKey": next.Forgets, "codesEnded": next.ends, "oldKeyNeededUntil": safe},
 		func(w io.Writer) { next.write(w, safe) })
 }
 
 // prepare reads the secret and makes its next value, unless that would end codes.
-func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, err error) {
+func (s rootSecret) prepare(ctx context.Context) (next rotation, err error) {
 	held, err := s.Current(ctx)
 	if err != nil {
 		return next, err
@@ -113,11 +111,8 @@ func (s rootSecret) prepare(ctx context.Context, now time.Time) (next rotation, 
 	if err != nil {
 		return next, fmt.Errorf("%w: mend the secret %s, or set it back to its version AWSPREVIOUS", err, s.ARN)
 	}
-	if !held.Read.IsZero() {
-		now = held.Read
-	}
 	safe := held.Written.Add(s.life)
-	ends := rotated.Forgets != "" && now.Before(safe)
+	ends := rotated.Forgets != "" && s.clock.Now().Before(safe)
 	if ends && !s.force {
 		return next, console.Refusalf("the secret was changed at %s: rotating it before %s would end the codes that were made with "+
 			"the key %s. Wait until then; --force rotates now and ends them. Nothing was changed",

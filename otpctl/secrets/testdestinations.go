@@ -283,7 +283,7 @@ func (s testSecret) change(ctx context.Context, edit func(otp.TestDestinations) 
 		if err != nil {
 			return err
 		}
-		if _, err = s.Replace(ctx, string(document), version); err != deployed.ErrSuperseded {
+		if err = s.Replace(ctx, string(document), version); err != deployed.ErrSuperseded {
 			return err
 		}
 		select {
