@@ -37,7 +37,6 @@ func UserListCommand(c *console.Console) *cobra.Command {
 	}
 }
 
-// listed is an account as it is shown.
 type listed struct {
 	Email             string     `json:"email"`
 	Name              string     `json:"name"`
@@ -96,7 +95,6 @@ by purpose, how many, and until when they lock it. It changes nothing.`,
 	}
 }
 
-// shownUser is an account with its counters.
 type shownUser struct {
 	listed
 	HasPassword bool            `json:"hasPassword"`

@@ -11,7 +11,6 @@ import (
 	"streamotp/shared/store"
 )
 
-// errNoAccount means that the account does not exist.
 var errNoAccount = errors.New("there is no such account: see otpctl user list")
 
 // rounds is how often a change is attempted if others keep changing the same account.

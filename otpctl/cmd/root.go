@@ -28,7 +28,14 @@ development stack, pass the AWS URL that "make run" prints as --endpoint.`
 // Root returns the command tree.
 func Root(c *console.Console) *cobra.Command {
 	root := &cobra.Command{Use: "otpctl", Short: "operates a StreamOTP stack", Long: rootLong, Version: buildVersion(),
-		SilenceErrors: true, SilenceUsage: true, PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return begin(c, cmd) }}
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			c.Command = name(cmd)
+			if c.AsJSON && cmd.Annotations["document"] == "" {
+				return console.UsageErrorf("%s prints no JSON: leave --json out", c.Command)
+			}
+			return nil
+		}}
 	root.SetOut(c.Stdout)
 	root.SetErr(c.Stderr)
 	add := func(id, title string, commands ...*cobra.Command) {
@@ -99,15 +106,6 @@ func complete(c *console.Console, cmd *cobra.Command) {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only if there is no such flag
 		}
 	})
-}
-
-// begin runs before each command.
-func begin(c *console.Console, cmd *cobra.Command) error {
-	c.Command = name(cmd)
-	if c.AsJSON && cmd.Annotations["document"] == "" {
-		return console.UsageErrorf("%s prints no JSON: leave --json out", c.Command)
-	}
-	return nil
 }
 
 // name returns the words that call a command, without "otpctl".

@@ -45,7 +45,6 @@ letter that another command has is counted but not listed.`,
 // looking is how long a dead letter is hidden while the queue is listed.
 const looking = 2 * time.Minute
 
-// listedLetter is a dead letter in the form that is shown.
 type listedLetter struct {
 	letter
 	Meaning string `json:"meaning"`

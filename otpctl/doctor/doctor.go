@@ -62,7 +62,6 @@ const (
 // colours are the colours of the states on a terminal: green, yellow and red.
 var colours = map[string]string{fine: "32", warning: "33", problem: "31"}
 
-// finding is the result of one check.
 type finding struct {
 	Check   string `json:"check"` // a stable name
 	State   string `json:"state"`
@@ -113,7 +112,6 @@ func doctor(ctx context.Context, c *console.Console, d *deployed.Stack) error {
 	return console.ErrReported
 }
 
-// add notes a finding.
 func (x *examination) add(check, state, advice, format string, args ...any) {
 	if state == problem {
 		x.Problems++
