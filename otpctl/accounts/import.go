@@ -20,7 +20,7 @@ import (
 
 // UserImportCommand returns "otpctl user import".
 func UserImportCommand(c *console.Console) *cobra.Command {
-	var replace, dryRun, ignoreUnknown bool
+	im := importer{first: map[string]int{}, hashing: make(chan struct{}, runtime.NumCPU())}
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Adds the accounts of a CSV file.",
@@ -42,17 +42,15 @@ nothing. An import that stopped can be run again.`,
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			`{"imported":2,"withoutPassword":1,"foreignHashes":1,"skipped":1,"total":3,"dryRun":false,
 "errors":[{"line":4,"error":"phone: must be a mobile number, since login codes go to it by SMS"}]}`, "a line was skipped"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return importUsers(cmd.Context(), c, args[0], replace, dryRun, ignoreUnknown)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return im.run(cmd.Context(), c, args[0]) },
 	}
-	cmd.Flags().BoolVar(&replace, "replace", false, "change existing accounts to what their lines have")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "check everything and write nothing")
-	cmd.Flags().BoolVar(&ignoreUnknown, "ignore-unknown", false, "ignore other columns, as in exports of other services")
+	cmd.Flags().BoolVar(&im.replace, "replace", false, "change existing accounts to what their lines have")
+	cmd.Flags().BoolVar(&im.dryRun, "dry-run", false, "check everything and write nothing")
+	cmd.Flags().BoolVar(&im.ignoreUnknown, "ignore-unknown", false, "ignore other columns, as in exports of other services")
 	return cmd
 }
 
-func importUsers(ctx context.Context, c *console.Console, path string, replace, dryRun, ignoreUnknown bool) error {
+func (im *importer) run(ctx context.Context, c *console.Console, path string) (err error) {
 	source := c.Stdin
 	if path != "-" {
 		file, err := os.Open(path)
@@ -65,25 +63,22 @@ func importUsers(ctx context.Context, c *console.Console, path string, replace, 
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	in := newLines(console.Interruptible(reading, source))
-	cols, err := readHeader(in, ignoreUnknown)
-	if err != nil {
+	if im.columns, err = readHeader(in, im.ignoreUnknown); err != nil {
 		return err
 	}
-	d, err := deployed.Connect(ctx, c)
-	if err != nil {
+	if im.d, err = deployed.Connect(ctx, c); err != nil {
 		return err
 	}
-	t := &tally{DryRun: dryRun, Errors: []lineError{}, progress: console.NewProgress(c.Stderr, c.Now)}
-	for o := range newImporter(d, cols, replace, dryRun).start(reading, in) {
+	t := &tally{DryRun: im.dryRun, Errors: []lineError{}, progress: console.NewProgress(c.Stderr, c.Now)}
+	for o := range im.start(reading, in) {
 		<-o.done
 		t.count(o)
 		if t.fatal != nil {
 			stop() // lines that have begun are finished; no more are begun
 		}
 	}
-	d.Clock.Settle(ctx)
-	err = t.finish(ctx)
-	return cmp.Or(err, c.Answer(t, console.Say(""))) // the text of the report is on stderr
+	im.d.Clock.Settle(ctx)
+	return cmp.Or(t.finish(ctx), c.Answer(t, console.Say(""))) // the text of the report is on stderr
 }
 
 // tally counts the outcomes of the lines and reports them on stderr. It is the document of --json too.
@@ -159,17 +154,12 @@ const inFlight = 16
 
 // importer reads lines and writes accounts.
 type importer struct {
+	replace, dryRun, ignoreUnknown bool
+
 	d       *deployed.Stack
 	columns columns
-	replace bool
-	dryRun  bool
 	hashing chan struct{}  // one slot per processor
 	first   map[string]int // number of the first line that an address occurred in
-}
-
-func newImporter(d *deployed.Stack, cols columns, replace, dryRun bool) *importer {
-	return &importer{d: d, columns: cols, replace: replace, dryRun: dryRun,
-		hashing: make(chan struct{}, runtime.NumCPU()), first: map[string]int{}}
 }
 
 // outcome is how a line ended, once done is closed.
