@@ -99,26 +99,24 @@ type columns struct {
 func readHeader(l *lines, ignoreUnknown bool) (cols columns, err error) {
 	line, err := l.next()
 	line = strings.TrimSpace(strings.TrimPrefix(line, bom))
+	var names []string
 	switch {
 	case err == io.EOF || err == nil && line == "":
 		return cols, console.Refusal("the file begins with no header line: it names the columns, as email,name,phone,channel,password")
-	case isRefusal(err):
-		return cols, console.Refusalf("line 1: %v", err)
-	case err != nil:
-		return cols, err
-	case line[0] == '{' || line[0] == '[':
+	case err == nil && (line[0] == '{' || line[0] == '['):
 		return cols, console.Refusal("the file is JSON, and an import takes CSV: convert it, as with " +
 			`jq -r '["email"], (.users[] | [.email]) | @csv' export.json`)
+	case err == nil:
+		names, err = fields(line)
 	}
-	names, err := fields(line)
-	if err == nil && len(names) == 1 && strings.ContainsAny(line, ";\t") {
+	if len(names) == 1 && strings.ContainsAny(line, ";\t") {
 		err = console.Refusal("the columns are separated by semicolons or tabs: save the file with commas between them " +
 			"(in Excel: \"CSV UTF-8 (comma delimited)\", in LibreOffice: field delimiter \",\")")
 	}
 	if err == nil {
 		cols, err = findColumns(names, ignoreUnknown)
 	}
-	if err != nil {
+	if isRefusal(err) {
 		err = console.Refusalf("line 1: %v", err)
 	}
 	return cols, err

@@ -65,32 +65,21 @@ func (c *Console) Answer(data any, words func(w io.Writer)) error {
 	}{c.Command, data})
 }
 
-// List prints values as they come, so that a million need little memory: as the rows of a table, or as the data of a
-// document. show returns a value as its data and as its cells. If the values end with an error, the document is not
-// valid JSON, so that it cannot pass for a whole one.
+// List prints values: as the rows of a table, as they come, or as the data of a document, after the last one has come.
+// show returns a value as its data and as its cells.
 func List[T any](c *Console, none string, header []any, values iter.Seq2[T, error], show func(T) (data any, cells []any)) error {
-	table, before := NewTable(c.Stdout, header...), fmt.Sprintf(`{"command":%q,"data":[`, c.Command)
+	table, list := NewTable(c.Stdout, header...), []any{}
 	for value, err := range values {
 		if err != nil {
 			return err
 		}
-		data, cells := show(value)
-		if !c.AsJSON {
+		if data, cells := show(value); c.AsJSON {
+			list = append(list, data)
+		} else {
 			table.Row(cells...)
-			continue
 		}
-		line, err := json.Marshal(data)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(c.Stdout, "%s\n%s", before, line)
-		before = ","
 	}
-	if before != "," { // there is no value, or a table
-		return c.Answer([]any{}, func(io.Writer) { table.End(none) })
-	}
-	fmt.Fprintln(c.Stdout, "\n]}")
-	return c.Stdout.err
+	return c.Answer(list, func(io.Writer) { table.End(none) })
 }
 
 // Sorted returns the values that keep accepts in an order, after the last one has come.
