@@ -79,13 +79,8 @@ func (c Codes) insertOrNever(ctx context.Context, r row) error {
 	if errors.Is(failure, errRowExists) || errors.Is(failure, errPlaceKept) {
 		return &NotWrittenError{failure}
 	}
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(r.SessionID, r.Code),
-		UpdateExpression:                    aws.String("SET expiredAt = :ttl, createdAt = :created"),
-		ConditionExpression:                 aws.String(noRow),
-		ExpressionAttributeValues:           item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)},
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	_, err := c.DB.UpdateItem(ctx, conditional(c.Table, key(r.SessionID, r.Code), "SET expiredAt = :ttl, createdAt = :created", all(noRow),
+		item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)}))
 	if found, failed := conditionFailed(err); failed {
 		return writtenBy(found, r.AskedBy)
 	}
@@ -97,11 +92,11 @@ func (c Codes) insertOrNever(ctx context.Context, r row) error {
 
 // writtenBy returns nil if this request wrote the row.
 func writtenBy(found item, requestID string) error {
-	var r row
-	if err := decode(found, &r); err != nil || r.AskedBy == requestID {
+	r, err := decode[row](found)
+	switch {
+	case err != nil || r.AskedBy == requestID:
 		return err
-	}
-	if r.isEmpty() {
+	case r.isEmpty():
 		return errPlaceKept
 	}
 	return errRowExists
@@ -152,13 +147,11 @@ func (c Codes) PutResend(ctx context.Context, s otp.Session, requestID string, n
 //
 // Errors: otp.ErrSessionNotFound if the row was purged since it was read.
 func (c Codes) CountAttempt(ctx context.Context, s otp.Session, requestID string, now time.Time) (attempts int, err error) {
-	out, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(s.ID, s.Digest),
-		UpdateExpression:          aws.String("SET attemptedAt = :now, attemptBy = :by ADD attempts :one"),
-		ConditionExpression:       all(sessionExists, "attribute_not_exists(attemptBy) OR attemptBy <> :by"),
-		ExpressionAttributeValues: item{":now": millis(now), ":by": text(requestID), ":one": number(1)},
-		ReturnValues:              types.ReturnValueAllNew, ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	in := conditional(c.Table, key(s.ID, s.Digest), "SET attemptedAt = :now, attemptBy = :by ADD attempts :one",
+		all(sessionExists, "attribute_not_exists(attemptBy) OR attemptBy <> :by"),
+		item{":now": millis(now), ":by": text(requestID), ":one": number(1)})
+	in.ReturnValues = types.ReturnValueAllNew
+	out, err := c.DB.UpdateItem(ctx, in)
 	found, failed := conditionFailed(err)
 	if err == nil {
 		found = out.Attributes
@@ -189,13 +182,8 @@ func key(sessionID, code string) item { return item{"sessionId": text(sessionID)
 //
 // Errors: otp.ErrCodeUsed, otp.ErrCodeExpired, otp.ErrSessionNotFound.
 func (c Codes) Consume(ctx context.Context, s otp.Session, requestID string, now time.Time) error {
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(s.ID, s.Digest),
-		UpdateExpression:                    aws.String(useIt),
-		ConditionExpression:                 all(sessionExists, notUsed, notExpired),
-		ExpressionAttributeValues:           consumption(requestID, now),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	})
+	_, err := c.DB.UpdateItem(ctx, conditional(c.Table, key(s.ID, s.Digest), useIt,
+		all(sessionExists, notUsed, notExpired), consumption(requestID, now)))
 	if found, ok := conditionFailed(err); ok {
 		return whyNotConsumed(found, requestID)
 	}

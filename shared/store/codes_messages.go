@@ -79,13 +79,7 @@ func (c Codes) PutNotification(ctx context.Context, n otp.Notification, requestI
 
 // MarkSent records that the provider accepted a message, so that it is not sent again.
 func (c Codes) MarkSent(ctx context.Context, m Message, now time.Time) error {
-	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &c.Table, Key: key(m.SessionID, m.Key),
-		UpdateExpression:          aws.String("SET sentAt = :now"),
-		ConditionExpression:       aws.String(sessionExists), // or a row that TTL purged would come back
-		ExpressionAttributeValues: item{":now": millis(now)},
-	})
-	return ignoreConditionFailed(err)
+	return c.mark(ctx, m.SessionID, m.Key, "sentAt", now)
 }
 
 // clockSkew is how far our clock and SES's may differ: resends are created by ours, bounces happen by SES's.
@@ -124,10 +118,15 @@ func (c Codes) MarkDelivery(ctx context.Context, sessionID, code string, state o
 		attribute = "bouncedAt"
 	}
 	newer := either("attribute_not_exists("+attribute+")", attribute+" < :at")
+	return c.mark(ctx, sessionID, code, attribute, at, newer)
+}
+
+// mark sets a time in a row if the clauses hold. Whoever marks rows reads nothing of them, not even if a condition fails.
+func (c Codes) mark(ctx context.Context, sessionID, code, attribute string, at time.Time, clauses ...string) error {
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: key(sessionID, code),
 		UpdateExpression:          aws.String("SET " + attribute + " = :at"),
-		ConditionExpression:       all(sessionExists, newer), // or a row that TTL purged would come back
+		ConditionExpression:       all(append(clauses, sessionExists)...), // or a row that TTL purged would come back
 		ExpressionAttributeValues: item{":at": millis(at)},
 	})
 	return ignoreConditionFailed(err)

@@ -162,8 +162,8 @@ func sessionOf(rows []row) (s otp.Session, err error) {
 //
 // Errors: otp.ErrSessionNotFound if the item is empty or holds no session.
 func decodeSession(found item) (otp.Session, error) {
-	var r row
-	if err := decode(found, &r); err != nil {
+	r, err := decode[row](found)
+	if err != nil {
 		return otp.Session{}, err
 	}
 	return r.session()

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"iter"
 	"strings"
 	"time"
 
@@ -35,10 +34,13 @@ type limit struct {
 
 	VerifiedAt int64  `dynamodbav:"verifiedAt"` // epoch milliseconds: the last success by SMS
 	LoginOf    string `dynamodbav:"loginOf"`    // of a number: the login subject whose code went there last
+
+	raw item // as it was read, with its slots
 }
 
 func decodeLimit(i item) (l limit, err error) {
-	err = decode(i, &l)
+	l, err = decode[limit](i)
+	l.raw = i
 	return l, err
 }
 
@@ -95,28 +97,28 @@ func (l Limits) Reserve(ctx context.Context, s otp.Session, requestID string, no
 		case held.LastAttempt <= now.Add(-otp.AttemptsLifetime).UnixMilli():
 			held.Attempts, held.LockAt, held.NotifiedCount = 0, 0, 0
 		case wait > 0:
-			if err := l.healLock(ctx, s.Subject, found, held, now); err != nil {
+			if err := l.healLock(ctx, s.Subject, held, now); err != nil {
 				return otp.Attempts{}, err
 			}
 			return otp.Attempts{}, &otp.LockedError{RetryAfter: wait}
 		}
-		if found["tries"] == nil { // cleared or purged since
+		if held.raw["tries"] == nil { // cleared or purged since
 			after, err = take()
 			continue
 		}
-		after, err = l.reserveAfterLock(ctx, s, found, held, requestID, now)
+		after, err = l.reserveAfterLock(ctx, s, held, requestID, now)
 	}
 	return otp.Attempts{}, errContention
 }
 
 // reserveAfterLock takes the first attempt after a lock, or after 30 days, if the item is unchanged since it was read.
-func (l Limits) reserveAfterLock(ctx context.Context, s otp.Session, found item, held limit, requestID string, now time.Time) (limit, error) {
+func (l Limits) reserveAfterLock(ctx context.Context, s otp.Session, held limit, requestID string, now time.Time) (limit, error) {
 	lockAt := held.LockAt
 	if held.Attempts >= lockAt {
 		lockAt = l.Rule.NextLockAt(held.Attempts)
 	}
 	return l.update(ctx, s.Subject, takeAfterLock, all(unchanged, notEnded), item{
-		":n": found["tries"], ":c": found["ceiling"], ":created": millis(s.CreatedAt),
+		":n": held.raw["tries"], ":c": held.raw["ceiling"], ":created": millis(s.CreatedAt),
 		":tries": number(int64(held.Attempts + 1)), ":told": number(int64(held.NotifiedCount)), ":ceiling": number(int64(lockAt)),
 		":by": text(requestID), ":now": millis(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime)),
 	})
@@ -124,59 +126,51 @@ func (l Limits) reserveAfterLock(ctx context.Context, s otp.Session, found item,
 
 // healLock makes a lock end at most its whole length after now. An instance whose clock was fast may have written a
 // last attempt that lies far in the future; the subject would be locked until then.
-func (l Limits) healLock(ctx context.Context, subject string, found item, held limit, now time.Time) error {
+func (l Limits) healLock(ctx context.Context, subject string, held limit, now time.Time) error {
 	if held.LastAttempt <= now.Add(clockSlack).UnixMilli() {
 		return nil
 	}
-	_, err := l.write(ctx, subject, "SET lastTry = :now", all(unchanged, "lastTry = :last"),
-		item{":n": found["tries"], ":c": found["ceiling"], ":last": found["lastTry"], ":now": millis(now)})
+	_, err := l.update(ctx, subject, "SET lastTry = :now", all(unchanged, "lastTry = :last"),
+		item{":n": held.raw["tries"], ":c": held.raw["ceiling"], ":last": held.raw["lastTry"], ":now": millis(now)})
 	return ignoreConditionFailed(err) // another attempt healed it or was taken
 }
 
-func (l Limits) update(ctx context.Context, subject, update string, condition *string, values item) (after limit, err error) {
-	found, err := l.write(ctx, subject, update, condition, values)
+func (l Limits) update(ctx context.Context, key, update string, condition *string, values item) (after limit, err error) {
+	found, err := write(ctx, l.DB, l.Table, key, update, condition, values)
 	if err != nil {
 		return after, err
 	}
-	return after, decode(found, &after)
+	return decodeLimit(found)
 }
 
-// write makes a conditional write on one item and returns the item after it.
-func (l Limits) write(ctx context.Context, key, update string, condition *string, values item) (item, error) {
-	out, err := l.DB.UpdateItem(ctx, conditional(l.Table, key, update, condition, values))
+// write makes a conditional write on one item of the limits table and returns the item after it.
+func write(ctx context.Context, db *dynamodb.Client, table, key, update string, condition *string, values item, options ...func(*dynamodb.Options)) (after item, err error) {
+	in := conditional(table, keyed(key), update, condition, values)
+	in.ReturnValues = types.ReturnValueAllNew
+	out, err := db.UpdateItem(ctx, in, options...)
 	if err != nil {
 		return nil, err
 	}
 	return out.Attributes, nil
 }
 
-// conditional returns an update of an item of the limits table. Its response has the item: after it, or as its condition found it.
-func conditional(table, key, update string, condition *string, values item) *dynamodb.UpdateItemInput {
-	return &dynamodb.UpdateItemInput{
-		TableName: &table, Key: item{"key": text(key)},
-		UpdateExpression: &update, ConditionExpression: condition, ExpressionAttributeValues: values,
-		ReturnValues:                        types.ReturnValueAllNew,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-}
+// keyed is the key of an item of the limits table.
+func keyed(key string) item { return item{"key": text(key)} }
 
 // Attempts reads the attempts at a subject, and the time before which its sessions have ended. The read is
 // eventually consistent, since nothing is decided by it.
 func (l Limits) Attempts(ctx context.Context, subject string) (attempts otp.Attempts, notBefore time.Time, err error) {
-	held, _, err := l.read(ctx, subject, false)
+	held, err := l.read(ctx, subject, false)
 	return held.attempts(), time.UnixMilli(held.NotBefore), err
 }
 
-// read returns an item, decoded and as it was found. If there is none, both are empty.
-func (l Limits) read(ctx context.Context, key string, consistent bool) (held limit, found item, err error) {
-	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &l.Table, Key: item{"key": text(key)}, ConsistentRead: &consistent,
-	})
+// read returns an item. If there is none, it is zero.
+func (l Limits) read(ctx context.Context, key string, consistent bool) (limit, error) {
+	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: keyed(key), ConsistentRead: &consistent})
 	if err != nil {
-		return held, nil, err
+		return limit{}, err
 	}
-	held, err = decodeLimit(out.Item)
-	return held, out.Item, err
+	return decodeLimit(out.Item)
 }
 
 // Clear forgets a subject's attempts after a success, up to the one that was reserved at asOf: a write that is late or
@@ -194,7 +188,7 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 		update = "SET verifiedAt = :asOf " + update
 	}
 	// Without attempts there is nothing to forget, and an item without a TTL would be left behind.
-	in := conditional(l.Table, subject, update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
+	in := conditional(l.Table, keyed(subject), update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
 	in.ReturnValues = types.ReturnValueAllOld
 	out, err := l.DB.UpdateItem(ctx, in)
 	if err != nil {
@@ -206,7 +200,7 @@ func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, 
 
 // MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.
 func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error {
-	_, err := l.write(ctx, subject, "SET told = :told", all("attribute_exists(tries)", "attribute_not_exists(told) OR told < :told"),
+	_, err := l.update(ctx, subject, "SET told = :told", all("attribute_exists(tries)", "attribute_not_exists(told) OR told < :told"),
 		item{":told": number(int64(kind.Threshold()))})
 	return ignoreConditionFailed(err)
 }
@@ -215,18 +209,18 @@ func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.Notif
 // guesses at the old password. The next attempt at such a session returns otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
 	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
-	_, err := l.write(ctx, subject, update,
+	_, err := l.update(ctx, subject, update,
 		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
 		item{":now": millis(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime))})
 	return ignoreConditionFailed(err)
 }
 
-func (l Limits) apply(ctx context.Context, key string, u *update) (item, error) {
+func (l Limits) apply(ctx context.Context, key string, u *update) (limit, error) {
 	var condition *string
 	if len(u.clauses) > 0 {
 		condition = all(u.clauses...)
 	}
-	return l.write(ctx, key, "SET "+strings.Join(u.sets, ", "), condition, u.values)
+	return l.update(ctx, key, "SET "+strings.Join(u.sets, ", "), condition, u.values)
 }
 
 // update is a conditional update of an item that is being built.
@@ -253,26 +247,11 @@ func (u *update) need(clause string) { u.clauses = append(u.clauses, clause) }
 // once makes a single attempt of a write that is not safe to repeat: after a lost response it could give back more than was taken.
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
-// scan reads the items whose key has a beginning, a page at a time, without those that read does not keep.
-func scan[T any](ctx context.Context, db *dynamodb.Client, table, beginning string, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{
-			TableName: &table, FilterExpression: aws.String("begins_with(#key, :beginning)"),
-			ExpressionAttributeNames:  map[string]string{"#key": "key"},
-			ExpressionAttributeValues: item{":beginning": text(beginning)},
-		})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(*new(T), err)
-				return
-			}
-			for _, found := range page.Items {
-				value, keep, err := read(found)
-				if (keep || err != nil) && !yield(value, err) {
-					return
-				}
-			}
-		}
+// beginningWith selects the items of the limits table whose key has a beginning.
+func beginningWith(table, beginning string) *dynamodb.ScanInput {
+	return &dynamodb.ScanInput{
+		TableName: &table, FilterExpression: aws.String("begins_with(#key, :beginning)"),
+		ExpressionAttributeNames:  map[string]string{"#key": "key"}, // a reserved word
+		ExpressionAttributeValues: item{":beginning": text(beginning)},
 	}
 }

@@ -32,17 +32,17 @@ func (d Days) TakeSMS(ctx context.Context, requestID string, now time.Time) erro
 	if d.SMS == 0 {
 		return nil
 	}
-	_, err := d.DB.UpdateItem(ctx, conditional(d.Table, dayOf(now), "SET smsBy = :by, expiredAt = :ttl ADD sms :one",
+	_, err := write(ctx, d.DB, d.Table, dayOf(now), "SET smsBy = :by, expiredAt = :ttl ADD sms :one",
 		all(belowDayLimit, notLastOfDay), item{":by": text(requestID), ":most": number(int64(d.SMS)), ":one": number(1),
-			":ttl": seconds(now.Add(otp.AttemptsLifetime))}))
+			":ttl": seconds(now.Add(otp.AttemptsLifetime))})
 	found, failed := conditionFailed(err)
 	if !failed {
 		return err
 	}
-	var day struct {
+	day, err := decode[struct {
 		SMSBy string `dynamodbav:"smsBy"`
-	}
-	if err := decode(found, &day); err != nil || day.SMSBy == requestID {
+	}](found)
+	if err != nil || day.SMSBy == requestID {
 		return err
 	}
 	return &otp.TooManyRequestsError{RetryAfter: untilMidnight(now)}
@@ -53,8 +53,8 @@ func (d Days) GiveBackSMS(ctx context.Context, takenAt time.Time) error {
 	if d.SMS == 0 {
 		return nil
 	}
-	_, err := d.DB.UpdateItem(ctx, conditional(d.Table, dayOf(takenAt), "ADD sms :less", all("sms > :zero"),
-		item{":less": number(-1), ":zero": number(0)}), once)
+	_, err := write(ctx, d.DB, d.Table, dayOf(takenAt), "ADD sms :less", all("sms > :zero"),
+		item{":less": number(-1), ":zero": number(0)}, once)
 	return ignoreConditionFailed(err)
 }
 

@@ -83,7 +83,7 @@ func (p Prefixes) count(ctx context.Context, prefix string, now time.Time) (held
 		if !ok {
 			return after, err
 		}
-		if held, err = decodeTraffic(found); err != nil {
+		if held, err = decode[traffic](found); err != nil {
 			return held, err
 		}
 		if now.Before(time.Unix(held.PausedUntil, 0)) {
@@ -132,34 +132,25 @@ func (p Prefixes) pause(ctx context.Context, prefix string, held traffic, now ti
 // GiveBackSend gives back a message that was counted at takenAt and not written. If the prefix was paused since, or another day
 // has begun, the message stays counted.
 func (p Prefixes) GiveBackSend(ctx context.Context, prefix string, takenAt time.Time) error {
-	_, err := p.DB.UpdateItem(ctx, conditional(p.Table, prefixKey+prefix, "ADD sends :less",
-		all("epochDay = :day", notPaused, "sends > :zero"), item{":less": number(-1), ":zero": number(0),
-			":day": number(takenAt.Unix() / daySeconds), ":seconds": seconds(takenAt)}), once)
+	_, err := p.update(ctx, prefix, "ADD sends :less", all("epochDay = :day", notPaused, "sends > :zero"), item{
+		":less": number(-1), ":zero": number(0), ":day": number(takenAt.Unix() / daySeconds), ":seconds": seconds(takenAt)}, once)
 	return ignoreConditionFailed(err)
 }
 
 // Verified counts that the code of a message to a prefix was entered.
 func (p Prefixes) Verified(ctx context.Context, prefix string) error {
-	_, err := p.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)},
-		UpdateExpression:          aws.String("ADD verified :one"),
-		ConditionExpression:       aws.String("attribute_exists(sends)"), // or an item without a TTL would be left behind
-		ExpressionAttributeValues: item{":one": number(1)},
-	}, once) // losing a count is safer than counting twice
+	_, err := p.update(ctx, prefix, "ADD verified :one",
+		all("attribute_exists(sends)"), // or an item without a TTL would be left behind
+		item{":one": number(1)}, once)  // losing a count is safer than counting twice
 	return ignoreConditionFailed(err)
 }
 
-func (p Prefixes) update(ctx context.Context, prefix, update string, condition *string, values item) (after traffic, err error) {
-	out, err := p.DB.UpdateItem(ctx, conditional(p.Table, prefixKey+prefix, update, condition, values))
+func (p Prefixes) update(ctx context.Context, prefix, update string, condition *string, values item, options ...func(*dynamodb.Options)) (after traffic, err error) {
+	found, err := write(ctx, p.DB, p.Table, prefixKey+prefix, update, condition, values, options...)
 	if err != nil {
 		return after, err
 	}
-	return after, decode(out.Attributes, &after)
-}
-
-func decodeTraffic(i item) (t traffic, err error) {
-	err = decode(i, &t)
-	return t, err
+	return decode[traffic](found)
 }
 
 // Prefix is a prefix as an operator sees it.
@@ -172,8 +163,8 @@ type Prefix struct {
 
 // List reads every known prefix. It scans the table, a page at a time.
 func (p Prefixes) List(ctx context.Context, now time.Time) iter.Seq2[Prefix, error] {
-	return scan(ctx, p.DB, p.Table, prefixKey, func(found item) (Prefix, bool, error) {
-		t, err := decodeTraffic(found)
+	return scan(ctx, p.DB, beginningWith(p.Table, prefixKey), func(found item) (Prefix, bool, error) {
+		t, err := decode[traffic](found)
 		return t.prefix(now), true, err
 	})
 }
@@ -190,7 +181,7 @@ func (t traffic) prefix(now time.Time) Prefix {
 // Release forgets a prefix: its pause, its counts and its history. It returns false if nothing was known about the prefix.
 func (p Prefixes) Release(ctx context.Context, prefix string) (bool, error) {
 	_, err := p.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &p.Table, Key: item{"key": text(prefixKey + prefix)}, ConditionExpression: aws.String("attribute_exists(sends)"),
+		TableName: &p.Table, Key: keyed(prefixKey + prefix), ConditionExpression: aws.String("attribute_exists(sends)"),
 	})
 	if _, unknown := conditionFailed(err); unknown {
 		return false, nil

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
 	"streamotp/shared/otp"
 )
 
@@ -51,17 +49,13 @@ func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now 
 		after, err := l.apply(ctx, q.Key, q.takeMessage(found, requestID, now))
 		var failed bool
 		if found, failed = conditionFailed(err); !failed {
-			if err != nil {
-				return KeyState{}, err
-			}
-			held, err := decodeLimit(after)
-			return held.state(), err
+			return after.state(), err
 		}
 		held, err := decodeLimit(found)
 		if err != nil || q.MessagesPerHour > 0 && sameNumber(found[messageSlots(1).name(0)], owned(requestID, now)) {
 			return held.state(), err // ours: the response to an earlier attempt was lost
 		}
-		if err := l.checkQuota(ctx, q, held, found, now); err != nil {
+		if err := l.checkQuota(ctx, q, held, now); err != nil {
 			return KeyState{}, err
 		}
 	}
@@ -99,9 +93,8 @@ func (l Limits) GiveBackMessage(ctx context.Context, q Quota, requestID string, 
 	for range contention {
 		u := &update{values: item{}} // giving back does not extend the item's life
 		slots.giveBack(u, at, ours)
-		in := conditional(l.Table, q.Key, "SET "+strings.Join(u.sets, ", "), all(u.clauses...), u.values)
-		in.ReturnValues = types.ReturnValueNone // the sender's role may ask for none; a failed condition shows the item
-		_, err := l.DB.UpdateItem(ctx, in)
+		// The sender's role may ask for no item after the write; a failed condition shows the item.
+		_, err := l.DB.UpdateItem(ctx, conditional(l.Table, keyed(q.Key), "SET "+strings.Join(u.sets, ", "), all(u.clauses...), u.values))
 		found, failed := conditionFailed(err)
 		if !failed {
 			return err
@@ -123,23 +116,23 @@ func (l Limits) Peek(ctx context.Context, q Quota, now time.Time) (KeyState, err
 // peek checks a key by a read. The read must be consistent if wrong passwords count. Otherwise it only saves a message, and
 // Reserve is what stops a guess.
 func (l Limits) peek(ctx context.Context, q Quota, now time.Time, consistent bool) (KeyState, error) {
-	held, found, err := l.read(ctx, q.Key, consistent)
+	held, err := l.read(ctx, q.Key, consistent)
 	if err != nil {
 		return KeyState{}, err
 	}
-	return held.state(), l.checkQuota(ctx, q, held, found, now)
+	return held.state(), l.checkQuota(ctx, q, held, now)
 }
 
 // checkQuota returns an error if the item allows no message. Too many wrong passwords come first: no other response may reveal that a
 // password was right.
-func (l Limits) checkQuota(ctx context.Context, q Quota, held limit, found item, now time.Time) error {
-	if err := wrongPasswordSlots(q.WrongPasswordsPerHour).full(found, now); err != nil {
+func (l Limits) checkQuota(ctx context.Context, q Quota, held limit, now time.Time) error {
+	if err := wrongPasswordSlots(q.WrongPasswordsPerHour).full(held.raw, now); err != nil {
 		return err
 	}
 	if wait := l.Rule.LockedFor(held.attempts(), now); q.RefuseLocked && wait > 0 {
-		return cmp.Or[error](l.healLock(ctx, q.Key, found, held, now), &otp.LockedError{RetryAfter: wait})
+		return cmp.Or[error](l.healLock(ctx, q.Key, held, now), &otp.LockedError{RetryAfter: wait})
 	}
-	return messageSlots(q.MessagesPerHour).full(found, now)
+	return messageSlots(q.MessagesPerHour).full(held.raw, now)
 }
 
 func (l limit) state() KeyState {
@@ -174,5 +167,5 @@ func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string
 	if err != nil || held.FailedBy == owner(requestID) {
 		return err
 	}
-	return cmp.Or(l.checkQuota(ctx, q, held, found, now), errContention)
+	return cmp.Or(l.checkQuota(ctx, q, held, now), errContention)
 }

@@ -48,10 +48,6 @@ type suppression struct {
 	ExpiredAt int64  `dynamodbav:"expiredAt"` // epoch seconds, TTL
 }
 
-func (s Suppressions) key(destination string) item {
-	return item{"key": text(suppressionKey + destination)}
-}
-
 // Add suppresses a destination and its subjects for 30 days, which is how long items of the table live. A complaint stays a
 // complaint if a bounce follows.
 func (s Suppressions) Add(ctx context.Context, destination string, subjects []string, reason Reason, now time.Time) error {
@@ -60,31 +56,30 @@ func (s Suppressions) Add(ctx context.Context, destination string, subjects []st
 		set = "reason = if_not_exists(reason, :reason)"
 	}
 	until := seconds(now.Add(otp.AttemptsLifetime))
-	err := s.set(ctx, s.key(destination), "since = :now, expiredAt = :until, "+set, item{
+	err := s.set(ctx, suppressionKey+destination, "since = :now, expiredAt = :until, "+set, item{
 		":reason": text(string(reason)), ":now": millis(now), ":until": until})
 	for _, subject := range subjects {
 		if err == nil {
-			err = s.set(ctx, item{"key": text(subject)}, "suppressedUntil = :until, expiredAt = :until", item{":until": until})
+			err = s.set(ctx, subject, "suppressedUntil = :until, expiredAt = :until", item{":until": until})
 		}
 	}
 	return err
 }
 
-func (s Suppressions) set(ctx context.Context, key item, what string, values item) error {
+func (s Suppressions) set(ctx context.Context, key, what string, values item) error {
 	_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &s.Table, Key: key, UpdateExpression: aws.String("SET " + what), ExpressionAttributeValues: values,
+		TableName: &s.Table, Key: keyed(key), UpdateExpression: aws.String("SET " + what), ExpressionAttributeValues: values,
 	})
 	return err
 }
 
 // Has reports whether a destination is suppressed. The read is eventually consistent: feedback itself takes seconds to arrive.
 func (s Suppressions) Has(ctx context.Context, destination string, now time.Time) (bool, error) {
-	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: s.key(destination)})
+	out, err := s.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &s.Table, Key: keyed(suppressionKey + destination)})
 	if err != nil {
 		return false, err
 	}
-	var held suppression
-	err = decode(out.Item, &held)
+	held, err := decode[suppression](out.Item)
 	return now.Unix() < held.ExpiredAt, err
 }
 
@@ -92,16 +87,14 @@ func (s Suppressions) Has(ctx context.Context, destination string, now time.Time
 // was.
 func (s Suppressions) Remove(ctx context.Context, destination string, subjects []string) (before Suppression, err error) {
 	for _, subject := range subjects {
-		_, err := s.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-			TableName: &s.Table, Key: item{"key": text(subject)}, UpdateExpression: aws.String("REMOVE suppressedUntil"),
-			ConditionExpression: aws.String("attribute_exists(suppressedUntil)"), // or an item without a TTL would be left behind
-		})
+		_, err := write(ctx, s.DB, s.Table, subject, "REMOVE suppressedUntil",
+			all("attribute_exists(suppressedUntil)"), nil) // or an item without a TTL would be left behind
 		if err := ignoreConditionFailed(err); err != nil {
 			return before, err
 		}
 	}
 	out, err := s.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{
-		TableName: &s.Table, Key: s.key(destination), ReturnValues: types.ReturnValueAllOld,
+		TableName: &s.Table, Key: keyed(suppressionKey + destination), ReturnValues: types.ReturnValueAllOld,
 	})
 	if err != nil || len(out.Attributes) == 0 {
 		return before, err
@@ -111,15 +104,14 @@ func (s Suppressions) Remove(ctx context.Context, destination string, subjects [
 
 // List reads every suppression. It scans the table, a page at a time.
 func (s Suppressions) List(ctx context.Context, now time.Time) iter.Seq2[Suppression, error] {
-	return scan(ctx, s.DB, s.Table, suppressionKey, func(found item) (Suppression, bool, error) {
+	return scan(ctx, s.DB, beginningWith(s.Table, suppressionKey), func(found item) (Suppression, bool, error) {
 		held, err := decodeSuppression(found)
 		return held, held.Until.After(now), err
 	})
 }
 
 func decodeSuppression(i item) (Suppression, error) {
-	var held suppression
-	err := decode(i, &held)
+	held, err := decode[suppression](i)
 	return Suppression{
 		Destination: strings.TrimPrefix(held.Key, suppressionKey), Reason: held.Reason,
 		Since: time.UnixMilli(held.Since), Until: time.Unix(held.ExpiredAt, 0),

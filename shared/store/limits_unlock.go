@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"streamotp/shared/otp"
@@ -35,7 +34,7 @@ func (l Limits) Unlock(ctx context.Context, key string, now time.Time) (before C
 	if err != nil || before.NotBefore.IsZero() {
 		return before, err
 	}
-	_, err = l.write(ctx, key, "SET notBefore = :now", aws.String("notBefore = :held"),
+	_, err = l.update(ctx, key, "SET notBefore = :now", aws.String("notBefore = :held"),
 		item{":now": millis(now), ":held": millis(before.NotBefore)})
 	return before, ignoreConditionFailed(err)
 }
@@ -47,13 +46,11 @@ func (l Limits) ForgetSends(ctx context.Context, key string, now time.Time) (bef
 }
 
 func (l Limits) forget(ctx context.Context, key string, now time.Time, attributes []string) (before Counted, err error) {
-	out, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &l.Table, Key: item{"key": text(key)},
-		UpdateExpression:         aws.String("REMOVE " + strings.Join(attributes, ", ")),
-		ConditionExpression:      aws.String("attribute_exists(#key)"), // or an item without a TTL would be left behind
-		ExpressionAttributeNames: map[string]string{"#key": "key"},     // a reserved word
-		ReturnValues:             types.ReturnValueAllOld,
-	})
+	in := conditional(l.Table, keyed(key), "REMOVE "+strings.Join(attributes, ", "),
+		all("attribute_exists(#key)"), nil) // or an item without a TTL would be left behind
+	in.ExpressionAttributeNames = map[string]string{"#key": "key"} // a reserved word
+	in.ReturnValues = types.ReturnValueAllOld
+	out, err := l.DB.UpdateItem(ctx, in)
 	if err != nil {
 		return before, ignoreConditionFailed(err)
 	}

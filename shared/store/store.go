@@ -9,14 +9,17 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -56,11 +59,39 @@ func ignoreConditionFailed(err error) error {
 	return err
 }
 
-func decode(i item, into any) error {
-	if err := attributevalue.UnmarshalMap(i, into); err != nil {
-		return fmt.Errorf("decode an item: %w", err)
+// decode reads an item. An empty item is a zero T.
+func decode[T any](i item) (value T, err error) {
+	if err = attributevalue.UnmarshalMap(i, &value); err != nil {
+		return value, fmt.Errorf("decode an item: %w", err)
 	}
-	return nil
+	return value, nil
+}
+
+// conditional returns an update of one item. If its condition fails, the error has the item as the condition found it.
+func conditional(table string, key item, update string, condition *string, values item) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName: &table, Key: key, UpdateExpression: &update, ConditionExpression: condition, ExpressionAttributeValues: values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+}
+
+// scan reads the items of a table, page by page, without those that read does not keep. It ends with the first error.
+func scan[T any](ctx context.Context, db *dynamodb.Client, in *dynamodb.ScanInput, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for pages := dynamodb.NewScanPaginator(db, in); pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(*new(T), err)
+				return
+			}
+			for _, found := range page.Items {
+				value, keep, err := read(found)
+				if (keep || err != nil) && !yield(value, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
 }
 
 // clockSlack is how far apart the clocks of two instances may be in normal operation.

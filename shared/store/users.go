@@ -45,7 +45,7 @@ func (u Users) Get(ctx context.Context, email string) (user User, err error) {
 	if err != nil {
 		return user, err
 	}
-	return user, decode(out.Item, &user)
+	return decode[User](out.Item)
 }
 
 // The clauses of a new password: the account exists, and its password is not newer than the session.
@@ -68,18 +68,14 @@ func (u Users) setPassword(email, hash string, created, now time.Time) *types.Up
 // ForgetFutureChange sets the time of the last password change to now if it lies in the future, where a machine with a
 // fast clock has written it: until then no reset would be accepted. It returns the time that was there, or zero.
 func (u Users) ForgetFutureChange(ctx context.Context, email string, now time.Time) (was time.Time, err error) {
-	out, err := u.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName: &u.Table, Key: item{"email": text(email)},
-		UpdateExpression:          aws.String("SET passwordChangedAt = :now"),
-		ConditionExpression:       aws.String("passwordChangedAt > :future"),
-		ExpressionAttributeValues: item{":now": millis(now), ":future": millis(now.Add(clockSlack))},
-		ReturnValues:              types.ReturnValueUpdatedOld,
-	})
+	in := conditional(u.Table, item{"email": text(email)}, "SET passwordChangedAt = :now", all("passwordChangedAt > :future"),
+		item{":now": millis(now), ":future": millis(now.Add(clockSlack))})
+	in.ReturnValues = types.ReturnValueUpdatedOld
+	out, err := u.DB.UpdateItem(ctx, in)
 	if err != nil {
 		return was, ignoreConditionFailed(err)
 	}
-	var before User
-	err = decode(out.Attributes, &before)
+	before, err := decode[User](out.Attributes)
 	return time.UnixMilli(before.PasswordChangedAt), err
 }
 
@@ -108,8 +104,7 @@ func (u Users) Add(ctx context.Context, user User) error {
 	if !ok {
 		return err
 	}
-	var other User
-	if err := decode(found, &other); err != nil || other == user {
+	if other, err := decode[User](found); err != nil || other == user {
 		return err // nil if the account is ours: the response to our first attempt was lost
 	}
 	return ErrAccountExists
@@ -215,25 +210,13 @@ func (u Users) Remove(ctx context.Context, held User) error {
 // List reads all accounts, page by page, in no order, without their password hashes: those stay in the table. It ends
 // with the first error.
 func (u Users) List(ctx context.Context) iter.Seq2[User, error] {
-	pages := dynamodb.NewScanPaginator(u.DB, &dynamodb.ScanInput{
+	in := &dynamodb.ScanInput{
 		TableName: &u.Table, ConsistentRead: aws.Bool(true), // or an account that was just added could be missing
 		ProjectionExpression:     aws.String("email, #name, phone, channel, passwordChangedAt"),
 		ExpressionAttributeNames: map[string]string{"#name": "name"},
-	})
-	return func(yield func(User, error) bool) {
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				yield(User{}, err)
-				return
-			}
-			for _, found := range page.Items {
-				var user User
-				err := decode(found, &user)
-				if !yield(user, err) || err != nil {
-					return
-				}
-			}
-		}
 	}
+	return scan(ctx, u.DB, in, func(found item) (User, bool, error) {
+		user, err := decode[User](found)
+		return user, true, err
+	})
 }
