@@ -242,8 +242,7 @@ func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (er
 
 // giveBack gives back a message whose row was not written and will not appear.
 func (h handler) giveBack(ctx context.Context, c call, d admit.Decision, err error) error {
-	var notWritten *store.NotWrittenError
-	if errors.As(err, &notWritten) {
+	if _, notWritten := errors.AsType[*store.NotWrittenError](err); notWritten {
 		d.GiveBack(ctx, c.ID)
 	}
 	return err

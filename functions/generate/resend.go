@@ -60,8 +60,7 @@ func (h handler) writeResend(ctx context.Context, c call, s otp.Session, channel
 	c.Event.Reason = "resend"
 	c.Event.Waits = !s.Silent
 	err := h.codes.PutResend(ctx, s, c.ID, c.now, h.cooldown)
-	var first *otp.TooManyRequestsError
-	if errors.As(err, &first) {
+	if _, late := errors.AsType[*otp.TooManyRequestsError](err); late {
 		c.Event.Reason = "cooldown"
 	}
 	return h.giveBack(ctx, c, d, err)

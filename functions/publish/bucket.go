@@ -55,8 +55,7 @@ func (b bucket) empty(ctx context.Context) error {
 	pages := s3.NewListObjectVersionsPaginator(b.client, &s3.ListObjectVersionsInput{Bucket: &b.name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
-		var api smithy.APIError
-		if errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket" {
+		if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "NoSuchBucket" {
 			return nil
 		}
 		if err != nil {

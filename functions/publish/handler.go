@@ -36,8 +36,7 @@ func answering(handle cfn.CustomResourceFunction) cfn.CustomResourceLambdaFuncti
 	answer := cfn.LambdaWrap(handle)
 	return func(ctx context.Context, event cfn.Event) (string, error) {
 		_, err := answer(ctx, event)
-		var request *url.Error
-		if errors.As(err, &request) { // its text has the response URL, with which anybody can respond in our place
+		if request, ok := errors.AsType[*url.Error](err); ok { // its text has the response URL, with which anybody can respond in our place
 			err = fmt.Errorf("CloudFormation was not answered: %w", request.Err)
 		}
 		return "", err // Lambda retries a failed response, and every step is safe to repeat
@@ -78,21 +77,11 @@ const (
 func (h handler) untilKnown(ctx context.Context, serve func() (string, error)) (id string, err error) {
 	for waited := time.Duration(0); ; waited += askedEach {
 		id, err = serve()
-		var api smithy.APIError
-		denied := errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied")
+		api, ok := errors.AsType[smithy.APIError](err)
+		denied := ok && strings.HasPrefix(api.ErrorCode(), "AccessDenied")
 		if !denied || waited >= knownWithin || h.pause(ctx, askedEach) != nil {
 			return id, err
 		}
-	}
-}
-
-// wait waits unless the context ends before.
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
@@ -153,8 +142,7 @@ func (h handler) invalidate(ctx context.Context, distribution, reference string)
 
 // reason returns what the stack's events show of an error: no text from AWS, which may quote requests.
 func reason(err error) error {
-	var invalid *invalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*invalidError](err); ok {
 		return invalid
 	}
 	cause := telemetry.Cause(err).Value.String()

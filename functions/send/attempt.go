@@ -72,11 +72,10 @@ func (h handler) attempt(ctx context.Context, t task) (m message, outcome string
 		return m, later, &otp.UnavailableError{Reason: "too little time is left for the provider"}
 	}
 	err = h.sender.Send(ctx, text)
-	var permanent *deliver.PermanentError
-	switch {
-	case errors.As(err, &permanent):
+	if _, permanent := errors.AsType[*deliver.PermanentError](err); permanent {
 		return m, refused, err
-	case err != nil:
+	}
+	if err != nil {
 		return m, later, err
 	}
 	return m, sent, nil

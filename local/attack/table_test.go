@@ -73,7 +73,7 @@ var attacks = []attack{
 			"account, all := a.account(), a.mailbox()\n\taccount.WrongPasswordsPerHour = 0")},
 	}, nil},
 	{"the right password beyond the limit, by what it uses up", passwordBySlots, []control{
-		{"counting it as a wrong one", nil, edit("shared/admit/passwords.go", "if errors.As(err, &limited) && limited.Passwords {", "if errors.As(err, &limited) && limited.RetryAfter < 0 {")},
+		{"counting it as a wrong one", nil, edit("shared/admit/passwords.go", "ok && limited.Passwords {", "ok && limited.RetryAfter < 0 {")},
 	}, nil},
 	{"5 wrong codes after a stolen password, unnoticed", guessSilently, []control{
 		{"the owner's notification", nil, edit("shared/judge/judge.go", `c.Reserved.NotificationDue(c.Purpose); due != "" {`, `c.Reserved.NotificationDue(c.Purpose); due == "never" {`)},
@@ -92,7 +92,7 @@ var attacks = []attack{
 		{"SmsPrefixSends", []string{"SmsPrefixSends=0"}, nil},
 	}, nil},
 	{"more than an hour's messages, when no response says that they were written", loseAnswers, []control{
-		{"being sure before a message is given back", nil, edit(generate, "if errors.As(err, &notWritten) {", "if errors.As(err, &notWritten) || err != nil {")},
+		{"being sure before a message is given back", nil, edit(generate, "; notWritten {", "; notWritten || err != nil {")},
 	}, nil},
 	{"wrong passwords from an office, to lock its other people out", lockOffice, []control{
 		{"a limit of its own for the client IP address", []string{"PasswordTriesPerIpPerHour=10"}, nil},

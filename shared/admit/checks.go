@@ -21,9 +21,9 @@ type check struct {
 // taken and the response lost, so take notes it too: giving back what was not taken changes nothing.
 func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, error) {
 	state, err := a.Limits.TakeMessage(ctx, q, a.ID, a.At)
-	var tooMany *otp.TooManyRequestsError
-	var locked *otp.LockedError
-	if q.MessagesPerHour > 0 && !errors.As(err, &tooMany) && !errors.As(err, &locked) {
+	_, tooMany := errors.AsType[*otp.TooManyRequestsError](err)
+	_, locked := errors.AsType[*otp.LockedError](err)
+	if q.MessagesPerHour > 0 && !tooMany && !locked {
 		a.undo = append(a.undo, taken{q.Key, func(ctx context.Context) error { return a.Limits.GiveBackMessage(ctx, q, a.ID, a.At) }})
 	}
 	return state, err
@@ -161,12 +161,12 @@ func takePrefix(ctx context.Context, a *admission) error {
 	}
 	name := a.To.Prefix
 	err := a.Prefixes.TakeMessage(ctx, name, a.At)
-	var paused *otp.PausedError
-	switch {
-	case err == nil:
+	if err == nil {
 		a.undo = append(a.undo, taken{name, func(ctx context.Context) error { return a.Prefixes.GiveBackSend(ctx, name, a.At) }})
 		return nil
-	case !errors.As(err, &paused):
+	}
+	paused, ok := errors.AsType[*otp.PausedError](err)
+	if !ok {
 		return err
 	}
 	if a.number.LoginSubject != "" { // the account whose login code went there last may have verified the number
@@ -204,12 +204,12 @@ func takeDay(ctx context.Context, a *admission) error {
 
 // reasonOf returns the reason for the audit log of a check's error, or "" if neither a limit nor a rule rejected the message.
 func reasonOf(reason string, err error) string {
-	var limited *otp.TooManyRequestsError
-	var unsupported *otp.UnsupportedError
+	limited, isLimit := errors.AsType[*otp.TooManyRequestsError](err)
+	_, isRule := errors.AsType[*otp.UnsupportedError](err)
 	switch {
-	case errors.As(err, &limited) && limited.Passwords:
+	case isLimit && limited.Passwords:
 		return reason + "_passwords"
-	case errors.As(err, &limited), errors.As(err, &unsupported):
+	case isLimit, isRule:
 		return reason
 	}
 	return ""

@@ -65,9 +65,8 @@ func (a *admission) mayKnow(ctx context.Context) error {
 func (a *admission) refuse(ctx context.Context, c check, err error) error {
 	reason := reasonOf(c.reason, err)
 	if a.Password && c.reason != "client" {
-		var limited *otp.TooManyRequestsError
 		var client error
-		if errors.As(err, &limited) && limited.Passwords {
+		if limited, ok := errors.AsType[*otp.TooManyRequestsError](err); ok && limited.Passwords {
 			client = a.Limits.TakeWrongPassword(ctx, a.wrongPasswords(), a.ID, a.At)
 		} else {
 			client = a.mayKnow(ctx)

@@ -30,12 +30,11 @@ func backoff(attempt int, _ error) (time.Duration, error) {
 // isConflict reports whether a write failed only because of conflicts with parallel writes or throttling. The SDK does not
 // retry a transaction's conflicts by itself; if they counted as a failed condition, they would look like a wrong code.
 func isConflict(err error) aws.Ternary {
-	var single *types.TransactionConflictException
-	if errors.As(err, &single) {
+	if _, single := errors.AsType[*types.TransactionConflictException](err); single {
 		return aws.TrueTernary
 	}
-	var cancelled *types.TransactionCanceledException
-	if !errors.As(err, &cancelled) {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
 		return aws.UnknownTernary
 	}
 	transient := []string{"None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
@@ -54,8 +53,7 @@ var clockErrors = []string{"InvalidSignatureException", "SignatureDoesNotMatch",
 // and sending, or if the clock is wrong. A retry helps, since the SDK signs each attempt anew, by the time in the last response.
 // By itself the SDK retries only if the clock is wrong by more than four minutes, so not after a freeze.
 func isClockError(err error) aws.Ternary {
-	var api smithy.APIError
-	if errors.As(err, &api) && slices.Contains(clockErrors, api.ErrorCode()) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && slices.Contains(clockErrors, api.ErrorCode()) {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary

@@ -113,8 +113,7 @@ func rowOf(p otp.Provider, code, message string) int {
 
 // classify turns an error that is permanent into a PermanentError (D2).
 func classify(p otp.Provider, err error) error {
-	var api smithy.APIError
-	if errors.As(err, &api) && classOf(p, api.ErrorCode(), api.ErrorMessage()) == permanent {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && classOf(p, api.ErrorCode(), api.ErrorMessage()) == permanent {
 		return &PermanentError{Reason: api.ErrorCode(), cause: err}
 	}
 	return err

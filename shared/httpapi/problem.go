@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/smithy-go"
 
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
@@ -71,13 +72,12 @@ func problemOf(err error) problem {
 	var (
 		invalid     *InvalidError
 		unsupported *otp.UnsupportedError
-		length      *otp.CodeLengthError
 		wrong       *otp.WrongCodeError
 		locked      *otp.LockedError
 		tooMany     *otp.TooManyRequestsError
 		weak        *password.WeakError
 	)
-	if errors.As(err, &length) {
+	if length, ok := errors.AsType[*otp.CodeLengthError](err); ok {
 		err = Invalid("code", length.Error())
 	}
 	switch {
@@ -135,8 +135,8 @@ func write(status int, contentType string, body any) events.APIGatewayV2HTTPResp
 
 // isDependency reports whether an error comes from a dependency: a failed call to AWS, a missing key or secret, or a deadline.
 func isDependency(err error) bool {
-	var operation interface{ Operation() string } // smithy.OperationError: every failed SDK call
-	var unavailable *otp.UnavailableError
-	return errors.As(err, &operation) || errors.As(err, &unavailable) ||
+	_, failedCall := errors.AsType[*smithy.OperationError](err) // every failed call of the SDK
+	_, unavailable := errors.AsType[*otp.UnavailableError](err)
+	return failedCall || unavailable ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, otp.ErrUnknownKey)
 }

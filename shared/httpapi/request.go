@@ -220,8 +220,8 @@ const Missing = "is missing"
 // Errors: *InvalidError, which lists every field that is wrong.
 func SessionAndCode(r Request, others ...string) (id, code string, err error) {
 	var list []FieldError
-	var wrong *InvalidError
-	if id, err = SessionID(r); errors.As(err, &wrong) {
+	id, err = SessionID(r)
+	if wrong, ok := errors.AsType[*InvalidError](err); ok {
 		list = wrong.Fields
 	}
 	code, ok := otp.NormalizeCode(r.Get("code"))

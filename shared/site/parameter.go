@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/smithy-go"
+	smithytime "github.com/aws/smithy-go/time"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"streamotp/shared/otp"
@@ -43,8 +44,7 @@ func (p parameter) read(ctx context.Context, once bool) (string, error) {
 		if err == nil {
 			return value, nil
 		}
-		var api smithy.APIError
-		if errors.As(err, &api) && api.ErrorCode() == "ParameterNotFound" {
+		if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() == "ParameterNotFound" {
 			return "", &otp.UnavailableError{Reason: "the parameter of the site's URL does not exist"}
 		}
 		err = &smithy.OperationError{ServiceID: "SSM", OperationName: "GetParameter", Err: err}
@@ -52,19 +52,9 @@ func (p parameter) read(ctx context.Context, once bool) (string, error) {
 			return "", err
 		}
 		delay, delayErr := retryer.RetryDelay(attempt, err)
-		if delayErr != nil || !wait(ctx, delay) {
+		if delayErr != nil || smithytime.SleepWithContext(ctx, delay) != nil {
 			return "", err
 		}
-	}
-}
-
-// wait reports whether the time passed before the context ended.
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 

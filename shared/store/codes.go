@@ -236,8 +236,8 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 		{Update: r.Users.setPassword(r.Email, r.PasswordHash, r.Session.CreatedAt, r.Now)},
 		{Put: &types.Put{TableName: &c.Table, Item: av}},
 	}})
-	var cancelled *types.TransactionCanceledException
-	if !errors.As(err, &cancelled) {
+	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
+	if !ok {
 		return err
 	}
 	for i, reason := range cancelled.CancellationReasons {

@@ -43,8 +43,7 @@ func either(clauses ...string) string {
 // conditionFailed reports whether err is a failed condition, and returns the item that the condition was checked on. The item
 // is empty if there was none.
 func conditionFailed(err error) (found item, ok bool) {
-	var failed *types.ConditionalCheckFailedException
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
 		return failed.Item, true
 	}
 	return nil, false

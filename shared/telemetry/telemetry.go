@@ -50,17 +50,15 @@ func cause(err error) string {
 		}
 		return strings.Join(causes, "; ")
 	}
-	var unavailable *otp.UnavailableError
-	if errors.As(err, &unavailable) {
+	if unavailable, ok := errors.AsType[*otp.UnavailableError](err); ok {
 		return unavailable.Reason
 	}
-	var operation *smithy.OperationError
-	if !errors.As(err, &operation) {
+	operation, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok {
 		return chain(err)
 	}
 	name := chain(operation.Err)
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		name = api.ErrorCode()
 	}
 	return operation.Service() + " " + operation.Operation() + ": " + name
