@@ -18,7 +18,6 @@ type handler struct {
 	codes   codes
 	users   store.Users
 	limits  limits
-	keys    keyrings
 	now     func() time.Time
 	appName string
 }
@@ -29,10 +28,6 @@ type codes interface {
 
 type limits interface {
 	EndSessions(ctx context.Context, subject string, now time.Time) error
-}
-
-type keyrings interface {
-	Current(ctx context.Context) (*otp.Keyring, error)
 }
 
 func (h handler) routes() map[string]httpapi.Endpoint {
@@ -76,17 +71,13 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID
 	if err != nil {
 		return err
 	}
-	ring, err := h.keys.Current(ctx)
+	notification, err := c.Notification(otp.NotifyPasswordChanged, false) // it is sent even if the code was that of a test destination
 	if err != nil {
 		return err
 	}
 	now, email := h.now(), c.Contents.Email
-	notification := otp.Notification{SessionID: c.ID, Kind: otp.NotifyPasswordChanged, Purpose: otp.Reset, Subject: c.Subject, KeyID: ring.CurrentID()}
-	notification.Sealed, err = ring.Seal(c.ID, otp.Contents{Purpose: otp.Reset, Channel: otp.Email, Email: email, Locale: c.Contents.Locale})
-	if err != nil {
-		return err
-	}
-	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), now); err != nil {
+	login := c.Ring.Subject(otp.Login, email)
+	if err := h.limits.EndSessions(ctx, login, now); err != nil {
 		return err
 	}
 	err = h.codes.Reset(ctx, store.Reset{
@@ -96,7 +87,7 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID
 		return err
 	}
 	// Once more, for a login that the old password opened in between. If this fails, the response stays the same.
-	if err := h.limits.EndSessions(ctx, ring.Subject(otp.Login, email), h.now()); err != nil {
+	if err := h.limits.EndSessions(ctx, login, h.now()); err != nil {
 		slog.Error("sessions not ended again", "requestId", requestID, telemetry.Cause(err))
 	}
 	return nil

@@ -37,7 +37,6 @@ type fixture struct {
 type fixedKeys struct{ *otp.Keyring }
 
 func (k fixedKeys) For(context.Context, string) (*otp.Keyring, error) { return k.Keyring, nil }
-func (k fixedKeys) Current(context.Context) (*otp.Keyring, error)     { return k.Keyring, nil }
 
 // newFixture returns the function with an account grace@example.com and a session for it, or a decoy for any other address.
 func newFixture(t *testing.T, email string) *fixture {
@@ -48,7 +47,7 @@ func newFixture(t *testing.T, email string) *fixture {
 	f := &fixture{ring: ring, at: time.Now(), codes: store.Codes{DB: tables.DB, Table: tables.Codes}}
 	now := func() time.Time { return f.at }
 	limits := store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
-	f.handler = handler{codes: f.codes, users: store.Users{DB: tables.DB, Table: tables.Users}, limits: limits, keys: fixedKeys{ring},
+	f.handler = handler{codes: f.codes, users: store.Users{DB: tables.DB, Table: tables.Users}, limits: limits,
 		now: now, appName: "StreamOTP", judge: judge.Judge{Codes: f.codes, Limits: limits, Keys: fixedKeys{ring}, Rule: limits.Rule, Now: now}}
 	item, err := attributevalue.MarshalMap(store.User{Email: "grace@example.com", PasswordHash: "old", Channel: otp.SMS, Phone: "+4915112345678"})
 	must(t, err)

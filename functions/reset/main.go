@@ -24,13 +24,12 @@ func main() {
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
-	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
-		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Rule: limits.Rule, Now: time.Now},
+		judge: judge.Judge{Codes: codes, Limits: limits, Keys: keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+			Rule: limits.Rule, Now: time.Now},
 		codes:   codes,
 		users:   store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		limits:  limits,
-		keys:    ring,
 		now:     time.Now,
 		appName: env.String("APP_NAME"),
 	}

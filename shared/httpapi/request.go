@@ -105,19 +105,20 @@ func parse(body []byte, known []string) (map[string]string, error) {
 	seen := make(map[string]bool, len(known))
 	var wrong []FieldError
 	for dec.More() {
-		name, value, err := member(dec)
-		if err != nil {
+		name, text, err := member(dec)
+		_, notString := errors.AsType[*json.UnmarshalTypeError](err)
+		if err != nil && !notString {
 			return nil, Invalid("", "the body must be valid JSON")
 		}
-		if text, isString := value.(string); isString && slices.Contains(trimmed, name) {
-			value = otp.Trim(text)
+		if slices.Contains(trimmed, name) {
+			text = otp.Trim(text)
 		}
-		if reason := refuse(name, value, known, seen[name]); reason != "" {
+		if reason := refuse(name, text, notString, known, seen[name]); reason != "" {
 			wrong = append(wrong, FieldError{clip(name), reason})
 			continue
 		}
 		seen[name] = true
-		if text, _ := value.(string); text != "" {
+		if text != "" {
 			fields[name] = text
 		}
 	}
@@ -133,49 +134,29 @@ func parse(body []byte, known []string) (map[string]string, error) {
 	return fields, nil
 }
 
-// member reads one name and its value. A value that is not a string is returned as another type.
-func member(dec *json.Decoder) (name string, value any, err error) {
+// member reads one name and its value; null becomes "". If the value is of another type, it is skipped, without recursion, and the
+// error is *json.UnmarshalTypeError.
+func member(dec *json.Decoder) (name, text string, err error) {
 	token, err := dec.Token()
 	if err != nil {
-		return "", nil, err
+		return "", "", err
 	}
 	name, _ = token.(string)
-	value, err = dec.Token()
-	if _, nested := value.(json.Delim); nested && err == nil {
-		err = skip(dec)
-	}
-	return name, value, err
-}
-
-// skip reads to the end of an array or object that was just opened, without recursion.
-func skip(dec *json.Decoder) error {
-	for depth := 1; depth > 0; {
-		token, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		switch token {
-		case json.Delim('{'), json.Delim('['):
-			depth++
-		case json.Delim('}'), json.Delim(']'):
-			depth--
-		}
-	}
-	return nil
+	err = dec.Decode(&text)
+	return name, text, err
 }
 
 // trimmed are the fields that people type or paste. A line end or tab around their text does no harm.
 var trimmed = []string{"email", "phone", "code"}
 
 // refuse returns why a member is not accepted, or "".
-func refuse(name string, value any, known []string, repeated bool) string {
-	text, isString := value.(string)
+func refuse(name, text string, notString bool, known []string, repeated bool) string {
 	switch {
 	case !slices.Contains(known, name):
 		return "is not known here"
 	case repeated:
 		return "must not be repeated"
-	case !isString && value != nil:
+	case notString:
 		return "must be a string"
 	case strings.ContainsFunc(text, isUnfit):
 		return "must not contain control or replacement characters"

@@ -52,7 +52,7 @@ type Case struct {
 	Contents otp.Contents
 	Reserved otp.Attempts // the subject's attempts, including the one that Check reserved
 	First    bool         // after a right code on a channel with the prefix rule: the subject's first in 30 days
-	keyring  *otp.Keyring
+	Ring     *otp.Keyring // has the session's key
 }
 
 // Open reads a session for one of the purposes (a), and notes in the audit event whose session it is.
@@ -66,10 +66,10 @@ func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID strin
 	if err := c.Check(j.Now(), purposes...); err != nil {
 		return c, err
 	}
-	if c.keyring, err = j.Keys.For(ctx, c.KeyID); err != nil {
+	if c.Ring, err = j.Keys.For(ctx, c.KeyID); err != nil {
 		return c, err
 	}
-	c.Contents, err = c.keyring.Open(c.KeyID, c.ID, c.Sealed)
+	c.Contents, err = c.Ring.Open(c.KeyID, c.ID, c.Sealed)
 	audit.Channel = c.Contents.Channel
 	if err == nil && c.Contents.Purpose != c.Purpose { // the item was changed by another program
 		err = otp.ErrSessionNotFound
@@ -84,7 +84,7 @@ func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consu
 	if len(code) != len(c.Contents.Code) {
 		return &otp.CodeLengthError{Digits: len(c.Contents.Code)} // not a guess: the page has another setting
 	}
-	digest, err := c.keyring.Digest(c.KeyID, c.ID, code)
+	digest, err := c.Ring.Digest(c.KeyID, c.ID, code)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,10 @@ func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error)
 func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) {
 	event := telemetry.Event{Name: telemetry.Suspected, Channel: c.Contents.Channel, Purpose: c.Purpose, Session: c.ID, Subject: c.Subject,
 		Reason: string(kind)}
-	err := j.putNotification(ctx, c, kind, requestID)
+	n, err := c.Notification(kind, c.Silent)
+	if err == nil {
+		err = j.Codes.PutNotification(ctx, n, requestID, j.Now())
+	}
 	if err == nil {
 		err = j.Limits.MarkNotified(ctx, c.Subject, kind)
 	}
@@ -140,17 +143,14 @@ func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKin
 	event.Write(requestID, j.Now())
 }
 
-// putNotification writes a notification. It goes by e-mail if the session has an address, otherwise on the code's own channel.
-func (j Judge) putNotification(ctx context.Context, c Case, kind otp.NotificationKind, requestID string) error {
+// Notification returns a notification for the owner of the session's subject. It goes by e-mail if the session has an address,
+// otherwise on the code's own channel.
+func (c Case) Notification(kind otp.NotificationKind, silent bool) (n otp.Notification, err error) {
+	n = otp.Notification{SessionID: c.ID, Kind: kind, Purpose: c.Purpose, Subject: c.Subject, KeyID: c.Ring.CurrentID(), Silent: silent}
 	to := otp.Contents{Purpose: c.Purpose, Channel: otp.Email, Email: c.Contents.Email, Locale: c.Contents.Locale}
 	if to.Email == "" {
 		to.Channel, to.Phone = c.Contents.Channel, c.Contents.Phone
 	}
-	sealed, err := c.keyring.Seal(c.ID, to)
-	if err != nil {
-		return err
-	}
-	return j.Codes.PutNotification(ctx, otp.Notification{
-		SessionID: c.ID, Kind: kind, Purpose: c.Purpose, Subject: c.Subject, KeyID: c.keyring.CurrentID(), Sealed: sealed, Silent: c.Silent,
-	}, requestID, j.Now())
+	n.Sealed, err = c.Ring.Seal(c.ID, to)
+	return n, err
 }

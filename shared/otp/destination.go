@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/mail"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 )
@@ -46,7 +47,7 @@ func NormalizeEmail(typed string) (string, error) {
 	if err != nil || parsed.Address != address || parsed.Name != "" || len(address) > maxEmail || len(local) > maxLocal {
 		return "", ErrInvalidEmail
 	}
-	if !isASCII(local) {
+	if strings.ContainsFunc(local, func(r rune) bool { return r > unicode.MaxASCII }) {
 		return "", &UnsupportedError{Reason: "Addresses with letters outside ASCII before the @ are not supported."}
 	}
 	return strings.ToLower(address), nil
@@ -81,15 +82,6 @@ func plainDomain(domain string) bool {
 		return false
 	}
 	return strings.Trim(domain[dot+1:], "0123456789") != "" // 192.0.2.1 is no mail domain
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }
 
 // Mailbox returns the mailbox that the messages to a normalised destination count for: ada+shop@example.com is ada's mailbox.

@@ -92,10 +92,7 @@ func (t TestDestinations) With(destination string, entry TestDestination) (TestD
 	if err != nil {
 		return t, err
 	}
-	entries := maps.Clone(t.entries)
-	if entries == nil {
-		entries = map[string]json.RawMessage{}
-	}
+	entries := maps.Collect(maps.All(t.entries))
 	entries[destination] = text
 	return TestDestinations{entries}, nil
 }
@@ -109,9 +106,5 @@ func (t TestDestinations) Without(destination string) TestDestinations {
 
 // MarshalJSON writes the document.
 func (t TestDestinations) MarshalJSON() ([]byte, error) {
-	entries := t.entries
-	if entries == nil {
-		entries = map[string]json.RawMessage{}
-	}
-	return json.Marshal(map[string]any{"destinations": entries})
+	return json.Marshal(map[string]any{"destinations": maps.Collect(maps.All(t.entries))}) // never null
 }

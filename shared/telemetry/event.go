@@ -56,12 +56,6 @@ type Event struct {
 	Settles bool          // the sender has nothing more to do for the message, which counts Settled as 1
 }
 
-// counts reports whether the event's name is a metric.
-func (e Event) counts() bool { return e.Name != "" && e.Name != WrongPassword }
-
-// waits reports whether the event says that a message is to be sent.
-func (e Event) waits() bool { return e.Name == Generated && e.Waits }
-
 // namespace is the namespace of the metrics; Start sets it.
 var namespace string
 
@@ -87,63 +81,63 @@ func (e Event) Attrs(now time.Time) []slog.Attr {
 	add("prefix", e.Prefix)
 	add("Channel", string(e.Channel))
 	add("Purpose", string(e.Purpose))
-	if !e.counts() && !e.Settles {
+	directives := e.directives()
+	if len(directives) == 0 {
 		return attrs
 	}
-	if e.Name == Delivered {
-		attrs = append(attrs, slog.Int64(DeliveryTime, e.Took.Milliseconds()))
+	for _, d := range directives {
+		for _, m := range d.Metrics {
+			attrs = append(attrs, slog.Int64(m.Name, m.value))
+		}
 	}
-	switch {
-	case e.waits():
-		attrs = append(attrs, slog.Int(Sent, 0), slog.Int(Settled, 0))
-	case e.Settles:
-		attrs = append(attrs, slog.Int(Settled, 1))
-	}
-	if e.counts() {
-		attrs = append(attrs, slog.Int(e.Name, 1))
-	}
-	return append(attrs, slog.Any("_aws", e.metric(now)))
+	return append(attrs, slog.Any("_aws", struct {
+		Timestamp         int64 // epoch milliseconds
+		CloudWatchMetrics []directive
+	}{now.UnixMilli(), directives}))
 }
 
-// metric returns the part of a line from which CloudWatch counts (embedded metric format).
-func (e Event) metric(now time.Time) any {
-	type name struct{ Name, Unit string }
-	type directive struct {
-		Namespace  string
-		Dimensions [][]string
-		Metrics    []name
+// directive is the part of a line from which CloudWatch counts metrics with the same dimensions (embedded metric format).
+type directive struct {
+	Namespace  string
+	Dimensions [][]string
+	Metrics    []metric
+}
+
+type metric struct {
+	Name, Unit string
+	value      int64
+}
+
+// directives returns what the event counts.
+func (e Event) directives() (list []directive) {
+	if e.Name != "" && e.Name != WrongPassword {
+		metrics := []metric{{e.Name, "Count", 1}}
+		if e.Name == Delivered {
+			metrics = append(metrics, metric{DeliveryTime, "Milliseconds", e.Took.Milliseconds()})
+		}
+		list = append(list, directive{namespace, e.dimensions(), metrics})
 	}
-	if e.Name == ServerError || e.Name == Undelivered {
-		e.Channel, e.Purpose = "", ""
+	switch {
+	case e.Name == Generated && e.Waits: // so that the metrics exist, and an alarm sees if the sender does nothing
+		list = append(list, directive{namespace, [][]string{{}}, []metric{{Sent, "Count", 0}, {Settled, "Count", 0}}})
+	case e.Settles:
+		list = append(list, directive{namespace, [][]string{{}}, []metric{{Settled, "Count", 1}}})
 	}
-	dimensions := [][]string{}
-	if e.Channel != "" {
+	return list
+}
+
+func (e Event) dimensions() (dimensions [][]string) {
+	bare := e.Name == ServerError || e.Name == Undelivered
+	if e.Channel != "" && !bare {
 		dimensions = append(dimensions, []string{"Channel"})
 	}
-	if e.Purpose != "" {
+	if e.Purpose != "" && !bare {
 		dimensions = append(dimensions, []string{"Purpose"})
 	}
 	if len(dimensions) == 0 || slices.Contains(watched, e.Name) {
 		dimensions = append(dimensions, []string{})
 	}
-	metrics := []name{{e.Name, "Count"}}
-	if e.Name == Delivered {
-		metrics = append(metrics, name{DeliveryTime, "Milliseconds"})
-	}
-	var directives []directive
-	if e.counts() {
-		directives = append(directives, directive{namespace, dimensions, metrics})
-	}
-	switch {
-	case e.waits(): // so that the metrics exist, and an alarm sees if the sender does nothing
-		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Sent, "Count"}, {Settled, "Count"}}})
-	case e.Settles:
-		directives = append(directives, directive{namespace, [][]string{{}}, []name{{Settled, "Count"}}})
-	}
-	return struct {
-		Timestamp         int64 // epoch milliseconds
-		CloudWatchMetrics []directive
-	}{now.UnixMilli(), directives}
+	return dimensions
 }
 
 // watched are the metrics that exist without a dimension too, for an alarm on all of them together.

@@ -55,7 +55,7 @@ func TestDimensions(t *testing.T) {
 		{Event{Name: ServerError, Channel: otp.SMS, Purpose: otp.Login}, `[[]]`},
 		{Event{Name: Undelivered, Channel: otp.SMS, Purpose: otp.Login}, `[[]]`},
 	} {
-		line, err := json.Marshal(test.event.metric(time.Now()))
+		line, err := json.Marshal(test.event.directives())
 		if err != nil || !strings.Contains(string(line), `"Dimensions":`+test.want) {
 			t.Errorf("%+v: %s, %v, want %s", test.event, line, err, test.want)
 		}

@@ -53,26 +53,20 @@ func New(t testing.TB) Tables {
 		Codes: "codes-" + suffix, Limits: "limits-" + suffix, Users: "users-" + suffix,
 	}
 	tables.create(t, tables.Codes, "sessionId", "code")
-	tables.create(t, tables.Limits, "key", "")
-	tables.create(t, tables.Users, "email", "")
+	tables.create(t, tables.Limits, "key")
+	tables.create(t, tables.Users, "email")
 	return tables
 }
 
-func (tables Tables) create(t testing.TB, name, hash, sort string) {
+// create makes a table with a hash key and perhaps a range key.
+func (tables Tables) create(t testing.TB, name string, keys ...string) {
 	t.Helper()
 	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest}
-	for key, kind := range map[string]types.KeyType{hash: types.KeyTypeHash, sort: types.KeyTypeRange} {
-		if key == "" {
-			continue
-		}
-		element := types.KeySchemaElement{AttributeName: aws.String(key), KeyType: kind}
+	for i, key := range keys {
+		kind := []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i]
+		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &key, KeyType: kind})
 		in.AttributeDefinitions = append(in.AttributeDefinitions,
-			types.AttributeDefinition{AttributeName: aws.String(key), AttributeType: types.ScalarAttributeTypeS})
-		if kind == types.KeyTypeHash {
-			in.KeySchema = append([]types.KeySchemaElement{element}, in.KeySchema...)
-			continue
-		}
-		in.KeySchema = append(in.KeySchema, element)
+			types.AttributeDefinition{AttributeName: &key, AttributeType: types.ScalarAttributeTypeS})
 	}
 	if _, err := tables.DB.CreateTable(context.Background(), in); err != nil {
 		t.Fatalf("create table %s: %v", name, err)
