@@ -24,7 +24,6 @@ type handler struct {
 	keys    keyrings
 	admit   admit.Admitter
 	origin  origin
-	tests   testDestinations
 	captcha *captcha // nil if none is required
 	now     func() time.Time
 	random  io.Reader // crypto/rand
@@ -52,11 +51,6 @@ type keyrings interface {
 // origin reports whether a request came through our own CloudFront distribution.
 type origin interface {
 	Sent(ctx context.Context, secret string) (bool, error)
-}
-
-// testDestinations holds the codes that an operator has fixed for a time.
-type testDestinations interface {
-	Code(ctx context.Context, destination string, length int, now time.Time) (code string, ok bool, err error)
 }
 
 // honeypot is a field that people do not see and robots fill in. No client has a field of this name by accident, and no password
@@ -131,7 +125,7 @@ func (h handler) newCall(ctx context.Context, request httpapi.Request) (c call, 
 		return c, err
 	}
 	// Read this now, for everybody: later only a request with a right password would wait for it.
-	if _, _, err = h.tests.Code(ctx, "", h.codeLength, c.now); err != nil {
+	if _, _, err = h.admit.Tests.Code(ctx, "", h.codeLength, c.now); err != nil {
 		return c, err
 	}
 	c.clientIP, err = h.clientIP(ctx, request)

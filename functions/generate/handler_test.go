@@ -56,7 +56,7 @@ func newFixture(t *testing.T) *fixture {
 		codes: store.Codes{DB: tables.DB, Table: tables.Codes},
 		users: store.Users{DB: tables.DB, Table: tables.Users},
 		keys:  fixedKeys{ring}, now: func() time.Time { return f.at }, random: rand.Reader,
-		codeLength: 6, codeTTL: 5 * time.Minute, cooldown: 30 * time.Second, tests: noTests{},
+		codeLength: 6, codeTTL: 5 * time.Minute, cooldown: 30 * time.Second,
 		admit: admit.Admitter{Limits: f.limits, Phones: phoneReader{program: helper}, Tests: noTests{}, CodeLength: 6, Countries: []string{"US", "DE"}},
 	}
 	hash, err := password.Hash(secretWord)

@@ -24,13 +24,11 @@ func main() {
 	db := dynamodb.NewFromConfig(cfg)
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	codeLength := env.Int("CODE_LENGTH", 6, 10)
-	tests := keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET"))
 	h := handler{
 		codes:      store.Codes{DB: db, Table: env.String("CODES_TABLE")},
 		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		keys:       keys.New(cfg, env.String("KEY_SECRET"), time.Now),
 		origin:     keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
-		tests:      tests,
 		captcha:    newCaptcha(&env, cfg, time.Now),
 		now:        time.Now,
 		random:     rand.Reader,
@@ -42,7 +40,7 @@ func main() {
 			Prefixes:                store.Prefixes{DB: db, Table: limits.Table, Rule: env.PumpingLimit()},
 			Days:                    store.Days{DB: db, Table: limits.Table, SMS: env.Int("SMS_PER_DAY", 0, 1e8)},
 			Phones:                  phoneReader{program: env.String("LAMBDA_TASK_ROOT") + "/phone"},
-			Tests:                   tests,
+			Tests:                   keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
 			CodeLength:              codeLength,
 			Countries:               env.List("ALLOWED_COUNTRIES"),
 			MessagesPerHour:         env.Int("SENDS_PER_HOUR", 0, 20),

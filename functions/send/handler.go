@@ -118,25 +118,43 @@ func (h handler) handle(ctx context.Context, event json.RawMessage) (response, e
 	return r, nil
 }
 
+// record is a record of a batch, with what is read of it.
+type record struct {
+	EventSource string
+
+	// From the stream.
+	EventName string
+	Change    struct {
+		SequenceNumber string
+		NewImage       map[string]struct{ S, N string }
+	} `json:"dynamodb"`
+
+	// From the retry queue.
+	MessageID, Body string
+}
+
 // tasksOf reads a batch of the stream or of the retry queue.
-func tasksOf(event json.RawMessage) ([]task, error) {
-	var batch struct {
-		Records []struct{ EventSource string }
-	}
+func tasksOf(event json.RawMessage) (tasks []task, err error) {
+	var batch struct{ Records []record }
 	if err := json.Unmarshal(event, &batch); err != nil {
 		return nil, fmt.Errorf("read the event: %w", err)
 	}
 	if len(batch.Records) == 0 {
 		return nil, errors.New("the event has no records")
 	}
-	switch source := batch.Records[0].EventSource; source {
-	case "aws:dynamodb":
-		return streamTasks(event)
-	case "aws:sqs":
-		return queueTasks(event)
-	default:
-		return nil, fmt.Errorf("the event comes from %q, neither from aws:dynamodb nor from aws:sqs", source)
+	for _, r := range batch.Records {
+		switch r.EventSource {
+		case "aws:dynamodb":
+			if t, wanted := streamTask(r); wanted {
+				tasks = append(tasks, t)
+			}
+		case "aws:sqs":
+			tasks = append(tasks, queueTask(r))
+		default:
+			return nil, fmt.Errorf("the event comes from %q, neither from aws:dynamodb nor from aws:sqs", r.EventSource)
+		}
 	}
+	return tasks, nil
 }
 
 // process handles one task and reports whether its event source must deliver it again.

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
@@ -33,18 +31,11 @@ func (q sqsQueue) Send(ctx context.Context, p pointer, delay time.Duration) erro
 	return err
 }
 
-// queueTasks reads a batch of the retry queue. A body that is not a pointer makes a task that fails.
-func queueTasks(event json.RawMessage) (tasks []task, err error) {
-	var batch events.SQSEvent
-	if err := json.Unmarshal(event, &batch); err != nil {
-		return nil, fmt.Errorf("read the queue's event: %w", err)
+// queueTask reads a record of the retry queue. A body that is not a pointer makes a task that fails.
+func queueTask(r record) task {
+	var p pointer
+	if json.Unmarshal([]byte(r.Body), &p) != nil {
+		p = pointer{}
 	}
-	for _, record := range batch.Records {
-		var p pointer
-		if json.Unmarshal([]byte(record.Body), &p) != nil {
-			p = pointer{}
-		}
-		tasks = append(tasks, task{id: record.MessageId, pointer: p, image: store.Message{SessionID: p.SessionID}})
-	}
-	return tasks, nil
+	return task{id: r.MessageID, pointer: p, image: store.Message{SessionID: p.SessionID}}
 }

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -11,47 +10,22 @@ import (
 	"streamotp/shared/store"
 )
 
-// streamTasks reads a batch of the stream of CodesTable. The mapping's filter passes only the INSERT of a row with `send`; should
+// streamTask reads a record of the stream of CodesTable. The mapping's filter passes only the INSERT of a row with `send`; should
 // the filter ever change, this check still holds.
-func streamTasks(event json.RawMessage) (tasks []task, err error) {
-	var batch events.DynamoDBEvent
-	if err := json.Unmarshal(event, &batch); err != nil {
-		return nil, fmt.Errorf("read the stream's event: %w", err)
+func streamTask(r record) (t task, wanted bool) {
+	image := r.Change.NewImage
+	if r.EventName != string(events.DynamoDBOperationTypeInsert) || image["send"].S == "" {
+		return t, false
 	}
-	for _, record := range batch.Records {
-		image := record.Change.NewImage
-		if record.EventName != string(events.DynamoDBOperationTypeInsert) || text(image["send"]) == "" {
-			continue
-		}
-		tasks = append(tasks, task{
-			id:      record.Change.SequenceNumber,
-			pointer: pointer{SessionID: text(image["sessionId"]), Code: text(image["code"])},
-			image: store.Message{
-				SessionID: text(image["sessionId"]), Kind: text(image["send"]), Purpose: otp.Purpose(text(image["purpose"])),
-				Subject: text(image["subject"]), AskedBy: text(image["askedBy"]),
-				CreatedAt: time.UnixMilli(number(image["createdAt"])), ExpiresAt: time.Unix(number(image["expiredAt"]), 0),
-			},
-		})
-	}
-	return tasks, nil
-}
-
-// text returns a string attribute, or "": reading one of another type panics.
-func text(v events.DynamoDBAttributeValue) string {
-	if v.DataType() != events.DataTypeString {
-		return ""
-	}
-	return v.String()
-}
-
-// number returns a whole number, or 0.
-func number(v events.DynamoDBAttributeValue) int64 {
-	if v.DataType() != events.DataTypeNumber {
-		return 0
-	}
-	n, err := v.Integer()
-	if err != nil {
-		return 0
-	}
-	return n
+	created, _ := strconv.ParseInt(image["createdAt"].N, 10, 64) // without a number, the row is read all the same
+	expired, _ := strconv.ParseInt(image["expiredAt"].N, 10, 64)
+	return task{
+		id:      r.Change.SequenceNumber,
+		pointer: pointer{SessionID: image["sessionId"].S, Code: image["code"].S},
+		image: store.Message{
+			SessionID: image["sessionId"].S, Kind: image["send"].S, Purpose: otp.Purpose(image["purpose"].S),
+			Subject: image["subject"].S, AskedBy: image["askedBy"].S,
+			CreatedAt: time.UnixMilli(created), ExpiresAt: time.Unix(expired, 0),
+		},
+	}, true
 }

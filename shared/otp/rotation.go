@@ -34,24 +34,25 @@ func Rotate(secret []byte, random io.Reader) (rotated []byte, r Rotation, err er
 	if err := errors.Join(json.Unmarshal(secret, &doc), json.Unmarshal(secret, &members)); err != nil {
 		return nil, r, errors.New("the root secret must be JSON") // not err: it may quote what it read
 	}
-	fresh := rootKey{}
-	if fresh.ID, err = randomText(random, keyIDLength); err != nil {
+	fresh := make([]byte, keyIDLength+rootKeyLength)
+	if _, err := io.ReadFull(random, fresh); err != nil {
 		return nil, r, err
 	}
-	if fresh.Secret, err = randomText(random, rootKeyLength); err != nil {
-		return nil, r, err
+	for i, b := range fresh {
+		fresh[i] = rootKeyAlphabet[b&31] // 5 bits
 	}
 	old := doc.roots()
-	if members["current"], err = json.Marshal(fresh); err != nil { //nolint:gosec // the secret is what the document is for
-		return nil, r, err
-	}
-	if members["previous"], err = json.Marshal(old[0]); err != nil { //nolint:gosec // as above
-		return nil, r, err
+	for name, root := range map[string]rootKey{
+		"current": {ID: string(fresh[:keyIDLength]), Secret: string(fresh[keyIDLength:])}, "previous": old[0],
+	} {
+		if members[name], err = json.Marshal(root); err != nil { //nolint:gosec // the secret is what the document is for
+			return nil, r, err
+		}
 	}
 	if rotated, err = json.Marshal(members); err != nil {
 		return nil, r, err
 	}
-	r = Rotation{New: fresh.ID, Old: old[0].ID}
+	r = Rotation{New: string(fresh[:keyIDLength]), Old: old[0].ID}
 	if len(old) > 1 {
 		r.Forgets = old[1].ID
 	}
@@ -74,16 +75,4 @@ func checkRotation(before *Keyring, rotated []byte, r Rotation) error {
 		return errors.New("the root secret cannot be rotated: it has a member twice or in other spellings")
 	}
 	return nil
-}
-
-// randomText returns n random characters of 5 bits each.
-func randomText(random io.Reader, n int) (string, error) {
-	text := make([]byte, n)
-	if _, err := io.ReadFull(random, text); err != nil {
-		return "", err
-	}
-	for i, b := range text {
-		text[i] = rootKeyAlphabet[b&31]
-	}
-	return string(text), nil
 }

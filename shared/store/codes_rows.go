@@ -46,20 +46,17 @@ type row struct {
 type rowKind int
 
 const (
-	noRowAtAll      rowKind = iota
-	sessionRow              // a session, under its digest
-	resendRow               // the same code once more
-	notificationRow         // a security notification
-	emptyRow                // a placeholder for one of these: see insertOrNever
-	emptyResend             // a placeholder for a resend
+	emptyRow        rowKind = iota // no row, or a placeholder for one of these: see insertOrNever
+	emptyResend                    // a placeholder for a resend
+	sessionRow                     // a session, under its digest
+	resendRow                      // the same code once more
+	notificationRow                // a security notification
 )
 
 // kind returns what the row holds.
 func (r row) kind() rowKind {
 	isEmpty, isResend := r.Purpose == "", strings.HasPrefix(r.Code, resendKey)
 	switch {
-	case r.Code == "":
-		return noRowAtAll
 	case isEmpty && isResend:
 		return emptyResend
 	case isEmpty:

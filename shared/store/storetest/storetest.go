@@ -158,15 +158,6 @@ func freeAddress() (address string, err error) {
 
 // repository returns the folder of go.work.
 func repository() (string, error) {
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
-			return dir, nil
-		}
-		if filepath.Dir(dir) == dir {
-			return "", errors.New("go.work is not above this folder")
-		}
-		dir = filepath.Dir(dir)
-	}
-	return "", err
+	out, err := exec.Command("go", "env", "GOWORK").Output()
+	return filepath.Dir(string(out)), err
 }
