@@ -225,8 +225,9 @@ func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (er
 	if s.Digest, err = c.ring.Digest(s.KeyID, s.ID, to.Code); err != nil {
 		return err
 	}
-	if to.decoy {
-		if err := h.makeDecoy(c, s); err != nil {
+	if to.decoy { // a session that accepts no code and sends nothing
+		c.Event.Reason, s.Silent = "decoy", true
+		if s.Digest, err = otp.DecoyDigest(h.random); err != nil {
 			return err
 		}
 	}
@@ -246,13 +247,6 @@ func (h handler) giveBack(ctx context.Context, c call, d admit.Decision, err err
 func (c call) suppress(s *otp.Session, channel otp.Channel) {
 	s.Silent, s.Message = true, otp.StateBounced
 	telemetry.Event{Name: telemetry.Suppressed, Channel: channel, Session: c.Event.Session, Subject: c.Event.Subject}.Write(c.ID, c.now)
-}
-
-// makeDecoy makes a session a decoy, which accepts no code and sends nothing.
-func (h handler) makeDecoy(c call, s *otp.Session) (err error) {
-	c.Event.Reason, s.Silent = "decoy", true
-	s.Digest, err = otp.DecoyDigest(h.random)
-	return err
 }
 
 // clientIP returns the address that a request came from: what API Gateway saw or, if the request carries the secret that only our

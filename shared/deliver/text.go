@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"fmt"
 	"html"
 	"strings"
@@ -129,12 +130,7 @@ var german = language{
 	date:      "2.1.2006 um 15:04 UTC",
 }
 
-func languageOf(locale string) *language {
-	if l, ok := languages[locale]; ok {
-		return l
-	}
-	return &english
-}
+func languageOf(locale string) *language { return cmp.Or(languages[locale], &english) }
 
 type emailText struct{ subject, text, html string }
 
