@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -67,15 +66,10 @@ func Restricted(t testing.TB, policy string) aws.Config {
 }
 
 var ministack = sync.OnceValues(func() (string, error) {
-	root, err := repository()
+	root, port, err := place()
 	if err != nil {
 		return "", err
 	}
-	address, err := freeAddress()
-	if err != nil {
-		return "", err
-	}
-	_, port, _ := net.SplitHostPort(address)
 	// The server writes its process id here when it starts, and later only the code of Lambda functions, which these tests
 	// do not run. So the folder can go as soon as the server is ready, and no end of the tests leaves it behind.
 	dir, err := os.MkdirTemp("", "ministack-")
@@ -90,7 +84,7 @@ var ministack = sync.OnceValues(func() (string, error) {
 		"STATE_DIR=" + filepath.Join(program, "state"), // for a key of Cognito's, which all processes share
 		"IOT_MTLS_ENABLED=false",                       // it would listen on port 8883
 		"LAMBDA_ACCOUNT_CONCURRENCY=1000"}              // instead of a number that depends on the machine's memory
-	url := "http://" + address
+	url := "http://127.0.0.1:" + port
 	return url, run(cmd, func() error { return healthy(url) })
 })
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -99,7 +100,7 @@ var engine = sync.OnceValues(func() (string, error) {
 	if endpoint := os.Getenv("STREAMOTP_DYNAMODB"); endpoint != "" {
 		return endpoint, nil
 	}
-	root, err := repository()
+	root, port, err := place()
 	if err != nil {
 		return "", err
 	}
@@ -107,12 +108,14 @@ var engine = sync.OnceValues(func() (string, error) {
 	if len(programs) == 0 {
 		return "", errors.New("the DynamoDB engine is missing: run `npm ci` in local/engine, or `make test`, which does")
 	}
-	address, err := freeAddress()
-	if err != nil {
-		return "", err
-	}
-	_, port, _ := net.SplitHostPort(address)
-	return "http://" + address, run(exec.Command(programs[0], "--host", "127.0.0.1", "--port", port), func() error { return listens(address) })
+	address := "127.0.0.1:" + port
+	return "http://" + address, run(exec.Command(programs[0], "--host", "127.0.0.1", "--port", port), func() error {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	})
 })
 
 // run starts a server and waits until ready returns no error. The server ends with the tests, however they end.
@@ -136,28 +139,19 @@ func run(cmd *exec.Cmd, ready func() error) error {
 	return fmt.Errorf("%s is not ready after a minute: %w", filepath.Base(cmd.Path), err)
 }
 
-func listens(address string) error {
-	conn, err := net.Dial("tcp", address)
+// place returns the folder of go.work, and a free port for a server. The port is below those that the kernel assigns by itself: the
+// kernel could assign such a port again before the server uses it.
+func place() (root, port string, err error) {
+	workspace, err := exec.Command("go", "env", "GOWORK").Output()
 	if err != nil {
-		return err
+		return "", "", err
 	}
-	return conn.Close()
-}
-
-// freeAddress returns an address with a port below those that the kernel assigns by itself: the kernel could assign such a port
-// again before the engine uses it.
-func freeAddress() (address string, err error) {
 	for range 20 {
 		var l net.Listener
-		if l, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(12_000))); err == nil {
-			return l.Addr().String(), l.Close()
+		port = strconv.Itoa(20_000 + rand.IntN(12_000))
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return filepath.Dir(string(workspace)), port, l.Close()
 		}
 	}
-	return "", err
-}
-
-// repository returns the folder of go.work.
-func repository() (string, error) {
-	out, err := exec.Command("go", "env", "GOWORK").Output()
-	return filepath.Dir(string(out)), err
+	return "", "", err
 }
