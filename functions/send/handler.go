@@ -118,7 +118,7 @@ func (h handler) handle(ctx context.Context, event json.RawMessage) (response, e
 	return r, nil
 }
 
-// record is a record of a batch, with what is read of it.
+// record holds the parts of a batch's record that are read.
 type record struct {
 	EventSource string
 

@@ -17,7 +17,7 @@ func streamTask(r record) (t task, wanted bool) {
 	if r.EventName != string(events.DynamoDBOperationTypeInsert) || image["send"].S == "" {
 		return t, false
 	}
-	created, _ := strconv.ParseInt(image["createdAt"].N, 10, 64) // without a number, the row is read all the same
+	created, _ := strconv.ParseInt(image["createdAt"].N, 10, 64) // 0 if it is no number: the attempt reads the row itself
 	expired, _ := strconv.ParseInt(image["expiredAt"].N, 10, 64)
 	return task{
 		id:      r.Change.SequenceNumber,

@@ -79,8 +79,8 @@ func (c Codes) insertOrNever(ctx context.Context, r row) error {
 	if errors.Is(failure, errRowExists) || errors.Is(failure, errPlaceKept) {
 		return &NotWrittenError{failure}
 	}
-	_, err := c.DB.UpdateItem(ctx, conditional(c.Table, key(r.SessionID, r.Code), "SET expiredAt = :ttl, createdAt = :created", all(noRow),
-		item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)}))
+	_, err := c.DB.UpdateItem(ctx, conditional(c.Table, key(r.SessionID, r.Code),
+		"SET expiredAt = :ttl, createdAt = :created", all(noRow), item{":ttl": number(r.ExpiredAt), ":created": number(r.CreatedAt)}))
 	if found, failed := conditionFailed(err); failed {
 		return writtenBy(found, r.AskedBy)
 	}

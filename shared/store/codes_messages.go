@@ -121,7 +121,8 @@ func (c Codes) MarkDelivery(ctx context.Context, sessionID, code string, state o
 	return c.mark(ctx, sessionID, code, attribute, at, newer)
 }
 
-// mark sets a time in a row if the clauses hold. Whoever marks rows reads nothing of them, not even if a condition fails.
+// mark sets a time in a row if the clauses hold. It asks for no item, not even after a failed condition: FeedbackFunction marks rows
+// and may read none.
 func (c Codes) mark(ctx context.Context, sessionID, code, attribute string, at time.Time, clauses ...string) error {
 	_, err := c.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &c.Table, Key: key(sessionID, code),

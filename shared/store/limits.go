@@ -144,7 +144,8 @@ func (l Limits) update(ctx context.Context, key, update string, condition *strin
 }
 
 // write makes a conditional write on one item of the limits table and returns the item after it.
-func write(ctx context.Context, db *dynamodb.Client, table, key, update string, condition *string, values item, options ...func(*dynamodb.Options)) (after item, err error) {
+func write(ctx context.Context, db *dynamodb.Client, table, key, update string, condition *string, values item,
+	options ...func(*dynamodb.Options)) (after item, err error) {
 	in := conditional(table, keyed(key), update, condition, values)
 	in.ReturnValues = types.ReturnValueAllNew
 	out, err := db.UpdateItem(ctx, in, options...)

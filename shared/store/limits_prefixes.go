@@ -145,7 +145,8 @@ func (p Prefixes) Verified(ctx context.Context, prefix string) error {
 	return ignoreConditionFailed(err)
 }
 
-func (p Prefixes) update(ctx context.Context, prefix, update string, condition *string, values item, options ...func(*dynamodb.Options)) (after traffic, err error) {
+func (p Prefixes) update(ctx context.Context, prefix, update string, condition *string, values item,
+	options ...func(*dynamodb.Options)) (after traffic, err error) {
 	found, err := write(ctx, p.DB, p.Table, prefixKey+prefix, update, condition, values, options...)
 	if err != nil {
 		return after, err

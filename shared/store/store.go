@@ -75,7 +75,8 @@ func conditional(table string, key item, update string, condition *string, value
 }
 
 // scan reads the items of a table, page by page, without those that read does not keep. It ends with the first error.
-func scan[T any](ctx context.Context, db *dynamodb.Client, in *dynamodb.ScanInput, read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
+func scan[T any](ctx context.Context, db *dynamodb.Client, in *dynamodb.ScanInput,
+	read func(item) (value T, keep bool, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for pages := dynamodb.NewScanPaginator(db, in); pages.HasMorePages(); {
 			page, err := pages.NextPage(ctx)
