@@ -153,6 +153,23 @@ func TestReset(t *testing.T) {
 			t.Errorf("again: %d %v", status, body)
 		}
 	})
+	t.Run("the owner is notified even if the code was that of a test destination", func(t *testing.T) {
+		f, ctx := newFixture(t, "grace@example.com"), context.Background()
+		s, err := f.codes.Session(ctx, id)
+		must(t, err)
+		key, err := attributevalue.MarshalMap(map[string]string{"sessionId": id, "code": s.Digest})
+		must(t, err)
+		_, err = f.codes.DB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &f.codes.Table, Key: key})
+		must(t, err)
+		s.Silent = true
+		must(t, f.codes.Put(ctx, s, "request"))
+		if status, body := f.call(t, code, fresh); status != 200 {
+			t.Fatalf("%d %v", status, body)
+		}
+		if notice, err := f.codes.Message(ctx, id, "notice"); err != nil || notice.Kind != string(otp.NotifyPasswordChanged) {
+			t.Errorf("%+v, %v", notice, err)
+		}
+	})
 	t.Run("login sessions of the old password are over", func(t *testing.T) {
 		f := newFixture(t, "grace@example.com")
 		limits := f.limits.(store.Limits)
