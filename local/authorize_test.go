@@ -133,7 +133,7 @@ func TestIAM(t *testing.T) {
 		}
 	})
 	t.Run("nothing that was refused was done", func(t *testing.T) {
-		if got := len(s.mailbox.list()); got != 3 {
+		if got := len(s.mailbox.List()); got != 3 {
 			t.Errorf("%d messages, want two by mail and one by SMS", got)
 		}
 	})

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -18,36 +18,34 @@ import (
 	"streamotp/local/template"
 )
 
-// build makes every function's artifacts as SAM does (BuildMethod makefile), for this machine's architecture. Go compiles
-// only what changed, so a second start takes no time. Each artifact is in a folder that is named by its content. It is
-// never overwritten, as another stack may be running it.
-func (s *stack) build(ctx context.Context) error {
-	s.built = map[string]string{}
-	var mu sync.Mutex
+// build makes the functions' artifacts as SAM does (BuildMethod makefile), for this machine's architecture, and returns the
+// folder of each. Go compiles only what changed, so a second start takes no time. Each artifact is in a folder that is named
+// by its content. It is never overwritten, as another stack may be running it. dir is the project.
+func build(ctx context.Context, dir string, functions []template.Function) (map[string]string, error) {
+	folders, errs := make([]string, len(functions)), make([]error, len(functions))
 	var all sync.WaitGroup
-	var failed error
 	slots := make(chan struct{}, runtime.NumCPU())
-	for _, f := range s.spec.Functions {
+	for i, f := range functions {
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			dir, err := s.buildFunction(ctx, f)
-			mu.Lock()
-			defer mu.Unlock()
-			s.built[f.ID] = dir
-			if err != nil && failed == nil {
-				failed = fmt.Errorf("building %s: %w", f.ID, err)
+			if folders[i], errs[i] = buildFunction(ctx, dir, f); errs[i] != nil {
+				errs[i] = fmt.Errorf("building %s: %w", f.ID, errs[i])
 			}
 		})
 	}
 	all.Wait()
-	return failed
+	out := map[string]string{}
+	for i, f := range functions {
+		out[f.ID] = folders[i]
+	}
+	return out, errors.Join(errs...)
 }
 
-func (s *stack) buildFunction(ctx context.Context, f template.Function) (string, error) {
-	source := f.CodeURI
+func buildFunction(ctx context.Context, dir string, f template.Function) (string, error) {
+	source := f.CodeUri
 	if !filepath.IsAbs(source) {
-		source = filepath.Join(s.dir, source)
+		source = filepath.Join(dir, source)
 	}
 	cache := filepath.Join(filepath.Dir(filepath.Clean(source)), ".tools", "functions", f.ID)
 	stage := filepath.Join(cache, "build")
@@ -72,10 +70,14 @@ func (s *stack) buildFunction(ctx context.Context, f template.Function) (string,
 
 // publish copies the build to the folder that is named by its content, unless that folder exists.
 func publish(cache, stage string) (string, error) {
-	h := sha256.New()
-	err := eachFile(stage, func(path, rel string) error {
-		_, _ = fmt.Fprintf(h, "%s\n", rel)
-		return copyTo(h, path)
+	h, files := sha256.New(), os.DirFS(stage)
+	err := fs.WalkDir(files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(files, path)
+		_, _ = fmt.Fprintf(h, "%s\n%s", path, data)
+		return err
 	})
 	if err != nil {
 		return "", err
@@ -90,7 +92,7 @@ func publish(cache, stage string) (string, error) {
 	if err := os.RemoveAll(temp); err != nil {
 		return "", err
 	}
-	if err := os.CopyFS(temp, os.DirFS(stage)); err != nil {
+	if err := os.CopyFS(temp, files); err != nil {
 		return "", err
 	}
 	return dir, os.Rename(temp, dir)
@@ -104,29 +106,6 @@ func prune(cache string) {
 			_ = os.RemoveAll(filepath.Join(cache, e.Name()))
 		}
 	}
-}
-
-func eachFile(dir string, f func(path, rel string) error) error {
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		rel, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		return f(path, rel)
-	})
-}
-
-func copyTo(w io.Writer, path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = f.Close() }()
-	_, err = io.Copy(w, f)
-	return err
 }
 
 // lock waits for other stacks that are building the same function.

@@ -81,10 +81,10 @@ func (c *console) welcome(s *stack) {
 	}
 	b.WriteString("\n")
 	row("Page", c.paint(cyan, s.url+"/"))
-	row("API", c.paint(cyan, s.url+"/"+s.spec.API.Stage))
+	row("API", c.paint(cyan, s.url+"/"+s.spec.API.StageName))
 	row("Mailbox", c.paint(cyan, s.url+"/_local/"))
 	row("AWS", c.paint(cyan, s.awsURL)+"  (--endpoint-url of the AWS CLI, --endpoint of otpctl)")
-	if _, ok := s.table(usersTable); ok {
+	if s.spec.Table(usersTable) != nil {
 		row("Demo users", "ada@example.com (codes by e-mail), grace@example.com (login codes by SMS to +4915112345678)")
 		row("Password", demoPassword)
 	}
@@ -103,21 +103,11 @@ func (c *console) function(id, line string) {
 	_, _ = fmt.Fprintln(c.out, c.paint(dim, "         "+id+"  "+line))
 }
 
-// functionText returns the lines that the functions wrote.
-func (c *console) functionText() []string {
+// functionLines returns the lines that the functions wrote, each after its function's logical id and a tab.
+func (c *console) functionLines() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.lines)
-}
-
-func (c *console) functionLines() []byte {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var b bytes.Buffer
-	for _, l := range c.lines {
-		b.WriteString(l + "\n")
-	}
-	return b.Bytes()
 }
 
 // current returns what the process is doing; c.mu is held.
@@ -187,6 +177,11 @@ func (c *console) invoked(function string, r lambda.Result) {
 	delete(c.running, r.Process)
 	t.function, t.result = function, r
 	c.ended[r.RequestID] = t
+}
+
+// invokedByAPI prints the block of an invocation by a caller of Lambda's API.
+func (c *console) invokedByAPI(function string, r lambda.Result) {
+	c.exchange(gateway.Exchange{Method: "Lambda", Path: "Invoke", Status: 200, Function: function, Invocation: r.RequestID, Took: r.Ran})
 }
 
 // exchange prints the block of a request.

@@ -7,31 +7,113 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"streamotp/local/dynamo"
+	"streamotp/local/lambda"
+	"streamotp/local/mailbox"
+	"streamotp/local/streams"
+	"streamotp/local/template"
 )
 
 // maxControl is above DynamoDB's largest item, 400 KB, as JSON.
 const maxControl = 1 << 20
 
-// control serves the test interface and the mailbox page, for this machine only.
-func (s *stack) control() http.Handler {
+// controlRoutes serves the test interface and the mailbox page, for this machine only.
+func controlRoutes(s *stack) http.Handler {
 	m := http.NewServeMux()
-	m.HandleFunc("GET /_local/healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]string{"aws": s.awsURL}) })
-	m.HandleFunc("GET /_local/messages", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.mailbox.list()) })
-	m.HandleFunc("GET /_local/sent", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.mailbox.all()) })
-	m.HandleFunc("DELETE /_local/messages", func(w http.ResponseWriter, _ *http.Request) { s.mailbox.clear(); done(w) })
-	m.HandleFunc("GET /_local/events", s.mailbox.events)
-	m.HandleFunc("GET /_local/deadletters", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, s.deadLetters()) })
-	m.HandleFunc("GET /_local/logs", s.getLogs)
-	m.HandleFunc("GET /_local/calls", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, json.RawMessage(s.aws.Calls())) })
-	m.HandleFunc("DELETE /_local/calls", func(w http.ResponseWriter, _ *http.Request) { s.aws.ClearCalls(); done(w) })
-	m.HandleFunc("GET /_local/items", s.getItems)
-	m.HandleFunc("PUT /_local/items", s.putItems)
-	m.HandleFunc("POST /_local/faults", s.postFaults)
-	m.HandleFunc("DELETE /_local/faults", func(w http.ResponseWriter, _ *http.Request) { s.aws.ClearFaults(); done(w) })
-	m.HandleFunc("POST /_local/kill", s.postKill)
-	s.captchaRoutes(m)
-	m.Handle("GET /_local/", mailboxPage())
+	get := func(path string, f func() any) {
+		m.HandleFunc("GET /_local/"+path, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, f()) })
+	}
+	remove := func(path string, f func()) {
+		m.HandleFunc("DELETE /_local/"+path, func(w http.ResponseWriter, _ *http.Request) { f(); done(w) })
+	}
+	get("healthz", func() any { return map[string]string{"aws": s.awsURL} })
+	get("messages", func() any { return s.mailbox.List() })
+	remove("messages", s.mailbox.Clear)
+	get("sent", func() any { return s.mailbox.All() })
+	get("deadletters", func() any { return s.deadLetters() })
+	get("calls", func() any { return s.aws.Calls() })
+	remove("calls", s.aws.ClearCalls)
+	remove("faults", s.aws.ClearFaults)
+	m.HandleFunc("POST /_local/faults", withBody(func(_ *http.Request, body []byte) (any, error) { return nil, s.aws.AddFault(body) }))
+	m.HandleFunc("POST /_local/kill", withBody(func(_ *http.Request, body []byte) (any, error) { return kill(s.host, body) }))
+	m.HandleFunc("GET /_local/items", withBody(func(r *http.Request, _ []byte) (any, error) {
+		t, err := tableOf(s.spec, r)
+		if err != nil {
+			return nil, err
+		}
+		return s.engine.Items(r.Context(), t.Name)
+	}))
+	m.HandleFunc("PUT /_local/items", withBody(func(r *http.Request, item []byte) (any, error) {
+		t, err := tableOf(s.spec, r)
+		if err == nil && !json.Valid(item) {
+			err = fmt.Errorf("the body must be an item in DynamoDB JSON")
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = s.engine.Call(r.Context(), dynamo.Tables+"PutItem", map[string]any{"TableName": t.Name, "Item": json.RawMessage(item)}, nil)
+		streams.Poke(s.sources, t.Name)
+		return nil, err
+	}))
+	m.HandleFunc("GET /_local/logs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		for _, line := range s.log.functionLines() {
+			_, _ = io.WriteString(w, line+"\n")
+		}
+	})
+	m.HandleFunc("GET /_local/events", s.mailbox.Events)
+	m.Handle("GET /_local/", mailbox.Page())
+	if s.captcha != nil {
+		s.captcha.Serve(m, func(function string, do http.Handler) http.Handler {
+			return s.aws.Outside("captcha", "siteverify", function, do)
+		})
+	}
 	return guard(m)
+}
+
+// withBody serves a call that reads the request's body. The result is the response, as JSON; without a result there is no
+// content. An error is a wrong use of the interface by the test.
+func withBody(do func(r *http.Request, body []byte) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControl))
+		var result any
+		if err == nil {
+			result, err = do(r, body)
+		}
+		switch {
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		case result == nil:
+			done(w)
+		default:
+			writeJSON(w, result)
+		}
+	}
+}
+
+func tableOf(spec *template.Stack, r *http.Request) (*template.Table, error) {
+	t := spec.Table(r.URL.Query().Get("table"))
+	if t == nil {
+		return nil, fmt.Errorf("table must be the logical id of a table of the template, as ?table=CodesTable")
+	}
+	return t, nil
+}
+
+func kill(host *lambda.Host, body []byte) (any, error) {
+	var in struct {
+		Function string `json:"function"`
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return nil, err
+	}
+	n, ok := host.Kill(in.Function)
+	if !ok {
+		return nil, fmt.Errorf("function must be the logical id of a function of the template, not %q", in.Function)
+	}
+	return map[string]int{"killed": n}, nil
 }
 
 // guard rejects requests of foreign web pages. A page cannot fake a Host that is a loopback name unless it was loaded
@@ -58,92 +140,6 @@ func hostname(host string) string {
 	}
 	return u.Hostname()
 }
-
-func (s *stack) getLogs(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write(s.log.functionLines())
-}
-
-func (s *stack) getItems(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.table(r.URL.Query().Get("table"))
-	if !ok {
-		wrong(w, fmt.Errorf("table must be the logical id of a table of the template, as ?table=CodesTable"))
-		return
-	}
-	items, err := s.items(r.Context(), t.Name)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	writeJSON(w, items)
-}
-
-func (s *stack) putItems(w http.ResponseWriter, r *http.Request) {
-	t, ok := s.table(r.URL.Query().Get("table"))
-	if !ok {
-		wrong(w, fmt.Errorf("table must be the logical id of a table of the template, as ?table=CodesTable"))
-		return
-	}
-	body, ok := read(w, r)
-	if !ok {
-		return
-	}
-	if !json.Valid(body) {
-		wrong(w, fmt.Errorf("the body must be an item in DynamoDB JSON"))
-		return
-	}
-	if err := s.putItem(r.Context(), t.Name, body); err != nil {
-		wrong(w, err)
-		return
-	}
-	done(w)
-}
-
-func (s *stack) postFaults(w http.ResponseWriter, r *http.Request) {
-	body, ok := read(w, r)
-	if !ok {
-		return
-	}
-	if err := s.aws.AddFault(body); err != nil {
-		wrong(w, err)
-		return
-	}
-	done(w)
-}
-
-func (s *stack) postKill(w http.ResponseWriter, r *http.Request) {
-	body, ok := read(w, r)
-	if !ok {
-		return
-	}
-	var in struct {
-		Function string `json:"function"`
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
-		wrong(w, err)
-		return
-	}
-	n, ok := s.host.Kill(in.Function)
-	if !ok {
-		wrong(w, fmt.Errorf("function must be the logical id of a function of the template, not %q", in.Function))
-		return
-	}
-	writeJSON(w, map[string]int{"killed": n})
-}
-
-func read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxControl))
-	if err != nil {
-		wrong(w, err)
-		return nil, false
-	}
-	return body, true
-}
-
-// wrong reports a wrong use of the interface to the test.
-func wrong(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusBadRequest) }
 
 func done(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
 

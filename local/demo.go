@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"streamotp/local/dynamo"
+	"streamotp/local/template"
 )
 
 // usersTable is the logical id of the table that has the demo users.
@@ -27,9 +28,9 @@ var demoUsers = []map[string]string{
 }
 
 // putDemoUsers writes the demo users unless they exist: with -data, a password that was reset stays so.
-func (s *stack) putDemoUsers(ctx context.Context) error {
-	t, ok := s.table(usersTable)
-	if !ok {
+func putDemoUsers(ctx context.Context, engine *dynamo.Client, spec *template.Stack) error {
+	t := spec.Table(usersTable)
+	if t == nil {
 		return nil
 	}
 	for _, u := range demoUsers {
@@ -37,7 +38,7 @@ func (s *stack) putDemoUsers(ctx context.Context) error {
 		for name, value := range u {
 			item[name] = map[string]string{"S": value}
 		}
-		err := s.engine.Call(ctx, dynamo.Tables+"PutItem", map[string]any{"TableName": t.Name, "Item": item,
+		err := engine.Call(ctx, dynamo.Tables+"PutItem", map[string]any{"TableName": t.Name, "Item": item,
 			"ConditionExpression": "attribute_not_exists(email)"}, &json.RawMessage{})
 		if err != nil && !dynamo.Is(err, "ConditionalCheckFailedException") {
 			return fmt.Errorf("demo user %s: %w", u["email"], err)

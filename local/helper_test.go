@@ -156,7 +156,7 @@ func (s *stack) logged(prefix string) []string { return s.loggedBy("StreamFuncti
 
 // loggedBy returns the lines with this prefix that a function wrote.
 func (s *stack) loggedBy(function, prefix string) (out []string) {
-	for _, l := range strings.Split(string(s.log.functionLines()), "\n") {
+	for _, l := range s.log.functionLines() {
 		if text, ok := strings.CutPrefix(l, function+"\t"); ok && strings.HasPrefix(text, prefix) {
 			out = append(out, text)
 		}

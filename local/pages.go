@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"streamotp/local/captcha"
 	"streamotp/local/template"
 )
 
@@ -18,14 +19,15 @@ import (
 type pages struct {
 	dir        string
 	parameters map[string]string
+	captcha    *captcha.Provider
 	headers    map[string]string // what the template's distribution sends with each of them
 }
 
-func newPages(dir string, spec *template.Stack) pages {
+func newPages(dir string, spec *template.Stack, stub *captcha.Provider) pages {
 	headers := maps.Clone(spec.PageHeaders)
 	delete(headers, "Strict-Transport-Security") // not over plain HTTP (RFC 6797, 7.2)
 	headers["Cache-Control"] = "no-cache"        // an edited page shows at the next reload
-	return pages{dir, spec.Parameters, headers}
+	return pages{dir, spec.Parameters, stub, headers}
 }
 
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -91,7 +93,7 @@ func (p pages) settings(w http.ResponseWriter, r *http.Request) {
 		settings["channels"] = []string{"email"}
 	}
 	settings["mailbox"] = "/_local/" // only here: a deployment sends codes to their owners alone
-	settings["captcha"] = captchaSettings(p.parameters, settings["captcha"])
+	settings["captcha"] = p.captcha.Settings(settings["captcha"])
 	writeJSON(w, settings)
 }
 

@@ -96,12 +96,7 @@ func TestSettings(t *testing.T) {
 		{"SecretStringTemplate", `'{"made":"here"}'`, `'{"made":"there"}'`, secret(0, func(m map[string]string) any { return m["made"] }), "here", "there", nil},
 		{"GenerateStringKey", "GenerateStringKey: key", "GenerateStringKey: other", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "0", nil},
 		{"PasswordLength", "PasswordLength: 400", "PasswordLength: 500", secret(0, func(m map[string]string) any { return len(m["key"]) }), "400", "500", nil},
-		{"ExcludeCharacters", "ExcludeCharacters: abc", "ExcludeCharacters: xyz", secretHas("[abc]"), "false", "true", nil},
 		{"ExcludePunctuation", "ExcludePunctuation: true", "ExcludePunctuation: false", secretHas("[!-/]"), "false", "true", nil},
-		{"ExcludeNumbers", "ExcludeNumbers: false", "ExcludeNumbers: true", secretHas("[0-9]"), "true", "false", nil},
-		{"ExcludeLowercase", "ExcludeLowercase: false", "ExcludeLowercase: true", secretHas("[a-z]"), "true", "false", nil},
-		{"ExcludeUppercase", "ExcludeUppercase: false", "ExcludeUppercase: true", secretHas("[A-Z]"), "true", "false", nil},
-		{"IncludeSpace", "IncludeSpace: false", "IncludeSpace: true", secretHas(" "), "false", "true", nil},
 		{"SecretString", `'{"written":"here"}'`, `'{"written":"there"}'`, secret(1, func(m map[string]string) any { return m["written"] }), "here", "there", nil},
 		{"Name of a parameter", "Name: /mine/place", "Name: /mine/other", parameter("/mine/place"), "200 true", "400 false", nil},
 		{"Value of a parameter", "Value: !GetAtt Api.ApiEndpoint", "Value: elsewhere", parameter("/mine/place"), "200 true", "200 false", nil},
@@ -408,7 +403,7 @@ func heard(t *testing.T, s *stack) string {
 		s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"ConfigurationSetName": s.spec.MailSets[0],
 			"Destination": map[string]any{"ToAddresses": []string{to}}}))
 	}
-	s.publishing.Wait()
+	s.mailbox.Wait()
 	invocations := strings.Count(s.Out.(*lockedBuffer).String(), "MailTopic-")
 	await(t, "each has written what it heard", func() bool { return len(s.logged("HEARD")) == invocations })
 	kinds := map[string]bool{}

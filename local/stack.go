@@ -7,14 +7,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync"
+	"regexp"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"streamotp/local/aws"
 	"streamotp/local/captcha"
 	"streamotp/local/dynamo"
 	"streamotp/local/lambda"
-	"streamotp/local/queues"
+	"streamotp/local/mailbox"
 	"streamotp/local/streams"
 	"streamotp/local/template"
 )
@@ -22,25 +25,20 @@ import (
 // stack is everything that runs: the engine, the functions, the AWS endpoint and the server.
 type stack struct {
 	config
-	dir        string // of the project
-	spec       *template.Stack
-	listener   net.Listener
-	url        string // of the server
-	awsURL     string
-	built      map[string]string // folder of each function's artifacts
-	engine     *dynamo.Client
-	aws        *aws.Endpoint
-	host       *lambda.Host
-	sources    []*streams.Mapping
-	queues     []*queues.Mapping
-	mailbox    *mailbox
-	log        *console
-	failed     chan error // the engine or a server has ended by itself
-	closers    []func()   // last first
-	callers    callers
-	captcha    *captcha.Provider // nil: there is no CAPTCHA
-	publishing sync.WaitGroup    // of the events of e-mail
-	ending     chan struct{}     // closed when the stack ends
+	dir     string // of the project
+	spec    *template.Stack
+	url     string // of the server
+	awsURL  string
+	engine  *dynamo.Client
+	aws     *aws.Endpoint
+	host    *lambda.Host
+	sources []*streams.Mapping
+	mailbox *mailbox.Mailbox
+	captcha *captcha.Provider // nil: there is no CAPTCHA
+	log     *console
+	waits   []func()   // each waits for the end of something that invokes functions
+	failed  chan error // the engine or a server has ended by itself
+	closers []func()   // last first
 }
 
 // start starts the stack. When it returns, everything responds and the demo users exist.
@@ -48,15 +46,11 @@ func start(ctx context.Context, c config) (*stack, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	s := &stack{config: c, mailbox: newMailbox(), log: newConsole(c.Out), failed: make(chan error, 4), ending: make(chan struct{})}
+	s := &stack{config: c, log: newConsole(c.Out), failed: make(chan error, 4)}
 	s.log.line("StreamOTP's development stack: for development, not for production.")
-	for _, step := range []func(context.Context) error{
-		s.listen, s.read, s.listenAWS, s.buildAndStartEngine, s.createTables, s.createSecrets, s.putDemoUsers, s.startFunctions, s.startMappings, s.startQueueMappings, s.serve,
-	} {
-		if err := step(ctx); err != nil {
-			s.close()
-			return nil, err
-		}
+	if err := s.start(ctx); err != nil {
+		s.close()
+		return nil, err
 	}
 	s.log.welcome(s)
 	return s, nil
@@ -72,73 +66,217 @@ func (s *stack) close() {
 
 func (s *stack) onClose(f func()) { s.closers = append(s.closers, f) }
 
+func (s *stack) start(ctx context.Context) error {
+	// The port is taken before anything else is done, so that a port in use is reported at once. A client that connects
+	// before the stack is ready waits.
+	site, err := s.listen(s.Addr)
+	if err != nil {
+		return err
+	}
+	endpoint, err := s.listen("127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.url, s.awsURL = "http://"+site.Addr().String(), "http://"+endpoint.Addr().String()
+	if err := s.read(); err != nil {
+		return err
+	}
+	artifacts, err := s.buildAndStartEngine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.createTables(ctx); err != nil {
+		return err
+	}
+	if s.aws, err = s.newEndpoint(); err != nil {
+		return err
+	}
+	s.serve(endpoint, guard(s.aws))
+	if err := putDemoUsers(ctx, s.engine, s.spec); err != nil {
+		return err
+	}
+	s.startFunctions(artifacts)
+	if err := s.startMappings(ctx); err != nil {
+		return err
+	}
+	s.serve(site, s.routes())
+	return nil
+}
+
 // read reads the template and the stack's name.
-func (s *stack) read(context.Context) error {
+func (s *stack) read() error {
 	dir, err := s.root()
 	if err != nil {
 		return err
 	}
-	s.dir = dir
-	suffix, err := s.suffix()
+	suffix, err := suffix(s.Data)
 	if err != nil {
 		return err
 	}
+	s.dir = dir
 	if s.spec, err = template.Read(s.Template, stackName(dir), suffix, s.Parameters); err != nil {
 		return err
 	}
-	s.useCaptchaStub()
+	s.captcha = captcha.Replace(s.spec, s.url, s.Now)
+	s.mailbox = mailbox.New(s.spec)
 	return nil
 }
 
+// here replaces the hosts of the API and the site in a text of the template by this server.
+func (s *stack) here(text string) string {
+	return strings.NewReplacer("https://"+template.APIHost, s.url, "https://"+template.SiteHost, s.url).Replace(text)
+}
+
 // buildAndStartEngine does both at once, as the builds take a second or two after a change.
-func (s *stack) buildAndStartEngine(ctx context.Context) error {
+func (s *stack) buildAndStartEngine(ctx context.Context) (artifacts map[string]string, err error) {
 	built := make(chan error, 1)
-	go func() { built <- s.build(ctx) }()
-	err := s.startEngine(ctx)
+	go func() {
+		var err error
+		artifacts, err = build(ctx, s.dir, s.spec.Functions)
+		built <- err
+	}()
+	err = s.startEngine(ctx)
 	if e := <-built; e != nil {
-		return e
+		err = e
+	}
+	return artifacts, err
+}
+
+// startEngine starts the embedded engine, or uses the engine of -dynamodb, and waits until it responds.
+func (s *stack) startEngine(ctx context.Context) error {
+	if s.DynamoDB != "" {
+		s.engine = dynamo.NewClient(s.DynamoDB)
+		return s.engine.Await(ctx, nil)
+	}
+	path, err := findEngine(s.dir)
+	if err != nil {
+		return err
+	}
+	db := ""
+	if s.Data != "" {
+		db = filepath.Join(s.Data, "tables.db")
+	}
+	engine, stop, err := dynamo.Launch(ctx, path, db, s.failed)
+	if err == nil {
+		s.engine = engine
+		s.onClose(stop)
 	}
 	return err
 }
 
-// listenAWS serves the AWS endpoint on a port of its own.
-func (s *stack) listenAWS(context.Context) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
+// findEngine looks for the engine where npm has put it, as engine/package-lock.json pins it: below the project, or below
+// the folder that this program was built in.
+func findEngine(dir string) (string, error) {
+	places := []string{dir}
+	if here, err := os.Getwd(); err == nil {
+		places = append(places, here, filepath.Dir(here))
 	}
-	s.awsURL = "http://" + l.Addr().String()
-	s.aws = &aws.Endpoint{
-		Tables: map[string]string{}, MailSets: s.spec.MailSets, Stack: s.describe, Who: s.callers.who,
-		Roles: map[string]aws.Role{}, ARN: template.ARN,
-		Message: s.delivered, Recorded: s.log.called, Wrote: s.wrote, Keys: s.keyNames,
-		Queues: s.makeQueues(), Streams: map[string]string{}, Parameters: map[string]string{}, Invoke: s.invoke, Lines: s.log.functionText,
-		From: s.spec.Parameters["SesFromAddress"], Sent: s.mailbox.mails, Concurrency: maxProcesses * len(s.spec.Functions),
-		Skipped: func(action string) { s.log.line("skipped %s: the DynamoDB engine does not have it", action) },
+	if exe, err := os.Executable(); err == nil {
+		places = append(places, filepath.Dir(filepath.Dir(exe)))
 	}
+	for _, p := range places {
+		path := filepath.Join(p, "local/engine/node_modules/@dynoxide/linux-x64/dynoxide")
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("the DynamoDB engine is missing: `make run` installs it, or run `npm ci` in local/engine, or give another by -dynamodb")
+}
+
+// createTables creates the template's tables unless they exist.
+func (s *stack) createTables(ctx context.Context) error {
 	for _, t := range s.spec.Tables {
-		s.aws.Tables[t.Name] = t.ID
+		if err := s.engine.Create(ctx, t, s.skipped); err != nil {
+			return fmt.Errorf("%s: %w", t.ID, err)
+		}
 	}
-	for name, value := range s.spec.SSM {
-		s.aws.Parameters[name] = s.here(value)
+	if s.DynamoDB != "" && s.Data == "" { // the names are of this run only, so no later run could find the tables
+		s.onClose(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+			defer cancel()
+			for _, t := range s.spec.Tables {
+				_ = s.engine.Call(ctx, dynamo.Tables+"DeleteTable", map[string]any{"TableName": t.Name}, nil)
+			}
+		})
 	}
-	for _, f := range s.spec.Functions {
-		s.aws.Roles[f.ID] = aws.Role(f.Role)
-	}
-	s.serveOn(l, guard(s.aws))
 	return nil
 }
 
-func (s *stack) makeQueues() *aws.Queues {
-	var settings []aws.QueueSettings
-	for _, q := range s.spec.Queues {
-		settings = append(settings, aws.QueueSettings(q))
-	}
-	return aws.NewQueues(s.Now, settings)
+func (s *stack) skipped(action string) {
+	s.log.line("skipped %s: the DynamoDB engine does not have it", action)
 }
 
-// serveOn serves a handler until close. It disconnects slow clients. A response may take as long as API Gateway allows.
-func (s *stack) serveOn(l net.Listener, h http.Handler) {
+// newEndpoint makes the AWS endpoint, and the template's secrets unless -data has them.
+func (s *stack) newEndpoint() (*aws.Endpoint, error) {
+	path := ""
+	if s.Data != "" {
+		path = filepath.Join(s.Data, "secrets.json")
+	}
+	secrets, err := aws.OpenSecrets(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, x := range s.spec.Secrets {
+		if err := secrets.Create(x); err != nil {
+			return nil, fmt.Errorf("%s: %w", x.ID, err)
+		}
+	}
+	return &aws.Endpoint{
+		Template: s.spec, Here: s.here, Engine: s.engine, Streams: map[string]string{}, Secrets: secrets, Queues: aws.NewQueues(s.Now, s.spec.Queues),
+		Concurrency: maxProcesses * len(s.spec.Functions), Sent: s.mailbox.Mails, Lines: s.log.functionLines, Recorded: s.log.called, Skipped: s.skipped,
+		Invoke: func(ctx context.Context, f *template.Function, event []byte) lambda.Result {
+			r := s.host.Invoke(ctx, f.ID, event, "")
+			s.log.invokedByAPI(f.ID, r)
+			return r
+		},
+		Message: func(m aws.Message) {
+			s.log.delivered(m)
+			s.mailbox.Add(m)
+		},
+		Wrote: func(c aws.Caller, writes []aws.Write) {
+			for _, w := range writes {
+				s.log.wrote(c, w)
+				streams.Poke(s.sources, w.Table)
+			}
+		},
+	}, nil
+}
+
+// maxProcesses is the number of processes of a function without reserved concurrency.
+const maxProcesses = 8
+
+// startFunctions makes the functions known to the host. Their processes start when requests come.
+func (s *stack) startFunctions(artifacts map[string]string) {
+	s.host = &lambda.Host{Endpoint: s.awsURL, Log: s.log.function, Invoked: s.log.invoked,
+		Started: func(p lambda.Identity, key string) { s.aws.Started(aws.Caller(p), key) }}
+	s.mailbox.Invoke, s.mailbox.Heard, s.mailbox.Log = s.host.Invoke, s.log.heard, s.log.line
+	s.waits = append(s.waits, s.mailbox.Wait)
+	s.onClose(func() { // runs last of the three: first polling ends, then the processes, and then what waited for them
+		for _, wait := range s.waits {
+			wait()
+		}
+	})
+	s.onClose(s.host.Close)
+	s.onClose(s.mailbox.Close)
+	for _, f := range s.spec.Functions {
+		processes := maxProcesses
+		if f.ReservedConcurrentExecutions != nil {
+			processes = min(processes, *f.ReservedConcurrentExecutions)
+		}
+		s.host.Add(lambda.Function{Function: f, Dir: artifacts[f.ID], Processes: processes})
+	}
+}
+
+func (s *stack) listen(addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		s.onClose(func() { _ = l.Close() })
+	}
+	return l, err
+}
+
+// serve serves a handler until close. It disconnects slow clients. A response may take as long as API Gateway allows.
+func (s *stack) serve(l net.Listener, h http.Handler) {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 	s.onClose(func() { _ = srv.Close() })
@@ -149,73 +287,31 @@ func (s *stack) serveOn(l net.Listener, h http.Handler) {
 	}()
 }
 
-// startFunctions makes the functions known to the host. Their processes start when requests come.
-func (s *stack) startFunctions(context.Context) error {
-	s.host = &lambda.Host{Endpoint: s.awsURL, Region: template.Region, Log: s.log.function, Started: s.callers.add}
-	s.onClose(func() { // runs last of the three: first polling ends, then the processes, and then what waited for them
-		for _, m := range s.sources {
-			m.Wait()
-		}
-		for _, m := range s.queues {
-			m.Wait()
-		}
-		s.publishing.Wait()
-	})
-	s.onClose(s.host.Close)
-	s.onClose(func() { close(s.ending) })
-	for _, f := range s.spec.Functions {
-		processes := f.Reserved
-		if processes < 0 || processes > maxProcesses {
-			processes = maxProcesses
-		}
-		s.host.Add(lambda.Function{
-			ID: f.ID, Name: f.Name, ARN: f.ARN(), Handler: f.Handler, Dir: s.built[f.ID], MemoryMB: f.MemoryMB,
-			Timeout: f.Timeout, Processes: processes, LogFormat: f.LogFormat, LogGroup: f.LogGroup, Environment: f.Environment,
-		})
+var stackNameLine = regexp.MustCompile(`(?m)^\s*stack_name\s*=\s*"([^"]+)"`)
+
+// stackName returns the name of the stack in samconfig.toml beside the template.
+func stackName(dir string) string {
+	data, err := os.ReadFile(filepath.Join(dir, "samconfig.toml"))
+	if m := stackNameLine.FindSubmatch(data); err == nil && m != nil {
+		return string(m[1])
 	}
-	return nil
+	return "streamotp"
 }
 
-// maxProcesses is the number of processes of a function without reserved concurrency.
-const maxProcesses = 8
-
-// createSecrets creates the template's secrets unless -data has them.
-func (s *stack) createSecrets(context.Context) error {
-	path := ""
-	if s.Data != "" {
-		path = filepath.Join(s.Data, "secrets.json")
+// suffix returns the suffix that distinguishes a stack's physical names from those of others on the same engine. With a
+// folder for its data it stays the same.
+func suffix(data string) (string, error) {
+	if data == "" {
+		return uuid.NewString(), nil
 	}
-	secrets, err := aws.OpenSecrets(path)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	s.aws.Secrets = secrets
-	for _, x := range s.spec.Secrets {
-		value, err := secretValue(x)
-		if err == nil {
-			err = secrets.Create(x.Name, x.ARN, value, x.Value)
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", x.ID, err)
-		}
-	}
-	return nil
-}
-
-// suffix returns the suffix that distinguishes this stack's physical names from those of others on the same engine. With
-// -data it stays the same.
-func (s *stack) suffix() (string, error) {
-	if s.Data == "" {
-		return random(), nil
-	}
-	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+	if err := os.MkdirAll(data, 0o700); err != nil {
 		return "", err
 	}
-	path := filepath.Join(s.Data, "stack")
-	data, err := os.ReadFile(path)
+	path := filepath.Join(data, "stack")
+	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		data = []byte(random())
-		err = os.WriteFile(path, data, 0o600)
+		text = []byte(uuid.NewString())
+		err = os.WriteFile(path, text, 0o600)
 	}
-	return string(data), err
+	return string(text), err
 }

@@ -170,7 +170,7 @@ func TestAWS(t *testing.T) {
 		}
 	})
 	t.Run("a caller who gives up before the provider accepts sends nothing", func(t *testing.T) {
-		before := len(s.mailbox.list())
+		before := len(s.mailbox.List())
 		fault(t, `{"service":"ses","action":"SendEmail","latencyMs":300,"count":1}`)
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer cancel()
@@ -181,17 +181,17 @@ func TestAWS(t *testing.T) {
 		// mailbox would have both.
 		fault(t, `{"service":"ses","action":"SendEmail","latencyMs":400,"count":1}`)
 		s.call(t, "ses", "", "/v2/email/outbound-emails", mail(nil))
-		if n := len(s.mailbox.list()) - before; n != 1 {
+		if n := len(s.mailbox.List()) - before; n != 1 {
 			t.Errorf("%d messages", n)
 		}
 	})
 	t.Run("a lost answer is of a call that was done", func(t *testing.T) {
-		before := len(s.mailbox.list())
+		before := len(s.mailbox.List())
 		fault(t, `{"service":"ses","action":"SendEmail","dropResponse":true,"count":1}`)
 		if err := signed(context.Background(), s.awsURL+"/v2/email/outbound-emails", "ses", mail(nil)); err == nil {
 			t.Error("an answer")
 		}
-		if n := len(s.mailbox.list()) - before; n != 1 {
+		if n := len(s.mailbox.List()) - before; n != 1 {
 			t.Errorf("%d messages", n)
 		}
 	})

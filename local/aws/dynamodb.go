@@ -1,13 +1,17 @@
 package aws
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
 	"streamotp/local/dynamo"
+	"streamotp/local/template"
 )
 
 // metered are the actions that report their consumed capacity on request.
@@ -18,20 +22,20 @@ var metered = []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query"
 var skippable = []string{"UpdateContinuousBackups", "UpdateTimeToLive", "TagResource"}
 
 // forward passes a call on to the engine. Every metered call reports its consumed capacity, for the record.
-func (e *Endpoint) forward(ctx context.Context, q *request) *reply {
-	prefix := dynamo.Tables
-	if q.service == "streams" {
-		prefix, q.body = dynamo.Streams, e.ofEngine(q)
-	}
+func (e *Endpoint) forward(q *request) *reply {
 	body, asked := q.body, true
-	if slices.Contains(metered, q.action) {
+	switch {
+	case strings.HasPrefix(q.header.Get("X-Amz-Target"), dynamo.Streams):
+		body = e.ofEngine(q.body)
+	case slices.Contains(metered, q.action):
 		body, asked = withCapacity(q.body)
 	}
-	status, answer, err := e.Engine.Send(ctx, prefix+q.action, body)
+	status, answer, err := e.Engine.Send(q.ctx, q.header.Get("X-Amz-Target"), body)
 	if err != nil {
 		return q.fail("InternalServerError", "the DynamoDB engine does not answer: "+err.Error())
 	}
-	res := &reply{status: status, header: q.contentType(), body: answer}
+	res := q.respond(answer)
+	res.status = status
 	switch {
 	case status == http.StatusOK:
 		res.units, res.body = capacity(answer, asked)
@@ -43,48 +47,55 @@ func (e *Endpoint) forward(ctx context.Context, q *request) *reply {
 	return res
 }
 
+// ofEngine replaces the stream's ARN in a request by the engine's, which differs from the one in the template.
+func (e *Endpoint) ofEngine(body []byte) []byte {
+	return change(body, func(in map[string]json.RawMessage) bool {
+		var arn string
+		_ = json.Unmarshal(in["StreamArn"], &arn)
+		in["StreamArn"], _ = json.Marshal(e.Streams[arn])
+		return e.Streams[arn] != ""
+	})
+}
+
 // withCapacity makes a request ask for the consumed capacity. It returns true if the caller has asked for it already.
-func withCapacity(body []byte) ([]byte, bool) {
-	var in map[string]json.RawMessage
-	if json.Unmarshal(body, &in) != nil || in == nil {
-		return body, true // the engine reports what is wrong with it
+func withCapacity(body []byte) (out []byte, asked bool) {
+	out = change(body, func(in map[string]json.RawMessage) bool {
+		level := string(in["ReturnConsumedCapacity"])
+		asked = level != "" && level != `"NONE"`
+		in["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
+		return !asked
+	})
+	return out, asked
+}
+
+// change returns a JSON object with a change made to it, or the text as it is if it is none or if the change is not
+// wanted. The engine reports what is wrong with a request.
+func change(text []byte, change func(map[string]json.RawMessage) (wanted bool)) []byte {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(text, &object) != nil || object == nil || !change(object) {
+		return text
 	}
-	if level := string(in["ReturnConsumedCapacity"]); level != "" && level != `"NONE"` {
-		return body, true
-	}
-	in["ReturnConsumedCapacity"] = json.RawMessage(`"TOTAL"`)
-	out, err := json.Marshal(in)
+	out, err := json.Marshal(object)
 	if err != nil {
-		return body, true
+		return text
 	}
-	return out, false
+	return out
 }
 
 // capacity adds up the capacity units in a response, and removes them from it if the caller has not asked for them.
-func capacity(answer []byte, asked bool) (float64, []byte) {
-	var out map[string]json.RawMessage
-	if json.Unmarshal(answer, &out) != nil || out["ConsumedCapacity"] == nil {
-		return 0, answer
-	}
-	type consumed struct{ CapacityUnits float64 }
-	var one consumed
-	var many []consumed
-	if json.Unmarshal(out["ConsumedCapacity"], &one) == nil {
-		many = []consumed{one}
-	} else {
-		_ = json.Unmarshal(out["ConsumedCapacity"], &many)
-	}
-	units := 0.0
-	for _, c := range many {
-		units += c.CapacityUnits
-	}
-	if !asked {
-		delete(out, "ConsumedCapacity")
-		if body, err := json.Marshal(out); err == nil {
-			answer = body
+func capacity(answer []byte, asked bool) (units float64, out []byte) {
+	out = change(answer, func(out map[string]json.RawMessage) bool {
+		var many []struct{ CapacityUnits float64 }
+		if consumed := out["ConsumedCapacity"]; json.Unmarshal(consumed, &many) != nil { // of one table, it is no list
+			_ = json.Unmarshal(fmt.Appendf(nil, "[%s]", consumed), &many)
 		}
-	}
-	return units, answer
+		for _, c := range many {
+			units += c.CapacityUnits
+		}
+		delete(out, "ConsumedCapacity")
+		return !asked
+	})
+	return units, out
 }
 
 // target is an item or a table that a call of DynamoDB reads or writes.
@@ -137,11 +148,11 @@ func (e *Endpoint) tablesOf(q *request) (string, bool) {
 	var ids []string
 	consistent := false
 	for _, t := range targets(q) {
-		name := t.table()
-		if id := e.Tables[name]; id != "" {
-			name = id
+		id := t.table()
+		if table := e.Template.Table(id); table != nil {
+			id = table.ID
 		}
-		ids = append(ids, name)
+		ids = append(ids, id)
 		consistent = consistent || t.ConsistentRead
 	}
 	slices.Sort(ids)
@@ -162,14 +173,74 @@ func (e *Endpoint) noteWrites(q *request) {
 	}
 	var writes []Write
 	for _, t := range targets(q) {
-		w := Write{Table: t.TableName, Key: t.Key}
-		if t.Item != nil {
+		w := Write{Table: t.table(), Key: t.Key}
+		if table := e.Template.Table(w.Table); t.Item != nil && table != nil {
 			w.Key = map[string]json.RawMessage{}
-			for _, k := range e.Keys(t.TableName) {
-				w.Key[k] = t.Item[k]
+			for _, k := range table.KeySchema {
+				w.Key[k.AttributeName] = t.Item[k.AttributeName]
 			}
 		}
 		writes = append(writes, w)
 	}
 	e.Wrote(q.caller, writes)
+}
+
+// operations are the permissions that a transaction's items need ("Using IAM with DynamoDB transactions"). There is no
+// permission for the transaction itself.
+var operations = map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "Get": "GetItem",
+	"ConditionCheck": "ConditionCheckItem"}
+
+func (e *Endpoint) tablePermissions(q *request) (out []permission) {
+	for _, t := range targets(q) {
+		action := q.action
+		if t.operation != "" {
+			action = operations[t.operation]
+		}
+		out = append(out, permission{"dynamodb:" + action, template.ARN("dynamodb", "table/"+t.table()), e.conditionKeys(t)})
+	}
+	return out
+}
+
+// conditionKeys returns the condition keys of a call on one item ("Specifying conditions: Using condition keys"). AWS has
+// no condition key for ReturnValuesOnConditionCheckFailure.
+func (e *Endpoint) conditionKeys(t target) map[string][]string {
+	out := map[string][]string{"dynamodb:Attributes": t.attributes()}
+	if t.ReturnValues != "" {
+		out["dynamodb:ReturnValues"] = []string{t.ReturnValues}
+	}
+	table := e.Template.Table(t.table())
+	if table == nil || len(table.KeySchema) == 0 {
+		return out
+	}
+	var key struct{ S *string }
+	for _, item := range []map[string]json.RawMessage{t.Key, t.Item} {
+		if json.Unmarshal(item[table.KeySchema[0].AttributeName], &key) == nil && key.S != nil {
+			out["dynamodb:LeadingKeys"] = []string{*key.S}
+		}
+	}
+	return out
+}
+
+var (
+	// operand is a name in an expression, with the characters that show it is no attribute of the item itself: a dot or
+	// a bracket before it, or the parenthesis of a function.
+	operand = regexp.MustCompile(`([.[]\s*)?([#:]?\w+)(\s*\()?`)
+	keyword = regexp.MustCompile(`(?i)^(SET|REMOVE|ADD|DELETE|AND|OR|NOT|BETWEEN|IN)$`)
+)
+
+// attributes returns the top-level attributes that an update names: those of the key, and those that it writes, reads or
+// has in its condition.
+func (t target) attributes() []string {
+	var out []string
+	for _, named := range []map[string]json.RawMessage{t.Key, t.AttributeUpdates, t.Expected} {
+		out = slices.AppendSeq(out, maps.Keys(named))
+	}
+	for _, expression := range []string{t.UpdateExpression, t.ConditionExpression} {
+		for _, m := range operand.FindAllStringSubmatch(expression, -1) {
+			if name := m[2]; m[1]+m[3] == "" && name[0] != ':' && !keyword.MatchString(name) {
+				out = append(out, cmp.Or(t.ExpressionAttributeNames[name], name))
+			}
+		}
+	}
+	return out
 }

@@ -1,11 +1,10 @@
 package aws
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -28,11 +27,12 @@ type Fault struct {
 
 // check returns what is wrong with a fault, in words for the test that posted it.
 func (f *Fault) check() error {
-	if _, ok := errorNames[f.Service]; !ok {
-		return fmt.Errorf("service must be dynamodb, ses, sns, sqs, lambda, monitoring, secretsmanager, ssm, cloudformation or captcha, not %q", f.Service)
+	known := imitated[f.Service]
+	if known == nil {
+		return fmt.Errorf("service must be one of %v, not %q", slices.Sorted(maps.Keys(imitated)), f.Service)
 	}
-	if known := actions[f.Service]; !slices.Contains(known, f.Action) {
-		return fmt.Errorf("action must be one of %v, not %q", known, f.Action)
+	if _, ok := known[f.Action]; !ok {
+		return fmt.Errorf("action must be one of %v, not %q", slices.Sorted(maps.Keys(known)), f.Action)
 	}
 	if f.Error == "" && f.LatencyMs == 0 && !f.DropResponse {
 		return fmt.Errorf("a fault needs error, latencyMs or dropResponse")
@@ -43,12 +43,11 @@ func (f *Fault) check() error {
 	if f.PerSecond != nil && (*f.PerSecond < 1 || f.Error == "" || f.LatencyMs > 0 || f.DropResponse) {
 		return fmt.Errorf("perSecond must be at least 1, with error and without latencyMs and dropResponse")
 	}
-	if f.Error != "" {
-		code, ok := wireCode(f.Service, f.Error)
-		if !ok {
-			return fmt.Errorf("%s has no error %q; it has %s", f.Service, f.Error, errorsOf(f.Service))
-		}
-		f.Error = code
+	if f.Service == "sns" && f.Error == "ThrottledException" { // the SDK's name of the code on the wire
+		f.Error = "Throttled"
+	}
+	if _, ok := statusOf(f.Service, f.Error); !ok && f.Error != "" {
+		return fmt.Errorf("%s has no error %q; it has %s", f.Service, f.Error, errorsOf(f.Service))
 	}
 	return f.checkReasons()
 }
@@ -78,28 +77,6 @@ func (f Fault) message() string {
 	return "injected by the development stack"
 }
 
-// actions are the actions that a fault may name.
-var actions = map[string][]string{
-	"dynamodb": {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
-		"TransactGetItems", "TransactWriteItems", "DescribeTable", "ListTables", "CreateTable", "DeleteTable",
-		"UpdateTimeToLive", "DescribeTimeToLive", "ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"},
-	"ses": {"SendEmail", "GetAccount", "GetEmailIdentity"},
-	"sns": {"Publish", "GetSMSSandboxAccountStatus"},
-	"sqs": {"SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch",
-		"GetQueueAttributes"},
-	"lambda":         {"Invoke", "GetAccountSettings"},
-	"monitoring":     {"GetMetricData"},
-	"secretsmanager": {"GetSecretValue", "PutSecretValue", "DescribeSecret"},
-	"ssm":            {"GetParameter"},
-	"cloudformation": {"DescribeStacks"},
-	"captcha":        {"siteverify"},
-}
-
-type faults struct {
-	mu  sync.Mutex
-	set []*Fault
-}
-
 // AddFault sets a fault, given as JSON. An error is a mistake in the test.
 func (e *Endpoint) AddFault(body []byte) error {
 	var f Fault
@@ -109,17 +86,17 @@ func (e *Endpoint) AddFault(body []byte) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	e.faults.mu.Lock()
-	defer e.faults.mu.Unlock()
-	e.faults.set = append(e.faults.set, &f)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = append(e.faults, &f)
 	return nil
 }
 
 // ClearFaults removes all faults.
 func (e *Endpoint) ClearFaults() {
-	e.faults.mu.Lock()
-	defer e.faults.mu.Unlock()
-	e.faults.set = nil
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.faults = nil
 }
 
 // taken is the combined effect of the faults on one call.
@@ -131,14 +108,11 @@ type taken struct {
 
 // take returns the faults of a call and uses them up. Latencies add up. If several faults have an error, the call gets
 // the one that was set first; the others wait.
-func (f *faults) take(service, action, function, table string) taken {
-	if service == "streams" {
-		service = "dynamodb"
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (e *Endpoint) take(service, action, function, table string) taken {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var t taken
-	for _, x := range f.set {
+	for _, x := range e.faults {
 		other := x.Service != service || x.Action != action || x.Function != "" && x.Function != function ||
 			x.Table != "" && !slices.Contains(strings.Split(table, ","), x.Table)
 		if other || x.Error != "" && t.fault.Error != "" || x.passes(time.Now()) {
@@ -153,7 +127,7 @@ func (f *faults) take(service, action, function, table string) taken {
 			*x.Count--
 		}
 	}
-	f.set = slices.DeleteFunc(f.set, func(x *Fault) bool { return x.Count != nil && *x.Count == 0 })
+	e.faults = slices.DeleteFunc(e.faults, func(x *Fault) bool { return x.Count != nil && *x.Count == 0 })
 	return t
 }
 
@@ -168,73 +142,4 @@ func (f *Fault) passes(now time.Time) bool {
 	}
 	f.passed = append(f.passed, now)
 	return true
-}
-
-// calls is the record of the calls that functions made.
-type calls struct {
-	mu   sync.Mutex
-	list []Call
-}
-
-// Call is one AWS call of a function.
-type Call struct {
-	Function   string  `json:"function"`
-	Service    string  `json:"service"`
-	Action     string  `json:"action"`
-	Table      string  `json:"table"`      // logical id; several, of a transaction, with commas between them
-	Consistent bool    `json:"consistent"` // ConsistentRead was asked for
-	Units      float64 `json:"units"`      // consumed capacity; 0 for a failed call
-	Bytes      int     `json:"bytes"`      // length of the request's body
-	Ms         float64 `json:"ms"`         // until the response was ready, injected latency included
-
-	Process int `json:"-"`
-	Status  int `json:"-"` // 0: no response was sent
-}
-
-// maxCalls bounds the record of a stack that runs for days. When it is full, the older half is deleted.
-const maxCalls = 100_000
-
-func (e *Endpoint) record(q *request, res *reply, begin time.Time) {
-	c := Call{Function: q.caller.Function, Process: q.caller.Process, Service: q.name(), Action: q.action,
-		Bytes: len(q.body), Ms: float64(time.Since(begin).Microseconds()) / 1000}
-	if protocols[q.service] == jsonProtocol {
-		c.Table, c.Consistent = e.tablesOf(q)
-	}
-	if res != nil {
-		c.Status, c.Units = res.status, res.units
-	}
-	e.keep(c)
-	if e.Recorded != nil {
-		e.Recorded(c)
-	}
-}
-
-func (e *Endpoint) keep(c Call) {
-	e.calls.mu.Lock()
-	defer e.calls.mu.Unlock()
-	if len(e.calls.list) >= maxCalls {
-		e.calls.list = slices.Clone(e.calls.list[maxCalls/2:])
-	}
-	e.calls.list = append(e.calls.list, c)
-}
-
-// Calls returns every recorded call as JSON, oldest first.
-func (e *Endpoint) Calls() []byte {
-	e.calls.mu.Lock()
-	defer e.calls.mu.Unlock()
-	if e.calls.list == nil {
-		return []byte("[]")
-	}
-	out, err := json.Marshal(e.calls.list)
-	if err != nil {
-		panic(err) // only text and numbers
-	}
-	return out
-}
-
-// ClearCalls empties the record.
-func (e *Endpoint) ClearCalls() {
-	e.calls.mu.Lock()
-	defer e.calls.mu.Unlock()
-	e.calls.list = nil
 }

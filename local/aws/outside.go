@@ -20,19 +20,19 @@ func (e *Endpoint) Outside(service, action, function string, do http.Handler) ht
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		begin, f := time.Now(), e.faults.take(service, action, function, "")
+		begin, f := time.Now(), e.take(service, action, function, "")
 		there := f.latency == 0 || wait(r.Context(), f.latency)
 		switch {
 		case !there || f.drop:
 			drop(w)
 		case f.fault.Error != "":
 			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(statusOf(service, f.fault.Error))
+			status, _ := statusOf(service, f.fault.Error)
+			w.WriteHeader(status)
 			_ = json.NewEncoder(w).Encode(map[string]any{"success": false, "error-codes": []string{f.fault.Error}})
 		default:
 			do.ServeHTTP(w, r)
 		}
-		e.keep(Call{Function: function, Service: service, Action: action, Bytes: len(body),
-			Ms: float64(time.Since(begin).Microseconds()) / 1000})
+		e.keep(Call{Function: function, Service: service, Action: action, Bytes: len(body), Ms: since(begin)})
 	})
 }

@@ -1,32 +1,72 @@
 package aws
 
 import (
-	"crypto/rand"
+	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
+
+	"github.com/google/uuid"
 
 	"streamotp/local/dynamo"
 )
 
-// The protocols of the services: how a call names its action, and what an error looks like.
-const (
-	jsonProtocol  = "json"  // X-Amz-Target; DynamoDB, Secrets Manager, SSM, SQS, CloudWatch
-	restProtocol  = "rest"  // method and path; SES v2, Lambda
-	queryProtocol = "query" // form in, XML out; SNS, CloudFormation
-)
-
-var protocols = map[string]string{
-	"dynamodb": jsonProtocol, "streams": jsonProtocol, "secretsmanager": jsonProtocol, "ssm": jsonProtocol,
-	"sqs": jsonProtocol, "monitoring": jsonProtocol, "ses": restProtocol, "lambda": restProtocol, "sns": queryProtocol, "cloudformation": queryProtocol,
+// request is a call that is being answered.
+type request struct {
+	ctx             context.Context // ends when the caller has gone
+	service, action string
+	call            call
+	caller          Caller
+	path            string // of a REST call
+	header          http.Header
+	body            []byte
+	form            map[string]string // of a query protocol's call
 }
 
-// targetPrefixes are the beginnings of X-Amz-Target, by service.
-var targetPrefixes = map[string]string{"dynamodb": dynamo.Tables, "secretsmanager": "secretsmanager.", "sqs": "AmazonSQS.", "ssm": "AmazonSSM.",
-	"monitoring": "GraniteServiceVersion20100801."}
+// reply is a response in the service's own protocol.
+type reply struct {
+	status int
+	header map[string]string
+	body   []byte
+	units  float64 // consumed capacity
+}
+
+func (res *reply) write(w http.ResponseWriter) {
+	for k, v := range res.header {
+		w.Header().Set(k, v)
+	}
+	w.Header().Set("X-Amzn-Requestid", uuid.NewString())
+	w.WriteHeader(res.status)
+	_, _ = w.Write(res.body)
+}
+
+// identify finds the service, the action and the caller of a call. An unsigned request is rejected. The signature is not
+// checked, as there is nothing to protect.
+func (e *Endpoint) identify(r *http.Request, body []byte) (*request, *reply) {
+	q := &request{ctx: r.Context(), header: r.Header, body: body}
+	credential := ""
+	if _, rest, ok := strings.Cut(r.Header.Get("Authorization"), "Credential="); ok {
+		credential, _, _ = strings.Cut(rest, ",")
+	}
+	scope := strings.Split(credential, "/") // key/date/region/service/aws4_request
+	if len(scope) != 5 || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
+		q.service = protocolOf(r)
+		return nil, q.fail("MissingAuthenticationToken", "Request is missing Authentication Token")
+	}
+	q.caller, q.service = e.caller(scope[0]), scope[3]
+	q.locate(r)
+	if q.action == "" {
+		return nil, q.unknown(r.Method + " " + r.URL.Path + " of " + q.service)
+	}
+	q.call = imitated[q.service][q.action]
+	return q, nil
+}
 
 // protocolOf guesses the service of an unsigned request, so that the error has the right shape.
 func protocolOf(r *http.Request) string {
@@ -39,19 +79,22 @@ func protocolOf(r *http.Request) string {
 	return "sns"
 }
 
-// locate finds the action. It stays empty for an action that is not imitated.
+// locate finds the action. It stays empty if the call names none, or one that the service does not have.
 func (q *request) locate(r *http.Request) {
-	target := r.Header.Get("X-Amz-Target")
-	switch protocols[q.service] {
+	s := services[q.service]
+	switch s.protocol {
 	case jsonProtocol:
-		if q.service == "dynamodb" && strings.HasPrefix(target, dynamo.Streams) {
-			q.service = "streams"
-		} else if !strings.HasPrefix(target, targetPrefixes[q.service]) {
-			return
+		target := r.Header.Get("X-Amz-Target")
+		if strings.HasPrefix(target, s.target) || q.service == "dynamodb" && strings.HasPrefix(target, dynamo.Streams) {
+			_, q.action, _ = strings.Cut(target, ".")
 		}
-		_, q.action, _ = strings.Cut(target, ".")
 	case restProtocol:
-		q.match(r.Method, r.URL.Path)
+		q.path = path.Clean(r.URL.Path)
+		for action, c := range imitated[q.service] {
+			if ok, _ := path.Match(c.route, r.Method+" "+q.path); ok {
+				q.action = action
+			}
+		}
 	case queryProtocol:
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
@@ -65,46 +108,47 @@ func (q *request) locate(r *http.Request) {
 	}
 }
 
-// name returns the service's name in the test interface.
-func (q *request) name() string {
-	if q.service == "streams" {
-		return "dynamodb"
-	}
-	return q.service
-}
-
 // ok returns a successful response in JSON.
 func (q *request) ok(v any) *reply {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // only text and numbers
 	}
-	return &reply{status: http.StatusOK, header: q.contentType(), body: body}
+	return q.respond(body)
 }
 
-func (q *request) contentType() map[string]string {
-	switch {
-	case q.service == "secretsmanager", q.service == "ssm":
-		return map[string]string{"Content-Type": "application/x-amz-json-1.1"}
-	case protocols[q.service] == jsonProtocol:
-		return map[string]string{"Content-Type": "application/x-amz-json-1.0"}
-	case protocols[q.service] == queryProtocol:
-		return map[string]string{"Content-Type": "text/xml"}
+// okXML returns a successful response in XML. result is the struct of the action's result.
+func (q *request) okXML(result any) *reply {
+	body, err := xml.Marshal(result)
+	if err != nil {
+		panic(err) // only text
 	}
-	return map[string]string{"Content-Type": "application/json"}
+	return q.respond(fmt.Appendf(nil, `<%[1]sResponse xmlns=%[2]q><%[1]sResult>%[3]s</%[1]sResult><ResponseMetadata><RequestId>%[4]s</RequestId></ResponseMetadata></%[1]sResponse>`,
+		q.action, services[q.service].namespace, body, uuid.NewString()))
+}
+
+func (q *request) respond(body []byte) *reply {
+	return &reply{status: http.StatusOK, header: map[string]string{"Content-Type": services[q.service].content}, body: body}
+}
+
+// unknown rejects a call that is not imitated.
+func (q *request) unknown(what string) *reply {
+	code := "UnknownOperationException"
+	if services[q.service].protocol == queryProtocol {
+		code = "InvalidAction"
+	}
+	return q.fail(code, "the development stack does not imitate "+what)
 }
 
 // fail returns an error in the service's own shape. reasons are those of a TransactionCanceledException.
 func (q *request) fail(code, message string, reasons ...string) *reply {
-	res := &reply{status: statusOf(q.service, code), header: q.contentType()}
-	switch protocols[q.service] {
+	s, res := services[q.service], q.respond(nil)
+	res.status, _ = statusOf(q.service, code)
+	switch s.protocol {
 	case queryProtocol:
-		res.body = queryError(q.service, code, message, res.status)
-	case restProtocol:
-		res.header["X-Amzn-Errortype"] = code
-		res.body, _ = json.Marshal(map[string]string{"message": message})
-	default:
-		answer := map[string]any{"__type": namespace(q.service) + code, "message": message}
+		res.body = queryError(s.namespace, code, message, res.status)
+	case jsonProtocol:
+		answer := map[string]any{"__type": s.namespace + code, "message": message}
 		if q.service == "secretsmanager" {
 			answer["Message"] = message
 		}
@@ -114,6 +158,9 @@ func (q *request) fail(code, message string, reasons ...string) *reply {
 			delete(answer, "message")
 		}
 		res.body, _ = json.Marshal(answer)
+	default:
+		res.header["X-Amzn-Errortype"] = code
+		res.body, _ = json.Marshal(map[string]string{"message": message})
 	}
 	return res
 }
@@ -130,17 +177,7 @@ func cancellation(reasons []string) []map[string]string {
 	return out
 }
 
-func namespace(service string) string {
-	switch service {
-	case "dynamodb", "streams":
-		return "com.amazonaws.dynamodb.v20120810#"
-	case "sqs":
-		return "com.amazonaws.sqs#"
-	}
-	return ""
-}
-
-func queryError(service, code, message string, status int) []byte {
+func queryError(namespace, code, message string, status int) []byte {
 	var e struct {
 		XMLName xml.Name `xml:"ErrorResponse"`
 		XMLNS   string   `xml:"xmlns,attr"`
@@ -149,7 +186,7 @@ func queryError(service, code, message string, status int) []byte {
 		}
 		RequestID string `xml:"RequestId"`
 	}
-	e.XMLNS, e.RequestID = xmlns[service], newID()
+	e.XMLNS, e.RequestID = namespace, uuid.NewString()
 	e.Error.Type, e.Error.Code, e.Error.Message = "Sender", code, message
 	if status >= 500 {
 		e.Error.Type = "Receiver"
@@ -161,15 +198,15 @@ func queryError(service, code, message string, status int) []byte {
 	return body
 }
 
-var xmlns = map[string]string{
-	"sns":            "http://sns.amazonaws.com/doc/2010-03-31/",
-	"cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
-}
-
-// newID returns a random UUID (RFC 9562, version 4).
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+// strict decodes one JSON value without unknown fields.
+func strict(body []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("the body is not what it should be: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("the body has something after its JSON value")
+	}
+	return nil
 }

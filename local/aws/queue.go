@@ -9,6 +9,10 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
+
+	"streamotp/local/template"
 )
 
 // Queues imitates SQS with the template's standard queues. A receive does not wait for messages: a long poll gets its
@@ -16,22 +20,12 @@ import (
 type Queues struct {
 	now func() time.Time
 	mu  sync.Mutex // for all queues, as a message moves from one to another
-	all map[string]*Queue
-}
-
-// QueueSettings are a queue's properties in the template.
-type QueueSettings struct {
-	ID, URL, ARN      string
-	Delay             time.Duration // of a message that is sent without a delay of its own
-	VisibilityTimeout time.Duration
-	Retention         time.Duration
-	MaxReceives       int    // a message that was received this often goes to DeadLetters; 0: no limit
-	DeadLetters       string // URL of the dead-letter queue
+	all []*Queue
 }
 
 // Queue is one queue.
 type Queue struct {
-	QueueSettings
+	template.Queue
 	queues   *Queues
 	arrived  chan struct{}
 	messages []*queued
@@ -54,23 +48,35 @@ type ReceivedMessage struct {
 }
 
 // NewQueues makes the queues, which are empty.
-func NewQueues(now func() time.Time, settings []QueueSettings) *Queues {
-	x := &Queues{now: now, all: map[string]*Queue{}}
-	for _, s := range settings {
-		x.all[s.URL] = &Queue{QueueSettings: s, queues: x, arrived: make(chan struct{}, 1)}
+func NewQueues(now func() time.Time, queues []template.Queue) *Queues {
+	x := &Queues{now: now}
+	for _, q := range queues {
+		x.all = append(x.all, &Queue{Queue: q, queues: x, arrived: make(chan struct{}, 1)})
 	}
 	return x
 }
 
-// Queue returns the queue with this URL, or nil if there is none.
-func (x *Queues) Queue(url string) *Queue { return x.all[url] }
+// Queue returns the queue with this URL or ARN, or nil if there is none.
+func (x *Queues) Queue(name string) *Queue {
+	for _, q := range x.all {
+		if q.URL == name || q.ARN == name {
+			return q
+		}
+	}
+	return nil
+}
+
+// deadLetters returns the queue that a message goes to after MaxReceiveCount receives, or nil if there is none.
+func (x *Queue) deadLetters() *Queue {
+	return x.queues.Queue(string(x.RedrivePolicy.DeadLetterTargetArn))
+}
 
 // Send puts a message into the queue. A receive returns it after the delay.
 func (x *Queue) Send(body string, delay time.Duration) (id string) {
 	x.queues.mu.Lock()
 	defer x.queues.mu.Unlock()
 	now := x.queues.now()
-	m := &queued{id: newID(), body: body, sent: now, visible: now.Add(delay)}
+	m := &queued{id: uuid.NewString(), body: body, sent: now, visible: now.Add(delay)}
 	x.add(m)
 	return m.id
 }
@@ -104,7 +110,7 @@ func (x *Queue) Receive(most int, hide time.Duration) (out []ReceivedMessage, ne
 			if next.IsZero() || m.visible.Before(next) {
 				next = m.visible
 			}
-		case x.MaxReceives > 0 && m.received >= x.MaxReceives:
+		case x.RedrivePolicy.MaxReceiveCount > 0 && m.received >= x.RedrivePolicy.MaxReceiveCount:
 			x.giveUp(m)
 		case len(out) < most:
 			out = append(out, m.receive(now, hide))
@@ -115,7 +121,7 @@ func (x *Queue) Receive(most int, hide time.Duration) (out []ReceivedMessage, ne
 
 // expire deletes the messages that are older than the queue's retention period; the lock is held.
 func (x *Queue) expire() {
-	oldest := x.queues.now().Add(-x.Retention)
+	oldest := x.queues.now().Add(-x.MessageRetentionPeriod)
 	x.messages = slices.DeleteFunc(x.messages, func(m *queued) bool { return m.sent.Before(oldest) })
 }
 
@@ -123,13 +129,13 @@ func (x *Queue) expire() {
 func (x *Queue) giveUp(m *queued) {
 	x.remove(func(other *queued) bool { return other == m })
 	m.source, m.receipt = x.ARN, ""
-	x.queues.all[x.DeadLetters].add(m)
+	x.deadLetters().add(m)
 }
 
 func (x *Queue) remove(which func(*queued) bool) { x.messages = slices.DeleteFunc(x.messages, which) }
 
 func (m *queued) receive(now time.Time, hide time.Duration) ReceivedMessage {
-	m.receipt, m.visible = newID(), now.Add(hide)
+	m.receipt, m.visible = uuid.NewString(), now.Add(hide)
 	m.received++
 	if m.received == 1 {
 		m.firstReceived = now
@@ -205,12 +211,12 @@ func (x *Queue) attributes() map[string]string {
 		}
 	}
 	out := map[string]string{
-		"QueueArn": x.ARN, "DelaySeconds": wholeSeconds(x.Delay), "VisibilityTimeout": wholeSeconds(x.VisibilityTimeout),
-		"MessageRetentionPeriod": wholeSeconds(x.Retention), "ApproximateNumberOfMessages": strconv.Itoa(visible),
+		"QueueArn": x.ARN, "DelaySeconds": wholeSeconds(x.DelaySeconds), "VisibilityTimeout": wholeSeconds(x.VisibilityTimeout),
+		"MessageRetentionPeriod": wholeSeconds(x.MessageRetentionPeriod), "ApproximateNumberOfMessages": strconv.Itoa(visible),
 		"ApproximateNumberOfMessagesDelayed": strconv.Itoa(delayed), "ApproximateNumberOfMessagesNotVisible": strconv.Itoa(hidden),
 	}
-	if x.MaxReceives > 0 {
-		out["RedrivePolicy"] = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, x.queues.all[x.DeadLetters].ARN, x.MaxReceives)
+	if policy := x.RedrivePolicy; policy.MaxReceiveCount > 0 {
+		out["RedrivePolicy"] = fmt.Sprintf(`{"deadLetterTargetArn":%q,"maxReceiveCount":%d}`, policy.DeadLetterTargetArn, policy.MaxReceiveCount)
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"streamotp/local/template"
 )
 
 // clock is a time that a test sets.
@@ -14,9 +16,10 @@ func (c *clock) pass(d time.Duration) { c.now = c.now.Add(d) }
 
 func testQueues() (*clock, *Queue, *Queue) {
 	c := &clock{now: time.Unix(1_800_000_000, 0)}
-	all := NewQueues(func() time.Time { return c.now }, []QueueSettings{
-		{ID: "Work", URL: "work", ARN: "arn:work", VisibilityTimeout: 30 * time.Second, Retention: time.Hour, MaxReceives: 2, DeadLetters: "letters"},
-		{ID: "Letters", URL: "letters", ARN: "arn:letters", VisibilityTimeout: 30 * time.Second, Retention: 2 * time.Hour},
+	all := NewQueues(func() time.Time { return c.now }, []template.Queue{
+		{ID: "Work", URL: "work", ARN: "arn:work", VisibilityTimeout: 30 * time.Second, MessageRetentionPeriod: time.Hour,
+			RedrivePolicy: template.RedrivePolicy{DeadLetterTargetArn: "arn:letters", MaxReceiveCount: 2}},
+		{ID: "Letters", URL: "letters", ARN: "arn:letters", VisibilityTimeout: 30 * time.Second, MessageRetentionPeriod: 2 * time.Hour},
 	})
 	return c, all.Queue("work"), all.Queue("letters")
 }

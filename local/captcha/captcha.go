@@ -44,16 +44,16 @@ var lives = map[string]time.Duration{"turnstile": 300 * time.Second, "recaptcha"
 //go:embed stub.js
 var stub []byte
 
-// Script serves the stub of the provider's script.
-func Script(w http.ResponseWriter, _ *http.Request) {
+// serveScript serves the stub of the provider's script.
+func serveScript(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-cache")
 	_, _ = w.Write(stub)
 }
 
-// Solve makes the token of a solved challenge. The stub's script calls it, and so do tests, which may set more than the
+// solve makes the token of a solved challenge. The stub's script calls it, and so do tests, which may set more than the
 // script can.
-func (p *Provider) Solve(w http.ResponseWriter, r *http.Request) {
+func (p *Provider) solve(w http.ResponseWriter, r *http.Request) {
 	t := &token{}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10))
 	d.DisallowUnknownFields()
@@ -76,8 +76,8 @@ func (p *Provider) Solve(w http.ResponseWriter, r *http.Request) {
 	answer(w, map[string]string{"token": text})
 }
 
-// Siteverify responds as the provider's does: always with 200.
-func (p *Provider) Siteverify(w http.ResponseWriter, r *http.Request) {
+// siteverify responds as the provider's does: always with 200.
+func (p *Provider) siteverify(w http.ResponseWriter, r *http.Request) {
 	secret, text := r.PostFormValue("secret"), r.PostFormValue("response") // not from the URL: there it would be logged
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package dynamo is a client for the part of DynamoDB's wire protocol (JSON 1.0) that the development stack needs to talk
-// to its engine: dynoxide, or DynamoDB Local.
+// Package dynamo starts the development stack's DynamoDB engine, dynoxide, and is a client for the part of DynamoDB's wire
+// protocol (JSON 1.0) that the stack needs to talk to it, or to another engine such as DynamoDB Local.
 package dynamo
 
 import (
@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"streamotp/local/template"
 )
 
 // The prefixes of X-Amz-Target.
@@ -22,15 +24,14 @@ const (
 
 // Client calls an engine.
 type Client struct {
-	URL    string
-	Region string
-	http   http.Client
+	URL  string
+	http http.Client
 }
 
 // NewClient returns a client of the engine at url.
-func NewClient(url, region string) *Client {
+func NewClient(url string) *Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute}
-	return &Client{URL: url, Region: region, http: http.Client{Transport: transport, Timeout: 30 * time.Second}}
+	return &Client{URL: url, http: http.Client{Transport: transport, Timeout: 30 * time.Second}}
 }
 
 // Error is a response of the engine whose status is not 200.
@@ -57,7 +58,7 @@ func (c *Client) Send(ctx context.Context, target string, body []byte) (int, []b
 	// All callers share one access key, as DynamoDB Local separates the tables of each key. No engine checks a
 	// signature.
 	req.Header.Set("Authorization", fmt.Sprintf("AWS4-HMAC-SHA256 Credential=streamotp/%s/%s/dynamodb/aws4_request, "+
-		"SignedHeaders=host;x-amz-date;x-amz-target, Signature=%064d", now.Format("20060102"), c.Region, 0))
+		"SignedHeaders=host;x-amz-date;x-amz-target, Signature=%064d", now.Format("20060102"), template.Region, 0))
 	res, err := c.http.Do(req)
 	if err != nil {
 		return 0, nil, err
@@ -88,21 +89,12 @@ func (c *Client) Call(ctx context.Context, target string, in, out any) error {
 
 // ParseError reads the body of an error.
 func ParseError(body []byte) *Error {
-	var e struct{ Type, Message string }
-	var raw map[string]any
-	if json.Unmarshal(body, &raw) == nil {
-		e.Type, _ = raw["__type"].(string)
-		for _, k := range []string{"message", "Message"} {
-			if m, ok := raw[k].(string); ok {
-				e.Message = m
-			}
-		}
+	var e struct {
+		Type    string `json:"__type"`
+		Message string // also as message
 	}
-	if _, code, ok := strings.Cut(e.Type, "#"); ok {
-		e.Type = code
+	if json.Unmarshal(body, &e) != nil || e.Type == "" {
+		return &Error{"UnknownError", string(body)}
 	}
-	if e.Type == "" {
-		e.Type, e.Message = "UnknownError", string(body)
-	}
-	return &Error{e.Type, e.Message}
+	return &Error{e.Type[strings.Index(e.Type, "#")+1:], e.Message}
 }

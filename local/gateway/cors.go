@@ -5,24 +5,26 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"streamotp/local/template"
 )
 
 // allows returns Access-Control-Allow-Origin for an origin, or "" if the origin is not allowed.
-func (c *CORS) allows(origin string) string {
+func allows(c *template.CORS, origin string) string {
 	switch {
 	case c == nil || origin == "":
 		return ""
-	case slices.Contains(c.Origins, "*"):
+	case slices.Contains(c.AllowOrigins, "*"):
 		return "*"
-	case slices.Contains(c.Origins, origin):
+	case slices.Contains(c.AllowOrigins, origin):
 		return origin
 	}
 	return ""
 }
 
 // decorate adds the headers that every response to an allowed origin has.
-func (c *CORS) decorate(h http.Header, origin string) {
-	allowed := c.allows(origin)
+func decorate(c *template.CORS, h http.Header, origin string) {
+	allowed := allows(c, origin)
 	if allowed == "" {
 		return
 	}
@@ -30,24 +32,24 @@ func (c *CORS) decorate(h http.Header, origin string) {
 	if allowed != "*" {
 		h.Set("Vary", "Origin")
 	}
-	if c.Credentials {
+	if c.AllowCredentials {
 		h.Set("Access-Control-Allow-Credentials", "true")
 	}
-	if len(c.Expose) > 0 {
-		h.Set("Access-Control-Expose-Headers", strings.Join(c.Expose, ","))
+	if len(c.ExposeHeaders) > 0 {
+		h.Set("Access-Control-Expose-Headers", strings.Join(c.ExposeHeaders, ","))
 	}
 }
 
 // preflight answers a preflight request itself, with or without an OPTIONS route, and for every origin. The response to
 // an origin that is not allowed has no CORS headers.
-func (c *CORS) preflight(w http.ResponseWriter, r *http.Request) bool {
+func preflight(c *template.CORS, w http.ResponseWriter, r *http.Request) bool {
 	if c == nil || r.Method != http.MethodOptions || r.Header.Get("Origin") == "" || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
 	h := w.Header()
-	if c.allows(r.Header.Get("Origin")) != "" {
-		h.Set("Access-Control-Allow-Methods", strings.Join(c.Methods, ","))
-		h.Set("Access-Control-Allow-Headers", strings.Join(c.Headers, ","))
+	if allows(c, r.Header.Get("Origin")) != "" {
+		h.Set("Access-Control-Allow-Methods", strings.Join(c.AllowMethods, ","))
+		h.Set("Access-Control-Allow-Headers", strings.Join(c.AllowHeaders, ","))
 		h.Set("Access-Control-Max-Age", strconv.Itoa(c.MaxAge))
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -10,73 +10,52 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"streamotp/local/template"
 )
 
-// event is a payload of format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API Gateway").
-type event struct {
-	Version         string            `json:"version"`
-	RouteKey        string            `json:"routeKey"`
-	RawPath         string            `json:"rawPath"`
-	RawQueryString  string            `json:"rawQueryString"`
-	Cookies         []string          `json:"cookies,omitempty"`
-	Headers         map[string]string `json:"headers"`
-	Query           map[string]string `json:"queryStringParameters,omitempty"`
-	RequestContext  requestContext    `json:"requestContext"`
-	Body            *string           `json:"body,omitempty"`
-	IsBase64Encoded bool              `json:"isBase64Encoded"`
-}
+type object = map[string]any
 
-type requestContext struct {
-	AccountID    string  `json:"accountId"`
-	APIID        string  `json:"apiId"`
-	DomainName   string  `json:"domainName"`
-	DomainPrefix string  `json:"domainPrefix"`
-	HTTP         request `json:"http"`
-	RequestID    string  `json:"requestId"`
-	RouteKey     string  `json:"routeKey"`
-	Stage        string  `json:"stage"`
-	Time         string  `json:"time"`
-	TimeEpoch    int64   `json:"timeEpoch"`
-}
-
-type request struct {
-	Method    string `json:"method"`
-	Path      string `json:"path"`
-	Protocol  string `json:"protocol"`
-	SourceIP  string `json:"sourceIp"`
-	UserAgent string `json:"userAgent"`
-}
-
-func (a *API) event(r *http.Request, routeKey string, body []byte, id string) event {
+// event returns a payload of format 2.0 ("Create AWS Lambda proxy integrations for HTTP APIs in API Gateway").
+func (a *API) event(r *http.Request, headers map[string]string, routeKey string, body []byte, id string) object {
 	now := time.Now().UTC()
-	source, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		source = r.RemoteAddr
-	}
-	e := event{
-		Version: "2.0", RouteKey: routeKey, RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery,
-		Cookies: cookies(r.Header), Headers: headers(r, source), Query: query(r.URL.RawQuery),
-		RequestContext: requestContext{
-			AccountID: a.Account, APIID: a.ID, DomainName: a.Domain, DomainPrefix: a.ID,
-			HTTP:      request{Method: r.Method, Path: r.URL.Path, Protocol: r.Proto, SourceIP: source, UserAgent: r.UserAgent()},
-			RequestID: id, RouteKey: routeKey, Stage: a.Stage,
-			Time: now.Format("02/Jan/2006:15:04:05 -0700"), TimeEpoch: now.UnixMilli(),
+	e := object{
+		"version": "2.0", "routeKey": routeKey, "rawPath": r.URL.Path, "rawQueryString": r.URL.RawQuery, "headers": headers, "isBase64Encoded": false,
+		"requestContext": object{
+			"accountId": template.Account, "apiId": template.APIID, "domainName": template.APIHost, "domainPrefix": template.APIID,
+			"http":      object{"method": r.Method, "path": r.URL.Path, "protocol": r.Proto, "sourceIp": sourceIP(r), "userAgent": r.UserAgent()},
+			"requestId": id, "routeKey": routeKey, "stage": a.StageName,
+			"time": now.Format("02/Jan/2006:15:04:05 -0700"), "timeEpoch": now.UnixMilli(),
 		},
 	}
-	if len(body) > 0 {
-		text := string(body)
-		if e.IsBase64Encoded = !isText(r.Header.Get("Content-Type")); e.IsBase64Encoded {
-			text = base64.StdEncoding.EncodeToString(body)
-		}
-		e.Body = &text
+	if cookies := cookies(r.Header); len(cookies) > 0 {
+		e["cookies"] = cookies
+	}
+	if query := query(r.URL.RawQuery); len(query) > 0 {
+		e["queryStringParameters"] = query
+	}
+	switch {
+	case len(body) == 0:
+	case isText(r.Header.Get("Content-Type")):
+		e["body"] = string(body)
+	default:
+		e["body"], e["isBase64Encoded"] = base64.StdEncoding.EncodeToString(body), true
 	}
 	return e
 }
 
+func sourceIP(r *http.Request) string {
+	source, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return source
+}
+
 // headers returns a request's headers with lower-case names, and those that API Gateway adds. The values of a repeated
 // header are joined by commas. Cookies have a field of their own.
-func headers(r *http.Request, source string) map[string]string {
-	out := map[string]string{}
+func headers(r *http.Request) map[string]string {
+	out, source := map[string]string{}, sourceIP(r)
 	for name, values := range r.Header {
 		out[strings.ToLower(name)] = strings.Join(values, ",")
 	}
@@ -113,9 +92,6 @@ func cookies(h http.Header) []string {
 // query joins the values of a repeated name by commas.
 func query(raw string) map[string]string {
 	values, _ := url.ParseQuery(raw) // API Gateway also leaves out what cannot be parsed
-	if len(values) == 0 {
-		return nil
-	}
 	out := map[string]string{}
 	for name, v := range values {
 		out[name] = strings.Join(v, ",")

@@ -15,6 +15,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"streamotp/local/lambda"
+	"streamotp/local/template"
 )
 
 // Limits of an HTTP API ("Quotas for configuring and running an HTTP API").
@@ -26,28 +29,12 @@ const (
 
 // API is an HTTP API. Its fields must not change once it serves.
 type API struct {
-	ID, Account, Domain string
-	Stage               string
-	Routes              map[string]string // "POST /generate" to the function's logical id
-	CORS                *CORS             // nil: none configured
-	Limiter             *Limiter          // nil: no throttling
-	Invoke              func(ctx context.Context, function string, event []byte, trace string) Outcome
-	Done                func(Exchange) // called for every request that was answered; may be nil
-}
+	template.API
+	Routes map[string]string // "POST /generate" to the function's logical id
+	Invoke func(ctx context.Context, function string, event []byte, trace string) lambda.Result
+	Done   func(Exchange) // called for every request that was answered
 
-// CORS is the API's CORS configuration.
-type CORS struct {
-	Origins, Methods, Headers, Expose []string
-	MaxAge                            int
-	Credentials                       bool
-}
-
-// Outcome is how an invocation ended.
-type Outcome struct {
-	RequestID string
-	Payload   []byte
-	Failed    bool // the function failed: 500
-	Late      bool // it timed out, or no process was free: 503
+	limiter limiter
 }
 
 // Exchange is a request and its response, for the log.
@@ -65,25 +52,23 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := Exchange{Method: r.Method, Path: r.URL.EscapedPath()} // undecoded: a decoded path could write to a terminal
 	id := requestID()
 	w.Header().Set("Apigw-Requestid", id)
-	a.CORS.decorate(w.Header(), r.Header.Get("Origin"))
+	decorate(a.CorsConfiguration, w.Header(), r.Header.Get("Origin"))
 	x.Status = a.serve(w, r, id, &x)
 	x.Took = time.Since(begin)
-	if a.Done != nil {
-		a.Done(x)
-	}
+	a.Done(x)
 }
 
 func (a *API) serve(w http.ResponseWriter, r *http.Request, id string, x *Exchange) int {
 	if headerBytes(r) > maxHeaders {
 		return message(w, http.StatusRequestHeaderFieldsTooLarge, "Request Header Fields Too Large")
 	}
-	if a.CORS.preflight(w, r) {
+	if preflight(a.CorsConfiguration, w, r) {
 		return http.StatusNoContent
 	}
-	if a.Limiter != nil && !a.Limiter.Allow(time.Now()) {
+	if s := a.DefaultRouteSettings; !a.limiter.allow(s.ThrottlingRateLimit, s.ThrottlingBurstLimit, time.Now()) {
 		return message(w, http.StatusTooManyRequests, "Too Many Requests")
 	}
-	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+a.Stage)
+	path := strings.TrimPrefix(r.URL.EscapedPath(), "/"+a.StageName)
 	x.Function = a.Routes[r.Method+" "+path]
 	if x.Function == "" {
 		return message(w, http.StatusNotFound, "Not Found")
@@ -95,33 +80,34 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, id string, x *Exchan
 	if err != nil {
 		return message(w, http.StatusBadRequest, "Bad Request")
 	}
-	return a.integrate(w, a.event(r, r.Method+" "+path, body, id), x)
+	headers := headers(r)
+	return a.integrate(w, a.event(r, headers, r.Method+" "+path, body, id), headers["x-amzn-trace-id"], x)
 }
 
 // integrate invokes the function and passes its response on. The function goes on even when API Gateway stops waiting.
-func (a *API) integrate(w http.ResponseWriter, e event, x *Exchange) int {
-	payload, err := json.Marshal(e)
+func (a *API) integrate(w http.ResponseWriter, event object, trace string, x *Exchange) int {
+	payload, err := json.Marshal(event)
 	if err != nil {
 		return message(w, http.StatusInternalServerError, "Internal Server Error")
 	}
-	done := make(chan Outcome, 1)
-	go func() { done <- a.Invoke(context.Background(), x.Function, payload, e.Headers["x-amzn-trace-id"]) }()
+	done := make(chan lambda.Result, 1)
+	go func() { done <- a.Invoke(context.Background(), x.Function, payload, trace) }()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case out := <-done:
 		x.Invocation = out.RequestID
-		return answer(w, out, a.CORS != nil)
+		return answer(w, out, a.CorsConfiguration != nil)
 	case <-timer.C:
 		return message(w, http.StatusServiceUnavailable, "Service Unavailable")
 	}
 }
 
-func answer(w http.ResponseWriter, out Outcome, cors bool) int {
+func answer(w http.ResponseWriter, out lambda.Result, cors bool) int {
 	switch {
-	case out.Late:
+	case errors.Is(out.Err, lambda.ErrTimeout), errors.Is(out.Err, lambda.ErrThrottled):
 		return message(w, http.StatusServiceUnavailable, "Service Unavailable")
-	case out.Failed:
+	case out.Err != nil:
 		return message(w, http.StatusInternalServerError, "Internal Server Error")
 	}
 	res, err := parseResponse(out.Payload)

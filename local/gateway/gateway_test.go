@@ -7,6 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"streamotp/local/lambda"
+	"streamotp/local/template"
 )
 
 // serve sends a request through an API whose one function responds with payload, and returns the event that the function
@@ -14,12 +17,12 @@ import (
 func serve(t *testing.T, r *http.Request, payload string) (*httptest.ResponseRecorder, map[string]any) {
 	t.Helper()
 	var event map[string]any
-	a := &API{ID: "id", Account: "1", Domain: "id.example", Stage: "api", Routes: map[string]string{"POST /generate": "F"},
-		Invoke: func(_ context.Context, _ string, e []byte, _ string) Outcome {
+	a := &API{API: template.API{StageName: "api"}, Done: func(Exchange) {}, Routes: map[string]string{"POST /generate": "F"},
+		Invoke: func(_ context.Context, _ string, e []byte, _ string) lambda.Result {
 			if err := json.Unmarshal(e, &event); err != nil {
 				t.Error(err)
 			}
-			return Outcome{Payload: []byte(payload)}
+			return lambda.Result{Payload: []byte(payload)}
 		}}
 	w := httptest.NewRecorder()
 	a.ServeHTTP(w, r)
@@ -129,8 +132,8 @@ func FuzzEvent(f *testing.F) {
 		r := httptest.NewRequest("POST", "/api/generate", nil)
 		r.URL.RawQuery = query
 		r.Header = http.Header{"Content-Type": {kind}, "Cookie": {cookie}}
-		a := &API{Stage: "api"}
-		if _, err := json.Marshal(a.event(r, "POST /generate", body, "id")); err != nil {
+		a := &API{API: template.API{StageName: "api"}}
+		if _, err := json.Marshal(a.event(r, headers(r), "POST /generate", body, "id")); err != nil {
 			t.Error(err)
 		}
 	})
@@ -140,7 +143,7 @@ func FuzzEvent(f *testing.F) {
 func FuzzResponse(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"headers":{"a":1},"cookies":["x"],"body":"x"}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		if status := answer(httptest.NewRecorder(), Outcome{Payload: payload}, true); status < 100 || status > 599 {
+		if status := answer(httptest.NewRecorder(), lambda.Result{Payload: payload}, true); status < 100 || status > 599 {
 			t.Error(status)
 		}
 	})

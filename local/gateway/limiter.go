@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// Limiter is the stage's token bucket. It has Burst tokens and is refilled with Rate tokens a second; each request takes
+// limiter is the stage's token bucket. It has burst tokens and is refilled with rate tokens a second; each request takes
 // one.
-type Limiter struct {
-	Rate  float64
-	Burst int
-
+type limiter struct {
 	mu     sync.Mutex
 	tokens float64
 	last   time.Time
 }
 
-// Allow takes a token and returns true, or returns false if there is none.
-func (l *Limiter) Allow(now time.Time) bool {
+// allow takes a token and returns true, or returns false if there is none. Without settings of the stage it allows all.
+func (l *limiter) allow(rate float64, burst int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if rate == 0 && burst == 0 {
+		return true
+	}
 	if l.last.IsZero() {
-		l.tokens = float64(l.Burst)
+		l.tokens = float64(burst)
 	} else {
-		l.tokens = min(float64(l.Burst), l.tokens+l.Rate*now.Sub(l.last).Seconds())
+		l.tokens = min(float64(burst), l.tokens+rate*now.Sub(l.last).Seconds())
 	}
 	l.last = now
 	if l.tokens < 1 {

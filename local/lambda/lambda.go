@@ -12,28 +12,25 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
+
+	"streamotp/local/template"
 )
 
 // Function is what a host must know to run a function.
 type Function struct {
-	ID          string // logical id
-	Name, ARN   string
-	Handler     string
-	Dir         string // has the bootstrap, and is the working directory
-	MemoryMB    int
-	Timeout     time.Duration
-	Processes   int // concurrent invocations; further ones wait
-	LogFormat   string
-	LogGroup    string
-	Environment map[string]string
+	template.Function
+	Dir       string // has the bootstrap, and is the working directory
+	Processes int    // concurrent invocations; further ones wait
 }
 
 // Host runs functions.
 type Host struct {
-	Endpoint string                       // AWS_ENDPOINT_URL of every function
-	Region   string                       // AWS_REGION
-	Log      func(function, line string)  // called with each line that a function logs; must not be nil
-	Started  func(p Identity, key string) // called when a process starts, with its access key id; must not be nil
+	Endpoint string                          // AWS_ENDPOINT_URL of every function
+	Log      func(function, line string)     // called with each line that a function logs; must not be nil
+	Started  func(p Identity, key string)    // called when a process starts, with its access key id; must not be nil
+	Invoked  func(function string, r Result) // called after every invocation; must not be nil
 
 	mu    sync.Mutex
 	fns   map[string]*pool
@@ -80,10 +77,16 @@ func (h *Host) Add(f Function) {
 // Invoke runs a function once and waits for its response, however long that takes. ctx ends only the wait for a free
 // process: a function that has begun goes on, even if its caller stops waiting.
 func (h *Host) Invoke(ctx context.Context, function string, event []byte, trace string) Result {
+	r := h.invoke(ctx, function, event, trace)
+	h.Invoked(function, r)
+	return r
+}
+
+func (h *Host) invoke(ctx context.Context, function string, event []byte, trace string) Result {
 	h.mu.Lock()
 	p := h.fns[function]
 	h.mu.Unlock()
-	inv := &invocation{id: uuid(), trace: trace, event: event}
+	inv := &invocation{id: uuid.NewString(), trace: trace, event: event}
 	if p == nil || p.Processes == 0 {
 		return Result{RequestID: inv.id, Err: ErrThrottled}
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -12,6 +13,9 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"streamotp/local/child"
+	"streamotp/local/template"
 )
 
 // process is one execution environment: a running bootstrap with a Runtime API of its own. That is how the host
@@ -50,7 +54,7 @@ func start(pl *pool) (*process, error) {
 	p.cmd = exec.Command(filepath.Join(pl.Dir, "bootstrap"))
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = pl.Dir, write, write
 	p.cmd.Env = p.environment(l.Addr().String())
-	err = Start(p.cmd)
+	err = child.Start(p.cmd)
 	_ = write.Close()
 	if err != nil {
 		_ = p.api.Close()
@@ -167,16 +171,16 @@ func (p *process) environment(api string) []string {
 		"AWS_ACCESS_KEY_ID":               key,
 		"AWS_SECRET_ACCESS_KEY":           "local-" + key,
 		"AWS_SESSION_TOKEN":               "local-" + key,
-		"AWS_REGION":                      p.host.Region,
-		"AWS_DEFAULT_REGION":              p.host.Region,
+		"AWS_REGION":                      template.Region,
+		"AWS_DEFAULT_REGION":              template.Region,
 		"AWS_ENDPOINT_URL":                p.host.Endpoint,
 		"AWS_LAMBDA_RUNTIME_API":          api,
 		"AWS_LAMBDA_FUNCTION_NAME":        p.Name,
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(p.MemoryMB),
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(p.MemorySize),
 		"AWS_LAMBDA_FUNCTION_VERSION":     "$LATEST",
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  "on-demand",
-		"AWS_LAMBDA_LOG_FORMAT":           p.LogFormat,
-		"AWS_LAMBDA_LOG_GROUP_NAME":       p.LogGroup,
+		"AWS_LAMBDA_LOG_FORMAT":           p.LoggingConfig.LogFormat,
+		"AWS_LAMBDA_LOG_GROUP_NAME":       p.LoggingConfig.LogGroup,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      fmt.Sprintf("%s/[$LATEST]%032x", time.Now().UTC().Format("2006/01/02"), p.number),
 		"_HANDLER":                        p.Handler,
 		"LAMBDA_TASK_ROOT":                p.Dir,
@@ -185,9 +189,7 @@ func (p *process) environment(api string) []string {
 		"PATH":                            "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
 		"TZ":                              ":UTC",
 	}
-	for k, v := range p.Environment {
-		env[k] = v
-	}
+	maps.Copy(env, p.Environment.Variables)
 	out := make([]string, 0, len(env))
 	for k, v := range env {
 		out = append(out, k+"="+v)

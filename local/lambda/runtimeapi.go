@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"crypto/rand"
 	"fmt"
 	"io"
 	"net/http"
@@ -42,7 +41,7 @@ func (s *session) next(w http.ResponseWriter, r *http.Request) {
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
-		h.Set("Lambda-Runtime-Invoked-Function-Arn", s.ARN)
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", s.ARN())
 		h.Set("Lambda-Runtime-Trace-Id", inv.trace)
 		_, _ = w.Write(inv.event)
 	case <-r.Context().Done():
@@ -103,12 +102,4 @@ func refuse(w http.ResponseWriter, status int, kind, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = w.Write(fmt.Appendf(nil, `{"errorMessage":%q,"errorType":%q}`, message, kind))
-}
-
-// uuid returns a random UUID (RFC 9562, version 4).
-func uuid() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -1,7 +1,7 @@
 // Package queues passes the messages of an SQS queue to a function, as a Lambda event source mapping does.
 //
 // It promises: (Q1) a visible message is passed to the function until the function has handled it or the queue gives it
-// up; (Q2) at most Concurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for
+// up; (Q2) at most MaximumConcurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for
 // the queue's visibility time-out and is then delivered again.
 package queues
 
@@ -14,19 +14,17 @@ import (
 
 	"streamotp/local/aws"
 	"streamotp/local/lambda"
+	"streamotp/local/template"
 )
 
 // Mapping is one event source mapping.
 type Mapping struct {
-	Queue         *aws.Queue
-	Region        string
-	BatchSize     int
-	Concurrency   int  // ScalingConfig.MaximumConcurrency
-	PartialFailed bool // ReportBatchItemFailures
+	template.QueueMapping
+	Queue *aws.Queue
 
-	Invoke func(ctx context.Context, event []byte) lambda.Result // ctx ends the wait for a free process
-	Done   func(Batch)                                           // called after every invocation
-	Now    func() time.Time                                      // the queue's clock
+	Invoke func(ctx context.Context, function string, event []byte, trace string) lambda.Result // ctx ends the wait for a free process
+	Done   func(Batch)                                                                          // called after every invocation
+	Now    func() time.Time                                                                     // the queue's clock
 
 	work sync.WaitGroup
 }
@@ -41,7 +39,7 @@ type Batch struct {
 
 // Start begins to poll. Polling ends with ctx; then Wait returns.
 func (m *Mapping) Start(ctx context.Context) {
-	slots := make(chan struct{}, m.Concurrency)
+	slots := make(chan struct{}, m.ScalingConfig.MaximumConcurrency)
 	m.work.Go(func() {
 		for {
 			select {
@@ -90,7 +88,7 @@ func (m *Mapping) process(ctx context.Context, batch []aws.ReceivedMessage) {
 	begin := time.Now()
 	hidden, cancel := context.WithTimeout(ctx, m.Queue.VisibilityTimeout)
 	defer cancel()
-	out := m.Invoke(hidden, m.event(batch))
+	out := m.Invoke(hidden, m.FunctionID, m.event(batch), "")
 	failed := m.failed(batch, out)
 	for _, message := range batch {
 		if !slices.Contains(failed, message.ID) {
@@ -110,7 +108,7 @@ func (m *Mapping) failed(batch []aws.ReceivedMessage, out lambda.Result) []strin
 	if out.Err != nil {
 		return all
 	}
-	if !m.PartialFailed {
+	if len(m.FunctionResponseTypes) == 0 {
 		return nil
 	}
 	failed, ok := lambda.BatchItemFailures(out.Payload)
@@ -122,26 +120,15 @@ func (m *Mapping) failed(batch []aws.ReceivedMessage, out lambda.Result) []strin
 	return slices.Compact(failed)
 }
 
-// record is a message in an event ("Using Lambda with Amazon SQS", example standard queue message event).
-type record struct {
-	MessageID         string            `json:"messageId"`
-	ReceiptHandle     string            `json:"receiptHandle"`
-	Body              string            `json:"body"`
-	Attributes        map[string]string `json:"attributes"`
-	MessageAttributes map[string]any    `json:"messageAttributes"` // none: SendMessage takes none here
-	MD5OfBody         string            `json:"md5OfBody"`
-	EventSource       string            `json:"eventSource"`
-	EventSourceARN    string            `json:"eventSourceARN"`
-	AWSRegion         string            `json:"awsRegion"`
-}
-
+// event returns the function's event ("Using Lambda with Amazon SQS", example standard queue message event).
 func (m *Mapping) event(batch []aws.ReceivedMessage) []byte {
-	var event struct{ Records []record }
+	var records []map[string]any
 	for _, x := range batch {
-		event.Records = append(event.Records, record{MessageID: x.ID, ReceiptHandle: x.Receipt, Body: x.Body, Attributes: x.Attributes,
-			MessageAttributes: map[string]any{}, MD5OfBody: x.MD5, EventSource: "aws:sqs", EventSourceARN: m.Queue.ARN, AWSRegion: m.Region})
+		records = append(records, map[string]any{"messageId": x.ID, "receiptHandle": x.Receipt, "body": x.Body, "md5OfBody": x.MD5,
+			"attributes": x.Attributes, "messageAttributes": map[string]any{}, // none: SendMessage takes none here
+			"eventSource": "aws:sqs", "eventSourceARN": m.Queue.ARN, "awsRegion": template.Region})
 	}
-	data, err := json.Marshal(event)
+	data, err := json.Marshal(map[string]any{"Records": records})
 	if err != nil {
 		panic(err) // only text
 	}

@@ -3,6 +3,7 @@ package streams
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -47,9 +48,9 @@ func (l *lane) gather(ctx context.Context) []record {
 			return nil
 		}
 	}
-	over := time.NewTimer(l.Window)
+	over := time.NewTimer(l.MaximumBatchingWindowInSeconds)
 	defer over.Stop()
-	for open := l.Window > 0; open && l.length() < l.BatchSize; {
+	for open := l.MaximumBatchingWindowInSeconds > 0; open && l.length() < l.BatchSize; {
 		select {
 		case <-l.arrived:
 		case <-over.C:
@@ -92,10 +93,10 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 		switch {
 		case from == len(batch):
 			return
-		case out.Throttled:
+		case errors.Is(out.Err, lambda.ErrThrottled): // the function has not run
 		case from > 0: // the records before it are handled: that is progress, and the rest is a new batch
 			batch, tries = batch[from:], 0
-		case out.Failed && l.Bisect && len(batch) > 1: // a split does not count as a retry
+		case out.Err != nil && l.BisectBatchOnFunctionError && len(batch) > 1: // a split does not count as a retry
 			half := len(batch) / 2
 			l.process(ctx, batch[:half], tries, calls)
 			l.process(ctx, batch[half:], tries, calls)
@@ -103,7 +104,7 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 		default:
 			tries++
 		}
-		if l.MaxRetries >= 0 && tries > l.MaxRetries {
+		if l.MaximumRetryAttempts >= 0 && tries > l.MaximumRetryAttempts {
 			l.discard(batch, "RetryAttemptsExhausted", calls, &out)
 			return
 		}
@@ -117,7 +118,7 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 // dropOld gives up the records at the front that are older than MaximumRecordAgeInSeconds.
 func (l *lane) dropOld(batch []record, calls int) []record {
 	n := 0
-	for l.MaxAge > 0 && n < len(batch) && l.Now().Sub(batch[n].created) > l.MaxAge {
+	for l.MaximumRecordAgeInSeconds > 0 && n < len(batch) && l.Now().Sub(batch[n].created) > l.MaximumRecordAgeInSeconds {
 		n++
 	}
 	if n > 0 {
@@ -128,7 +129,7 @@ func (l *lane) dropOld(batch []record, calls int) []record {
 
 // invoke passes the batch to the function once. It returns the index of the first record that must be retried, or
 // len(batch) if all are handled.
-func (l *lane) invoke(ctx context.Context, batch []record) (Outcome, int) {
+func (l *lane) invoke(ctx context.Context, batch []record) (lambda.Result, int) {
 	begin := time.Now()
 	var event struct{ Records []json.RawMessage }
 	var keys []json.RawMessage
@@ -136,23 +137,21 @@ func (l *lane) invoke(ctx context.Context, batch []record) (Outcome, int) {
 		event.Records = append(event.Records, r.data)
 		keys = append(keys, r.keys)
 	}
-	out := l.Invoke(ctx, encode(event))
+	out := l.Invoke(ctx, l.FunctionID, encode(event), "")
 	from := len(batch)
 	switch {
-	case out.Failed || out.Throttled:
+	case out.Err != nil:
 		from = 0
-	case l.PartialFailed:
+	case len(l.FunctionResponseTypes) > 0:
 		from = lowestFailed(batch, &out)
 	}
-	if l.Done != nil {
-		l.Done(Batch{Keys: keys, Invocation: out.RequestID, Failed: len(batch) - from, Took: time.Since(begin)})
-	}
+	l.Done(Batch{Keys: keys, Invocation: out.RequestID, Failed: len(batch) - from, Took: time.Since(begin)})
 	return out, from
 }
 
 // lowestFailed returns the index of the first record that the response names by its sequence number. If the response has
 // another form, or names a record that is not in the batch, the whole batch has failed.
-func lowestFailed(batch []record, out *Outcome) int {
+func lowestFailed(batch []record, out *lambda.Result) int {
 	failed, ok := lambda.BatchItemFailures(out.Payload)
 	lowest := len(batch)
 	for _, sequence := range failed {
@@ -161,7 +160,7 @@ func lowestFailed(batch []record, out *Outcome) int {
 		lowest = min(lowest, i)
 	}
 	if !ok {
-		out.Failed = true
+		out.Err = lambda.ErrFunction
 		return 0
 	}
 	return lowest

@@ -3,10 +3,12 @@ package streams
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"hash/fnv"
 	"time"
 
 	"streamotp/local/dynamo"
+	"streamotp/local/template"
 )
 
 // record is one stream record: the data for the function, and what the mapping must know about it.
@@ -36,14 +38,12 @@ func (m *Mapping) readShard(ctx context.Context, arn, id, position string) error
 		return err
 	}
 	m.seen[id] = true
-	for range m.Lanes {
+	for range m.ParallelizationFactor {
 		l := &lane{shard: s, arrived: make(chan struct{}, 1)}
 		s.lanes = append(s.lanes, l)
-		m.work.Add(1)
-		go func() { defer m.work.Done(); l.run(ctx) }()
+		m.work.Go(func() { l.run(ctx) })
 	}
-	m.work.Add(1)
-	go func() { defer m.work.Done(); s.run(ctx) }()
+	m.work.Go(func() { s.run(ctx) })
 	return nil
 }
 
@@ -125,25 +125,19 @@ func (s *shard) fetch(ctx context.Context) ([]record, error) {
 // parse brings a record into Lambda's form: its own ARN and region, and whole seconds.
 func (s *shard) parse(raw map[string]json.RawMessage) (record, error) {
 	var change map[string]json.RawMessage
-	var seconds float64
-	var rec record
-	if err := json.Unmarshal(raw["dynamodb"], &change); err != nil {
-		return rec, err
+	var known struct {
+		SequenceNumber              string
+		ApproximateCreationDateTime float64 // seconds
+		Keys                        map[string]json.RawMessage
 	}
-	if err := json.Unmarshal(change["SequenceNumber"], &rec.sequence); err != nil {
-		return rec, err
+	if err := errors.Join(json.Unmarshal(raw["dynamodb"], &change), json.Unmarshal(raw["dynamodb"], &known)); err != nil {
+		return record{}, err
 	}
-	if err := json.Unmarshal(change["ApproximateCreationDateTime"], &seconds); err != nil {
-		return rec, err
-	}
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(change["Keys"], &keys); err != nil {
-		return rec, err
-	}
-	rec.keys, rec.lane, rec.created = change["Keys"], string(keys[s.HashKey]), time.UnixMilli(int64(seconds*1000))
-	change["ApproximateCreationDateTime"] = encode(int64(seconds))
+	rec := record{keys: change["Keys"], lane: string(known.Keys[s.HashKey]), sequence: known.SequenceNumber,
+		created: time.UnixMilli(int64(known.ApproximateCreationDateTime * 1000))}
+	change["ApproximateCreationDateTime"] = encode(int64(known.ApproximateCreationDateTime))
 	raw["dynamodb"] = encode(change)
-	raw["awsRegion"], raw["eventSourceARN"] = encode(s.Region), encode(s.StreamARN)
+	raw["awsRegion"], raw["eventSourceARN"] = encode(template.Region), encode(s.Stream)
 	delete(raw, "userIdentity")
 	rec.data = encode(raw)
 	return rec, nil

@@ -15,33 +15,21 @@ import (
 	"time"
 
 	"streamotp/local/dynamo"
-	"streamotp/local/pattern"
+	"streamotp/local/lambda"
+	"streamotp/local/template"
 )
 
 // Mapping is one event source mapping.
 type Mapping struct {
-	Function    string // logical id, for the log
+	template.Mapping
 	FunctionARN string
-	Region      string
-	TableName   string
-	StreamARN   string // as functions see it
-	EngineARN   string // the engine's own; set once Start has run
+	EngineARN   string // the engine's own ARN of the stream; set once Start has run
 	HashKey     string // the table's partition key
 
-	Latest        bool // StartingPosition
-	BatchSize     int
-	Window        time.Duration // MaximumBatchingWindowInSeconds
-	Lanes         int           // ParallelizationFactor
-	Bisect        bool
-	MaxRetries    int           // -1: no limit
-	MaxAge        time.Duration // 0: no limit
-	PartialFailed bool          // ReportBatchItemFailures
-	Filters       []*pattern.Pattern
-
 	Engine     *dynamo.Client
-	Invoke     func(ctx context.Context, event []byte) Outcome
-	DeadLetter func(letter []byte) // may be nil: records that are given up are then dropped
-	Done       func(Batch)         // called after every invocation; may be nil
+	Invoke     func(ctx context.Context, function string, event []byte, trace string) lambda.Result
+	DeadLetter func(letter []byte) // takes what is sent for records that are given up
+	Done       func(Batch)         // called after every invocation
 	Log        func(format string, args ...any)
 	Now        func() time.Time // the clock that a record's age is measured by
 
@@ -50,14 +38,6 @@ type Mapping struct {
 	mu   sync.Mutex
 	seen map[string]bool // shards that have a reader
 	work sync.WaitGroup
-}
-
-// Outcome is how an invocation ended.
-type Outcome struct {
-	RequestID string
-	Payload   []byte
-	Failed    bool // a function error or a timeout
-	Throttled bool // the function was not started: this does not count as a failed invocation
 }
 
 // Batch is one invocation, for the log.
@@ -85,23 +65,17 @@ func (m *Mapping) Start(ctx context.Context) error {
 		return err
 	}
 	m.EngineARN = arn
-	position := "TRIM_HORIZON"
-	if m.Latest {
-		position = "LATEST"
-	}
-	if err := m.readShards(ctx, arn, position); err != nil {
+	if err := m.readShards(ctx, arn, m.StartingPosition); err != nil {
 		return err
 	}
-	m.work.Add(1)
-	go func() {
-		defer m.work.Done()
+	m.work.Go(func() {
 		for sleep(ctx, shardPoll) {
 			// A shard that appears later is a child of a shard that was already read, so all of its records are new.
 			if err := m.readShards(ctx, arn, "TRIM_HORIZON"); err != nil && ctx.Err() == nil {
 				m.Log("stream of %s: %v", m.TableName, err)
 			}
 		}
-	}()
+	})
 	return nil
 }
 
@@ -111,11 +85,16 @@ func (m *Mapping) Wait() { m.work.Wait() }
 // Read returns how many records have been read, including those that match no filter.
 func (m *Mapping) Read() int64 { return m.read.Load() }
 
-// Poke makes the readers read the stream at once.
-func (m *Mapping) Poke() {
-	select {
-	case m.poke <- struct{}{}:
-	default:
+// Poke makes the mappings of a table read its stream at once.
+func Poke(all []*Mapping, table string) {
+	for _, m := range all {
+		if m.TableName != table {
+			continue
+		}
+		select {
+		case m.poke <- struct{}{}:
+		default:
+		}
 	}
 }
 

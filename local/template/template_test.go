@@ -21,7 +21,7 @@ func outputs(t *testing.T, value string) (string, error) {
 	s, err := parse(head+`
 Parameters:
   P: { Type: String, Default: one }
-  L: { Type: CommaDelimitedList, Default: "a,b" }
+  L: { Type: String, Default: "a,b" }
 Mappings:
   M: { one: { word: found } }
 Conditions:
@@ -44,21 +44,20 @@ Outputs:
 
 func TestIntrinsics(t *testing.T) {
 	for value, want := range map[string]string{
-		`!Ref P`:                           "one",
-		`{ Ref: P }`:                       "one",
-		`!Sub "${P}-${!P}-${AWS::Region}"`: "one-${P}-us-east-1",
-		`!Sub ["${X}", { X: !Ref P }]`:     "one",
-		`{ "Fn::Join": ["-", !Ref L] }`:    "a-b",
-		`!Select [1, !Ref L]`:              "b",
-		`!Select [0, !Split [".", "x.y"]]`: "x",
-		`!FindInMap [M, !Ref P, word]`:     "found",
-		`!If [Yes, a, b]`:                  "a",
-		`!If [No, a, b]`:                   "b",
-		`!If [Both, a, b]`:                 "a",
-		`!If [Either, a, b]`:               "b",
-		`!GetAtt Q.Arn`:                    "arn:aws:sqs:us-east-1:123456789012:stack-Q-",
-		`{ "Fn::GetAtt": [T, StreamArn] }`: "arn:aws:dynamodb:us-east-1:123456789012:table/stack-T-",
-		`!Join ["", [a, !If [No, x, !Ref "AWS::NoValue"], b]]`: "ab",
+		`!Ref P`:                            "one",
+		`{ Ref: P }`:                        "one",
+		`!Sub "${P}-${!P}-${AWS::Region}"`:  "one-${P}-us-east-1",
+		`!Sub ["${X}", { X: !Ref P }]`:      "one",
+		`!Select [1, !Split [",", !Ref L]]`: "b",
+		`!Select [0, !Split [".", "x.y"]]`:  "x",
+		`!FindInMap [M, !Ref P, word]`:      "found",
+		`!If [Yes, a, b]`:                   "a",
+		`!If [No, a, b]`:                    "b",
+		`!If [Both, a, b]`:                  "a",
+		`!If [Either, a, b]`:                "b",
+		`!GetAtt Q.Arn`:                     "arn:aws:sqs:us-east-1:123456789012:stack-Q-",
+		`{ "Fn::GetAtt": [T, StreamArn] }`:  "arn:aws:dynamodb:us-east-1:123456789012:table/stack-T-",
+		`!Select [1, [a, !If [No, x, !Ref "AWS::NoValue"], b]]`: "b",
 	} {
 		t.Run(value, func(t *testing.T) {
 			if got, err := outputs(t, value); err != nil || !strings.HasPrefix(got, want) {
@@ -73,6 +72,7 @@ func TestIntrinsicsRefuse(t *testing.T) {
 		`!Ref X`:                 `Outputs.O.Value: refers to "X"`,
 		`!Ref Gone`:              `refers to "Gone"`,
 		`!GetAtt Q.Color`:        "attribute Color of AWS::SQS::Queue",
+		`!Join ["", [a]]`:        "intrinsic Fn::Join",
 		`!ImportValue x`:         "intrinsic Fn::ImportValue",
 		`!FindInMap [a, b, c]`:   "no mapping a.b.c",
 		`!FindInMap [M, one, c]`: "no mapping M.one.c",
@@ -81,7 +81,7 @@ func TestIntrinsicsRefuse(t *testing.T) {
 		`!If [Maybe, a, b]`:                              `no condition "Maybe"`,
 		`!Sub "${Nope.Arn}"`:                             `refers to "Nope"`,
 		`!Select [7, !Ref L]`:                            "no entry 7",
-		`!Join [x]`:                                      "wrong number of arguments",
+		`!Select [x]`:                                    "wrong number of arguments",
 		`[a, b]`:                                         "must be a single value",
 	} {
 		t.Run(value, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestRefuses(t *testing.T) {
 		{"a custom resource's id", "Value: !Ref Things", "Value: !Ref Deployed", `refers to "Deployed", a custom resource`},
 		{"a custom resource's answer", "Value: !Ref Things", "Value: !GetAtt Deployed.Data", "attribute Data of Custom::Deployed"},
 		{"another header of the pages", "FrameOptions: {", "XSSProtection: {", "SecurityHeadersConfig.XSSProtection"},
-		{"a managed policy", "        - Version: \"2012-10-17\"", "        - AmazonSNSFullAccess\n        - Version: \"2012-10-17\"", `Policies.0: must be a policy document: the development stack does not know what "AmazonSNSFullAccess" allows`},
+		{"a managed policy", "        - Version: \"2012-10-17\"", "        - AmazonSNSFullAccess\n        - Version: \"2012-10-17\"", `Policies.0: must be a mapping, not "AmazonSNSFullAccess"`},
 		{"a policy template of SAM", "        - Version: \"2012-10-17\"", "        - SNSPublishMessagePolicy: {}\n        - Version: \"2012-10-17\"", "Policies.0.SNSPublishMessagePolicy"},
 		{"the older policy language", "Version: \"2012-10-17\"", "Version: \"2008-10-17\"", "Policies.0.Version"},
 		{"the older policy language, by saying nothing", "        - Version: \"2012-10-17\"\n          Statement:", "        - Statement:", "Policies.0: must have a Version"},
@@ -200,7 +200,7 @@ func TestProjectTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Functions) < 4 || slices.ContainsFunc(s.Functions, func(f Function) bool { return f.ID == "PublishFunction" }) || len(s.Tables) != 3 || len(s.Mappings) != 1 || s.API.Stage != "api" {
+	if len(s.Functions) < 4 || slices.ContainsFunc(s.Functions, func(f Function) bool { return f.ID == "PublishFunction" }) || len(s.Tables) != 3 || len(s.Mappings) != 1 || s.API.StageName != "api" {
 		t.Errorf("%+v", s)
 	}
 	if s.PageHeaders["X-Content-Type-Options"] != "nosniff" {
@@ -272,7 +272,7 @@ func TestLeastPrivilege(t *testing.T) {
 				t.Errorf("%s: %+v is for more than one action", f.ID, statement)
 			}
 		}
-		site, named := "/streamotp/mine/site", f.Environment["SITE_PARAMETER"]
+		site, named := "/streamotp/mine/site", f.Environment.Variables["SITE_PARAMETER"]
 		if named != "" && named != site {
 			t.Errorf("%s has the site's parameter as %s", f.ID, named)
 		}

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"path"
 	"slices"
+	"strings"
 	"time"
+
+	"streamotp/local/template"
 )
 
-// queueCall is the input of every imitated action, with all imitated options.
-type queueCall struct {
+// queueInput is the input of every imitated action, with all imitated options.
+type queueInput struct {
 	QueueUrl, ReceiptHandle, MessageBody        string
 	MaxNumberOfMessages                         *int
 	WaitTimeSeconds                             int
@@ -29,35 +32,23 @@ const (
 	maxBody       = 1 << 20
 )
 
-func (x *Queues) do(q *request) *reply {
-	var in queueCall
-	if err := strict(q.body, &in); err != nil {
-		return q.fail("InvalidParameterValue", "The development stack does not imitate this call: "+err.Error())
+// queueCall makes a handler of a call on one queue.
+func queueCall(do func(x *Queue, q *request, in queueInput) *reply) func(*Endpoint, *request) *reply {
+	return func(e *Endpoint, q *request) *reply {
+		var in queueInput
+		if err := strict(q.body, &in); err != nil {
+			return q.fail("InvalidParameterValue", "The development stack does not imitate this call: "+err.Error())
+		}
+		queue := e.Queues.Queue(in.QueueUrl)
+		if queue == nil {
+			return q.fail("QueueDoesNotExist", "The specified queue does not exist.")
+		}
+		return do(queue, q, in)
 	}
-	queue := x.all[in.QueueUrl]
-	if queue == nil {
-		return q.fail("QueueDoesNotExist", "The specified queue does not exist.")
-	}
-	switch q.action {
-	case "SendMessage":
-		return queue.sendMessage(q, in)
-	case "ReceiveMessage":
-		return queue.receiveMessage(q, in)
-	case "DeleteMessage":
-		queue.Delete(in.ReceiptHandle)
-		return q.ok(struct{}{})
-	case "ChangeMessageVisibility":
-		return queue.changeVisibility(q, in)
-	case "ChangeMessageVisibilityBatch":
-		return queue.changeVisibilities(q, in)
-	case "GetQueueAttributes":
-		return q.ok(map[string]any{"Attributes": chosen(queue.attributes(), in.AttributeNames)})
-	}
-	return q.fail("UnsupportedOperation", "the development stack does not imitate "+q.action)
 }
 
-func (x *Queue) sendMessage(q *request, in queueCall) *reply {
-	delay, ok := duration(in.DelaySeconds, x.Delay, maxDelay)
+func (x *Queue) sendMessage(q *request, in queueInput) *reply {
+	delay, ok := duration(in.DelaySeconds, x.DelaySeconds, maxDelay)
 	switch {
 	case !ok:
 		return q.fail("InvalidParameterValue", "DelaySeconds must be from 0 to 900.")
@@ -67,7 +58,7 @@ func (x *Queue) sendMessage(q *request, in queueCall) *reply {
 	return q.ok(map[string]string{"MessageId": x.Send(in.MessageBody, delay), "MD5OfMessageBody": md5Of(in.MessageBody)})
 }
 
-func (x *Queue) receiveMessage(q *request, in queueCall) *reply {
+func (x *Queue) receiveMessage(q *request, in queueInput) *reply {
 	hide, ok := duration(in.VisibilityTimeout, x.VisibilityTimeout, maxVisibility)
 	most := 1
 	if in.MaxNumberOfMessages != nil {
@@ -85,7 +76,16 @@ func (x *Queue) receiveMessage(q *request, in queueCall) *reply {
 	return q.ok(map[string]any{"Messages": messages})
 }
 
-func (x *Queue) changeVisibility(q *request, in queueCall) *reply {
+func (x *Queue) deleteMessage(q *request, in queueInput) *reply {
+	x.Delete(in.ReceiptHandle)
+	return q.ok(struct{}{})
+}
+
+func (x *Queue) getAttributes(q *request, in queueInput) *reply {
+	return q.ok(map[string]any{"Attributes": chosen(x.attributes(), in.AttributeNames)})
+}
+
+func (x *Queue) changeVisibility(q *request, in queueInput) *reply {
 	timeout, ok := duration(in.VisibilityTimeout, 0, maxVisibility)
 	switch {
 	case !ok:
@@ -96,7 +96,7 @@ func (x *Queue) changeVisibility(q *request, in queueCall) *reply {
 	return q.ok(struct{}{})
 }
 
-func (x *Queue) changeVisibilities(q *request, in queueCall) *reply {
+func (x *Queue) changeVisibilities(q *request, in queueInput) *reply {
 	done, failed := []map[string]string{}, []map[string]any{}
 	for _, e := range in.Entries {
 		timeout, ok := duration(&e.VisibilityTimeout, 0, maxVisibility)
@@ -128,14 +128,11 @@ func chosen(all map[string]string, names []string) map[string]string {
 	return out
 }
 
-// queuePermission returns the permission that a call needs. Policies have no actions for batches ("Actions, resources,
+// queuePermissions returns the permission that a call needs. Policies have no actions for batches ("Actions, resources,
 // and condition keys for Amazon SQS").
-func (e *Endpoint) queuePermission(q *request) permission {
+func queuePermissions(_ *Endpoint, q *request) []permission {
 	var in struct{ QueueUrl string }
 	_ = json.Unmarshal(q.body, &in) // if the call is allowed, its handler reports what is wrong with it
-	action := map[string]string{"ChangeMessageVisibilityBatch": "ChangeMessageVisibility"}[q.action]
-	if action == "" {
-		action = q.action
-	}
-	return permission{action: "sqs:" + action, resource: e.ARN("sqs", path.Base(in.QueueUrl))}
+	action := strings.TrimSuffix(q.action, "Batch")
+	return []permission{{action: "sqs:" + action, resource: template.ARN("sqs", path.Base(in.QueueUrl))}}
 }

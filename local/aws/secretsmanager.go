@@ -1,15 +1,19 @@
 package aws
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"math/big"
 	"os"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
+
+	"streamotp/local/template"
 )
 
 // Secrets imitates Secrets Manager: each secret has versions, of which one is AWSCURRENT and one AWSPREVIOUS.
@@ -51,23 +55,52 @@ func OpenSecrets(path string) (*Secrets, error) {
 	return s, json.Unmarshal(data, &s.all)
 }
 
-// Create makes a secret with this value unless there is one with this ARN. given is the secret's value in the template,
-// empty for a generated one. As in a deployment, a secret takes a new value when the template's value has changed;
-// otherwise it keeps what it was set to since.
-func (s *Secrets) Create(name, arn, value, given string) error {
+// Create makes a secret of the template unless it exists. As in a deployment, a secret takes a new value when its
+// SecretString has changed; otherwise it keeps what it was set to since.
+func (s *Secrets) Create(spec template.Secret) error {
+	value := spec.SecretString
+	if spec.GenerateSecretString != nil {
+		var err error
+		if value, err = generate(*spec.GenerateSecretString); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	switch x := s.find(arn); {
+	switch x := s.find(spec.ARN); {
 	case x == nil:
-		s.all = append(s.all, &Secret{Name: name, ARN: arn, Given: given, Created: now, Current: Version{newID(), value, now}})
-	case x.Given != given:
-		x.Given = given
-		x.replace(newID(), value)
+		s.all = append(s.all, &Secret{Name: spec.Name, ARN: spec.ARN, Given: spec.SecretString, Created: now, Current: Version{uuid.NewString(), value, now}})
+	case x.Given != spec.SecretString:
+		x.Given = spec.SecretString
+		x.replace(uuid.NewString(), value)
 	default:
 		return nil
 	}
 	return s.save()
+}
+
+// generate makes a secret's value as its GenerateSecretString says: a random text, alone or as a member of a JSON object.
+func generate(g template.Generate) (string, error) {
+	letters := "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	if !g.ExcludePunctuation {
+		letters += "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+	}
+	text := make([]byte, g.PasswordLength)
+	for i := range text {
+		n, _ := rand.Int(rand.Reader, big.NewInt(int64(len(letters)))) // never fails (crypto/rand)
+		text[i] = letters[n.Int64()]
+	}
+	if g.GenerateStringKey == "" {
+		return string(text), nil
+	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(g.SecretStringTemplate), &object); err != nil || object == nil {
+		return "", errors.New("SecretStringTemplate must be a JSON object")
+	}
+	object[g.GenerateStringKey] = string(text)
+	out, err := json.Marshal(object)
+	return string(out), err
 }
 
 // find returns the secret with this ARN or name; both are valid as a SecretId.
@@ -101,36 +134,38 @@ func (s *Secrets) save() error {
 	return os.WriteFile(s.path, data, 0o600)
 }
 
-func (s *Secrets) do(q *request) *reply {
-	var in struct{ SecretId, VersionId, VersionStage, SecretString, SecretBinary, ClientRequestToken string }
-	if err := json.Unmarshal(q.body, &in); err != nil {
-		return q.fail("InvalidRequestException", err.Error())
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	x := s.find(in.SecretId)
-	if x == nil {
-		return q.fail("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-	}
-	switch q.action {
-	case "GetSecretValue":
-		return x.get(q, in.VersionId, in.VersionStage)
-	case "DescribeSecret":
-		return x.describe(q)
-	case "PutSecretValue":
-		if in.SecretString == "" || in.SecretBinary != "" {
-			return q.fail("InvalidParameterException", "The development stack imitates SecretString only.")
+// secretInput is the input of every imitated action.
+type secretInput struct{ SecretId, VersionId, VersionStage, SecretString, SecretBinary, ClientRequestToken string }
+
+// secretCall makes a handler of a call on one secret.
+func secretCall(do func(x *Secret, q *request, in secretInput) *reply) func(*Endpoint, *request) *reply {
+	return func(e *Endpoint, q *request) *reply {
+		var in secretInput
+		if err := json.Unmarshal(q.body, &in); err != nil {
+			return q.fail("InvalidRequestException", err.Error())
 		}
-		res := x.put(q, in.ClientRequestToken, in.SecretString)
-		if err := s.save(); err != nil {
+		e.Secrets.mu.Lock()
+		defer e.Secrets.mu.Unlock()
+		x := e.Secrets.find(in.SecretId)
+		if x == nil {
+			return q.fail("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+		}
+		res := do(x, q, in)
+		if err := e.Secrets.save(); err != nil {
 			return q.fail("InternalServiceError", err.Error())
 		}
 		return res
 	}
-	return q.fail("UnknownOperationException", "the development stack does not imitate "+q.action)
 }
 
-func (x *Secret) get(q *request, id, stage string) *reply {
+func (e *Endpoint) secretPermissions(q *request) []permission {
+	var in struct{ SecretId string }
+	_ = json.Unmarshal(q.body, &in) // if the call is allowed, its handler reports what is wrong with it
+	return []permission{{action: "secretsmanager:" + q.action, resource: e.Secrets.arn(in.SecretId)}}
+}
+
+func (x *Secret) get(q *request, in secretInput) *reply {
+	id, stage := in.VersionId, in.VersionStage
 	for _, v := range x.versions() {
 		if (id == "" || id == v.ID) && (stage == "" && (id != "" || v.stage == "AWSCURRENT") || stage == v.stage && stage != "") {
 			return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": v.ID, "SecretString": v.Value,
@@ -142,10 +177,11 @@ func (x *Secret) get(q *request, id, stage string) *reply {
 
 // put makes a new current version; the last one becomes the previous one. The token becomes the new version's id. A token
 // that was used before makes no new version; with another value it is an error.
-func (x *Secret) put(q *request, token, value string) *reply {
-	if token == "" {
-		token = newID()
+func (x *Secret) put(q *request, in secretInput) *reply {
+	if in.SecretString == "" || in.SecretBinary != "" {
+		return q.fail("InvalidParameterException", "The development stack imitates SecretString only.")
 	}
+	token, value := cmp.Or(in.ClientRequestToken, uuid.NewString()), in.SecretString
 	for _, v := range x.versions() {
 		if v.ID == token && v.Value != value {
 			return q.fail("ResourceExistsException", "You can't use the same ClientRequestToken with different parameters.")
@@ -168,7 +204,7 @@ func (x *Secret) replace(id, value string) {
 	x.Current = Version{id, value, time.Now()}
 }
 
-func (x *Secret) describe(q *request) *reply {
+func (x *Secret) describe(q *request, _ secretInput) *reply {
 	stages := map[string][]string{}
 	for _, v := range x.versions() {
 		if v.stage != "" {
@@ -206,63 +242,3 @@ func (x *Secret) versions() []staged {
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
-
-// Characters describes how the random part of a secret is made ("AWS::SecretsManager::Secret GenerateSecretString").
-type Characters struct {
-	Length                                 int
-	Exclude                                string
-	NoPunctuation, NoDigits                bool
-	NoLower, NoUpper, Space, NotOfEachKind bool
-}
-
-// Random returns a random text.
-func (c Characters) Random() (string, error) {
-	var kinds []string
-	for _, k := range []struct {
-		without bool
-		letters string
-	}{
-		{c.NoLower, "abcdefghijklmnopqrstuvwxyz"},
-		{c.NoUpper, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"},
-		{c.NoDigits, "0123456789"},
-		{c.NoPunctuation, "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"},
-		{!c.Space, " "},
-	} {
-		letters := strings.Map(func(r rune) rune {
-			if k.without || strings.ContainsRune(c.Exclude, r) {
-				return -1
-			}
-			return r
-		}, k.letters)
-		if letters != "" {
-			kinds = append(kinds, letters)
-		}
-	}
-	if len(kinds) == 0 || !c.NotOfEachKind && c.Length < len(kinds) {
-		return "", errors.New("GenerateSecretString: too short for one character of each kind, or no kind is left")
-	}
-	for { // until each kind occurs
-		s := draw(strings.Join(kinds, ""), c.Length)
-		if c.NotOfEachKind || hasEach(s, kinds) {
-			return s, nil
-		}
-	}
-}
-
-func draw(letters string, n int) string {
-	out := make([]byte, n)
-	for i := range out {
-		j, _ := rand.Int(rand.Reader, big.NewInt(int64(len(letters)))) // never fails (crypto/rand)
-		out[i] = letters[j.Int64()]
-	}
-	return string(out)
-}
-
-func hasEach(s string, kinds []string) bool {
-	for _, k := range kinds {
-		if !strings.ContainsAny(s, k) {
-			return false
-		}
-	}
-	return true
-}

@@ -3,6 +3,8 @@ package aws
 import (
 	"path/filepath"
 	"testing"
+
+	"streamotp/local/template"
 )
 
 func TestGivenSecrets(t *testing.T) {
@@ -13,7 +15,7 @@ func TestGivenSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Create("name", "arn", given, given); err != nil {
+		if err := s.Create(template.Secret{Name: "name", ARN: "arn", SecretString: given}); err != nil {
 			t.Fatal(err)
 		}
 		return s.find("arn")

@@ -21,18 +21,15 @@ type metricQuery struct {
 	}
 }
 
-// metricData answers CloudWatch's GetMetricData. It counts the metrics that the functions log in the embedded metric
+// getMetricData answers CloudWatch's GetMetricData. It counts the metrics that the functions log in the embedded metric
 // format, as CloudWatch does. Every statistic is a sum. Metrics from other sources have no data.
-func (e *Endpoint) metricData(q *request) *reply {
+func (e *Endpoint) getMetricData(q *request) *reply {
 	var in struct {
 		StartTime, EndTime float64 // epoch seconds
 		MetricDataQueries  []metricQuery
 	}
 	if err := json.Unmarshal(q.body, &in); err != nil {
 		return q.fail("InvalidParameterValue", err.Error())
-	}
-	if q.action != "GetMetricData" {
-		return q.fail("UnknownOperationException", "the development stack does not imitate "+q.action)
 	}
 	lines, results := readMetrics(e.Lines()), []map[string]any{}
 	for _, query := range in.MetricDataQueries {

@@ -1,4 +1,5 @@
-package lambda
+// Package child starts processes that end with this program.
+package child
 
 import (
 	"os/exec"
@@ -20,15 +21,11 @@ var starter = sync.OnceValue(func() chan func() {
 	return jobs
 })
 
-func onThread(start func() error) error {
-	done := make(chan error)
-	starter() <- func() { done <- start() }
-	return <-done
-}
-
 // Start starts a command in a process group of its own, so that its children can be ended with it. The command ends when
 // this program ends, however that happens, and a terminal's Ctrl-C does not reach it.
 func Start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	return onThread(cmd.Start)
+	done := make(chan error)
+	starter() <- func() { done <- cmd.Start() }
+	return <-done
 }

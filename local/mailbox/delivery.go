@@ -1,4 +1,4 @@
-package main
+package mailbox
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 
 	"streamotp/local/aws"
 	"streamotp/local/template"
@@ -51,18 +53,19 @@ const mailEventDelay = 500 * time.Millisecond
 
 // publishMailEvents publishes the events of an e-mail to the topics that the template names, which invokes the functions
 // that subscribe to them.
-func (s *stack) publishMailEvents(m aws.Message, outcome deliveryOutcome) {
-	for _, destination := range s.spec.EventDestinations {
-		if m.MailSet != destination.Set {
+func (b *Mailbox) publishMailEvents(m aws.Message, outcome deliveryOutcome) {
+	for _, destination := range b.Template.EventDestinations {
+		if m.MailSet != destination.ConfigurationSetName {
 			continue
 		}
-		s.publishing.Go(func() {
-			if !wait(s.ending, mailEventDelay) {
+		events := destination.EventDestination
+		b.publishing.Go(func() {
+			if !wait(b.ending, mailEventDelay) {
 				return
 			}
 			for _, kind := range outcome.events {
-				if slices.Contains(destination.Types, strings.ToLower(kind)) {
-					s.notify(destination.Topic, mailEvent(m, kind, outcome.detail))
+				if slices.Contains(events.MatchingEventTypes, strings.ToLower(kind)) {
+					b.notify(events.SnsDestination.TopicARN, mailEvent(m, kind, outcome.detail))
 				}
 			}
 		})
@@ -109,15 +112,15 @@ func encoded(v any) []byte {
 
 // notify invokes the functions that subscribe to a topic. A function that fails is invoked again, up to three times in
 // all, as Lambda does for asynchronous invocations but without the minutes between them.
-func (s *stack) notify(topic, message string) {
+func (b *Mailbox) notify(topic, message string) {
 	event := encoded(object{"Records": []object{{
 		"EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": topic + ":6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f",
-		"Sns": object{"Type": "Notification", "MessageId": random(), "TopicArn": topic, "Subject": "Amazon SES Email Event Notification",
+		"Sns": object{"Type": "Notification", "MessageId": uuid.NewString(), "TopicArn": topic, "Subject": "Amazon SES Email Event Notification",
 			"Message": message, "Timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "MessageAttributes": object{}},
 	}}})
-	for _, f := range s.spec.Functions {
+	for _, f := range b.Template.Functions {
 		if slices.Contains(f.Topics, topic) {
-			s.invokeLater(topic, f.ID, event)
+			b.invokeLater(topic, f.ID, event)
 		}
 	}
 }
@@ -132,17 +135,16 @@ func wait(ending <-chan struct{}, d time.Duration) bool {
 	}
 }
 
-func (s *stack) invokeLater(topic, function string, event []byte) {
+func (b *Mailbox) invokeLater(topic, function string, event []byte) {
 	for try := range 3 {
-		r := s.host.Invoke(context.Background(), function, event, "")
-		s.log.invoked(function, r)
-		s.log.heard(topic, r)
+		r := b.Invoke(context.Background(), function, event, "")
+		b.Heard(topic, r)
 		if r.Err == nil {
 			return
 		}
-		if !wait(s.ending, 100*time.Millisecond<<try) {
+		if !wait(b.ending, 100*time.Millisecond<<try) {
 			return
 		}
 	}
-	s.log.line("%s: event dropped after three tries", function)
+	b.Log("%s: event dropped after three tries", function)
 }

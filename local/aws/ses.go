@@ -3,11 +3,45 @@ package aws
 import (
 	"encoding/json"
 	"net/mail"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
+
+	"streamotp/local/template"
 )
+
+// Message is a message that a provider accepted.
+type Message struct {
+	ID      string       `json:"id"`
+	Channel string       `json:"channel"` // email or sms
+	To      string       `json:"to"`
+	From    string       `json:"from"`
+	Subject string       `json:"subject"`
+	Text    string       `json:"text"`
+	HTML    string       `json:"html"`
+	SentAt  string       `json:"sentAt"`            // RFC 3339
+	Headers []MailHeader `json:"headers,omitempty"` // of an e-mail, besides those that SES writes
+	Caller  Caller       `json:"-"`
+
+	MailSet string            `json:"-"` // SES configuration set; empty for none
+	Tags    map[string]string `json:"-"` // EmailTags
+}
+
+// MailHeader is one of Content.Simple.Headers.
+type MailHeader struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+func (e *Endpoint) deliver(q *request, m Message) string {
+	m.ID, m.Caller, m.SentAt = uuid.NewString(), q.caller, time.Now().UTC().Format(time.RFC3339Nano)
+	e.Message(m)
+	return m.ID
+}
 
 // sendEmail answers SES v2's SendEmail with Content.Simple.
 func (e *Endpoint) sendEmail(q *request) *reply {
@@ -23,7 +57,7 @@ func (e *Endpoint) sendEmail(q *request) *reply {
 		return q.fail("BadRequestException", "The development stack imitates ToAddresses only, at least one.")
 	case s.Subject.Data == "" || s.Body.Text.Data+s.Body.Html.Data == "":
 		return q.fail("BadRequestException", "Subject and Body must not be empty.")
-	case in.ConfigurationSetName != "" && !slices.Contains(e.MailSets, in.ConfigurationSetName):
+	case in.ConfigurationSetName != "" && !slices.Contains(e.Template.MailSets, in.ConfigurationSetName):
 		return q.fail("NotFoundException", "Configuration set <"+in.ConfigurationSetName+"> does not exist.")
 	}
 	for _, a := range append(slices.Clone(in.Destination.ToAddresses), in.FromEmailAddress) {
@@ -79,42 +113,47 @@ func mailable(address string) bool {
 	return err == nil && strings.IndexFunc(a.Address, func(r rune) bool { return r > 126 || r <= ' ' }) < 0
 }
 
-// e164 is the form in which SNS accepts a phone number.
-var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
-
-// publish answers SNS's Publish to a phone number.
-func (e *Endpoint) publish(q *request) *reply {
-	switch {
-	case q.action != "Publish":
-		return q.fail("InvalidAction", "The development stack does not imitate "+q.action+".")
-	case q.form["TopicArn"] != "" || q.form["TargetArn"] != "":
-		return q.fail("InvalidParameter", "The development stack imitates PhoneNumber only.")
-	case !e164.MatchString(q.form["PhoneNumber"]):
-		return q.fail("InvalidParameter", "Invalid parameter: PhoneNumber Reason: "+q.form["PhoneNumber"]+" is not valid to publish to")
-	case q.form["Message"] == "":
-		return q.fail("InvalidParameter", "Invalid parameter: Empty message")
+// sendPermissions returns the permissions for the sender's identity (taken to be the address itself), for the
+// configuration set and for the recipients' identities. SES requires the last only in its sandbox, where every account
+// begins.
+func (e *Endpoint) sendPermissions(q *request) (out []permission) {
+	var in outbound
+	_ = json.Unmarshal(q.body, &in)
+	from := bare(in.FromEmailAddress)
+	need := func(resource string) {
+		out = append(out, permission{"ses:SendEmail", template.ARN("ses", resource), map[string][]string{"ses:FromAddress": {from}}})
 	}
-	from := q.smsAttribute("AWS.SNS.SMS.SenderID")
-	if from == "" {
-		from = q.smsAttribute("AWS.MM.SMS.OriginationNumber")
-	}
-	id := e.deliver(q, Message{Channel: "sms", To: q.form["PhoneNumber"], From: from, Text: q.form["Message"]})
-	return &reply{status: 200, header: q.contentType(), body: []byte(`<PublishResponse xmlns="` + xmlns["sns"] + `"><PublishResult><MessageId>` +
-		id + `</MessageId></PublishResult><ResponseMetadata><RequestId>` + newID() + `</RequestId></ResponseMetadata></PublishResponse>`)}
-}
-
-// smsAttribute returns the text of one of Publish's MessageAttributes.
-func (q *request) smsAttribute(name string) string {
-	for k, v := range q.form {
-		if entry, ok := strings.CutSuffix(k, ".Name"); ok && v == name && strings.HasPrefix(k, "MessageAttributes.entry.") {
-			return q.form[entry+".Value.StringValue"]
+	need("identity/" + from)
+	for _, list := range [][]string{in.Destination.ToAddresses, in.Destination.CcAddresses, in.Destination.BccAddresses} {
+		for _, to := range list {
+			need("identity/" + bare(to))
 		}
 	}
-	return ""
+	if in.ConfigurationSetName != "" {
+		need("configuration-set/" + in.ConfigurationSetName)
+	}
+	return out
 }
 
-func (e *Endpoint) deliver(q *request, m Message) string {
-	m.ID, m.Caller, m.SentAt = newID(), q.caller, time.Now().UTC().Format(time.RFC3339Nano)
-	e.Message(m)
-	return m.ID
+// bare returns an address without its display name.
+func bare(address string) string {
+	if a, err := mail.ParseAddress(address); err == nil {
+		return a.Address
+	}
+	return address
+}
+
+func (e *Endpoint) mailAccount(q *request) *reply {
+	return q.ok(map[string]any{"ProductionAccessEnabled": true, "SendingEnabled": true, "EnforcementStatus": "HEALTHY",
+		"SendQuota": map[string]float64{"Max24HourSend": -1, "MaxSendRate": -1, "SentLast24Hours": float64(e.Sent())}})
+}
+
+// mailIdentity describes the one SES identity, the sender. Its e-mail is not signed here.
+func (e *Endpoint) mailIdentity(q *request) *reply {
+	name := path.Base(q.path)
+	if name != e.Template.Parameters["SesFromAddress"] {
+		return q.fail("NotFoundException", "Email identity "+name+" does not exist.")
+	}
+	return q.ok(map[string]any{"IdentityType": "EMAIL_ADDRESS", "VerifiedForSendingStatus": true, "VerificationStatus": "SUCCESS",
+		"DkimAttributes": map[string]any{"SigningEnabled": false, "Status": "NOT_STARTED"}})
 }

@@ -1,0 +1,59 @@
+package aws
+
+import (
+	"cmp"
+	"encoding/xml"
+	"regexp"
+	"strings"
+)
+
+// e164 is the form in which SNS accepts a phone number.
+var e164 = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
+
+// publish answers SNS's Publish to a phone number.
+func (e *Endpoint) publish(q *request) *reply {
+	switch {
+	case q.form["TopicArn"] != "" || q.form["TargetArn"] != "":
+		return q.fail("InvalidParameter", "The development stack imitates PhoneNumber only.")
+	case !e164.MatchString(q.form["PhoneNumber"]):
+		return q.fail("InvalidParameter", "Invalid parameter: PhoneNumber Reason: "+q.form["PhoneNumber"]+" is not valid to publish to")
+	case q.form["Message"] == "":
+		return q.fail("InvalidParameter", "Invalid parameter: Empty message")
+	}
+	from := q.smsAttribute("AWS.SNS.SMS.SenderID")
+	if from == "" {
+		from = q.smsAttribute("AWS.MM.SMS.OriginationNumber")
+	}
+	id := e.deliver(q, Message{Channel: "sms", To: q.form["PhoneNumber"], From: from, Text: q.form["Message"]})
+	return q.okXML(struct {
+		XMLName   xml.Name `xml:"MessageId"`
+		MessageID string   `xml:",chardata"`
+	}{MessageID: id})
+}
+
+// publishPermissions returns the permission to publish to a topic, or to a phone number, which has no ARN and stands for
+// itself.
+func publishPermissions(_ *Endpoint, q *request) []permission {
+	out := []permission{{action: "sns:Publish", resource: cmp.Or(q.form["TopicArn"], q.form["TargetArn"], q.form["PhoneNumber"])}}
+	if q.form["PhoneNumber"] != "" { // SNS calls End User Messaging in the caller's name
+		out = append(out, permission{"sms-voice:SendTextMessage", "*", map[string][]string{"aws:CalledViaLast": {"sns.amazonaws.com"}}})
+	}
+	return out
+}
+
+func smsAccount(_ *Endpoint, q *request) *reply {
+	return q.okXML(struct {
+		XMLName     xml.Name `xml:"IsInSandbox"`
+		IsInSandbox bool     `xml:",chardata"`
+	}{})
+}
+
+// smsAttribute returns the text of one of Publish's MessageAttributes.
+func (q *request) smsAttribute(name string) string {
+	for k, v := range q.form {
+		if entry, ok := strings.CutSuffix(k, ".Name"); ok && v == name && strings.HasPrefix(k, "MessageAttributes.entry.") {
+			return q.form[entry+".Value.StringValue"]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,99 @@
+package template
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// LocalDefaults replace defaults of the template that would make a first run dull: the template has no default sender,
+// and SMS is off by default.
+var LocalDefaults = map[string]string{
+	"SesFromAddress":   "login@example.com",
+	"AllowedCountries": "US,GB,DE,IN",
+}
+
+// parameter is an entry of the section Parameters.
+type parameter struct {
+	Type                  string `in:"String Number"`
+	Description           ignored
+	Default               *string
+	AllowedPattern        string
+	AllowedValues         []string
+	MinValue, MaxValue    string
+	MinLength             int `range:"0 4096"`
+	MaxLength             int `range:"0 4096"`
+	ConstraintDescription string
+	NoEcho                bool
+
+	pattern *regexp.Regexp
+}
+
+// check compiles the AllowedPattern, which must match the whole value, as in CloudFormation.
+func (p *parameter) check(at place) {
+	var err error
+	if p.pattern, err = regexp.Compile(`^(?:` + p.AllowedPattern + `)$`); err != nil {
+		at.failf("AllowedPattern is not a pattern: %v", err)
+	}
+}
+
+func (r *reader) readParameters(overrides map[string]string) {
+	for _, at := range r.section("Parameters").entries() {
+		p, name := parameter{MaxLength: 4096}, at.key() // CloudFormation's own limit
+		at.decode(&p)
+		value, given := overrides[name]
+		if !given {
+			value, given = LocalDefaults[name]
+		}
+		if !given && p.Default != nil {
+			value, given = *p.Default, true
+		}
+		if !given {
+			at.failf("has no default: give -parameter %s=…", name)
+		} else if wrong := p.wrong(value); wrong != "" {
+			at.failf("%q %s: give another value by -parameter %s=…", value, wrong, name)
+		}
+		r.out.Parameters[name], r.out.NoEcho[name] = value, p.NoEcho
+	}
+	for _, name := range sortedKeys(overrides) {
+		if _, ok := r.out.Parameters[name]; !ok {
+			r.errs = append(r.errs, fmt.Errorf("-parameter %s: the template has no such parameter; it has %s",
+				name, strings.Join(sortedKeys(r.out.Parameters), ", ")))
+		}
+	}
+}
+
+// wrong returns what is wrong with a value, in the words of the ConstraintDescription if there is one, or nothing.
+func (p *parameter) wrong(value string) string {
+	wrong := ""
+	switch {
+	case p.AllowedPattern != "" && p.pattern != nil && !p.pattern.MatchString(value):
+		wrong = "does not match " + p.AllowedPattern
+	case p.AllowedValues != nil && !slices.Contains(p.AllowedValues, value):
+		wrong = "is not one of " + strings.Join(p.AllowedValues, ", ")
+	case len(value) < p.MinLength || len(value) > p.MaxLength:
+		wrong = fmt.Sprintf("is not %d to %d characters long", p.MinLength, p.MaxLength)
+	case p.Type == "Number":
+		wrong = p.wrongNumber(value)
+	}
+	if wrong != "" && p.ConstraintDescription != "" {
+		return p.ConstraintDescription
+	}
+	return wrong
+}
+
+func (p *parameter) wrongNumber(value string) string {
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil {
+		return "is not a number"
+	}
+	if lowest, err := strconv.ParseFloat(p.MinValue, 64); err == nil && n < lowest {
+		return "is under " + p.MinValue
+	}
+	if highest, err := strconv.ParseFloat(p.MaxValue, 64); err == nil && n > highest {
+		return "is over " + p.MaxValue
+	}
+	return ""
+}
