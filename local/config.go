@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -20,20 +19,6 @@ type config struct {
 	Data       string            // folder for the tables; empty: they are in memory
 	Out        io.Writer         // the log
 	Now        func() time.Time  // the clock that ages of records are measured by
-}
-
-// parameters is the flag -parameter.
-type parameters map[string]string
-
-func (p parameters) String() string { return "" }
-
-func (p parameters) Set(s string) error {
-	name, value, ok := strings.Cut(s, "=")
-	if !ok || name == "" {
-		return fmt.Errorf("must be Name=Value, as CodeLength=8")
-	}
-	p[name] = value
-	return nil
 }
 
 // check rejects an address that another machine could reach, and one that is not an address at all.

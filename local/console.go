@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -18,35 +17,29 @@ import (
 	"streamotp/local/streams"
 )
 
-// console is the log. It prints a block for each request on its way through the system, for each batch of a stream (with
-// the request that it comes from), and for each batch of a queue.
+// console is the log. It prints a block for each request, for each batch of a stream or a queue, and for each event of a
+// topic, with the AWS calls of its invocation.
 type console struct {
 	mu      sync.Mutex
 	out     io.Writer
 	colour  bool
 	running map[int]*trace    // what each process is doing, by its number
 	ended   map[string]*trace // invocations that are not printed yet, by request id
-	written map[string]*trace // the invocation that wrote an item, by the item's key
-	order   []string          // keys of written, oldest first
 	lines   []string          // of the functions
 }
 
 // trace is one invocation with its calls.
 type trace struct {
 	function string
-	request  string // "POST /api/generate", once it is known
 	result   lambda.Result
 	calls    []string
 }
 
-// Limits of what the log remembers, for a stack that runs for days.
-const (
-	maxWritten = 2_000
-	maxLines   = 50_000
-)
+// maxLines bounds the lines that are kept of a stack that runs for days. When it is full, the older half is deleted.
+const maxLines = 50_000
 
 func newConsole(out io.Writer) *console {
-	c := &console{out: out, running: map[int]*trace{}, ended: map[string]*trace{}, written: map[string]*trace{}}
+	c := &console{out: out, running: map[int]*trace{}, ended: map[string]*trace{}}
 	if f, ok := out.(*os.File); ok && os.Getenv("NO_COLOR") == "" {
 		info, err := f.Stat()
 		c.colour = err == nil && info.Mode()&os.ModeCharDevice != 0
@@ -148,27 +141,6 @@ func (c *console) delivered(m aws.Message) {
 	t.calls = append(t.calls, fmt.Sprintf("%11s  %s", "", c.paint(green, "→ "+m.Channel+" to "+m.To+": "+what)))
 }
 
-// wrote notes the invocation that wrote an item, for the batch in which the stream will have it.
-func (c *console) wrote(caller aws.Caller, w aws.Write) {
-	key := itemKey(w.Key)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.order) >= maxWritten {
-		delete(c.written, c.order[0])
-		c.order = c.order[1:]
-	}
-	c.order = append(c.order, key)
-	c.written[key] = c.current(caller.Process)
-}
-
-func itemKey(key any) string {
-	data, err := json.Marshal(key) // a map's keys are sorted
-	if err != nil {
-		return ""
-	}
-	return string(data)
-}
-
 // invoked ends an invocation. exchange or batch prints its block.
 func (c *console) invoked(function string, r lambda.Result) {
 	c.mu.Lock()
@@ -179,9 +151,14 @@ func (c *console) invoked(function string, r lambda.Result) {
 	c.ended[r.RequestID] = t
 }
 
-// invokedByAPI prints the block of an invocation by a caller of Lambda's API.
-func (c *console) invokedByAPI(function string, r lambda.Result) {
-	c.exchange(gateway.Exchange{Method: "Lambda", Path: "Invoke", Status: 200, Function: function, Invocation: r.RequestID, Took: r.Ran})
+// take returns an invocation that has ended, for its block, or an empty one if nothing was invoked; c.mu is held.
+func (c *console) take(invocation string) *trace {
+	t := c.ended[invocation]
+	if t == nil {
+		return &trace{}
+	}
+	delete(c.ended, invocation)
+	return t
 }
 
 // exchange prints the block of a request.
@@ -195,53 +172,27 @@ func (c *console) exchange(x gateway.Exchange) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.ended[x.Invocation]
-	delete(c.ended, x.Invocation)
 	head := fmt.Sprintf("%s %s %s %s", c.paint(bold, x.Method+" "+x.Path), c.paint(colour, fmt.Sprint(x.Status)), x.Function, milliseconds(x.Took))
-	if t != nil {
-		t.request = x.Method + " " + x.Path
-	}
-	c.block(head, t)
+	c.block(head, c.take(x.Invocation))
 }
 
 // batch prints the block of an invocation by a stream.
 func (c *console) batch(table string, b streams.Batch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.ended[b.Invocation]
-	delete(c.ended, b.Invocation)
-	from := map[string]bool{}
-	for _, k := range b.Keys {
-		var key map[string]json.RawMessage
-		if json.Unmarshal(k, &key) == nil {
-			if w := c.written[itemKey(key)]; w != nil && w.request != "" {
-				from[w.request] = true
-			}
-		}
-	}
-	what := count(len(b.Keys), "record") + " " + milliseconds(b.Took)
-	for r := range from {
-		what += c.paint(dim, "  ← "+r)
-	}
-	c.handed("stream of "+table, what, b.Failed, t)
+	c.handed("stream of "+table, count(b.Records, "record")+" "+milliseconds(b.Took), b.Failed, c.take(b.Invocation))
 }
 
 // queueBatch prints the block of an invocation by a queue.
 func (c *console) queueBatch(queue string, b queues.Batch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.ended[b.Invocation]
-	delete(c.ended, b.Invocation)
-	c.handed("queue "+queue, count(b.Messages, "message")+" "+milliseconds(b.Took), b.Failed, t)
+	c.handed("queue "+queue, count(b.Messages, "message")+" "+milliseconds(b.Took), b.Failed, c.take(b.Invocation))
 }
 
-// handed prints the block of a batch; c.mu is held.
+// handed prints the block of what was passed to a function; c.mu is held.
 func (c *console) handed(source, what string, failed int, t *trace) {
-	function := ""
-	if t != nil {
-		function = t.function
-	}
-	head := fmt.Sprintf("%s %s %s", c.paint(bold, "  "+source), function, what)
+	head := fmt.Sprintf("%s %s %s", c.paint(bold, "  "+source), t.function, what)
 	if failed > 0 {
 		head += "  " + c.paint(red, fmt.Sprintf("%d of them not done", failed))
 	}
@@ -252,26 +203,22 @@ func (c *console) handed(source, what string, failed int, t *trace) {
 func (c *console) heard(topic string, r lambda.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t := c.ended[r.RequestID]
-	delete(c.ended, r.RequestID)
-	c.block(fmt.Sprintf("%s %s %s", c.paint(bold, "  "+topic[strings.LastIndex(topic, ":")+1:]), t.function, milliseconds(r.Ran)), t)
+	c.handed(topic[strings.LastIndex(topic, ":")+1:], milliseconds(r.Ran), 0, c.take(r.RequestID))
 }
 
 // block prints a headline and the calls of the invocation, in one write; c.mu is held.
 func (c *console) block(head string, t *trace) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", c.paint(dim, time.Now().Format("15:04:05")), head)
-	if t != nil && t.result.Cold {
+	if t.result.Cold {
 		b.WriteString("  " + c.paint(cyan, "cold start"))
 	}
 	b.WriteString("\n")
-	if t != nil {
-		for _, call := range t.calls {
-			fmt.Fprintf(&b, "      %s\n", call)
-		}
-		if t.result.Err != nil {
-			fmt.Fprintf(&b, "         %s %s\n", c.paint(red, t.result.Err.Error()+":"), bytes.TrimSpace(t.result.Payload))
-		}
+	for _, call := range t.calls {
+		fmt.Fprintf(&b, "      %s\n", call)
+	}
+	if t.result.Err != nil {
+		fmt.Fprintf(&b, "         %s %s\n", c.paint(red, t.result.Err.Error()+":"), bytes.TrimSpace(t.result.Payload))
 	}
 	_, _ = io.WriteString(c.out, b.String())
 }

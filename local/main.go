@@ -54,7 +54,14 @@ func parseFlags(args []string, w *os.File) (config, error) {
 	f.SetOutput(w)
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:3000", "where to listen; loopback only, port 0 for a free one")
 	f.StringVar(&c.Template, "template", "template.yaml", "the SAM template")
-	f.Var(parameters(c.Parameters), "parameter", "a template parameter as `Name=Value`; may be given several times")
+	f.Func("parameter", "a template parameter as `Name=Value`; may be given several times", func(s string) error {
+		name, value, ok := strings.Cut(s, "=")
+		if !ok || name == "" {
+			return fmt.Errorf("must be Name=Value, as CodeLength=8")
+		}
+		c.Parameters[name] = value
+		return nil
+	})
 	f.StringVar(&c.DynamoDB, "dynamodb", "", "`URL` of a DynamoDB endpoint (such as DynamoDB Local) in place of the embedded engine")
 	f.StringVar(&c.Data, "data", "", "keep the tables in this `folder`; without it they are in memory")
 	f.Usage = func() {

@@ -27,7 +27,7 @@ func (s *stack) startMappings(ctx context.Context) error {
 		if err := m.Start(ctx); err != nil {
 			return err
 		}
-		s.sources, s.waits, s.aws.Streams[spec.Stream] = append(s.sources, m), append(s.waits, m.Wait), m.EngineARN
+		s.sources, s.waits = append(s.sources, m), append(s.waits, m.Wait)
 	}
 	for _, spec := range s.spec.QueueMappings {
 		q := s.aws.Queues.Queue(string(spec.EventSourceArn))

@@ -186,7 +186,7 @@ func findEngine(dir string) (string, error) {
 // createTables creates the template's tables unless they exist.
 func (s *stack) createTables(ctx context.Context) error {
 	for _, t := range s.spec.Tables {
-		if err := s.engine.Create(ctx, t, s.skipped); err != nil {
+		if err := s.engine.Create(ctx, t, s.log.line); err != nil {
 			return fmt.Errorf("%s: %w", t.ID, err)
 		}
 	}
@@ -200,10 +200,6 @@ func (s *stack) createTables(ctx context.Context) error {
 		})
 	}
 	return nil
-}
-
-func (s *stack) skipped(action string) {
-	s.log.line("skipped %s: the DynamoDB engine does not have it", action)
 }
 
 // newEndpoint makes the AWS endpoint, and the template's secrets unless -data has them.
@@ -222,23 +218,13 @@ func (s *stack) newEndpoint() (*aws.Endpoint, error) {
 		}
 	}
 	return &aws.Endpoint{
-		Template: s.spec, Here: s.here, Engine: s.engine, Streams: map[string]string{}, Secrets: secrets, Queues: aws.NewQueues(s.Now, s.spec.Queues),
-		Concurrency: maxProcesses * len(s.spec.Functions), Sent: s.mailbox.Mails, Lines: s.log.functionLines, Recorded: s.log.called, Skipped: s.skipped,
-		Invoke: func(ctx context.Context, f *template.Function, event []byte) lambda.Result {
-			r := s.host.Invoke(ctx, f.ID, event, "")
-			s.log.invokedByAPI(f.ID, r)
-			return r
-		},
+		Template: s.spec, Here: s.here, Engine: s.engine, Secrets: secrets, Queues: aws.NewQueues(s.Now, s.spec.Queues),
+		Concurrency: maxProcesses * len(s.spec.Functions), Sent: s.mailbox.Mails, Lines: s.log.functionLines, Recorded: s.log.called,
 		Message: func(m aws.Message) {
 			s.log.delivered(m)
 			s.mailbox.Add(m)
 		},
-		Wrote: func(c aws.Caller, writes []aws.Write) {
-			for _, w := range writes {
-				s.log.wrote(c, w)
-				streams.Poke(s.sources, w.Table)
-			}
-		},
+		Wrote: func(table string) { streams.Poke(s.sources, table) },
 	}, nil
 }
 
@@ -247,8 +233,7 @@ const maxProcesses = 8
 
 // startFunctions makes the functions known to the host. Their processes start when requests come.
 func (s *stack) startFunctions(artifacts map[string]string) {
-	s.host = &lambda.Host{Endpoint: s.awsURL, Log: s.log.function, Invoked: s.log.invoked,
-		Started: func(p lambda.Identity, key string) { s.aws.Started(aws.Caller(p), key) }}
+	s.host = &lambda.Host{Endpoint: s.awsURL, Log: s.log.function, Invoked: s.log.invoked, Started: s.aws.Started}
 	s.mailbox.Invoke, s.mailbox.Heard, s.mailbox.Log = s.host.Invoke, s.log.heard, s.log.line
 	s.waits = append(s.waits, s.mailbox.Wait)
 	s.onClose(func() { // runs last of the three: first polling ends, then the processes, and then what waited for them

@@ -102,11 +102,6 @@ func TestAWS(t *testing.T) {
 			t.Error(a)
 		}
 	})
-	t.Run("what the engine lacks is skipped by name", func(t *testing.T) {
-		if a := dynamo("UpdateContinuousBackups", `{"TableName":"THINGS","PointInTimeRecoverySpecification":{"PointInTimeRecoveryEnabled":true}}`); a.status != 200 {
-			t.Error(a)
-		}
-	})
 	t.Run("faults have each service's shape", func(t *testing.T) {
 		fault(t, `{"service":"dynamodb","action":"PutItem","error":"ThrottlingException","count":1}`)
 		fault(t, `{"service":"dynamodb","action":"TransactWriteItems","error":"TransactionCanceledException","reasons":["ConditionalCheckFailed","None"],"count":1}`)
@@ -325,8 +320,8 @@ func TestFlags(t *testing.T) {
 func TestStartFails(t *testing.T) {
 	free := config{Addr: "127.0.0.1:0", Template: testTemplate(t, "", ""), Out: io.Discard, Now: time.Now}
 	for want, change := range map[string]func(*config){
-		"must be small letters":      func(c *config) { c.Parameters = parameters{"Word": "ONE"} },
-		"has no such parameter":      func(c *config) { c.Parameters = parameters{"Wrod": "x"} },
+		"must be small letters":      func(c *config) { c.Parameters = map[string]string{"Word": "ONE"} },
+		"has no such parameter":      func(c *config) { c.Parameters = map[string]string{"Wrod": "x"} },
 		"no such file":               func(c *config) { c.Template = "none.yaml" },
 		"does not know this propert": func(c *config) { c.Template = testTemplate(t, "BillingMode:", "BilingMode:") },
 		"address already in use": func(c *config) {

@@ -1,4 +1,4 @@
-// Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS: DynamoDB and its streams
+// Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS: DynamoDB
 // forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, SSM, CloudWatch and CloudFormation as far as StreamOTP
 // uses them. calls.go has a row for each imitated call, and a file for each service has what its rows refer to.
 //
@@ -25,41 +25,32 @@ type Endpoint struct {
 	Template    *template.Stack
 	Here        func(text string) string // replaces the hosts of the API and the site in a text by this machine's
 	Engine      *dynamo.Client           //
-	Streams     map[string]string        // ARN of a stream in the template to the engine's
 	Secrets     *Secrets                 //
 	Queues      *Queues                  //
 	Concurrency int                      // concurrent executions that the account allows
 	Sent        func() int               // e-mails that SES accepted
 	Lines       func() []string          // lines that the functions wrote to their log
-	Invoke      func(ctx context.Context, f *template.Function, event []byte) lambda.Result
-	Message     func(Message)                  // a provider accepted a message
-	Recorded    func(Call)                     // called for every call of a function
-	Wrote       func(caller Caller, w []Write) // called for every write that succeeded
-	Skipped     func(action string)            // called when the engine lacks a setting of a table
+	Message     func(Message)            // a provider accepted a message
+	Recorded    func(Call)               // called for every call of a function
+	Wrote       func(table string)       // called for every table, by physical name, that a call wrote to
 
 	mu      sync.Mutex
-	callers map[string]Caller // by access key id
+	callers map[string]lambda.Caller // by access key id
 	faults  []*Fault
 	calls   []Call // oldest first
 }
 
-// Caller is a function's process. The zero value stands for any other caller.
-type Caller struct {
-	Function string
-	Process  int
-}
-
 // Started tells the endpoint the access key id of a function's new process.
-func (e *Endpoint) Started(c Caller, key string) {
+func (e *Endpoint) Started(c lambda.Caller, key string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.callers == nil {
-		e.callers = map[string]Caller{}
+		e.callers = map[string]lambda.Caller{}
 	}
 	e.callers[key] = c
 }
 
-func (e *Endpoint) caller(key string) Caller {
+func (e *Endpoint) caller(key string) lambda.Caller {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.callers[key]
@@ -116,10 +107,8 @@ func (e *Endpoint) answer(q *request) *reply {
 }
 
 func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false

@@ -24,7 +24,7 @@ func init() { // a literal would refer to itself through the handlers
 	imitated = map[string]map[string]call{
 		"dynamodb": tableCalls("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
 			"TransactGetItems", "TransactWriteItems", "DescribeTable", "ListTables", "CreateTable", "DeleteTable", "UpdateTimeToLive",
-			"DescribeTimeToLive", "UpdateContinuousBackups", "TagResource", "ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"),
+			"DescribeTimeToLive"),
 		"ses": {
 			"SendEmail":        {(*Endpoint).sendEmail, (*Endpoint).sendPermissions, "POST /v2/email/outbound-emails"},
 			"GetAccount":       {(*Endpoint).mailAccount, nil, "GET /v2/email/account"},
@@ -44,12 +44,10 @@ func init() { // a literal would refer to itself through the handlers
 			"SendMessage":                  {do: queueCall((*Queue).sendMessage), permissions: queuePermissions},
 			"ReceiveMessage":               {do: queueCall((*Queue).receiveMessage), permissions: queuePermissions},
 			"DeleteMessage":                {do: queueCall((*Queue).deleteMessage), permissions: queuePermissions},
-			"ChangeMessageVisibility":      {do: queueCall((*Queue).changeVisibility), permissions: queuePermissions},
 			"ChangeMessageVisibilityBatch": {do: queueCall((*Queue).changeVisibilities), permissions: queuePermissions},
 			"GetQueueAttributes":           {do: queueCall((*Queue).getAttributes), permissions: queuePermissions},
 		},
 		"lambda": {
-			"Invoke":             {(*Endpoint).invoke, nil, "POST /2015-03-31/functions/*/invocations"},
 			"GetAccountSettings": {(*Endpoint).lambdaAccount, nil, "GET /2016-08-19/account-settings"},
 		},
 		"monitoring":     {"GetMetricData": {do: (*Endpoint).getMetricData}},

@@ -14,6 +14,7 @@ func (e *Endpoint) describeStacks(q *request) *reply {
 		Description            string `xml:",omitempty"`
 	}
 	type stack struct {
+		XMLName                                       xml.Name `xml:"member"`
 		StackName, StackId, StackStatus, CreationTime string
 		Parameters                                    []parameter `xml:"Parameters>member"`
 		Outputs                                       []output    `xml:"Outputs>member"`
@@ -28,8 +29,9 @@ func (e *Endpoint) describeStacks(q *request) *reply {
 	for _, o := range s.Outputs {
 		out.Outputs = append(out.Outputs, output{o.Key, e.Here(o.Value), o.Description})
 	}
-	return q.okXML(struct {
-		XMLName xml.Name `xml:"Stacks"`
-		Member  stack    `xml:"member"`
-	}{Member: out})
+	body, err := xml.Marshal(out)
+	if err != nil {
+		panic(err) // only text
+	}
+	return q.okXML("<Stacks>" + string(body) + "</Stacks>")
 }

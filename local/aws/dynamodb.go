@@ -14,47 +14,34 @@ import (
 	"streamotp/local/template"
 )
 
-// metered are the actions that report their consumed capacity on request.
-var metered = []string{"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Scan", "BatchGetItem", "BatchWriteItem",
-	"TransactGetItems", "TransactWriteItems"}
-
-// skippable are settings of a table that an engine may lack. They make no difference here.
-var skippable = []string{"UpdateContinuousBackups", "UpdateTimeToLive", "TagResource"}
+// reads and writes are the actions on items. They report their consumed capacity on request.
+var (
+	reads  = []string{"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"}
+	writes = []string{"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+)
 
 // forward passes a call on to the engine. Every metered call reports its consumed capacity, for the record.
 func (e *Endpoint) forward(q *request) *reply {
 	body, asked := q.body, true
-	switch {
-	case strings.HasPrefix(q.header.Get("X-Amz-Target"), dynamo.Streams):
-		body = e.ofEngine(q.body)
-	case slices.Contains(metered, q.action):
+	written := slices.Contains(writes, q.action)
+	if written || slices.Contains(reads, q.action) {
 		body, asked = withCapacity(q.body)
 	}
-	status, answer, err := e.Engine.Send(q.ctx, q.header.Get("X-Amz-Target"), body)
+	status, answer, err := e.Engine.Send(q.ctx, dynamo.Tables+q.action, body)
 	if err != nil {
 		return q.fail("InternalServerError", "the DynamoDB engine does not answer: "+err.Error())
 	}
 	res := q.respond(answer)
 	res.status = status
-	switch {
-	case status == http.StatusOK:
+	if status == http.StatusOK {
 		res.units, res.body = capacity(answer, asked)
-		e.noteWrites(q)
-	case slices.Contains(skippable, q.action) && dynamo.ParseError(answer).Code == "UnknownOperationException":
-		e.Skipped(q.action)
-		return q.ok(struct{}{})
+		for _, t := range targets(q) {
+			if written {
+				e.Wrote(t.table())
+			}
+		}
 	}
 	return res
-}
-
-// ofEngine replaces the stream's ARN in a request by the engine's, which differs from the one in the template.
-func (e *Endpoint) ofEngine(body []byte) []byte {
-	return change(body, func(in map[string]json.RawMessage) bool {
-		var arn string
-		_ = json.Unmarshal(in["StreamArn"], &arn)
-		in["StreamArn"], _ = json.Marshal(e.Streams[arn])
-		return e.Streams[arn] != ""
-	})
 }
 
 // withCapacity makes a request ask for the consumed capacity. It returns true if the caller has asked for it already.
@@ -157,32 +144,6 @@ func (e *Endpoint) tablesOf(q *request) (string, bool) {
 	}
 	slices.Sort(ids)
 	return strings.Join(slices.Compact(ids), ","), consistent
-}
-
-// Write is a written item, by its table's physical name and its key.
-type Write struct {
-	Table string
-	Key   map[string]json.RawMessage
-}
-
-func (e *Endpoint) noteWrites(q *request) {
-	switch q.action {
-	case "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems":
-	default:
-		return
-	}
-	var writes []Write
-	for _, t := range targets(q) {
-		w := Write{Table: t.table(), Key: t.Key}
-		if table := e.Template.Table(w.Table); t.Item != nil && table != nil {
-			w.Key = map[string]json.RawMessage{}
-			for _, k := range table.KeySchema {
-				w.Key[k.AttributeName] = t.Item[k.AttributeName]
-			}
-		}
-		writes = append(writes, w)
-	}
-	e.Wrote(q.caller, writes)
 }
 
 // operations are the permissions that a transaction's items need ("Using IAM with DynamoDB transactions"). There is no

@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"streamotp/local/dynamo"
+	"streamotp/local/lambda"
 )
 
 // request is a call that is being answered.
@@ -22,7 +22,7 @@ type request struct {
 	ctx             context.Context // ends when the caller has gone
 	service, action string
 	call            call
-	caller          Caller
+	caller          lambda.Caller
 	path            string // of a REST call
 	header          http.Header
 	body            []byte
@@ -85,7 +85,7 @@ func (q *request) locate(r *http.Request) {
 	switch s.protocol {
 	case jsonProtocol:
 		target := r.Header.Get("X-Amz-Target")
-		if strings.HasPrefix(target, s.target) || q.service == "dynamodb" && strings.HasPrefix(target, dynamo.Streams) {
+		if strings.HasPrefix(target, s.target) {
 			_, q.action, _ = strings.Cut(target, ".")
 		}
 	case restProtocol:
@@ -117,14 +117,10 @@ func (q *request) ok(v any) *reply {
 	return q.respond(body)
 }
 
-// okXML returns a successful response in XML. result is the struct of the action's result.
-func (q *request) okXML(result any) *reply {
-	body, err := xml.Marshal(result)
-	if err != nil {
-		panic(err) // only text
-	}
+// okXML returns a successful response in XML. result is the content of the action's result.
+func (q *request) okXML(result string) *reply {
 	return q.respond(fmt.Appendf(nil, `<%[1]sResponse xmlns=%[2]q><%[1]sResult>%[3]s</%[1]sResult><ResponseMetadata><RequestId>%[4]s</RequestId></ResponseMetadata></%[1]sResponse>`,
-		q.action, services[q.service].namespace, body, uuid.NewString()))
+		q.action, services[q.service].namespace, result, uuid.NewString()))
 }
 
 func (q *request) respond(body []byte) *reply {
@@ -178,24 +174,14 @@ func cancellation(reasons []string) []map[string]string {
 }
 
 func queryError(namespace, code, message string, status int) []byte {
-	var e struct {
-		XMLName xml.Name `xml:"ErrorResponse"`
-		XMLNS   string   `xml:"xmlns,attr"`
-		Error   struct {
-			Type, Code, Message string
-		}
-		RequestID string `xml:"RequestId"`
-	}
-	e.XMLNS, e.RequestID = namespace, uuid.NewString()
-	e.Error.Type, e.Error.Code, e.Error.Message = "Sender", code, message
+	party := "Sender"
 	if status >= 500 {
-		e.Error.Type = "Receiver"
+		party = "Receiver"
 	}
-	body, err := xml.Marshal(e)
-	if err != nil {
-		panic(err) // only text
-	}
-	return body
+	var text bytes.Buffer
+	_ = xml.EscapeText(&text, []byte(message)) // a buffer takes everything
+	return fmt.Appendf(nil, `<ErrorResponse xmlns=%q><Error><Type>%s</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>%s</RequestId></ErrorResponse>`,
+		namespace, party, code, text.String(), uuid.NewString())
 }
 
 // strict decodes one JSON value without unknown fields.

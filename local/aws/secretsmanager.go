@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math/big"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 	"streamotp/local/template"
 )
 
-// Secrets imitates Secrets Manager: each secret has versions, of which one is AWSCURRENT and one AWSPREVIOUS.
+// Secrets imitates Secrets Manager: each secret has versions, of which the last is AWSCURRENT and the one before it
+// AWSPREVIOUS.
 type Secrets struct {
 	mu   sync.Mutex
 	path string
@@ -28,9 +30,7 @@ type Secret struct {
 	Name, ARN string
 	Given     string // the value in the template when it was last read
 	Created   time.Time
-	Current   Version
-	Previous  *Version
-	Older     []Version
+	Versions  []Version // none: the secret was made without a value
 }
 
 // Version is one value of a secret.
@@ -67,15 +67,14 @@ func (s *Secrets) Create(spec template.Secret) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	switch x := s.find(spec.ARN); {
-	case x == nil:
-		s.all = append(s.all, &Secret{Name: spec.Name, ARN: spec.ARN, Given: spec.SecretString, Created: now, Current: Version{uuid.NewString(), value, now}})
-	case x.Given != spec.SecretString:
+	x := s.find(spec.ARN)
+	if x == nil {
+		x = &Secret{Name: spec.Name, ARN: spec.ARN, Created: time.Now()}
+		s.all = append(s.all, x)
+	}
+	if value != "" && (len(x.Versions) == 0 || x.Given != spec.SecretString) {
 		x.Given = spec.SecretString
-		x.replace(uuid.NewString(), value)
-	default:
-		return nil
+		x.Versions = append(x.Versions, Version{uuid.NewString(), value, time.Now()})
 	}
 	return s.save()
 }
@@ -165,11 +164,13 @@ func (e *Endpoint) secretPermissions(q *request) []permission {
 }
 
 func (x *Secret) get(q *request, in secretInput) *reply {
-	id, stage := in.VersionId, in.VersionStage
-	for _, v := range x.versions() {
-		if (id == "" || id == v.ID) && (stage == "" && (id != "" || v.stage == "AWSCURRENT") || stage == v.stage && stage != "") {
-			return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": v.ID, "SecretString": v.Value,
-				"VersionStages": v.stages(), "CreatedDate": seconds(v.Created)})
+	stage := in.VersionStage
+	if stage == "" && in.VersionId == "" {
+		stage = "AWSCURRENT"
+	}
+	for i, v := range x.Versions {
+		if (in.VersionId == "" || in.VersionId == v.ID) && (stage == "" || slices.Contains(x.stages(i), stage)) {
+			return q.ok(x.describeVersion(i, map[string]any{"SecretString": v.Value, "CreatedDate": seconds(v.Created)}))
 		}
 	}
 	return q.fail("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: "+stage)
@@ -181,64 +182,45 @@ func (x *Secret) put(q *request, in secretInput) *reply {
 	if in.SecretString == "" || in.SecretBinary != "" {
 		return q.fail("InvalidParameterException", "The development stack imitates SecretString only.")
 	}
-	token, value := cmp.Or(in.ClientRequestToken, uuid.NewString()), in.SecretString
-	for _, v := range x.versions() {
-		if v.ID == token && v.Value != value {
-			return q.fail("ResourceExistsException", "You can't use the same ClientRequestToken with different parameters.")
-		}
-		if v.ID == token {
-			return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": v.ID, "VersionStages": v.stages()})
-		}
+	token := cmp.Or(in.ClientRequestToken, uuid.NewString())
+	i := slices.IndexFunc(x.Versions, func(v Version) bool { return v.ID == token })
+	if i >= 0 && x.Versions[i].Value != in.SecretString {
+		return q.fail("ResourceExistsException", "You can't use the same ClientRequestToken with different parameters.")
 	}
-	x.replace(token, value)
-	return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionId": x.Current.ID, "VersionStages": []string{"AWSCURRENT"}})
-}
-
-func (x *Secret) replace(id, value string) {
-	if x.Previous != nil {
-		x.Older = append(x.Older, *x.Previous)
+	if i < 0 {
+		i = len(x.Versions)
+		x.Versions = append(x.Versions, Version{token, in.SecretString, time.Now()})
 	}
-	if last := x.Current; last.Value != "" {
-		x.Previous = &last
-	}
-	x.Current = Version{id, value, time.Now()}
+	return q.ok(x.describeVersion(i, map[string]any{}))
 }
 
 func (x *Secret) describe(q *request, _ secretInput) *reply {
-	stages := map[string][]string{}
-	for _, v := range x.versions() {
-		if v.stage != "" {
-			stages[v.ID] = v.stages()
+	stages, changed := map[string][]string{}, x.Created
+	for i, v := range x.Versions {
+		changed = v.Created
+		if len(x.stages(i)) > 0 {
+			stages[v.ID] = x.stages(i)
 		}
 	}
 	return q.ok(map[string]any{"ARN": x.ARN, "Name": x.Name, "VersionIdsToStages": stages,
-		"CreatedDate": seconds(x.Created), "LastChangedDate": seconds(x.Current.Created)})
+		"CreatedDate": seconds(x.Created), "LastChangedDate": seconds(changed)})
 }
 
-type staged struct {
-	Version
-	stage string
+// describeVersion adds to a response what version i is.
+func (x *Secret) describeVersion(i int, response map[string]any) map[string]any {
+	response["ARN"], response["Name"], response["VersionId"], response["VersionStages"] = x.ARN, x.Name, x.Versions[i].ID, x.stages(i)
+	return response
 }
 
-func (v staged) stages() []string {
-	if v.stage == "" {
-		return nil
+// stages returns the staging labels of version i.
+func (x *Secret) stages(i int) []string {
+	switch len(x.Versions) - i {
+	case 1:
+		return []string{"AWSCURRENT"}
+	case 2:
+		return []string{"AWSPREVIOUS"}
 	}
-	return []string{v.stage}
-}
-
-func (x *Secret) versions() []staged {
-	var out []staged
-	if x.Current.Value != "" { // a secret may have been made without a value
-		out = append(out, staged{x.Current, "AWSCURRENT"})
-	}
-	if x.Previous != nil {
-		out = append(out, staged{*x.Previous, "AWSPREVIOUS"})
-	}
-	for _, v := range x.Older {
-		out = append(out, staged{v, ""})
-	}
-	return out
+	return nil
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

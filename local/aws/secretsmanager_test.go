@@ -9,6 +9,7 @@ import (
 
 func TestGivenSecrets(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secrets.json")
+	value := func(x *Secret) string { return x.Versions[len(x.Versions)-1].Value }
 	start := func(given string) *Secret {
 		t.Helper()
 		s, err := OpenSecrets(path)
@@ -26,7 +27,7 @@ func TestGivenSecrets(t *testing.T) {
 		{"another one from the template replaces it", "two", "two"},
 	} {
 		t.Run(step.name, func(t *testing.T) {
-			if got := start(step.given).Current.Value; got != step.want {
+			if got := value(start(step.given)); got != step.want {
 				t.Errorf("%q, want %q", got, step.want)
 			}
 		})
@@ -36,11 +37,12 @@ func TestGivenSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.find("arn").replace("id", "edited")
+		x := s.find("arn")
+		x.Versions = append(x.Versions, Version{ID: "id", Value: "edited"})
 		if err := s.save(); err != nil {
 			t.Fatal(err)
 		}
-		if got := start("two").Current.Value; got != "edited" {
+		if got := value(start("two")); got != "edited" {
 			t.Error(got)
 		}
 	})

@@ -11,21 +11,22 @@ import (
 
 	"github.com/google/uuid"
 
+	"streamotp/local/lambda"
 	"streamotp/local/template"
 )
 
 // Message is a message that a provider accepted.
 type Message struct {
-	ID      string       `json:"id"`
-	Channel string       `json:"channel"` // email or sms
-	To      string       `json:"to"`
-	From    string       `json:"from"`
-	Subject string       `json:"subject"`
-	Text    string       `json:"text"`
-	HTML    string       `json:"html"`
-	SentAt  string       `json:"sentAt"`            // RFC 3339
-	Headers []MailHeader `json:"headers,omitempty"` // of an e-mail, besides those that SES writes
-	Caller  Caller       `json:"-"`
+	ID      string        `json:"id"`
+	Channel string        `json:"channel"` // email or sms
+	To      string        `json:"to"`
+	From    string        `json:"from"`
+	Subject string        `json:"subject"`
+	Text    string        `json:"text"`
+	HTML    string        `json:"html"`
+	SentAt  string        `json:"sentAt"`            // RFC 3339
+	Headers []MailHeader  `json:"headers,omitempty"` // of an e-mail, besides those that SES writes
+	Caller  lambda.Caller `json:"-"`
 
 	MailSet string            `json:"-"` // SES configuration set; empty for none
 	Tags    map[string]string `json:"-"` // EmailTags

@@ -2,7 +2,6 @@ package aws
 
 import (
 	"cmp"
-	"encoding/xml"
 	"regexp"
 	"strings"
 )
@@ -25,10 +24,7 @@ func (e *Endpoint) publish(q *request) *reply {
 		from = q.smsAttribute("AWS.MM.SMS.OriginationNumber")
 	}
 	id := e.deliver(q, Message{Channel: "sms", To: q.form["PhoneNumber"], From: from, Text: q.form["Message"]})
-	return q.okXML(struct {
-		XMLName   xml.Name `xml:"MessageId"`
-		MessageID string   `xml:",chardata"`
-	}{MessageID: id})
+	return q.okXML("<MessageId>" + id + "</MessageId>")
 }
 
 // publishPermissions returns the permission to publish to a topic, or to a phone number, which has no ARN and stands for
@@ -42,10 +38,7 @@ func publishPermissions(_ *Endpoint, q *request) []permission {
 }
 
 func smsAccount(_ *Endpoint, q *request) *reply {
-	return q.okXML(struct {
-		XMLName     xml.Name `xml:"IsInSandbox"`
-		IsInSandbox bool     `xml:",chardata"`
-	}{})
+	return q.okXML("<IsInSandbox>false</IsInSandbox>")
 }
 
 // smsAttribute returns the text of one of Publish's MessageAttributes.

@@ -85,17 +85,6 @@ func (x *Queue) getAttributes(q *request, in queueInput) *reply {
 	return q.ok(map[string]any{"Attributes": chosen(x.attributes(), in.AttributeNames)})
 }
 
-func (x *Queue) changeVisibility(q *request, in queueInput) *reply {
-	timeout, ok := duration(in.VisibilityTimeout, 0, maxVisibility)
-	switch {
-	case !ok:
-		return q.fail("InvalidParameterValue", "VisibilityTimeout must be from 0 to 43200.")
-	case !x.hide(in.ReceiptHandle, timeout):
-		return q.fail("ReceiptHandleIsInvalid", "The input receipt handle is invalid.")
-	}
-	return q.ok(struct{}{})
-}
-
 func (x *Queue) changeVisibilities(q *request, in queueInput) *reply {
 	done, failed := []map[string]string{}, []map[string]any{}
 	for _, e := range in.Entries {

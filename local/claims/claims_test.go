@@ -1,4 +1,4 @@
-package claims_test
+package claims
 
 import (
 	"os"
@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"streamotp/local/claims"
 )
 
 const root = "../.."
@@ -19,7 +17,7 @@ func TestSecurityDoc(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, err := range claims.Check(root, string(text)) {
+	for _, err := range Check(root, string(text)) {
 		t.Error(err)
 	}
 	for _, table := range []string{"\n| id | requirement |", "| tests |\n", "\n| parameter | default | range |"} {
@@ -31,7 +29,7 @@ func TestSecurityDoc(t *testing.T) {
 
 // TestArchitectureDoc: every name of the template in docs/architecture.md exists.
 func TestArchitectureDoc(t *testing.T) {
-	for _, err := range claims.Check(root, read(t, "docs", "architecture.md")) {
+	for _, err := range Check(root, read(t, "docs", "architecture.md")) {
 		t.Error(err)
 	}
 }
@@ -39,7 +37,7 @@ func TestArchitectureDoc(t *testing.T) {
 // TestConfigurationDoc: docs/configuration.md has a row for each parameter of the template, with its default and range.
 func TestConfigurationDoc(t *testing.T) {
 	text := read(t, "docs", "configuration.md")
-	for _, err := range claims.Check(root, text) {
+	for _, err := range Check(root, text) {
 		t.Error(err)
 	}
 	parameters := regexp.MustCompile(`(?m)^  (\w+):\n    Type: (?:String|Number)$`).FindAllStringSubmatch(read(t, "template.yaml"), -1)
@@ -84,7 +82,7 @@ func TestCheck(t *testing.T) {
 		"| parameter | default | range |\n|---|---|---|\n| `CodesTable` | 900 | 600–3600 |":  "has no parameter CodesTable",
 	} {
 		t.Run(claim, func(t *testing.T) {
-			errs := claims.Check(root, claim)
+			errs := Check(root, claim)
 			switch {
 			case want == "" && len(errs) > 0:
 				t.Error(errs)

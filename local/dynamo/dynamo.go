@@ -79,7 +79,7 @@ func (c *Client) Call(ctx context.Context, target string, in, out any) error {
 		return err
 	}
 	if status != http.StatusOK {
-		return ParseError(answer)
+		return parseError(answer)
 	}
 	if out == nil {
 		return nil
@@ -87,8 +87,8 @@ func (c *Client) Call(ctx context.Context, target string, in, out any) error {
 	return json.Unmarshal(answer, out)
 }
 
-// ParseError reads the body of an error.
-func ParseError(body []byte) *Error {
+// parseError reads the body of an error.
+func parseError(body []byte) *Error {
 	var e struct {
 		Type    string `json:"__type"`
 		Message string // also as message

@@ -11,8 +11,8 @@ import (
 
 type object = map[string]any
 
-// Create creates a table unless it exists. skipped is called if the engine has no time to live.
-func (c *Client) Create(ctx context.Context, t template.Table, skipped func(action string)) error {
+// Create creates a table unless it exists. It logs if the engine has no time to live.
+func (c *Client) Create(ctx context.Context, t template.Table, log func(format string, args ...any)) error {
 	in := object{"TableName": t.Name, "BillingMode": t.BillingMode, "KeySchema": t.KeySchema, "AttributeDefinitions": t.AttributeDefinitions}
 	if view := t.StreamSpecification.StreamViewType; view != "" {
 		in["StreamSpecification"] = object{"StreamEnabled": true, "StreamViewType": view}
@@ -29,7 +29,7 @@ func (c *Client) Create(ctx context.Context, t template.Table, skipped func(acti
 	}
 	err = c.Call(ctx, Tables+"UpdateTimeToLive", object{"TableName": t.Name, "TimeToLiveSpecification": t.TimeToLiveSpecification}, nil)
 	if Is(err, "UnknownOperationException") {
-		skipped("UpdateTimeToLive")
+		log("skipped UpdateTimeToLive of %s: the DynamoDB engine does not have it", t.ID)
 		return nil
 	}
 	return err

@@ -92,13 +92,11 @@ func (a *API) integrate(w http.ResponseWriter, event object, trace string, x *Ex
 	}
 	done := make(chan lambda.Result, 1)
 	go func() { done <- a.Invoke(context.Background(), x.Function, payload, trace) }()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
 	select {
 	case out := <-done:
 		x.Invocation = out.RequestID
 		return answer(w, out, a.CorsConfiguration != nil)
-	case <-timer.C:
+	case <-time.After(patience):
 		return message(w, http.StatusServiceUnavailable, "Service Unavailable")
 	}
 }

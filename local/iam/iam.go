@@ -64,11 +64,6 @@ func (p Policy) Decide(action, resource string, context map[string][]string) Dec
 	return decision
 }
 
-// Allows reports whether the policy allows the call, without giving the reason.
-func (p Policy) Allows(action, resource string, context map[string][]string) bool {
-	return p.Decide(action, resource, context) == Allowed
-}
-
 // applies reports whether a statement covers the action and the resource and all its conditions hold. The case of actions
 // does not matter, as in IAM; that of resources does.
 func (s Statement) applies(action, resource string, context map[string][]string) bool {

@@ -89,9 +89,6 @@ func TestDecide(t *testing.T) {
 			if got := c.policy.Decide(c.action, c.resource, c.context); got != c.want {
 				t.Errorf("%d, want %d", got, c.want)
 			}
-			if got := c.policy.Allows(c.action, c.resource, c.context); got != (c.want == Allowed) {
-				t.Errorf("allows: %t", got)
-			}
 		})
 	}
 }

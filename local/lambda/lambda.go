@@ -29,7 +29,7 @@ type Function struct {
 type Host struct {
 	Endpoint string                          // AWS_ENDPOINT_URL of every function
 	Log      func(function, line string)     // called with each line that a function logs; must not be nil
-	Started  func(p Identity, key string)    // called when a process starts, with its access key id; must not be nil
+	Started  func(c Caller, key string)      // called when a process starts, with its access key id; must not be nil
 	Invoked  func(function string, r Result) // called after every invocation; must not be nil
 
 	mu    sync.Mutex
@@ -37,8 +37,8 @@ type Host struct {
 	count int
 }
 
-// Identity identifies a caller: a function's process.
-type Identity struct {
+// Caller is a function's process, as the AWS endpoint sees it. The zero value stands for any other caller.
+type Caller struct {
 	Function string // logical id
 	Process  int    // number of the process, unique in a host
 }
@@ -77,35 +77,32 @@ func (h *Host) Add(f Function) {
 // Invoke runs a function once and waits for its response, however long that takes. ctx ends only the wait for a free
 // process: a function that has begun goes on, even if its caller stops waiting.
 func (h *Host) Invoke(ctx context.Context, function string, event []byte, trace string) Result {
-	r := h.invoke(ctx, function, event, trace)
-	h.Invoked(function, r)
-	return r
-}
-
-func (h *Host) invoke(ctx context.Context, function string, event []byte, trace string) Result {
-	h.mu.Lock()
-	p := h.fns[function]
-	h.mu.Unlock()
 	inv := &invocation{id: uuid.NewString(), trace: trace, event: event}
-	if p == nil || p.Processes == 0 {
-		return Result{RequestID: inv.id, Err: ErrThrottled}
-	}
+	res := Result{Err: ErrThrottled}
 	wait, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
-	select {
-	case p.slots <- struct{}{}:
-		defer func() { <-p.slots }()
-		return p.run(inv)
-	case <-wait.Done():
-		return Result{RequestID: inv.id, Err: ErrThrottled}
+	if p := h.pool(function); p != nil && p.Processes > 0 {
+		select {
+		case p.slots <- struct{}{}:
+			res = p.run(inv)
+			<-p.slots
+		case <-wait.Done():
+		}
 	}
+	res.RequestID = inv.id
+	h.Invoked(function, res)
+	return res
+}
+
+func (h *Host) pool(function string) *pool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fns[function]
 }
 
 // Kill kills a function's processes at once and returns their number. It returns false if there is no such function.
 func (h *Host) Kill(function string) (int, bool) {
-	h.mu.Lock()
-	p := h.fns[function]
-	h.mu.Unlock()
+	p := h.pool(function)
 	if p == nil {
 		return 0, false
 	}
@@ -128,7 +125,7 @@ func (h *Host) number() int {
 	return h.count
 }
 
-// failure returns the payload that Lambda makes when the function itself could not respond.
-func failure(kind, format string, args ...any) []byte {
-	return fmt.Appendf(nil, `{"errorType":%q,"errorMessage":%q}`, kind, fmt.Sprintf(format, args...))
+// failed returns a result with the payload that Lambda makes when the function itself could not respond.
+func failed(err error, kind, format string, args ...any) Result {
+	return Result{Err: err, Payload: fmt.Appendf(nil, `{"errorType":%q,"errorMessage":%q}`, kind, fmt.Sprintf(format, args...))}
 }

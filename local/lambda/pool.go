@@ -28,7 +28,7 @@ func (p *pool) run(inv *invocation) Result {
 	for range 3 {
 		proc, cold, err := p.take()
 		if err != nil {
-			return Result{RequestID: inv.id, Err: ErrFunction, Payload: failure("Runtime.InvalidEntrypoint", "%v", err)}
+			return failed(ErrFunction, "Runtime.InvalidEntrypoint", "%v", err)
 		}
 		res, taken := proc.invoke(inv, cold)
 		p.put(proc)
@@ -36,7 +36,7 @@ func (p *pool) run(inv *invocation) Result {
 			return res
 		}
 	}
-	return Result{RequestID: inv.id, Err: ErrFunction, Payload: failure("Runtime.ExitError", "processes die before they take an invocation")}
+	return failed(ErrFunction, "Runtime.ExitError", "processes die before they take an invocation")
 }
 
 // take returns an idle process, or a new one.
@@ -80,7 +80,7 @@ func (p *pool) killAll() int {
 	all := slices.Clone(p.all)
 	p.mu.Unlock()
 	for _, proc := range all {
-		proc.kill()
+		proc.signal()
 	}
 	for _, proc := range all {
 		<-proc.dead

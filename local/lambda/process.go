@@ -68,13 +68,19 @@ func start(pl *pool) (*process, error) {
 
 func (p *process) wait() {
 	_ = p.cmd.Wait()
-	p.kill() // also its children that are still running
+	p.signal() // its children that are still running
 	_ = p.api.Close()
 	p.forget(p)
 	close(p.dead)
 }
 
-func (p *process) kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+func (p *process) signal() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) }
+
+// kill ends the process and waits until it has ended.
+func (p *process) kill() {
+	p.signal()
+	<-p.dead
+}
 
 func (p *process) alive() bool {
 	select {
@@ -96,77 +102,63 @@ func (p *process) copyLog(r io.ReadCloser) {
 }
 
 // invoke makes the process handle one invocation. It returns false if the process never took it.
-func (p *process) invoke(inv *invocation, cold bool) (Result, bool) {
-	res := Result{RequestID: inv.id, Process: p.number, Cold: cold}
-	if r, ok := p.awaitReady(); !ok {
-		return merge(res, r), false
+func (p *process) invoke(inv *invocation, cold bool) (res Result, taken bool) {
+	defer func() { res.Process, res.Cold = p.number, cold }()
+	if res := p.awaitReady(); res.Err != nil {
+		return res, false
 	}
 	begin := time.Now()
 	inv.deadline = begin.Add(p.Timeout)
 	select {
 	case p.work <- inv:
 	case <-p.dead:
-		return merge(res, p.exited(inv)), false
+		return p.exited(inv), false
 	case <-time.After(initLimit): // the process finished its last invocation and never asked for another
 		p.kill()
-		<-p.dead
-		return merge(res, p.exited(inv)), false
+		return p.exited(inv), false
 	}
-	timer := time.NewTimer(p.Timeout)
-	defer timer.Stop()
 	select {
-	case r := <-p.answer:
-		res = merge(res, r)
+	case res = <-p.answer:
 	case <-p.dead:
-		res = merge(res, p.exited(inv))
-	case <-timer.C:
+		res = p.exited(inv)
+	case <-time.After(p.Timeout):
 		p.kill()
-		<-p.dead
-		res.Err = ErrTimeout
-		res.Payload = failure("Sandbox.Timedout", "RequestId: %s Error: Task timed out after %.2f seconds", inv.id, p.Timeout.Seconds())
+		res = failed(ErrTimeout, "Sandbox.Timedout", "RequestId: %s Error: Task timed out after %.2f seconds", inv.id, p.Timeout.Seconds())
 	}
 	res.Ran = time.Since(begin)
 	return res, true
 }
 
-// awaitReady waits for the process to finish its init.
-func (p *process) awaitReady() (Result, bool) {
+// awaitReady waits for the process to finish its init. The result is an error if the process does not.
+func (p *process) awaitReady() Result {
 	select {
 	case <-p.ready:
-		return Result{}, true
-	case r := <-p.answer: // an init error; the process ends by itself or is killed
+		return Result{}
+	case res := <-p.answer: // an init error; the process ends by itself or is killed
 		p.kill()
-		<-p.dead
-		return r, false
+		return res
 	case <-p.dead:
-		return Result{Err: ErrFunction, Payload: failure("Runtime.ExitError", "%s during init", p.cmd.ProcessState)}, false
+		return failed(ErrFunction, "Runtime.ExitError", "%s during init", p.cmd.ProcessState)
 	case <-time.After(initLimit):
 		p.kill()
-		<-p.dead
-		return Result{Err: ErrFunction, Payload: failure("Sandbox.Timedout", "init took over %s", initLimit)}, false
+		return failed(ErrFunction, "Sandbox.Timedout", "init took over %s", initLimit)
 	}
 }
 
 // exited returns the result of an invocation whose process ended. A response that came just before the end counts.
 func (p *process) exited(inv *invocation) Result {
 	select {
-	case r := <-p.answer:
-		return r
+	case res := <-p.answer:
+		return res
 	default:
-		return Result{Err: ErrFunction, Payload: failure("Runtime.ExitError",
-			"RequestId: %s Error: Runtime exited: %s", inv.id, p.cmd.ProcessState)}
+		return failed(ErrFunction, "Runtime.ExitError", "RequestId: %s Error: Runtime exited: %s", inv.id, p.cmd.ProcessState)
 	}
-}
-
-func merge(res, r Result) Result {
-	res.Err, res.Payload = r.Err, r.Payload
-	return res
 }
 
 // environment returns the variables that Lambda sets for a function, and the function's own.
 func (p *process) environment(api string) []string {
 	key := "ASIALOCAL" + strconv.Itoa(100000+p.number)
-	p.host.Started(Identity{p.ID, p.number}, key)
+	p.host.Started(Caller{p.ID, p.number}, key)
 	env := map[string]string{
 		"AWS_ACCESS_KEY_ID":               key,
 		"AWS_SECRET_ACCESS_KEY":           "local-" + key,

@@ -65,18 +65,18 @@ func (s *session) take(id string) bool {
 	return true
 }
 
-func (s *session) finish(w http.ResponseWriter, r *http.Request, failed error) {
+func (s *session) finish(w http.ResponseWriter, r *http.Request, reported error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	if !s.take(r.PathValue("id")) {
 		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return
 	}
 	if err != nil {
-		s.answer <- Result{Err: ErrFunction, Payload: failure("Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes).")}
+		s.answer <- failed(ErrFunction, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes).")
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).")
 		return
 	}
-	s.answer <- Result{Err: failed, Payload: body}
+	s.answer <- Result{Err: reported, Payload: body}
 	accept(w)
 }
 

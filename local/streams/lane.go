@@ -48,12 +48,11 @@ func (l *lane) gather(ctx context.Context) []record {
 			return nil
 		}
 	}
-	over := time.NewTimer(l.MaximumBatchingWindowInSeconds)
-	defer over.Stop()
+	over := time.After(l.MaximumBatchingWindowInSeconds)
 	for open := l.MaximumBatchingWindowInSeconds > 0; open && l.length() < l.BatchSize; {
 		select {
 		case <-l.arrived:
-		case <-over.C:
+		case <-over:
 			open = false
 		case <-ctx.Done():
 			return nil
@@ -132,10 +131,8 @@ func (l *lane) dropOld(batch []record, calls int) []record {
 func (l *lane) invoke(ctx context.Context, batch []record) (lambda.Result, int) {
 	begin := time.Now()
 	var event struct{ Records []json.RawMessage }
-	var keys []json.RawMessage
 	for _, r := range batch {
 		event.Records = append(event.Records, r.data)
-		keys = append(keys, r.keys)
 	}
 	out := l.Invoke(ctx, l.FunctionID, encode(event), "")
 	from := len(batch)
@@ -145,7 +142,7 @@ func (l *lane) invoke(ctx context.Context, batch []record) (lambda.Result, int) 
 	case len(l.FunctionResponseTypes) > 0:
 		from = lowestFailed(batch, &out)
 	}
-	l.Done(Batch{Keys: keys, Invocation: out.RequestID, Failed: len(batch) - from, Took: time.Since(begin)})
+	l.Done(Batch{Records: len(batch), Invocation: out.RequestID, Failed: len(batch) - from, Took: time.Since(begin)})
 	return out, from
 }
 

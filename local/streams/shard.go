@@ -14,8 +14,7 @@ import (
 // record is one stream record: the data for the function, and what the mapping must know about it.
 type record struct {
 	data     json.RawMessage // as Lambda puts it into an event
-	keys     json.RawMessage
-	lane     string // partition key
+	lane     string          // partition key
 	sequence string
 	created  time.Time
 }
@@ -133,7 +132,7 @@ func (s *shard) parse(raw map[string]json.RawMessage) (record, error) {
 	if err := errors.Join(json.Unmarshal(raw["dynamodb"], &change), json.Unmarshal(raw["dynamodb"], &known)); err != nil {
 		return record{}, err
 	}
-	rec := record{keys: change["Keys"], lane: string(known.Keys[s.HashKey]), sequence: known.SequenceNumber,
+	rec := record{lane: string(known.Keys[s.HashKey]), sequence: known.SequenceNumber,
 		created: time.UnixMilli(int64(known.ApproximateCreationDateTime * 1000))}
 	change["ApproximateCreationDateTime"] = encode(int64(known.ApproximateCreationDateTime))
 	raw["dynamodb"] = encode(change)

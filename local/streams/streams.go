@@ -8,7 +8,6 @@ package streams
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -23,7 +22,6 @@ import (
 type Mapping struct {
 	template.Mapping
 	FunctionARN string
-	EngineARN   string // the engine's own ARN of the stream; set once Start has run
 	HashKey     string // the table's partition key
 
 	Engine     *dynamo.Client
@@ -42,7 +40,7 @@ type Mapping struct {
 
 // Batch is one invocation, for the log.
 type Batch struct {
-	Keys       []json.RawMessage // of its records
+	Records    int
 	Invocation string
 	Failed     int // records that will be retried
 	Took       time.Duration
@@ -64,7 +62,6 @@ func (m *Mapping) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.EngineARN = arn
 	if err := m.readShards(ctx, arn, m.StartingPosition); err != nil {
 		return err
 	}
@@ -139,10 +136,8 @@ func (m *Mapping) readShards(ctx context.Context, arn, position string) error {
 
 // sleep returns false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

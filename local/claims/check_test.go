@@ -1,6 +1,6 @@
 // Package claims compares what a document claims with the repository: the tests and the parameters that docs/security.md
-// names. Whether a test really shows what the document claims is for a reader to decide. The package's own tests also
-// compare the costs in the documents with what otpctl prints, and check what all of the template's functions, alarms and
+// names. Whether a test really shows what the document claims is for a reader to decide. costs_test.go compares the
+// costs in the documents with what otpctl prints, and rules_test.go checks what all of the template's functions, alarms and
 // parameters must have. .ci/commands.py runs the documents' commands.
 //
 // It recognises these, all in backquotes:
