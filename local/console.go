@@ -13,8 +13,6 @@ import (
 	"streamotp/local/aws"
 	"streamotp/local/gateway"
 	"streamotp/local/lambda"
-	"streamotp/local/queues"
-	"streamotp/local/streams"
 )
 
 // console is the log. It prints a block for each request, for each batch of a stream or a queue, and for each event of a
@@ -176,18 +174,14 @@ func (c *console) exchange(x gateway.Exchange) {
 	c.block(head, c.take(x.Invocation))
 }
 
-// batch prints the block of an invocation by a stream.
-func (c *console) batch(table string, b streams.Batch) {
+// batch prints the block of an invocation by a stream or a queue. noun names an entry of the batch.
+func (c *console) batch(source, noun string, b lambda.Batch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.handed("stream of "+table, count(b.Records, "record")+" "+milliseconds(b.Took), b.Failed, c.take(b.Invocation))
-}
-
-// queueBatch prints the block of an invocation by a queue.
-func (c *console) queueBatch(queue string, b queues.Batch) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.handed("queue "+queue, count(b.Messages, "message")+" "+milliseconds(b.Took), b.Failed, c.take(b.Invocation))
+	if b.Size != 1 {
+		noun += "s"
+	}
+	c.handed(source, fmt.Sprintf("%d %s %s", b.Size, noun, milliseconds(b.Took)), b.Failed, c.take(b.Invocation))
 }
 
 // handed prints the block of what was passed to a function; c.mu is held.
@@ -221,13 +215,6 @@ func (c *console) block(head string, t *trace) {
 		fmt.Fprintf(&b, "         %s %s\n", c.paint(red, t.result.Err.Error()+":"), bytes.TrimSpace(t.result.Payload))
 	}
 	_, _ = io.WriteString(c.out, b.String())
-}
-
-func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }
 
 func milliseconds(d time.Duration) string {

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 
+	"streamotp/local/aws"
 	"streamotp/local/dynamo"
 	"streamotp/local/lambda"
 	"streamotp/local/mailbox"
@@ -104,9 +104,7 @@ func kill(host *lambda.Host, body []byte) (any, error) {
 	var in struct {
 		Function string `json:"function"`
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&in); err != nil {
+	if err := aws.Strict(body, &in); err != nil {
 		return nil, err
 	}
 	n, ok := host.Kill(in.Function)
@@ -123,7 +121,7 @@ func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
 		switch site := r.Header.Get("Sec-Fetch-Site"); {
-		case !isLoopback(hostname(r.Host)):
+		case !isLoopback((&url.URL{Host: r.Host}).Hostname()):
 			http.Error(w, "the development stack answers to a loopback host name only, not to "+r.Host, http.StatusForbidden)
 		case origin != "" && origin != "http://"+r.Host, site == "cross-site":
 			http.Error(w, "the development stack does not answer pages from elsewhere", http.StatusForbidden)
@@ -131,14 +129,6 @@ func guard(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
-}
-
-func hostname(host string) string {
-	u, err := url.Parse("http://" + host)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
 }
 
 func done(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"streamotp/local/lambda"
 	"streamotp/local/queues"
 	"streamotp/local/streams"
 )
@@ -17,7 +18,7 @@ func (s *stack) startMappings(ctx context.Context) error {
 		m := &streams.Mapping{
 			Mapping: spec, FunctionARN: s.spec.Function(spec.FunctionID).ARN(), HashKey: table.KeySchema[0].AttributeName,
 			Engine: s.engine, Log: s.log.line, Now: s.Now, Invoke: s.host.Invoke,
-			Done: func(b streams.Batch) { s.log.batch(table.ID, b) },
+			Done: func(b lambda.Batch) { s.log.batch("stream of "+table.ID, "record", b) },
 			DeadLetter: func(letter []byte) {
 				if letters != nil { // otherwise the records are dropped
 					letters.Send(string(letter), letters.DelaySeconds)
@@ -35,7 +36,7 @@ func (s *stack) startMappings(ctx context.Context) error {
 			spec.ScalingConfig.MaximumConcurrency = maxProcesses
 		}
 		m := &queues.Mapping{QueueMapping: spec, Queue: q, Now: s.Now, Invoke: s.host.Invoke,
-			Done: func(b queues.Batch) { s.log.queueBatch(q.ID, b) }}
+			Done: func(b lambda.Batch) { s.log.batch("queue "+q.ID, "message", b) }}
 		m.Start(ctx)
 		s.waits = append(s.waits, m.Wait)
 	}

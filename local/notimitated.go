@@ -14,5 +14,6 @@ var NotImitated = []string{
 	"route variables, catch-all routes, authorizers, custom domains, access logs and other stages of the HTTP API",
 	"CloudFront's caches, compression, certificates and WAF, its origin secret and folders by content hash: pages come from frontend/, with the template's headers; what a custom resource calls is not run",
 	"CAPTCHA providers: a stub with their API and answers stands in, which lets through whoever ticks its checkbox",
-	"macros, and intrinsics that template.yaml does not use: each is an error at its place",
+	"AWS calls that neither the functions nor otpctl make, such as Lambda's Invoke and DynamoDB Streams: each gets an error",
+	"macros, and intrinsics, filter operators and options of a secret that template.yaml does not use: each is an error at its place",
 }

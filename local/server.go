@@ -10,7 +10,13 @@ import (
 
 // routes serves the API under its stage, the test interface under /_local/, and the pages everywhere else.
 func (s *stack) routes() http.Handler {
-	api, control, pages := s.api(), controlRoutes(s), newPages(filepath.Join(s.dir, "frontend"), s.spec, s.captcha)
+	control, pages := controlRoutes(s), newPages(filepath.Join(s.dir, "frontend"), s.spec, s.captcha)
+	api := &gateway.API{API: s.spec.API, Routes: map[string]string{}, Invoke: s.host.Invoke, Done: s.log.exchange}
+	for _, f := range s.spec.Functions {
+		for _, r := range f.Routes {
+			api.Routes[r.Method+" "+r.Path] = f.ID
+		}
+	}
 	stage := "/" + s.spec.API.StageName
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
@@ -22,14 +28,4 @@ func (s *stack) routes() http.Handler {
 			pages.ServeHTTP(w, r)
 		}
 	})
-}
-
-func (s *stack) api() *gateway.API {
-	api := &gateway.API{API: s.spec.API, Routes: map[string]string{}, Invoke: s.host.Invoke, Done: s.log.exchange}
-	for _, f := range s.spec.Functions {
-		for _, r := range f.Routes {
-			api.Routes[r.Method+" "+r.Path] = f.ID
-		}
-	}
-	return api
 }

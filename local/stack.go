@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -129,17 +130,10 @@ func (s *stack) here(text string) string {
 
 // buildAndStartEngine does both at once, as the builds take a second or two after a change.
 func (s *stack) buildAndStartEngine(ctx context.Context) (artifacts map[string]string, err error) {
-	built := make(chan error, 1)
-	go func() {
-		var err error
-		artifacts, err = build(ctx, s.dir, s.spec.Functions)
-		built <- err
-	}()
-	err = s.startEngine(ctx)
-	if e := <-built; e != nil {
-		err = e
-	}
-	return artifacts, err
+	started := make(chan error, 1)
+	go func() { started <- s.startEngine(ctx) }()
+	artifacts, err = build(ctx, s.dir, s.spec.Functions)
+	return artifacts, errors.Join(err, <-started)
 }
 
 // startEngine starts the embedded engine, or uses the engine of -dynamodb, and waits until it responds.

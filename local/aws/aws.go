@@ -9,7 +9,6 @@
 package aws
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -74,8 +73,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if res == nil { // the response is dropped, or the caller has gone
-		drop(w)
-		return
+		panic(http.ErrAbortHandler)
 	}
 	res.write(w)
 }
@@ -88,7 +86,7 @@ func (e *Endpoint) answer(q *request) *reply {
 	}
 	tables, _ := e.tablesOf(q)
 	f := e.take(q.service, q.action, q.caller.Function, tables)
-	if f.latency > 0 && !wait(q.ctx, f.latency) {
+	if f.latency > 0 && !lambda.Sleep(q.ctx, f.latency) {
 		return nil // the caller gave up before the provider accepted: nothing is done
 	}
 	var res *reply
@@ -104,22 +102,4 @@ func (e *Endpoint) answer(q *request) *reply {
 		return nil
 	}
 	return res
-}
-
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// drop closes the connection without a response.
-func drop(w http.ResponseWriter) {
-	if h, ok := w.(http.Hijacker); ok {
-		if c, _, err := h.Hijack(); err == nil {
-			_ = c.Close()
-		}
-	}
 }

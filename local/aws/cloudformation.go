@@ -5,7 +5,7 @@ import "encoding/xml"
 // describeStacks answers CloudFormation's DescribeStacks for the one stack there is.
 func (e *Endpoint) describeStacks(q *request) *reply {
 	s := e.Template
-	if n := q.form["StackName"]; n != "" && n != s.Name && n != s.ID {
+	if n := q.form.Get("StackName"); n != "" && n != s.Name && n != s.ID {
 		return q.fail("ValidationError", "Stack with id "+n+" does not exist")
 	}
 	type parameter struct{ ParameterKey, ParameterValue string }

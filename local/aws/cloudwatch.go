@@ -2,107 +2,101 @@ package aws
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
-// metricQuery is a query of GetMetricData for one metric.
-type metricQuery struct {
-	Id         string
-	Expression string
-	MetricStat struct {
-		Metric struct {
-			Namespace, MetricName string
-			Dimensions            []struct{ Name, Value string }
-		}
-		Period int64 // seconds
-		Stat   string
-	}
-}
+// dimension is a dimension of a metric, with its value.
+type dimension struct{ Name, Value string }
 
 // getMetricData answers CloudWatch's GetMetricData. It counts the metrics that the functions log in the embedded metric
 // format, as CloudWatch does. Every statistic is a sum. Metrics from other sources have no data.
 func (e *Endpoint) getMetricData(q *request) *reply {
 	var in struct {
 		StartTime, EndTime float64 // epoch seconds
-		MetricDataQueries  []metricQuery
+		MetricDataQueries  []struct {
+			Id         string
+			Expression string
+			MetricStat struct {
+				Metric struct {
+					Namespace, MetricName string
+					Dimensions            []dimension
+				}
+				Period int64 // seconds
+			}
+		}
 	}
 	if err := json.Unmarshal(q.body, &in); err != nil {
 		return q.fail("InvalidParameterValue", err.Error())
 	}
-	lines, results := readMetrics(e.Lines()), []map[string]any{}
+	logged, results := readMetrics(e.Lines()), []map[string]any{}
 	for _, query := range in.MetricDataQueries {
-		if query.Expression != "" || query.MetricStat.Period < 1 {
+		metric, period := query.MetricStat.Metric, query.MetricStat.Period
+		if query.Expression != "" || period < 1 {
 			return q.fail("InvalidParameterValue", "The development stack imitates MetricStat only, with a period.")
 		}
-		times, values := query.count(lines, in.StartTime, in.EndTime)
-		results = append(results, map[string]any{"Id": query.Id, "Label": query.MetricStat.Metric.MetricName, "StatusCode": "Complete",
+		sums := map[int64]float64{} // by the beginning of the period
+		for _, v := range logged[seriesOf(metric.Namespace, metric.MetricName, metric.Dimensions)] {
+			if float64(v.at) >= in.StartTime && float64(v.at) < in.EndTime {
+				sums[v.at-v.at%period] += v.value
+			}
+		}
+		times, values := slices.Sorted(maps.Keys(sums)), []float64{}
+		for _, at := range times {
+			values = append(values, sums[at])
+		}
+		results = append(results, map[string]any{"Id": query.Id, "Label": metric.MetricName, "StatusCode": "Complete",
 			"Timestamps": times, "Values": values})
 	}
 	return q.ok(map[string]any{"MetricDataResults": results, "Messages": []string{}})
 }
 
-// metricLine is a log line in the embedded metric format, whose members hold the values.
-type metricLine struct {
-	members map[string]any
-	AWS     struct {
-		Timestamp         int64 // epoch milliseconds
-		CloudWatchMetrics []struct {
-			Namespace  string
-			Dimensions [][]string
-			Metrics    []struct{ Name string }
-		}
-	} `json:"_aws"`
+// seriesOf returns the key of a metric with exactly these dimensions.
+func seriesOf(namespace, name string, dimensions []dimension) string {
+	return fmt.Sprintf("%q %q %q", namespace, name, dimensions)
 }
 
-func readMetrics(lines []string) (out []metricLine) {
+// logged is a value of a metric that a function logged at a time, in epoch seconds.
+type logged struct {
+	at    int64
+	value float64
+}
+
+// readMetrics returns the values in the log lines that are in the embedded metric format, by series.
+func readMetrics(lines []string) map[string][]logged {
+	out := map[string][]logged{}
 	for _, text := range lines {
 		_, text, _ = strings.Cut(text, "\t") // after the function's logical id
-		var line metricLine
-		if strings.Contains(text, `"_aws"`) && json.Unmarshal([]byte(text), &line) == nil && json.Unmarshal([]byte(text), &line.members) == nil {
-			out = append(out, line)
+		var line struct {
+			AWS struct {
+				Timestamp         int64 // epoch milliseconds
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name string }
+				}
+			} `json:"_aws"`
+		}
+		var members map[string]any
+		if !strings.Contains(text, `"_aws"`) || json.Unmarshal([]byte(text), &line) != nil || json.Unmarshal([]byte(text), &members) != nil {
+			continue
+		}
+		for _, directive := range line.AWS.CloudWatchMetrics {
+			for _, names := range directive.Dimensions {
+				var dimensions []dimension
+				for _, name := range names {
+					dimensions = append(dimensions, dimension{name, fmt.Sprint(members[name])})
+				}
+				for _, metric := range directive.Metrics {
+					if value, ok := members[metric.Name].(float64); ok {
+						series := seriesOf(directive.Namespace, metric.Name, dimensions)
+						out[series] = append(out[series], logged{line.AWS.Timestamp / 1000, value})
+					}
+				}
+			}
 		}
 	}
 	return out
-}
-
-// count returns the sum of each period that has a value, the oldest first.
-func (m metricQuery) count(lines []metricLine, start, end float64) (times []int64, values []float64) {
-	sums := map[int64]float64{}
-	for _, line := range lines {
-		at := line.AWS.Timestamp / int64(time.Second/time.Millisecond)
-		if value, ok := m.valueIn(line); ok && float64(at) >= start && float64(at) < end {
-			sums[at-at%m.MetricStat.Period] += value
-		}
-	}
-	for at := range sums {
-		times = append(times, at)
-	}
-	slices.Sort(times)
-	for _, at := range times {
-		values = append(values, sums[at])
-	}
-	return times, values
-}
-
-// valueIn returns a line's value of the metric, if the line has one with exactly these dimensions.
-func (m metricQuery) valueIn(line metricLine) (float64, bool) {
-	metric := m.MetricStat.Metric
-	var names []string
-	for _, d := range metric.Dimensions {
-		if line.members[d.Name] != d.Value {
-			return 0, false
-		}
-		names = append(names, d.Name)
-	}
-	for _, directive := range line.AWS.CloudWatchMetrics {
-		named := func(x struct{ Name string }) bool { return x.Name == metric.MetricName }
-		of := func(set []string) bool { return slices.Equal(set, names) }
-		if directive.Namespace == metric.Namespace && slices.ContainsFunc(directive.Metrics, named) && slices.ContainsFunc(directive.Dimensions, of) {
-			value, ok := line.members[metric.MetricName].(float64)
-			return value, ok
-		}
-	}
-	return 0, false
 }

@@ -1,6 +1,7 @@
 package aws
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -71,16 +72,16 @@ func (f *Fault) checkReasons() error {
 }
 
 func (f Fault) message() string {
-	if f.Message != "" {
-		return f.Message
+	if f.Message == "" && len(f.Reasons) > 0 {
+		return fmt.Sprintf("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(f.Reasons, ", "))
 	}
-	return "injected by the development stack"
+	return cmp.Or(f.Message, "injected by the development stack")
 }
 
 // AddFault sets a fault, given as JSON. An error is a mistake in the test.
 func (e *Endpoint) AddFault(body []byte) error {
 	var f Fault
-	if err := strict(body, &f); err != nil {
+	if err := Strict(body, &f); err != nil {
 		return err
 	}
 	if err := f.check(); err != nil {

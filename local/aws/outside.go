@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"streamotp/local/lambda"
 )
 
 // maxOutside, in bytes, is far above what functions send there.
@@ -21,10 +23,13 @@ func (e *Endpoint) Outside(service, action, function string, do http.Handler) ht
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		begin, f := time.Now(), e.take(service, action, function, "")
-		there := f.latency == 0 || wait(r.Context(), f.latency)
+		there := f.latency == 0 || lambda.Sleep(r.Context(), f.latency)
+		defer func() {
+			e.keep(Call{Function: function, Service: service, Action: action, Bytes: len(body), Ms: since(begin)})
+		}()
 		switch {
 		case !there || f.drop:
-			drop(w)
+			panic(http.ErrAbortHandler)
 		case f.fault.Error != "":
 			w.Header().Set("Content-Type", "application/json")
 			status, _ := statusOf(service, f.fault.Error)
@@ -33,6 +38,5 @@ func (e *Endpoint) Outside(service, action, function string, do http.Handler) ht
 		default:
 			do.ServeHTTP(w, r)
 		}
-		e.keep(Call{Function: function, Service: service, Action: action, Bytes: len(body), Ms: since(begin)})
 	})
 }

@@ -26,7 +26,7 @@ type request struct {
 	path            string // of a REST call
 	header          http.Header
 	body            []byte
-	form            map[string]string // of a query protocol's call
+	form            url.Values // of a query protocol's call
 }
 
 // reply is a response in the service's own protocol.
@@ -96,15 +96,8 @@ func (q *request) locate(r *http.Request) {
 			}
 		}
 	case queryProtocol:
-		form, err := url.ParseQuery(string(q.body))
-		if err != nil {
-			return
-		}
-		q.form = map[string]string{}
-		for k := range form {
-			q.form[k] = form.Get(k)
-		}
-		q.action = q.form["Action"]
+		q.form, _ = url.ParseQuery(string(q.body)) // what cannot be parsed is missing
+		q.action = q.form.Get("Action")
 	}
 }
 
@@ -144,14 +137,9 @@ func (q *request) fail(code, message string, reasons ...string) *reply {
 	case queryProtocol:
 		res.body = queryError(s.namespace, code, message, res.status)
 	case jsonProtocol:
-		answer := map[string]any{"__type": s.namespace + code, "message": message}
-		if q.service == "secretsmanager" {
-			answer["Message"] = message
-		}
+		answer := map[string]any{"__type": s.namespace + code, "message": message, "Message": message} // services differ in the case
 		if len(reasons) > 0 {
 			answer["CancellationReasons"] = cancellation(reasons)
-			answer["Message"] = fmt.Sprintf("Transaction cancelled, please refer cancellation reasons for specific reasons [%s]", strings.Join(reasons, ", "))
-			delete(answer, "message")
 		}
 		res.body, _ = json.Marshal(answer)
 	default:
@@ -184,8 +172,8 @@ func queryError(namespace, code, message string, status int) []byte {
 		namespace, party, code, text.String(), uuid.NewString())
 }
 
-// strict decodes one JSON value without unknown fields.
-func strict(body []byte, v any) error {
+// Strict decodes one JSON value without unknown fields.
+func Strict(body []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

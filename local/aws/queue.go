@@ -66,11 +66,6 @@ func (x *Queues) Queue(name string) *Queue {
 	return nil
 }
 
-// deadLetters returns the queue that a message goes to after MaxReceiveCount receives, or nil if there is none.
-func (x *Queue) deadLetters() *Queue {
-	return x.queues.Queue(string(x.RedrivePolicy.DeadLetterTargetArn))
-}
-
 // Send puts a message into the queue. A receive returns it after the delay.
 func (x *Queue) Send(body string, delay time.Duration) (id string) {
 	x.queues.mu.Lock()
@@ -129,7 +124,7 @@ func (x *Queue) expire() {
 func (x *Queue) giveUp(m *queued) {
 	x.remove(func(other *queued) bool { return other == m })
 	m.source, m.receipt = x.ARN, ""
-	x.deadLetters().add(m)
+	x.queues.Queue(string(x.RedrivePolicy.DeadLetterTargetArn)).add(m)
 }
 
 func (x *Queue) remove(which func(*queued) bool) { x.messages = slices.DeleteFunc(x.messages, which) }

@@ -36,7 +36,7 @@ const (
 func queueCall(do func(x *Queue, q *request, in queueInput) *reply) func(*Endpoint, *request) *reply {
 	return func(e *Endpoint, q *request) *reply {
 		var in queueInput
-		if err := strict(q.body, &in); err != nil {
+		if err := Strict(q.body, &in); err != nil {
 			return q.fail("InvalidParameterValue", "The development stack does not imitate this call: "+err.Error())
 		}
 		queue := e.Queues.Queue(in.QueueUrl)

@@ -10,7 +10,7 @@ import (
 // getParameter answers SSM's GetParameter for the template's parameters.
 func (e *Endpoint) getParameter(q *request) *reply {
 	var in struct{ Name string }
-	if err := strict(q.body, &in); err != nil {
+	if err := Strict(q.body, &in); err != nil {
 		return q.fail("ValidationException", err.Error())
 	}
 	value, ok := e.Template.SSM[in.Name]

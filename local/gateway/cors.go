@@ -55,7 +55,3 @@ func preflight(c *template.CORS, w http.ResponseWriter, r *http.Request) bool {
 	w.WriteHeader(http.StatusNoContent)
 	return true
 }
-
-func isCORS(header string) bool {
-	return strings.HasPrefix(strings.ToLower(header), "access-control-")
-}

@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +30,7 @@ const (
 type API struct {
 	template.API
 	Routes map[string]string // "POST /generate" to the function's logical id
-	Invoke func(ctx context.Context, function string, event []byte, trace string) lambda.Result
+	Invoke lambda.Invoke
 	Done   func(Exchange) // called for every request that was answered
 
 	limiter limiter
@@ -86,12 +85,8 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, id string, x *Exchan
 
 // integrate invokes the function and passes its response on. The function goes on even when API Gateway stops waiting.
 func (a *API) integrate(w http.ResponseWriter, event object, trace string, x *Exchange) int {
-	payload, err := json.Marshal(event)
-	if err != nil {
-		return message(w, http.StatusInternalServerError, "Internal Server Error")
-	}
 	done := make(chan lambda.Result, 1)
-	go func() { done <- a.Invoke(context.Background(), x.Function, payload, trace) }()
+	go func() { done <- a.Invoke(context.Background(), x.Function, event, trace) }()
 	select {
 	case out := <-done:
 		x.Invocation = out.RequestID

@@ -18,8 +18,12 @@ func serve(t *testing.T, r *http.Request, payload string) (*httptest.ResponseRec
 	t.Helper()
 	var event map[string]any
 	a := &API{API: template.API{StageName: "api"}, Done: func(Exchange) {}, Routes: map[string]string{"POST /generate": "F"},
-		Invoke: func(_ context.Context, _ string, e []byte, _ string) lambda.Result {
-			if err := json.Unmarshal(e, &event); err != nil {
+		Invoke: func(_ context.Context, _ string, e any, _ string) lambda.Result {
+			data, err := json.Marshal(e)
+			if err == nil {
+				err = json.Unmarshal(data, &event)
+			}
+			if err != nil {
 				t.Error(err)
 			}
 			return lambda.Result{Payload: []byte(payload)}

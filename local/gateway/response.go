@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // response is a function's response in format 2.0.
@@ -49,7 +50,7 @@ func parseResponse(payload []byte) (response, error) {
 func (r response) write(w http.ResponseWriter, cors bool) int {
 	h := w.Header()
 	for name, v := range r.Headers {
-		if !cors || !isCORS(name) { // "API Gateway ignores CORS headers returned from your backend"
+		if !cors || !strings.HasPrefix(strings.ToLower(name), "access-control-") { // "API Gateway ignores CORS headers returned from your backend"
 			h.Set(name, fmt.Sprint(v))
 		}
 	}

@@ -8,6 +8,7 @@ package lambda
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -53,6 +54,27 @@ type Result struct {
 	Ran       time.Duration // from when the process took it until its response
 }
 
+// Invoke is the type of Host.Invoke.
+type Invoke func(ctx context.Context, function string, event any, trace string) Result
+
+// Batch is an invocation by an event source mapping, for the log.
+type Batch struct {
+	Invocation string // request id
+	Size       int
+	Failed     int // records or messages that will be passed to the function again
+	Took       time.Duration
+}
+
+// Sleep waits. It returns false if ctx ended first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return ctx.Err() == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // Errors of an invocation. ErrFunction and ErrTimeout come from the function, which may have done part of its work.
 // ErrThrottled means that the function has not run.
 var (
@@ -74,10 +96,14 @@ func (h *Host) Add(f Function) {
 	h.fns[f.ID] = &pool{host: h, Function: f, slots: make(chan struct{}, f.Processes)}
 }
 
-// Invoke runs a function once and waits for its response, however long that takes. ctx ends only the wait for a free
+// Invoke runs a function once with an event, as JSON, and waits for its response, however long that takes. ctx ends only the wait for a free
 // process: a function that has begun goes on, even if its caller stops waiting.
-func (h *Host) Invoke(ctx context.Context, function string, event []byte, trace string) Result {
-	inv := &invocation{id: uuid.NewString(), trace: trace, event: event}
+func (h *Host) Invoke(ctx context.Context, function string, event any, trace string) Result {
+	data, err := json.Marshal(event)
+	if err != nil {
+		panic(err) // only text, numbers, and what was JSON before
+	}
+	inv := &invocation{id: uuid.NewString(), trace: trace, event: data}
 	res := Result{Err: ErrThrottled}
 	wait, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +31,9 @@ type process struct {
 	answer chan Result      // from its response, error and init error
 	ready  chan struct{}    // closed at the first next
 	dead   chan struct{}    // closed when the process has ended
+
+	begun   sync.Once                  // the first next
+	current atomic.Pointer[invocation] // the running one; nil between two
 }
 
 // invocation is one event on its way through a function.

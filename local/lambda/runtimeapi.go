@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"sync"
 )
 
 // maxPayload is Lambda's limit for a response, 6 MB.
@@ -13,79 +12,53 @@ const maxPayload = 6 << 20
 
 // routes returns the Lambda Runtime API of one process ("Using the Lambda runtime API for custom runtimes").
 func (p *process) routes() http.Handler {
-	s := &session{process: p}
 	m := http.NewServeMux()
 	const base = "/2018-06-01/runtime/"
-	m.HandleFunc("GET "+base+"invocation/next", s.next)
-	m.HandleFunc("POST "+base+"invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { s.finish(w, r, nil) })
-	m.HandleFunc("POST "+base+"invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { s.finish(w, r, ErrFunction) })
-	m.HandleFunc("POST "+base+"init/error", s.initError)
+	m.HandleFunc("GET "+base+"invocation/next", p.next)
+	m.HandleFunc("POST "+base+"invocation/{id}/response", func(w http.ResponseWriter, r *http.Request) { p.finish(w, r, nil) })
+	m.HandleFunc("POST "+base+"invocation/{id}/error", func(w http.ResponseWriter, r *http.Request) { p.finish(w, r, ErrFunction) })
+	m.HandleFunc("POST "+base+"init/error", p.initError)
 	return m
 }
 
-// session is a process's state in the protocol.
-type session struct {
-	*process
-	once sync.Once
-
-	mu      sync.Mutex
-	current string // id of the running invocation; empty between two
-}
-
-func (s *session) next(w http.ResponseWriter, r *http.Request) {
-	s.once.Do(func() { close(s.ready) })
+func (p *process) next(w http.ResponseWriter, r *http.Request) {
+	p.begun.Do(func() { close(p.ready) })
 	select {
-	case inv := <-s.work:
-		s.setCurrent(inv.id)
+	case inv := <-p.work:
+		p.current.Store(inv)
 		h := w.Header()
 		h.Set("Content-Type", "application/json")
 		h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
-		h.Set("Lambda-Runtime-Invoked-Function-Arn", s.ARN())
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", p.ARN())
 		h.Set("Lambda-Runtime-Trace-Id", inv.trace)
 		_, _ = w.Write(inv.event)
 	case <-r.Context().Done():
 	}
 }
 
-func (s *session) setCurrent(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.current = id
-}
-
-// take ends the current invocation if it has this id, so that a response counts only once.
-func (s *session) take(id string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if id == "" || s.current != id {
-		return false
-	}
-	s.current = ""
-	return true
-}
-
-func (s *session) finish(w http.ResponseWriter, r *http.Request, reported error) {
+func (p *process) finish(w http.ResponseWriter, r *http.Request, reported error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
-	if !s.take(r.PathValue("id")) {
+	inv := p.current.Load()
+	if inv == nil || inv.id != r.PathValue("id") || !p.current.CompareAndSwap(inv, nil) { // a response counts only once
 		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return
 	}
 	if err != nil {
-		s.answer <- failed(ErrFunction, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes).")
+		p.answer <- failed(ErrFunction, "Function.ResponseSizeTooLarge", "Response payload size exceeded maximum allowed payload size (6291556 bytes).")
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded maximum allowed payload size (6291556 bytes).")
 		return
 	}
-	s.answer <- Result{Err: reported, Payload: body}
+	p.answer <- Result{Err: reported, Payload: body}
 	accept(w)
 }
 
-func (s *session) initError(w http.ResponseWriter, r *http.Request) {
+func (p *process) initError(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
 	select {
-	case <-s.ready:
+	case <-p.ready:
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
-	case s.answer <- Result{Err: ErrFunction, Payload: body}:
+	case p.answer <- Result{Err: ErrFunction, Payload: body}:
 		accept(w)
 	default:
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", "an init error was reported before")

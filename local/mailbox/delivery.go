@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"streamotp/local/aws"
+	"streamotp/local/lambda"
 	"streamotp/local/template"
 )
 
@@ -60,7 +61,7 @@ func (b *Mailbox) publishMailEvents(m aws.Message, outcome deliveryOutcome) {
 		}
 		events := destination.EventDestination
 		b.publishing.Go(func() {
-			if !wait(b.ending, mailEventDelay) {
+			if !lambda.Sleep(b.ctx, mailEventDelay) {
 				return
 			}
 			for _, kind := range outcome.events {
@@ -94,7 +95,11 @@ func mailEvent(m aws.Message, kind string, detail object) string {
 	default:
 		event["delivery"] = object{"timestamp": now, "processingTimeMillis": 1, "recipients": []string{m.To}, "smtpResponse": "250 OK"}
 	}
-	return string(encoded(event))
+	data, err := json.Marshal(event)
+	if err != nil {
+		panic(err) // only text and numbers
+	}
+	return string(data)
 }
 
 func merge(detail, more object) object {
@@ -102,22 +107,14 @@ func merge(detail, more object) object {
 	return more
 }
 
-func encoded(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
-		panic(err) // only text and numbers
-	}
-	return data
-}
-
 // notify invokes the functions that subscribe to a topic. A function that fails is invoked again, up to three times in
 // all, as Lambda does for asynchronous invocations but without the minutes between them.
 func (b *Mailbox) notify(topic, message string) {
-	event := encoded(object{"Records": []object{{
+	event := object{"Records": []object{{
 		"EventVersion": "1.0", "EventSource": "aws:sns", "EventSubscriptionArn": topic + ":6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f",
 		"Sns": object{"Type": "Notification", "MessageId": uuid.NewString(), "TopicArn": topic, "Subject": "Amazon SES Email Event Notification",
 			"Message": message, "Timestamp": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "MessageAttributes": object{}},
-	}}})
+	}}}
 	for _, f := range b.Template.Functions {
 		if slices.Contains(f.Topics, topic) {
 			b.invokeLater(topic, f.ID, event)
@@ -125,24 +122,14 @@ func (b *Mailbox) notify(topic, message string) {
 	}
 }
 
-// wait returns false if the stack ended first.
-func wait(ending <-chan struct{}, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ending:
-		return false
-	}
-}
-
-func (b *Mailbox) invokeLater(topic, function string, event []byte) {
+func (b *Mailbox) invokeLater(topic, function string, event any) {
 	for try := range 3 {
 		r := b.Invoke(context.Background(), function, event, "")
 		b.Heard(topic, r)
 		if r.Err == nil {
 			return
 		}
-		if !wait(b.ending, 100*time.Millisecond<<try) {
+		if !lambda.Sleep(b.ctx, 100*time.Millisecond<<try) {
 			return
 		}
 	}

@@ -25,14 +25,15 @@ const maxMessages = 20_000
 // change once it is used.
 type Mailbox struct {
 	Template *template.Stack
-	Invoke   func(ctx context.Context, function string, event []byte, trace string) lambda.Result
+	Invoke   lambda.Invoke
 	Heard    func(topic string, r lambda.Result) // called after a topic has invoked a function
 	Log      func(format string, args ...any)
 
 	mu         sync.Mutex
 	messages   []Sent // oldest first
 	watchers   map[chan []byte]bool
-	ending     chan struct{}  // closed when the mailbox ends
+	ctx        context.Context // ends when the mailbox is closed
+	cancel     context.CancelFunc
 	publishing sync.WaitGroup // of the events of e-mail
 }
 
@@ -45,11 +46,12 @@ type Sent struct {
 
 // New returns an empty mailbox.
 func New(t *template.Stack) *Mailbox {
-	return &Mailbox{Template: t, watchers: map[chan []byte]bool{}, ending: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Mailbox{Template: t, watchers: map[chan []byte]bool{}, ctx: ctx, cancel: cancel}
 }
 
 // Close ends the publishing of events. Then Wait returns once the functions have ended.
-func (m *Mailbox) Close() { close(m.ending) }
+func (m *Mailbox) Close() { m.cancel() }
 
 // Wait waits until all events are published.
 func (m *Mailbox) Wait() { m.publishing.Wait() }

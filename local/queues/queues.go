@@ -7,7 +7,6 @@ package queues
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -22,19 +21,11 @@ type Mapping struct {
 	template.QueueMapping
 	Queue *aws.Queue
 
-	Invoke func(ctx context.Context, function string, event []byte, trace string) lambda.Result // ctx ends the wait for a free process
-	Done   func(Batch)                                                                          // called after every invocation
-	Now    func() time.Time                                                                     // the queue's clock
+	Invoke lambda.Invoke      // ctx ends the wait for a free process
+	Done   func(lambda.Batch) // called after every invocation
+	Now    func() time.Time   // the queue's clock
 
 	work sync.WaitGroup
-}
-
-// Batch is one invocation, for the log.
-type Batch struct {
-	Invocation string
-	Messages   int
-	Failed     int // messages that will be delivered again
-	Took       time.Duration
 }
 
 // Start begins to poll. Polling ends with ctx; then Wait returns.
@@ -95,7 +86,7 @@ func (m *Mapping) process(ctx context.Context, batch []aws.ReceivedMessage) {
 			m.Queue.Delete(message.Receipt)
 		}
 	}
-	m.Done(Batch{Invocation: out.RequestID, Messages: len(batch), Failed: len(failed), Took: time.Since(begin)})
+	m.Done(lambda.Batch{Invocation: out.RequestID, Size: len(batch), Failed: len(failed), Took: time.Since(begin)})
 }
 
 // failed returns the ids of the messages that will be delivered again: all of them if the invocation failed, or if its
@@ -121,16 +112,12 @@ func (m *Mapping) failed(batch []aws.ReceivedMessage, out lambda.Result) []strin
 }
 
 // event returns the function's event ("Using Lambda with Amazon SQS", example standard queue message event).
-func (m *Mapping) event(batch []aws.ReceivedMessage) []byte {
+func (m *Mapping) event(batch []aws.ReceivedMessage) any {
 	var records []map[string]any
 	for _, x := range batch {
 		records = append(records, map[string]any{"messageId": x.ID, "receiptHandle": x.Receipt, "body": x.Body, "md5OfBody": x.MD5,
 			"attributes": x.Attributes, "messageAttributes": map[string]any{}, // none: SendMessage takes none here
 			"eventSource": "aws:sqs", "eventSourceARN": m.Queue.ARN, "awsRegion": template.Region})
 	}
-	data, err := json.Marshal(map[string]any{"Records": records})
-	if err != nil {
-		panic(err) // only text
-	}
-	return data
+	return map[string]any{"Records": records}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"streamotp/local/lambda"
@@ -14,62 +13,39 @@ import (
 // lane handles the records of some of a shard's partition keys, one batch at a time.
 type lane struct {
 	*shard
-	arrived chan struct{}
-
-	mu    sync.Mutex
-	queue []record
-}
-
-func (l *lane) add(r record) {
-	l.mu.Lock()
-	l.queue = append(l.queue, r)
-	l.mu.Unlock()
-	select {
-	case l.arrived <- struct{}{}:
-	default:
-	}
+	records chan record
 }
 
 func (l *lane) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		batch := l.gather(ctx)
-		if len(batch) > 0 {
-			l.process(ctx, batch, 0, 0)
-		}
+		l.process(ctx, l.gather(ctx), 0, 0)
 	}
 }
 
-// gather waits for the first record, then until the batch is full or the batching window is over.
-func (l *lane) gather(ctx context.Context) []record {
-	for l.length() == 0 {
+// gather waits for the first record, then until the batch is full or the batching window is over. It returns nothing if ctx
+// ended first.
+func (l *lane) gather(ctx context.Context) (batch []record) {
+	var over <-chan time.Time // of the window, which begins with the first record
+	for len(batch) < l.BatchSize {
 		select {
-		case <-l.arrived:
-		case <-ctx.Done():
-			return nil
+		case r := <-l.records:
+			batch = append(batch, r)
+			continue
+		default:
 		}
-	}
-	over := time.After(l.MaximumBatchingWindowInSeconds)
-	for open := l.MaximumBatchingWindowInSeconds > 0; open && l.length() < l.BatchSize; {
+		if len(batch) > 0 && over == nil {
+			over = time.After(l.MaximumBatchingWindowInSeconds)
+		}
 		select {
-		case <-l.arrived:
+		case r := <-l.records:
+			batch = append(batch, r)
 		case <-over:
-			open = false
+			return batch
 		case <-ctx.Done():
 			return nil
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := min(len(l.queue), l.BatchSize)
-	batch := l.queue[:n:n]
-	l.queue = l.queue[n:]
 	return batch
-}
-
-func (l *lane) length() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.queue)
 }
 
 // Pauses between the attempts for one batch. Lambda's own are not documented. These are short, so that a developer need
@@ -107,7 +83,7 @@ func (l *lane) process(ctx context.Context, batch []record, tries, calls int) {
 			l.discard(batch, "RetryAttemptsExhausted", calls, &out)
 			return
 		}
-		if !sleep(ctx, pause) {
+		if !lambda.Sleep(ctx, pause) {
 			return
 		}
 		pause = min(2*pause, lastPause)
@@ -134,7 +110,7 @@ func (l *lane) invoke(ctx context.Context, batch []record) (lambda.Result, int) 
 	for _, r := range batch {
 		event.Records = append(event.Records, r.data)
 	}
-	out := l.Invoke(ctx, l.FunctionID, encode(event), "")
+	out := l.Invoke(ctx, l.FunctionID, event, "")
 	from := len(batch)
 	switch {
 	case out.Err != nil:
@@ -142,7 +118,7 @@ func (l *lane) invoke(ctx context.Context, batch []record) (lambda.Result, int) 
 	case len(l.FunctionResponseTypes) > 0:
 		from = lowestFailed(batch, &out)
 	}
-	l.Done(Batch{Records: len(batch), Invocation: out.RequestID, Failed: len(batch) - from, Took: time.Since(begin)})
+	l.Done(lambda.Batch{Size: len(batch), Invocation: out.RequestID, Failed: len(batch) - from, Took: time.Since(begin)})
 	return out, from
 }
 

@@ -19,6 +19,9 @@ type record struct {
 	created  time.Time
 }
 
+// waiting is how many records may wait in a lane before the shard is read no further.
+const waiting = 10_000
+
 // shard is one shard that is being read, with the lanes that its records go to.
 type shard struct {
 	*Mapping
@@ -38,7 +41,7 @@ func (m *Mapping) readShard(ctx context.Context, arn, id, position string) error
 	}
 	m.seen[id] = true
 	for range m.ParallelizationFactor {
-		l := &lane{shard: s, arrived: make(chan struct{}, 1)}
+		l := &lane{shard: s, records: make(chan record, waiting)}
 		s.lanes = append(s.lanes, l)
 		m.work.Go(func() { l.run(ctx) })
 	}
@@ -85,7 +88,7 @@ func (s *shard) run(ctx context.Context) {
 		}
 		if len(records) > 0 {
 			last = records[len(records)-1].sequence
-			s.dispatch(records)
+			s.dispatch(ctx, records)
 			s.read.Add(int64(len(records)))
 			pause = shortestPoll
 			continue // there may be more
@@ -143,14 +146,17 @@ func (s *shard) parse(raw map[string]json.RawMessage) (record, error) {
 }
 
 // dispatch passes the records that match a filter to the lanes of their keys.
-func (s *shard) dispatch(records []record) {
+func (s *shard) dispatch(ctx context.Context, records []record) {
 	for _, r := range records {
 		if !s.passes(r) {
 			continue
 		}
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(r.lane))
-		s.lanes[h.Sum32()%uint32(len(s.lanes))].add(r)
+		select {
+		case s.lanes[h.Sum32()%uint32(len(s.lanes))].records <- r:
+		case <-ctx.Done():
+		}
 	}
 }
 

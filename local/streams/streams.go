@@ -25,9 +25,9 @@ type Mapping struct {
 	HashKey     string // the table's partition key
 
 	Engine     *dynamo.Client
-	Invoke     func(ctx context.Context, function string, event []byte, trace string) lambda.Result
+	Invoke     lambda.Invoke
 	DeadLetter func(letter []byte) // takes what is sent for records that are given up
-	Done       func(Batch)         // called after every invocation
+	Done       func(lambda.Batch)  // called after every invocation
 	Log        func(format string, args ...any)
 	Now        func() time.Time // the clock that a record's age is measured by
 
@@ -36,14 +36,6 @@ type Mapping struct {
 	mu   sync.Mutex
 	seen map[string]bool // shards that have a reader
 	work sync.WaitGroup
-}
-
-// Batch is one invocation, for the log.
-type Batch struct {
-	Records    int
-	Invocation string
-	Failed     int // records that will be retried
-	Took       time.Duration
 }
 
 // How often an idle shard is polled. A write through the AWS endpoint pokes the reader, so polling is only for other
@@ -58,15 +50,21 @@ const (
 // so that no later write is missed.
 func (m *Mapping) Start(ctx context.Context) error {
 	m.poke, m.seen = make(chan struct{}, 1), map[string]bool{}
-	arn, err := m.engineARN(ctx)
-	if err != nil {
+	var out struct {
+		Table struct{ LatestStreamArn string }
+	}
+	if err := m.Engine.Call(ctx, dynamo.Tables+"DescribeTable", map[string]any{"TableName": m.TableName}, &out); err != nil {
 		return err
+	}
+	arn := out.Table.LatestStreamArn // the engine's own
+	if arn == "" {
+		return errors.New("table " + m.TableName + " has no stream")
 	}
 	if err := m.readShards(ctx, arn, m.StartingPosition); err != nil {
 		return err
 	}
 	m.work.Go(func() {
-		for sleep(ctx, shardPoll) {
+		for lambda.Sleep(ctx, shardPoll) {
 			// A shard that appears later is a child of a shard that was already read, so all of its records are new.
 			if err := m.readShards(ctx, arn, "TRIM_HORIZON"); err != nil && ctx.Err() == nil {
 				m.Log("stream of %s: %v", m.TableName, err)
@@ -95,17 +93,6 @@ func Poke(all []*Mapping, table string) {
 	}
 }
 
-func (m *Mapping) engineARN(ctx context.Context) (string, error) {
-	var out struct {
-		Table struct{ LatestStreamArn string }
-	}
-	err := m.Engine.Call(ctx, dynamo.Tables+"DescribeTable", map[string]any{"TableName": m.TableName}, &out)
-	if err == nil && out.Table.LatestStreamArn == "" {
-		err = errors.New("table " + m.TableName + " has no stream")
-	}
-	return out.Table.LatestStreamArn, err
-}
-
 // readShards begins to read each shard that has no reader yet.
 func (m *Mapping) readShards(ctx context.Context, arn, position string) error {
 	last := ""
@@ -131,15 +118,5 @@ func (m *Mapping) readShards(ctx context.Context, arn, position string) error {
 		if last = out.StreamDescription.LastEvaluatedShardId; last == "" {
 			return nil
 		}
-	}
-}
-
-// sleep returns false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

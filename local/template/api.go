@@ -58,9 +58,9 @@ type pageHeaders map[string]map[string]string
 // check reports what securityHeaders does not have. Override makes no difference, as the bucket sets none of these headers.
 func (h *pageHeaders) check(p place) {
 	for _, header := range p.entries() {
-		known, ok := securityHeaders[header.key()]
+		known, ok := securityHeaders[header.key]
 		for _, property := range header.entries() {
-			ok = ok && (property.key() == "Override" || property.key() == known.property)
+			ok = ok && (property.key == "Override" || property.key == known.property)
 		}
 		if !ok {
 			header.failf("the development stack knows only the headers %v", securityHeaders)

@@ -11,10 +11,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// place is a node of the template, and the path that names it in an error.
+// place is a node of the template, its key, and the path that names it in an error.
 type place struct {
 	*reader
 	node *yaml.Node
+	key  string
 	path string
 }
 
@@ -26,14 +27,17 @@ func (p place) failf(format string, args ...any) {
 	p.errs = append(p.errs, fmt.Errorf("%s:%d: %s: %s", p.file, p.node.Line, p.path, fmt.Sprintf(format, args...)))
 }
 
-// key returns the last part of the path.
-func (p place) key() string { return p.path[strings.LastIndex(p.path, ".")+1:] }
+// with returns the place with another node.
+func (p place) with(node *yaml.Node) place {
+	p.node = node
+	return p
+}
 
 func (p place) child(key string, node *yaml.Node) place {
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	return place{p.reader, node, strings.TrimPrefix(p.path+"."+key, ".")}
+	return place{p.reader, node, key, strings.TrimPrefix(p.path+"."+key, ".")}
 }
 
 // at returns the value of a key of this mapping, or false if the key is missing.
@@ -120,7 +124,7 @@ func (p place) fillStruct(v reflect.Value) {
 		}
 	}
 	for _, e := range p.entries() {
-		switch f, known := fields[e.key()]; {
+		switch f, known := fields[e.key]; {
 		case !known:
 			e.failf("the development stack does not know this property; known are %s", strings.Join(sortedKeys(fields), ", "))
 		case f.Type != reflect.TypeFor[ignored]():
@@ -137,7 +141,7 @@ func (p place) fillMap(v reflect.Value, tag reflect.StructTag) {
 	for _, e := range p.entries() {
 		value := reflect.New(v.Type().Elem()).Elem()
 		e.fill(value, tag)
-		v.SetMapIndex(reflect.ValueOf(e.key()).Convert(v.Type().Key()), value)
+		v.SetMapIndex(reflect.ValueOf(e.key).Convert(v.Type().Key()), value)
 	}
 }
 

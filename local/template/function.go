@@ -121,7 +121,7 @@ func (p place) readEvent(f *Function) {
 		properties.resolveAndDecode(&r)
 		f.Routes = append(f.Routes, r)
 	case "DynamoDB":
-		m := Mapping{ID: f.ID + "." + p.key(), FunctionID: f.ID, BatchSize: 100, ParallelizationFactor: 1, MaximumRetryAttempts: -1}
+		m := Mapping{ID: f.ID + "." + p.key, FunctionID: f.ID, BatchSize: 100, ParallelizationFactor: 1, MaximumRetryAttempts: -1}
 		properties.resolveAndDecode(&m)
 		p.out.Mappings = append(p.out.Mappings, m)
 	case "SNS":
@@ -223,21 +223,16 @@ type statement struct {
 // conditions holds the operands by operator and condition key.
 type conditions map[iam.Operator]map[string]words
 
-// conditionKeys are, for each operator, the condition keys that the AWS endpoint sets for calls.
-var conditionKeys = map[iam.Operator][]string{
-	iam.Equals: {"ses:FromAddress", "aws:CalledViaLast"}, iam.Like: {"ses:FromAddress"}, iam.EqualsIfExists: {"dynamodb:ReturnValues"},
-	iam.AllEqual: {"dynamodb:Attributes"}, iam.AllLike: {"dynamodb:Attributes", "dynamodb:LeadingKeys"},
-}
+// conditionKeys are the condition keys that the AWS endpoint sets for calls, each after its operator.
+var conditionKeys = []string{"StringEquals ses:FromAddress", "StringEquals aws:CalledViaLast", "StringLike ses:FromAddress",
+	"StringEqualsIfExists dynamodb:ReturnValues", "ForAllValues:StringEquals dynamodb:Attributes",
+	"ForAllValues:StringLike dynamodb:Attributes", "ForAllValues:StringLike dynamodb:LeadingKeys"}
 
 func (c *conditions) check(p place) {
 	for _, operator := range p.entries() {
-		known := conditionKeys[iam.Operator(operator.key())]
-		if known == nil {
-			operator.failf("the development stack does not know this condition operator")
-		}
 		for _, key := range operator.entries() {
-			if known != nil && !slices.Contains(known, key.key()) {
-				key.failf("the development stack does not know this condition key; known are %s", strings.Join(known, ", "))
+			if !slices.Contains(conditionKeys, operator.key+" "+key.key) {
+				key.failf("the development stack does not know this condition; known are %s", strings.Join(conditionKeys, ", "))
 			}
 		}
 	}

@@ -22,26 +22,16 @@ type parameter struct {
 	Default               *string
 	AllowedPattern        string
 	AllowedValues         []string
-	MinValue, MaxValue    string
+	MinValue, MaxValue    *float64
 	MinLength             int `range:"0 4096"`
 	MaxLength             int `range:"0 4096"`
 	ConstraintDescription string
 	NoEcho                bool
-
-	pattern *regexp.Regexp
-}
-
-// check compiles the AllowedPattern, which must match the whole value, as in CloudFormation.
-func (p *parameter) check(at place) {
-	var err error
-	if p.pattern, err = regexp.Compile(`^(?:` + p.AllowedPattern + `)$`); err != nil {
-		at.failf("AllowedPattern is not a pattern: %v", err)
-	}
 }
 
 func (r *reader) readParameters(overrides map[string]string) {
 	for _, at := range r.section("Parameters").entries() {
-		p, name := parameter{MaxLength: 4096}, at.key() // CloudFormation's own limit
+		p, name := parameter{MaxLength: 4096}, at.key // CloudFormation's own limit
 		at.decode(&p)
 		value, given := overrides[name]
 		if !given {
@@ -68,8 +58,11 @@ func (r *reader) readParameters(overrides map[string]string) {
 // wrong returns what is wrong with a value, in the words of the ConstraintDescription if there is one, or nothing.
 func (p *parameter) wrong(value string) string {
 	wrong := ""
+	matches, err := regexp.MatchString(`^(?:`+p.AllowedPattern+`)$`, value) // the whole value, as in CloudFormation
 	switch {
-	case p.AllowedPattern != "" && p.pattern != nil && !p.pattern.MatchString(value):
+	case err != nil:
+		return "cannot be compared with AllowedPattern: " + err.Error()
+	case p.AllowedPattern != "" && !matches:
 		wrong = "does not match " + p.AllowedPattern
 	case p.AllowedValues != nil && !slices.Contains(p.AllowedValues, value):
 		wrong = "is not one of " + strings.Join(p.AllowedValues, ", ")
@@ -89,11 +82,11 @@ func (p *parameter) wrongNumber(value string) string {
 	if err != nil {
 		return "is not a number"
 	}
-	if lowest, err := strconv.ParseFloat(p.MinValue, 64); err == nil && n < lowest {
-		return "is under " + p.MinValue
+	if p.MinValue != nil && n < *p.MinValue {
+		return "is under " + strconv.FormatFloat(*p.MinValue, 'f', -1, 64)
 	}
-	if highest, err := strconv.ParseFloat(p.MaxValue, 64); err == nil && n > highest {
-		return "is over " + p.MaxValue
+	if p.MaxValue != nil && n > *p.MaxValue {
+		return "is over " + strconv.FormatFloat(*p.MaxValue, 'f', -1, 64)
 	}
 	return ""
 }

@@ -42,12 +42,12 @@ func (p place) intrinsic() (string, place) {
 		}
 		plain := *n
 		plain.Tag = ""
-		return name, place{p.reader, &plain, p.path}
+		return name, p.with(&plain)
 	}
 	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
 		key := n.Content[0].Value
 		if key == "Ref" || key == "Condition" && n.Content[1].Kind == yaml.ScalarNode || strings.HasPrefix(key, "Fn::") {
-			return key, place{p.reader, n.Content[1], p.path}
+			return key, p.with(n.Content[1])
 		}
 	}
 	return "", p
@@ -80,7 +80,7 @@ func (p place) resolve() *yaml.Node {
 		switch {
 		case value == nil:
 		case p.node.Kind == yaml.MappingNode:
-			out.Content = append(out.Content, scalar(e.node.Line, e.key()), value)
+			out.Content = append(out.Content, scalar(e.node.Line, e.key), value)
 		default:
 			out.Content = append(out.Content, value)
 		}
@@ -91,7 +91,7 @@ func (p place) resolve() *yaml.Node {
 // resolveAndDecode reads a value that may have intrinsics into a struct.
 func (p place) resolveAndDecode(into any) {
 	if node := p.resolve(); node != nil {
-		place{p.reader, node, p.path}.decode(into)
+		p.with(node).decode(into)
 	}
 }
 

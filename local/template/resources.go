@@ -81,7 +81,7 @@ func (r *reader) readResources() {
 		if !p.conditionHolds() {
 			continue
 		}
-		res := &resource{id: p.key(), name: r.physicalName(p.key())}
+		res := &resource{id: p.key, name: r.physicalName(p.key)}
 		p.decode(res)
 		known := false
 		if res.kind, known = kinds[res.Type]; res.custom() {
@@ -117,7 +117,7 @@ func (p place) without(keys []string) place {
 			node.Content = append(node.Content, p.node.Content[i:i+2]...)
 		}
 	}
-	return place{p.reader, &node, p.path}
+	return p.with(&node)
 }
 
 func (r *reader) resource(id string) *resource {

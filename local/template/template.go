@@ -119,7 +119,7 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 	r := &reader{file: name, suffix: suffix, out: &Stack{
 		Name: stackName, ID: ARN("cloudformation", "stack/"+stackName+"/"+suffix),
 		Parameters: map[string]string{}, NoEcho: map[string]bool{}, SSM: map[string]string{}, PageHeaders: map[string]string{}}}
-	r.document = place{r, doc.Content[0], ""}
+	r.document = place{reader: r, node: doc.Content[0]}
 	r.read(overrides)
 	if r.stopped {
 		r.errs = append(r.errs[:min(len(r.errs), 10)], fmt.Errorf("%s: refers to itself too often", name))
@@ -143,7 +143,7 @@ func (r *reader) read(overrides map[string]string) {
 	r.readRules()
 	r.readResources()
 	for _, p := range r.section("Outputs").entries() {
-		o := Output{Key: p.key()}
+		o := Output{Key: p.key}
 		if p.conditionHolds() {
 			p.resolveAndDecode(&o)
 			r.out.Outputs = append(r.out.Outputs, o)
@@ -156,7 +156,7 @@ func (r *reader) section(name string) place {
 	if p, ok := r.document.at(name); ok {
 		return p
 	}
-	return place{r, &yaml.Node{Kind: yaml.MappingNode}, name}
+	return r.document.child(name, &yaml.Node{Kind: yaml.MappingNode})
 }
 
 // pseudo returns the value of one of CloudFormation's pseudo parameters.
