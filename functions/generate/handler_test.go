@@ -57,7 +57,7 @@ func newFixture(t *testing.T) *fixture {
 		users: store.Users{DB: tables.DB, Table: tables.Users},
 		keys:  fixedKeys{ring}, now: func() time.Time { return f.at }, random: rand.Reader,
 		codeLength: 6, codeTTL: 5 * time.Minute, cooldown: 30 * time.Second,
-		admit: admit.Admitter{Limits: f.limits, Phones: phoneReader{program: helper}, Tests: noTests{}, CodeLength: 6, Countries: []string{"US", "DE"}},
+		admit: admit.Admitter{Limits: f.limits, Phones: &phoneReader{program: helperProgram}, Tests: noTests{}, CodeLength: 6, Countries: []string{"US", "DE"}},
 	}
 	hash, err := password.Hash(secretWord)
 	must(t, err)
@@ -76,15 +76,15 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-var helper string
+var helperProgram string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "phone")
 	if err != nil {
 		panic(err)
 	}
-	helper = dir + "/phone"
-	if out, err := exec.Command("go", "build", "-o", helper, "./phone").CombinedOutput(); err != nil {
+	helperProgram = dir + "/phone"
+	if out, err := exec.Command("go", "build", "-o", helperProgram, "./phone").CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("build the phone helper: %v\n%s", err, out))
 	}
 	code := m.Run()

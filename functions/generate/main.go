@@ -39,7 +39,7 @@ func main() {
 			Limits:                  limits,
 			Prefixes:                store.Prefixes{DB: db, Table: limits.Table, Rule: env.PumpingLimit()},
 			Days:                    store.Days{DB: db, Table: limits.Table, SMS: env.Int("SMS_PER_DAY", 0, 1e8)},
-			Phones:                  phoneReader{program: env.String("LAMBDA_TASK_ROOT") + "/phone"},
+			Phones:                  &phoneReader{program: env.String("LAMBDA_TASK_ROOT") + "/phone"},
 			Tests:                   keys.NewTestDestinations(cfg, env.String("TEST_DESTINATIONS_SECRET")),
 			CodeLength:              codeLength,
 			Countries:               env.List("ALLOWED_COUNTRIES"),

@@ -1,5 +1,5 @@
-// Command phone reads a telephone number from standard input and prints a number.Number as JSON, or the reason why the text is
-// not a number. It ships beside generate, which runs it for the requests with a number.
+// Command phone reads telephone numbers from standard input, each a JSON string, and prints a number.Answer as JSON for
+// each, until the input ends. It ships beside generate, which starts it for the first request with a number.
 package main
 
 import (
@@ -12,18 +12,25 @@ import (
 )
 
 func main() {
-	typed, err := io.ReadAll(io.LimitReader(os.Stdin, 1<<10))
-	if err != nil {
-		os.Exit(1)
-	}
-	n, err := phone.Parse(string(typed))
-	if err != nil {
-		if _, err := os.Stdout.WriteString(err.Error()); err != nil {
+	in, out := json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)
+	for {
+		var typed string
+		var answer number.Answer
+		err := in.Decode(&typed)
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
 			os.Exit(1)
 		}
-		os.Exit(number.InvalidExit)
-	}
-	if json.NewEncoder(os.Stdout).Encode(n) != nil {
-		os.Exit(1)
+		n, invalid := phone.Parse(typed)
+		if invalid != nil {
+			answer.Invalid = invalid.Error()
+		} else {
+			answer.Number = n
+		}
+		if out.Encode(answer) != nil {
+			os.Exit(1)
+		}
 	}
 }

@@ -10,8 +10,11 @@ type InvalidError struct {
 
 func (e *InvalidError) Error() string { return e.Reason }
 
-// InvalidExit is the exit status of the helper process for an InvalidError; its output is the reason.
-const InvalidExit = 2
+// Answer is what the helper process prints for a text: the number, or the reason of an InvalidError.
+type Answer struct {
+	Number  Number `json:"number"`
+	Invalid string `json:"invalid,omitempty"`
+}
 
 // Number is a valid telephone number.
 type Number struct {
