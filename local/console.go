@@ -13,6 +13,7 @@ import (
 	"streamotp/local/aws"
 	"streamotp/local/gateway"
 	"streamotp/local/lambda"
+	"streamotp/local/template"
 )
 
 // console is the log. It prints a block for each request, for each batch of a stream or a queue, and for each event of a
@@ -65,17 +66,17 @@ func (c *console) line(format string, args ...any) {
 }
 
 // welcome prints where everything is.
-func (c *console) welcome(s *stack) {
+func (c *console) welcome(url, awsURL string, spec *template.Stack) {
 	var b strings.Builder
 	row := func(name, value string) {
 		fmt.Fprintf(&b, "  %s %s\n", c.paint(bold, fmt.Sprintf("%-10s", name)), value)
 	}
 	b.WriteString("\n")
-	row("Page", c.paint(cyan, s.url+"/"))
-	row("API", c.paint(cyan, s.url+"/"+s.spec.API.StageName))
-	row("Mailbox", c.paint(cyan, s.url+"/_local/"))
-	row("AWS", c.paint(cyan, s.awsURL)+"  (--endpoint-url of the AWS CLI, --endpoint of otpctl)")
-	if s.spec.Table(usersTable) != nil {
+	row("Page", c.paint(cyan, url+"/"))
+	row("API", c.paint(cyan, url+"/"+spec.API.StageName))
+	row("Mailbox", c.paint(cyan, url+"/_local/"))
+	row("AWS", c.paint(cyan, awsURL)+"  (--endpoint-url of the AWS CLI, --endpoint of otpctl)")
+	if spec.Table(usersTable) != nil {
 		row("Demo users", "ada@example.com (codes by e-mail), grace@example.com (login codes by SMS to +4915112345678)")
 		row("Password", demoPassword)
 	}

@@ -53,7 +53,7 @@ func start(ctx context.Context, c config) (*stack, error) {
 		s.close()
 		return nil, err
 	}
-	s.log.welcome(s)
+	s.log.welcome(s.url, s.awsURL, s.spec)
 	return s, nil
 }
 

@@ -21,11 +21,12 @@ import (
 
 // Endpoint answers AWS calls. Its fields must not change once it serves.
 type Endpoint struct {
-	Template    *template.Stack
+	Template *template.Stack
+	Engine   *dynamo.Client
+	Secrets  *Secrets
+	Queues   *Queues
+
 	Here        func(text string) string // replaces the hosts of the API and the site in a text by this machine's
-	Engine      *dynamo.Client           //
-	Secrets     *Secrets                 //
-	Queues      *Queues                  //
 	Concurrency int                      // concurrent executions that the account allows
 	Sent        func() int               // e-mails that SES accepted
 	Lines       func() []string          // lines that the functions wrote to their log

@@ -181,6 +181,9 @@ func sub(p place, arguments []place) *yaml.Node {
 	if len(arguments) == 2 {
 		text, own = arguments[0], arguments[1]
 	}
+	if !text.is(yaml.ScalarNode, "text") {
+		return nil
+	}
 	out := placeholder.ReplaceAllStringFunc(text.node.Value, func(match string) string {
 		m := placeholder.FindStringSubmatch(match)
 		if m[1] == "!" { // ${!Name} is a literal ${Name}

@@ -72,6 +72,8 @@ func TestIntrinsicsRefuse(t *testing.T) {
 		`!Ref X`:                 `Outputs.O.Value: refers to "X"`,
 		`!Ref Gone`:              `refers to "Gone"`,
 		`!GetAtt Q.Color`:        "attribute Color of AWS::SQS::Queue",
+		`!Sub [[a], {}]`:         "must be text",
+		`!Sub [a]`:               "must be text",
 		`!Join ["", [a]]`:        "intrinsic Fn::Join",
 		`!ImportValue x`:         "intrinsic Fn::ImportValue",
 		`!FindInMap [a, b, c]`:   "no mapping a.b.c",
