@@ -107,6 +107,7 @@ func TestAWS(t *testing.T) {
 		fault(t, `{"service":"dynamodb","action":"TransactWriteItems","error":"TransactionCanceledException","reasons":["ConditionalCheckFailed","None"],"count":1}`)
 		fault(t, `{"service":"ses","action":"SendEmail","error":"TooManyRequestsException","count":1}`)
 		fault(t, `{"service":"sns","action":"Publish","error":"ThrottledException","count":1}`)
+		fault(t, `{"service":"sns","action":"Publish","error":"OptedOutException","count":1}`)
 		fault(t, `{"service":"secretsmanager","action":"GetSecretValue","error":"InternalServiceError","count":1}`)
 		fault(t, `{"service":"ssm","action":"GetParameter","error":"ParameterNotFound","count":1}`)
 		place := func() answer { return s.call(t, "ssm", "AmazonSSM.GetParameter", "/", `{"Name":"/mine/place"}`) }
@@ -123,6 +124,7 @@ func TestAWS(t *testing.T) {
 			{s.call(t, "ses", "", "/v2/email/outbound-emails", mail(nil)), 429, "message"},
 			{s.call(t, "ses", "", "/v2/email/outbound-emails", mail(nil)), 200, "MessageId"},
 			{s.call(t, "sns", "", "/", "Action=Publish"), 429, "<Code>Throttled</Code>"},
+			{s.call(t, "sns", "", "/", "Action=Publish"), 400, "<Code>OptedOut</Code>"},
 			{s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{}`), 500, "InternalServiceError"},
 		} {
 			if c.got.status != c.status || !strings.Contains(c.got.body, c.want) {

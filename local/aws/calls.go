@@ -132,20 +132,26 @@ var commonErrors = map[int]string{
 
 // statusOf returns the HTTP status of a service's error. It returns false if the service has no such error.
 func statusOf(name, code string) (int, bool) {
-	for _, errors := range []map[int]string{services[name].errors, commonErrors} {
-		for status, codes := range errors {
-			switch {
-			case !slices.Contains(strings.Fields(codes), code):
-			case status != 0:
-				return status, true
-			case services[name].protocol == jsonProtocol:
-				return http.StatusBadRequest, true
-			default:
-				return http.StatusForbidden, true
-			}
+	if status, own := statusIn(services[name].errors, code); own {
+		return status, true
+	}
+	status, common := statusIn(commonErrors, code)
+	switch {
+	case status != 0:
+		return status, true
+	case common && services[name].protocol != jsonProtocol:
+		return http.StatusForbidden, true
+	}
+	return http.StatusBadRequest, common
+}
+
+func statusIn(errors map[int]string, code string) (int, bool) {
+	for status, codes := range errors {
+		if slices.Contains(strings.Fields(codes), code) {
+			return status, true
 		}
 	}
-	return http.StatusBadRequest, false
+	return 0, false
 }
 
 // errorsOf lists a service's errors, for the message that rejects a fault with an unknown one.

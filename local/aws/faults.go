@@ -44,8 +44,9 @@ func (f *Fault) check() error {
 	if f.PerSecond != nil && (*f.PerSecond < 1 || f.Error == "" || f.LatencyMs > 0 || f.DropResponse) {
 		return fmt.Errorf("perSecond must be at least 1, with error and without latencyMs and dropResponse")
 	}
-	if f.Service == "sns" && f.Error == "ThrottledException" { // the SDK's name of the code on the wire
-		f.Error = "Throttled"
+	code := strings.TrimSuffix(f.Error, "Exception")
+	if _, own := statusIn(services[f.Service].errors, code); own && f.Service == "sns" { // the SDK's name of the code on the wire
+		f.Error = code
 	}
 	if _, ok := statusOf(f.Service, f.Error); !ok && f.Error != "" {
 		return fmt.Errorf("%s has no error %q; it has %s", f.Service, f.Error, errorsOf(f.Service))

@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -126,7 +127,7 @@ func (p place) fillStruct(v reflect.Value) {
 	for _, e := range p.entries() {
 		switch f, known := fields[e.key]; {
 		case !known:
-			e.failf("the development stack does not know this property; known are %s", strings.Join(sortedKeys(fields), ", "))
+			e.failf("the development stack does not know this property; known are %s", strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
 		case f.Type != reflect.TypeFor[ignored]():
 			e.fill(v.FieldByIndex(f.Index), f.Tag)
 		}

@@ -2,6 +2,7 @@ package template
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -47,10 +48,10 @@ func (r *reader) readParameters(overrides map[string]string) {
 		}
 		r.out.Parameters[name], r.out.NoEcho[name] = value, p.NoEcho
 	}
-	for _, name := range sortedKeys(overrides) {
+	for _, name := range slices.Sorted(maps.Keys(overrides)) {
 		if _, ok := r.out.Parameters[name]; !ok {
 			r.errs = append(r.errs, fmt.Errorf("-parameter %s: the template has no such parameter; it has %s",
-				name, strings.Join(sortedKeys(r.out.Parameters), ", ")))
+				name, strings.Join(slices.Sorted(maps.Keys(r.out.Parameters)), ", ")))
 		}
 	}
 }

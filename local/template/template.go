@@ -15,7 +15,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -177,13 +176,4 @@ func ARN(service, rest string) string {
 func (r *reader) physicalName(id string) string {
 	sum := sha256.Sum256([]byte(r.suffix + "/" + id))
 	return r.out.Name + "-" + id + "-" + strings.TrimRight(base32.StdEncoding.EncodeToString(sum[:]), "=")[:12]
-}
-
-func sortedKeys[T any](m map[string]T) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
