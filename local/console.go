@@ -65,8 +65,8 @@ func (c *console) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(c.out, format+"\n", args...)
 }
 
-// welcome prints where everything is.
-func (c *console) welcome(url, awsURL string, spec *template.Stack) {
+// welcome prints where everything is. clientSecret is that of demoServer, or empty.
+func (c *console) welcome(url, awsURL, clientSecret string, spec *template.Stack) {
 	var b strings.Builder
 	row := func(name, value string) {
 		fmt.Fprintf(&b, "  %s %s\n", c.paint(bold, fmt.Sprintf("%-10s", name)), value)
@@ -79,6 +79,10 @@ func (c *console) welcome(url, awsURL string, spec *template.Stack) {
 	if spec.Table(usersTable) != nil {
 		row("Demo users", "ada@example.com (codes by e-mail), grace@example.com (login codes by SMS to +4915112345678)")
 		row("Password", demoPassword)
+	}
+	if clientSecret != "" {
+		row("Clients", demoClient+" (public), "+demoServer+" (confidential)")
+		row("Secret", clientSecret+"  (of "+demoServer+", in this run)")
 	}
 	b.WriteString("\n  Ctrl-C ends it.\n")
 	c.line("%s", b.String())

@@ -2,12 +2,57 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"time"
 
 	"streamotp/local/dynamo"
 	"streamotp/local/template"
 )
+
+// clientsTable is the logical id of the table that has the demo clients.
+const clientsTable = "ClientsTable"
+
+// The demo clients: one for the pages of this server, and one for a server that runs beside it.
+const demoClient, demoServer = "demo", "demo-server"
+
+// putDemoClients writes the demo clients and returns the secret of demoServer, which is another one in each run.
+func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.Stack, origin string) (secret string, err error) {
+	t := spec.Table(clientsTable)
+	if t == nil {
+		return "", nil
+	}
+	secret = base64.RawURLEncoding.EncodeToString([]byte(rand.Text() + rand.Text()))
+	hash := sha256.Sum256([]byte(secret))
+	texts := func(values ...string) any {
+		list := make([]any, len(values))
+		for i, v := range values {
+			list[i] = map[string]any{"S": v}
+		}
+		return map[string]any{"L": list}
+	}
+	for _, c := range []map[string]any{
+		{"id": demoClient, "name": "Demo", "type": "public", "origins": texts(origin)},
+		{"id": demoServer, "name": "Demo server", "type": "confidential", "secretHash": texts(base64.RawURLEncoding.EncodeToString(hash[:]))},
+	} {
+		item := map[string]any{"purposes": texts("login", "verify"), "createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}
+		for name, value := range c {
+			if text, ok := value.(string); ok {
+				value = map[string]any{"S": text}
+			}
+			item[name] = value
+		}
+		err := engine.Call(ctx, dynamo.Tables+"PutItem", map[string]any{"TableName": t.Name, "Item": item}, &json.RawMessage{})
+		if err != nil {
+			return "", fmt.Errorf("demo client %s: %w", c["id"], err)
+		}
+	}
+	return secret, nil
+}
 
 // usersTable is the logical id of the table that has the demo users.
 const usersTable = "UsersTable"

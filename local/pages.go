@@ -24,10 +24,16 @@ type pages struct {
 }
 
 func newPages(dir string, spec *template.Stack, stub *captcha.Provider) pages {
-	headers := maps.Clone(spec.PageHeaders)
-	delete(headers, "Strict-Transport-Security") // not over plain HTTP (RFC 6797, 7.2)
-	headers["Cache-Control"] = "no-cache"        // an edited page shows at the next reload
+	headers := plain(spec.PageHeaders)
+	headers["Cache-Control"] = "no-cache" // an edited page shows at the next reload
 	return pages{dir, spec.Parameters, stub, headers}
+}
+
+// plain returns headers without those that must not come over plain HTTP (RFC 6797 7.2).
+func plain(headers map[string]string) map[string]string {
+	headers = maps.Clone(headers)
+	delete(headers, "Strict-Transport-Security")
+	return headers
 }
 
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,13 @@ import (
 	"streamotp/local/gateway"
 )
 
+// under returns a request for the same path under another one.
+func under(parent string, r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	r.URL.Path, r.URL.RawPath = parent+r.URL.Path, ""
+	return r
+}
+
 // routes serves the API under its stage, the test interface under /_local/, and the pages everywhere else.
 func (s *stack) routes() http.Handler {
 	control, pages := controlRoutes(s), newPages(filepath.Join(s.dir, "frontend"), s.spec, s.captcha)
@@ -17,11 +24,16 @@ func (s *stack) routes() http.Handler {
 			api.Routes[r.Method+" "+r.Path] = f.ID
 		}
 	}
-	stage := "/" + s.spec.API.StageName
+	stage, wellKnown := "/"+s.spec.API.StageName, plain(s.spec.WellKnownHeaders)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == stage || strings.HasPrefix(path, stage+"/"):
 			api.ServeHTTP(w, r)
+		case strings.HasPrefix(path, "/.well-known/"): // the distribution has a path for it, whose origin is the stage
+			for name, value := range wellKnown {
+				w.Header().Set(name, value)
+			}
+			api.ServeHTTP(w, under(stage, r))
 		case path == "/_local" || strings.HasPrefix(path, "/_local/"):
 			control.ServeHTTP(w, r)
 		default:

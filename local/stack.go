@@ -26,20 +26,21 @@ import (
 // stack is everything that runs: the engine, the functions, the AWS endpoint and the server.
 type stack struct {
 	config
-	dir     string // of the project
-	spec    *template.Stack
-	url     string // of the server
-	awsURL  string
-	engine  *dynamo.Client
-	aws     *aws.Endpoint
-	host    *lambda.Host
-	sources []*streams.Mapping
-	mailbox *mailbox.Mailbox
-	captcha *captcha.Provider // nil: there is no CAPTCHA
-	log     *console
-	waits   []func()   // each waits for the end of something that invokes functions
-	failed  chan error // the engine or a server has ended by itself
-	closers []func()   // last first
+	dir        string // of the project
+	spec       *template.Stack
+	url        string // of the server
+	awsURL     string
+	engine     *dynamo.Client
+	aws        *aws.Endpoint
+	host       *lambda.Host
+	sources    []*streams.Mapping
+	mailbox    *mailbox.Mailbox
+	captcha    *captcha.Provider // nil: there is no CAPTCHA
+	log        *console
+	waits      []func()   // each waits for the end of something that invokes functions
+	demoSecret string     // of the client demo-server; empty if the template has no clients
+	failed     chan error // the engine or a server has ended by itself
+	closers    []func()   // last first
 }
 
 // start starts the stack. When it returns, everything responds and the demo users exist.
@@ -53,7 +54,7 @@ func start(ctx context.Context, c config) (*stack, error) {
 		s.close()
 		return nil, err
 	}
-	s.log.welcome(s.url, s.awsURL, s.spec)
+	s.log.welcome(s.url, s.awsURL, s.demoSecret, s.spec)
 	return s, nil
 }
 
@@ -94,6 +95,9 @@ func (s *stack) start(ctx context.Context) error {
 	}
 	s.serve(endpoint, guard(s.aws))
 	if err := putDemoUsers(ctx, s.engine, s.spec); err != nil {
+		return err
+	}
+	if s.demoSecret, err = putDemoClients(ctx, s.engine, s.spec, s.url); err != nil {
 		return err
 	}
 	s.startFunctions(artifacts)
@@ -211,7 +215,12 @@ func (s *stack) newEndpoint() (*aws.Endpoint, error) {
 			return nil, fmt.Errorf("%s: %w", x.ID, err)
 		}
 	}
+	keys, err := aws.NewKeys(s.spec)
+	if err != nil {
+		return nil, err
+	}
 	return &aws.Endpoint{
+		Keys:     keys,
 		Template: s.spec, Here: s.here, Engine: s.engine, Secrets: secrets, Queues: aws.NewQueues(s.Now, s.spec.Queues),
 		Concurrency: maxProcesses * len(s.spec.Functions), Sent: s.mailbox.Mails, Lines: s.log.functionLines, Recorded: s.log.called,
 		Message: func(m aws.Message) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type handler struct {
 	codes   codes
 	users   users
+	clients clientTable
 	keys    keyrings
 	admit   admit.Admitter
 	origin  origin
@@ -41,6 +43,7 @@ type codes interface {
 
 type users interface {
 	Get(ctx context.Context, email string) (store.User, error)
+	Identify(ctx context.Context, email, id string) (string, error)
 }
 
 type keyrings interface {
@@ -60,7 +63,7 @@ const honeypot = "contact_me_by_fax_only"
 func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{
 		"POST /generate": {
-			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", honeypot},
+			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "clientId", "nonce", honeypot},
 			Serve:  h.generate, Counts: telemetry.Generated,
 		},
 		"POST /resend": {Fields: []string{"sessionId"}, Serve: h.resend, Counts: telemetry.Generated},
@@ -97,18 +100,25 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 		request.Event.Name, request.Event.Reason, request.Event.Session = telemetry.Blocked, "honeypot", id
 		return answer{id}, nil
 	}
+	client, err := h.client(ctx, request, body)
+	if err != nil {
+		return nil, err
+	}
 	c, err := h.newCall(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	if err := h.checkCaptcha(ctx, c, body.purpose); err != nil {
-		return nil, err
+	if request.Server == nil { // a server's people solve its own CAPTCHA, if it has one
+		if err := h.checkCaptcha(ctx, c, body.purpose); err != nil {
+			return nil, err
+		}
 	}
 	c.now = h.now() // before the account is read: a password that is changed from here on ends this session
 	to, err := h.recipient(ctx, c, body)
 	if err != nil {
 		return nil, err
 	}
+	to.Client, to.App, to.Nonce, to.Server = client.ID, client.Name, body.nonce, request.Server != nil
 	channel, _ := to.Channel.Facts() // Admit rejects an unknown channel. Its text is not logged, since it may be anything
 	c.Event.Channel = channel.Channel
 	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, body.purpose == otp.Login, nil))
@@ -116,6 +126,10 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 		return nil, err
 	}
 	c.noteUse(d)
+	if err := h.identify(ctx, &to.Contents); err != nil {
+		d.GiveBack(ctx, c.ID)
+		return nil, err
+	}
 	return answer{id}, h.write(ctx, c, id, to, d)
 }
 
@@ -191,11 +205,24 @@ func (h handler) login(ctx context.Context, c call, body generateRequest, to *ot
 		c.note(d)
 		return cmp.Or(err, httpapi.ErrInvalidCredentials)
 	}
+	to.AccountID = user.ID
 	to.Channel = user.LoginChannel()
 	if channel, _ := to.Channel.Facts(); channel.Kind == otp.PhoneNumber {
 		to.Phone = user.Phone
 	}
 	return nil
+}
+
+// identify makes sure that the account of a login for a client has an id. It comes after every limit was taken, so that it reveals
+// nothing about the password. Without a client nothing needs the id.
+func (h handler) identify(ctx context.Context, to *otp.Contents) (err error) {
+	switch {
+	case to.Client == "" || to.Purpose != otp.Login:
+		to.AccountID = ""
+	case to.AccountID == "":
+		to.AccountID, err = h.users.Identify(ctx, to.Email, uuid.NewString())
+	}
+	return err
 }
 
 // write writes the session of a message that was admitted. If that fails, it gives the message back.
@@ -217,6 +244,7 @@ func (h handler) write(ctx context.Context, c call, id string, to recipient, d a
 
 // seal makes the session's code, its digest and its sealed contents.
 func (h handler) seal(c call, s *otp.Session, to recipient, testCode string) (err error) {
+	to.Test = testCode != "" && to.Client != ""
 	if to.Code = testCode; to.Code == "" {
 		if to.Code, err = otp.NewCode(h.random, h.codeLength); err != nil {
 			return err
@@ -249,9 +277,21 @@ func (c call) suppress(s *otp.Session, channel otp.Channel) {
 	telemetry.Event{Name: telemetry.Suppressed, Channel: channel, Session: c.Event.Session, Subject: c.Event.Subject}.Write(c.ID, c.now)
 }
 
+var errNoSource = errors.New("the event has no source address")
+
 // clientIP returns the address that a request came from: what API Gateway saw or, if the request carries the secret that only our
-// CloudFront knows, what CloudFront saw. No other header is trusted.
+// CloudFront knows, what CloudFront saw. A client's server names the address of its user, or none. No other header is trusted.
 func (h handler) clientIP(ctx context.Context, request httpapi.Request) (string, error) {
+	if request.Server != nil {
+		named := request.Header["x-client-ip"]
+		if _, err := netip.ParseAddr(named); err != nil && named != "" {
+			return "", httpapi.Invalid("", "must come with an IP address in x-client-ip, or without that header")
+		}
+		return named, nil
+	}
+	if request.Source == "" { // API Gateway always says it; without it no limit of an address would apply
+		return "", errNoSource
+	}
 	secret, viewer := request.Header["x-origin-secret"], request.Header["cloudfront-viewer-address"]
 	if secret == "" || viewer == "" {
 		return request.Source, nil

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"streamotp/shared/admit"
+	"streamotp/shared/clients"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
@@ -31,6 +33,7 @@ type fixture struct {
 	limits store.Limits
 	ring   *otp.Keyring
 	at     time.Time
+	header map[string]string // of every call, beside those of the documented event
 }
 
 type fixedKeys struct{ *otp.Keyring }
@@ -53,6 +56,8 @@ func newFixture(t *testing.T) *fixture {
 	f := &fixture{Tables: tables, ring: ring, at: time.Now()}
 	f.limits = store.Limits{DB: tables.DB, Table: tables.Limits, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: 15 * time.Minute}}
 	f.handler = handler{
+		clients: &clients.Clients{Table: store.Clients{DB: tables.DB, Table: tables.Clients}, Limits: f.limits, Keys: fixedKeys{ring},
+			Now: func() time.Time { return f.at }},
 		codes: store.Codes{DB: tables.DB, Table: tables.Codes},
 		users: store.Users{DB: tables.DB, Table: tables.Users},
 		keys:  fixedKeys{ring}, now: func() time.Time { return f.at }, random: rand.Reader,
@@ -120,13 +125,14 @@ func (f *fixture) call(t *testing.T, path string, body any) (int, map[string]str
 	text, err := json.Marshal(body)
 	must(t, err)
 	event.RouteKey, event.Body = "POST "+path, string(text)
+	maps.Copy(event.Headers, f.header)
 	event.RequestContext.RequestID = fmt.Sprint("request-", time.Now().UnixNano())
 	return f.serve(t, event)
 }
 
 func (f *fixture) serve(t *testing.T, event events.APIGatewayV2HTTPRequest) (int, map[string]string, map[string]any) {
 	t.Helper()
-	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
+	response, err := httpapi.Handler(f.routes(), nil, f.clients)(context.Background(), event)
 	must(t, err)
 	var body map[string]any
 	must(t, json.Unmarshal([]byte(response.Body), &body))

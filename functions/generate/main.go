@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"streamotp/shared/admit"
+	"streamotp/shared/clients"
 	"streamotp/shared/config"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/keys"
@@ -24,10 +25,12 @@ func main() {
 	db := dynamodb.NewFromConfig(cfg)
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	codeLength := env.Int("CODE_LENGTH", 6, 10)
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
 		codes:      store.Codes{DB: db, Table: env.String("CODES_TABLE")},
 		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
-		keys:       keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		clients:    &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now},
+		keys:       ring,
 		origin:     keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
 		captcha:    newCaptcha(&env, cfg, time.Now),
 		now:        time.Now,
@@ -53,5 +56,5 @@ func main() {
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes(), gate))
+	lambda.Start(httpapi.Handler(h.routes(), gate, h.clients))
 }

@@ -14,6 +14,7 @@ type generateRequest struct {
 	email           string // normalised
 	phone, password string // as typed
 	locale          string // primary language, lower case
+	client, nonce   string // the client's id as it was sent, and what its proof repeats
 }
 
 // channel returns the channel that the request asks for by its field, or "" for a login, whose channel is the account's.
@@ -37,6 +38,7 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 	r = generateRequest{
 		purpose: cmp.Or(otp.Purpose(request.Get("purpose")), otp.Verify),
 		phone:   request.Get("phone"), password: request.Get("password"),
+		client: request.Get("clientId"), nonce: request.Get("nonce"),
 	}
 	hasEmail, hasPhone := request.Get("email") != "", r.phone != ""
 	switch r.purpose {
@@ -63,6 +65,16 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 		refuse("password", httpapi.Missing)
 	case r.purpose != otp.Login && r.password != "":
 		refuse("password", "is for purpose login only")
+	}
+	switch {
+	case r.client != "" && r.purpose == otp.Reset:
+		refuse("clientId", "is not for purpose reset, which has no proof")
+	case r.nonce != "" && r.purpose == otp.Reset:
+		refuse("nonce", "is not for purpose reset, which has no proof")
+	case r.nonce != "" && r.client == "" && request.Server == nil:
+		refuse("nonce", "is for a client's proof: send clientId too")
+	case r.nonce != "" && !otp.IsNonce(r.nonce):
+		refuse("nonce", "must be 1 to 128 printable ASCII characters")
 	}
 	if r.locale, err = otp.Language(request.Get("locale")); err != nil {
 		refuse("locale", err.Error())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -24,22 +25,23 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Check(c.now, otp.Verify, otp.Login, otp.Reset); err != nil {
+	over := s.Check(c.now, otp.Verify, otp.Login, otp.Reset)
+	ring, err := h.keys.For(ctx, s.KeyID)
+	if err != nil {
+		return nil, cmp.Or(over, err)
+	}
+	contents, err := ring.Open(s.KeyID, s.ID, s.Sealed)
+	if err == nil && !contents.UsableBy(request.ServerID()) {
+		return nil, otp.ErrSessionNotFound
+	}
+	if err := cmp.Or(over, err); err != nil {
 		return nil, err
 	}
 	if wait := s.ResendWait(c.now, h.cooldown); wait > 0 {
 		c.Event.Reason = "cooldown"
 		return nil, &otp.TooManyRequestsError{RetryAfter: wait}
 	}
-	ring, err := h.keys.For(ctx, s.KeyID)
-	if err != nil {
-		return nil, err
-	}
-	contents, err := ring.Open(s.KeyID, s.ID, s.Sealed)
-	if err != nil {
-		return nil, err
-	}
-	c.Event.Channel = contents.Channel
+	c.Event.Channel, c.Event.Client = contents.Channel, contents.Client
 	d, err := h.admit.Admit(ctx, c.admission(&contents, false, &s))
 	if c.note(d); err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func (h handler) reset(ctx context.Context, request httpapi.Request) (any, error
 	if err := password.Check(fresh, h.appName); err != nil {
 		return nil, err
 	}
-	c, err := h.judge.Open(ctx, request.Event, id, otp.Reset)
+	c, err := h.judge.Open(ctx, request.Event, request.ServerID(), id, otp.Reset)
 	if err != nil {
 		return nil, err
 	}

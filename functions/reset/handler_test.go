@@ -81,7 +81,7 @@ func (f *fixture) call(t *testing.T, code, password string) (int, map[string]any
 	must(t, json.Unmarshal(raw, &event))
 	event.Body = fmt.Sprintf(`{"sessionId":%q,"code":%q,"password":%q}`, id, code, password)
 	event.RequestContext.RequestID = fmt.Sprint("request-", time.Now().UnixNano())
-	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
+	response, err := httpapi.Handler(f.routes(), nil, nil)(context.Background(), event)
 	must(t, err)
 	var answer map[string]any
 	must(t, json.Unmarshal([]byte(response.Body), &answer))

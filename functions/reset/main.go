@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"streamotp/shared/clients"
 	"streamotp/shared/config"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
@@ -24,8 +25,9 @@ func main() {
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
-		judge: judge.Judge{Codes: codes, Limits: limits, Keys: keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		judge: judge.Judge{Codes: codes, Limits: limits, Keys: ring,
 			Rule: limits.Rule, Now: time.Now},
 		codes:   codes,
 		users:   store.Users{DB: db, Table: env.String("USERS_TABLE")},
@@ -33,9 +35,10 @@ func main() {
 		now:     time.Now,
 		appName: env.String("APP_NAME"),
 	}
+	servers := &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := errors.Join(env.Err(), password.CheckList()); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes(), gate))
+	lambda.Start(httpapi.Handler(h.routes(), gate, servers))
 }

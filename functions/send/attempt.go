@@ -104,7 +104,7 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 		return text, err
 	}
 	text = deliver.Message{
-		Purpose: m.Purpose, Channel: contents.Channel, To: contents.Destination(),
+		Purpose: m.Purpose, Channel: contents.Channel, App: contents.App, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(h.now()), Locale: contents.Locale, At: m.CreatedAt,
 	}
 	m.ring, m.to = ring, contents

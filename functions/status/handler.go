@@ -65,6 +65,9 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	contents, err := ring.Open(s.KeyID, s.ID, s.Sealed)
+	if err == nil && !contents.UsableBy(request.ServerID()) {
+		err = otp.ErrSessionNotFound
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (f *fixture) call(t *testing.T, body string) string {
 	var event events.APIGatewayV2HTTPRequest
 	must(t, json.Unmarshal(raw, &event))
 	event.Body = body
-	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
+	response, err := httpapi.Handler(f.routes(), nil, nil)(context.Background(), event)
 	must(t, err)
 	f.header = response.Headers
 	return fmt.Sprint(response.StatusCode, " ", response.Body)

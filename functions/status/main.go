@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"streamotp/shared/clients"
 	"streamotp/shared/config"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/keys"
@@ -19,17 +20,20 @@ func main() {
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
 	db := dynamodb.NewFromConfig(cfg)
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE")}
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
 		codes:    store.Codes{DB: db, Table: env.String("CODES_TABLE")},
-		limits:   store.Limits{DB: db, Table: env.String("LIMITS_TABLE")},
-		keys:     keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		limits:   limits,
+		keys:     ring,
 		now:      time.Now,
 		rule:     env.AttemptLimit(),
 		cooldown: env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
 	}
+	servers := &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes(), gate))
+	lambda.Start(httpapi.Handler(h.routes(), gate, servers))
 }

@@ -5,17 +5,27 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
 	"streamotp/shared/otp"
+	"streamotp/shared/proof"
 	"streamotp/shared/telemetry"
 )
 
 type handler struct {
-	judge    judge.Judge
-	codes    codes
-	prefixes prefixes
-	now      func() time.Time
+	judge     judge.Judge
+	codes     codes
+	prefixes  prefixes
+	signer    signer
+	proofLife time.Duration
+	now       func() time.Time
+}
+
+// signer signs what was proven for a client.
+type signer interface {
+	Sign(ctx context.Context, claims proof.Claims) (string, error)
 }
 
 type codes interface {
@@ -32,12 +42,15 @@ func (h handler) routes() map[string]httpapi.Endpoint {
 	}
 }
 
-// answer is what was proven. It is proof only for the server that made the call, which must compare the address.
+// answer is what was proven. Only the server that made the call should trust it; everybody else checks the proof.
 type answer struct {
 	Verified bool        `json:"verified"`
 	Purpose  otp.Purpose `json:"purpose"`
 	Email    string      `json:"email,omitempty"`
 	Phone    string      `json:"phone,omitempty"`
+
+	Proof          string    `json:"proof,omitempty"` // a JWT, if the session has a client
+	ProofExpiresAt time.Time `json:"proofExpiresAt,omitzero"`
 }
 
 func (h handler) verify(ctx context.Context, request httpapi.Request) (any, error) {
@@ -45,24 +58,53 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.judge.Open(ctx, request.Event, id, otp.Verify, otp.Login)
+	c, err := h.judge.Open(ctx, request.Event, request.ServerID(), id, otp.Verify, otp.Login)
 	if err != nil {
 		return nil, err
 	}
+	proven := answer{Verified: true, Purpose: c.Purpose, Email: c.Contents.Email}
+	if proven.Email == "" {
+		proven.Phone = c.Contents.Phone
+	}
+	// The proof is signed before the code is used: if KMS is down, the code still works later. Who does not use the code gets no proof.
 	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
+		if err := h.prove(ctx, request, c, &proven); err != nil {
+			return &judge.KeptError{Err: err}
+		}
 		return h.codes.Consume(ctx, c.Session, request.ID, h.now())
 	})
 	if err != nil {
 		return nil, err
+	}
+	if proven.Proof != "" {
+		event := *request.Event
+		event.Name = telemetry.Proven
+		event.Write(request.ID, h.now())
 	}
 	if c.Contents.Prefix != "" && c.First { // the first success of a subject in 30 days counts for its prefix
 		if err := h.prefixes.Verified(ctx, c.Contents.Prefix); err != nil {
 			slog.Error("prefix not counted", "requestId", request.ID, telemetry.Cause(err)) // the response stays the same
 		}
 	}
-	proven := answer{Verified: true, Purpose: c.Purpose, Email: c.Contents.Email}
-	if proven.Email == "" {
-		proven.Phone = c.Contents.Phone
-	}
 	return proven, nil
+}
+
+// prove adds the proof of a session that has a client.
+func (h handler) prove(ctx context.Context, request httpapi.Request, c judge.Case, proven *answer) error {
+	if c.Contents.Client == "" {
+		return nil
+	}
+	claims, err := proof.ClaimsOf(c.Contents, uuid.NewString(), h.now(), h.proofLife, c.Ring.Pairwise)
+	if err == nil {
+		proven.Proof, err = h.signer.Sign(ctx, claims)
+	}
+	if err != nil {
+		event := *request.Event
+		event.Name = telemetry.ProofFailed
+		event.Write(request.ID, h.now())
+		request.Event.Reason = "proof"
+		return err
+	}
+	proven.ProofExpiresAt = time.Unix(claims.Expires, 0).UTC()
+	return nil
 }

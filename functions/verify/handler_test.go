@@ -28,8 +28,9 @@ const (
 
 type fixture struct {
 	handler
-	ring *otp.Keyring
-	at   time.Time
+	ring    *otp.Keyring
+	at      time.Time
+	servers httpapi.Servers
 }
 
 type fixedKeys struct{ *otp.Keyring }
@@ -79,7 +80,7 @@ func (f *fixture) call(t *testing.T, body string) (int, map[string]any) {
 		event.Body = body
 	}
 	event.RequestContext.RequestID = fmt.Sprint("request-", time.Now().UnixNano())
-	response, err := httpapi.Handler(f.routes(), nil)(context.Background(), event)
+	response, err := httpapi.Handler(f.routes(), nil, f.servers)(context.Background(), event)
 	must(t, err)
 	var answer map[string]any
 	must(t, json.Unmarshal([]byte(response.Body), &answer))
@@ -169,7 +170,7 @@ func TestVerifyClearsTries(t *testing.T) {
 		t.Fatalf("%d %v", status, body)
 	}
 	var wrong *otp.WrongCodeError
-	c, err := f.judge.Open(context.Background(), &telemetry.Event{}, other, otp.Login)
+	c, err := f.judge.Open(context.Background(), &telemetry.Event{}, "", other, otp.Login)
 	must(t, err)
 	if err := f.judge.Check(context.Background(), &c, "111111", "r", nil); !errors.As(err, &wrong) || wrong.AttemptsRemaining != 4 {
 		t.Errorf("error %v", err)

@@ -2,15 +2,19 @@
 package main
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"streamotp/shared/clients"
 	"streamotp/shared/config"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/judge"
 	"streamotp/shared/keys"
+	"streamotp/shared/proof"
+	"streamotp/shared/site"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -22,16 +26,21 @@ func main() {
 	db := dynamodb.NewFromConfig(cfg)
 	codes := store.Codes{DB: db, Table: env.String("CODES_TABLE")}
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
-		judge: judge.Judge{Codes: codes, Limits: limits, Keys: keys.New(cfg, env.String("KEY_SECRET"), time.Now),
+		judge: judge.Judge{Codes: codes, Limits: limits, Keys: ring,
 			Rule: limits.Rule, Now: time.Now},
 		codes:    codes,
 		prefixes: store.Prefixes{DB: db, Table: limits.Table},
-		now:      time.Now,
+		signer: proof.NewSigner(cfg, env.String("SIGNING_KEY"),
+			site.New(cfg, env.String("SITE_PARAMETER"), time.Now, rand.Float64), time.Now),
+		proofLife: env.Seconds("PROOF_TTL_SECONDS", 30, 600),
+		now:       time.Now,
 	}
+	servers := &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(httpapi.Handler(h.routes(), gate))
+	lambda.Start(httpapi.Handler(h.routes(), gate, servers))
 }

@@ -1,5 +1,5 @@
 // Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS: DynamoDB
-// forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, SSM, CloudWatch and CloudFormation as far as StreamOTP
+// forwarded to an engine; SES v2, SNS, SQS, Lambda, Secrets Manager, KMS, SSM, CloudWatch and CloudFormation as far as StreamOTP
 // uses them. calls.go has a row for each imitated call, and a file for each service has what its rows refer to.
 //
 // It promises: (A1) an action or option that it does not imitate gets an error in the service's own shape; (A2) every
@@ -25,6 +25,7 @@ type Endpoint struct {
 	Engine   *dynamo.Client
 	Secrets  *Secrets
 	Queues   *Queues
+	Keys     *Keys
 
 	Here        func(text string) string // replaces the hosts of the API and the site in a text by this machine's
 	Concurrency int                      // concurrent executions that the account allows

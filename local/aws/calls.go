@@ -39,6 +39,7 @@ func init() { // a literal would refer to itself through the handlers
 			"DescribeSecret": {do: secretCall((*Secret).describe), permissions: (*Endpoint).secretPermissions},
 			"PutSecretValue": {do: secretCall((*Secret).put), permissions: (*Endpoint).secretPermissions},
 		},
+		"kms": keyCalls,
 		"ssm": {"GetParameter": {do: (*Endpoint).getParameter, permissions: parameterPermissions}},
 		"sqs": {
 			"SendMessage":                  {do: queueCall((*Queue).sendMessage), permissions: queuePermissions},
@@ -101,6 +102,11 @@ var services = map[string]service{
 		400: `DecryptionFailure EncryptionFailure InvalidParameterException InvalidRequestException LimitExceededException
 			ResourceExistsException ResourceNotFoundException`,
 		500: "InternalServiceError"}},
+	"kms": {jsonProtocol, "TrentService.", "", "application/x-amz-json-1.1", "AccessDeniedException", map[int]string{
+		400: `AlreadyExistsException DependencyTimeoutException DisabledException InvalidAliasNameException InvalidArnException
+			InvalidGrantTokenException InvalidKeyUsageException KMSInvalidStateException KeyUnavailableException LimitExceededException
+			NotFoundException UnsupportedOperationException ValidationException`,
+		500: "KMSInternalException"}},
 	"ssm": {jsonProtocol, "AmazonSSM.", "", "application/x-amz-json-1.1", "AccessDeniedException", map[int]string{
 		400: "InvalidKeyId ParameterNotFound ParameterVersionNotFound", 500: "InternalServerError"}},
 	"sqs": {jsonProtocol, "AmazonSQS.", "com.amazonaws.sqs#", "application/x-amz-json-1.0", "AccessDenied", map[int]string{

@@ -71,7 +71,8 @@ func TestTemplate(t *testing.T) {
 
 	distribution := at(resources, "Distribution", "Properties", "DistributionConfig")
 	behaviors := at(distribution, "CacheBehaviors").([]any)
-	same("paths that are not pages", len(behaviors), 1)
+	same("paths that are not pages", len(behaviors), 2)
+	same("the keys by plain HTTP", at(behaviors[1], "ViewerProtocolPolicy"), "https-only")
 	same("calls by plain HTTP, of which a redirect would have the password already", at(behaviors[0], "ViewerProtocolPolicy"), "https-only")
 	same("the cache of the API's answers", at(behaviors[0], "CachePolicyId"), "4135ea2d-6df8-44a3-9df3-4b5a84be39ad") // AWS's CachingDisabled
 	same("error pages, which would take the place of the API's answers", at(distribution, "CustomErrorResponses"), nil)

@@ -126,7 +126,7 @@ func TestEvents(t *testing.T) {
 		return out
 	}
 	want := []string{
-		"Blocked email verify honeypot", "Blocked sms verify country", "Delivered email", "Delivered email", "Delivered email", "Expired verify code_used",
+		"Blocked email verify honeypot", "Blocked sms verify country", "Delivered email", "Delivered email", "Delivered email", "Expired email verify code_used",
 		"Generated email login", "Generated email reset decoy", "Generated email verify", "Generated email verify", "Generated email verify",
 		"Generated sms verify", "Limited email verify subject", "Limited login subject_passwords",
 		"ProviderError email verify refused", "ProviderError unavailable",

@@ -24,6 +24,7 @@ var flows = []flow{
 	{"login", func(t *testing.T, s *Stack) error {
 		return confirmed(t, s, "login", login("ada@example.com", demoPassword), "ada@example.com")
 	}},
+	{"a proof for a page's client", proven},
 	{"a message is marked as sent", marked},
 	{"resend", resent},
 	{"reset", wasReset},
@@ -35,6 +36,8 @@ var flows = []flow{
 	{"five wrong codes at a login are told the owner", told},
 	{"a code that cannot be written is given back", unwritten},
 	{"a call through CloudFront", throughCloudFront},
+	{"a server's calls", served},
+	{"a wrong secret is counted", wrongSecret},
 }
 
 // ask solves a CAPTCHA and requests a code.

@@ -261,6 +261,16 @@ func (s Stack) From(address string, header http.Header) *Stack {
 	return &s
 }
 
+// With returns the stack for the same caller, whose requests also carry this header.
+func (s Stack) With(name, value string) *Stack {
+	s.header = s.header.Clone()
+	if s.header == nil {
+		s.header = http.Header{}
+	}
+	s.header.Set(name, value)
+	return &s
+}
+
 // Do sends a request with a JSON body (nil for none) and returns the status, header and body of the response.
 func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 	s.t.Helper()

@@ -68,18 +68,30 @@ func (h *pageHeaders) check(p place) {
 	}
 }
 
+// readPageHeaders reads the headers of the pages or, if they let pages of other origins read the answer, those under
+// /.well-known/.
 func readPageHeaders(res *resource) {
-	out := res.properties.out.PageHeaders
-	if len(out) > 0 {
-		res.properties.failf("the development stack imitates one policy of response headers")
-	}
 	var policy struct {
 		ResponseHeadersPolicyConfig struct {
 			Name, Comment         ignored
 			SecurityHeadersConfig pageHeaders
+			CorsConfig            *struct {
+				AccessControlAllowOrigins                            struct{ Items []string }
+				AccessControlAllowHeaders, AccessControlAllowMethods ignored // there are no preflights of a plain GET
+				AccessControlAllowCredentials                        string  `in:"false"`
+				OriginOverride                                       string  `in:"true"`
+			}
 		}
 	}
 	res.decode(&policy)
+	out := res.properties.out.PageHeaders
+	if cors := policy.ResponseHeadersPolicyConfig.CorsConfig; cors != nil {
+		out = res.properties.out.WellKnownHeaders
+		out["Access-Control-Allow-Origin"] = strings.Join(cors.AccessControlAllowOrigins.Items, " ")
+	}
+	if len(out) > 1 {
+		res.properties.failf("the development stack imitates one policy of response headers for the pages, and one for /.well-known/")
+	}
 	for name, properties := range policy.ResponseHeadersPolicyConfig.SecurityHeadersConfig {
 		h := securityHeaders[name]
 		out[h.header] = strings.ReplaceAll(h.value, "VALUE", properties[h.property])

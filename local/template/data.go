@@ -1,6 +1,7 @@
 package template
 
 import (
+	"strings"
 	"time"
 
 	"streamotp/local/iam"
@@ -75,6 +76,30 @@ func readSSMParameter(res *resource) {
 		res.properties.failf("must have Name and Value")
 	}
 	res.properties.out.SSM[parameter.Name] = parameter.Value
+}
+
+// KeyAlias is a name of a KMS key.
+type KeyAlias struct{ AliasName, TargetKeyId string }
+
+func readKey(res *resource) {
+	var key struct {
+		KeySpec  string `in:"RSA_2048"`
+		KeyUsage string `in:"SIGN_VERIFY"`
+	}
+	res.decode(&key)
+	if key.KeySpec == "" || key.KeyUsage == "" {
+		res.properties.failf("must have KeySpec RSA_2048 and KeyUsage SIGN_VERIFY: the development stack imitates no other key")
+	}
+	res.properties.out.Keys = append(res.properties.out.Keys, res.name)
+}
+
+func readKeyAlias(res *resource) {
+	var a KeyAlias
+	res.decode(&a)
+	if !strings.HasPrefix(a.AliasName, "alias/") || a.TargetKeyId == "" {
+		res.properties.failf("must have an AliasName that begins with alias/, and TargetKeyId")
+	}
+	res.properties.out.KeyAliases = append(res.properties.out.KeyAliases, a)
 }
 
 // EventDestination is an event destination of a configuration set: SES publishes events of these types to the topic.

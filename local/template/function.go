@@ -224,7 +224,8 @@ type statement struct {
 type conditions map[iam.Operator]map[string]words
 
 // conditionKeys are the condition keys that the AWS endpoint sets for calls, each after its operator.
-var conditionKeys = []string{"StringEquals ses:FromAddress", "StringEquals aws:CalledViaLast", "StringLike ses:FromAddress",
+var conditionKeys = []string{"StringEquals ses:FromAddress", "StringEquals aws:CalledViaLast", "StringEquals kms:RequestAlias",
+	"StringEquals kms:SigningAlgorithm", "StringEquals kms:MessageType", "StringLike ses:FromAddress",
 	"StringEqualsIfExists dynamodb:ReturnValues", "ForAllValues:StringEquals dynamodb:Attributes",
 	"ForAllValues:StringLike dynamodb:Attributes", "ForAllValues:StringLike dynamodb:LeadingKeys"}
 

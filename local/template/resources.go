@@ -13,6 +13,7 @@ type kind struct {
 	read       func(res *resource) // nil for a type that has no local counterpart
 	last       bool                // it is read when all functions and queues are known
 	reference  string              // value of Ref; empty: the physical name
+	named      string              // property that is the value of Ref instead
 	attributes map[string]string   // values of GetAtt
 	ignored    []string            // properties that the development stack knows and ignores on purpose
 }
@@ -37,7 +38,10 @@ func init() { // a literal would refer to itself through the functions that read
 		"AWS::SecretsManager::Secret": {read: readSecret, reference: ARN("secretsmanager", "secret:{name}-{end}"),
 			attributes: map[string]string{"Id": ARN("secretsmanager", "secret:{name}-{end}")},
 			ignored:    []string{"Description", "KmsKeyId", "Tags"}},
-		"AWS::SSM::Parameter": {read: readSSMParameter, ignored: []string{"Description", "Tags"}},
+		"AWS::KMS::Key": {read: readKey, attributes: map[string]string{"Arn": ARN("kms", "key/{name}")},
+			ignored: []string{"Description", "KeyPolicy", "Tags"}},
+		"AWS::KMS::Alias":     {read: readKeyAlias, named: "AliasName"},
+		"AWS::SSM::Parameter": {read: readSSMParameter, named: "Name", ignored: []string{"Description", "Tags"}},
 
 		// But SendEmail rejects a set that the template does not have.
 		"AWS::SES::ConfigurationSet":                 {read: readMailSet, ignored: []string{"DeliveryOptions", "ReputationOptions", "SuppressionOptions"}},
@@ -141,8 +145,10 @@ func (res *resource) reference(p place) (string, bool) {
 		p.failf("refers to %q, a custom resource, whose function alone knows its physical id", res.id)
 		return "", false
 	}
-	if name, ok := res.properties.at("Name"); ok && res.Type == "AWS::SSM::Parameter" {
-		return name.text(), true
+	if res.kind.named != "" {
+		if name, ok := res.properties.at(res.kind.named); ok {
+			return name.text(), true
+		}
 	}
 	if res.kind.reference == "" {
 		return res.name, true

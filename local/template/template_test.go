@@ -202,7 +202,7 @@ func TestProjectTemplate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Functions) < 4 || slices.ContainsFunc(s.Functions, func(f Function) bool { return f.ID == "PublishFunction" }) || len(s.Tables) != 3 || len(s.Mappings) != 1 || s.API.StageName != "api" {
+	if len(s.Functions) < 4 || slices.ContainsFunc(s.Functions, func(f Function) bool { return f.ID == "PublishFunction" }) || len(s.Tables) != 4 || len(s.Mappings) != 1 || s.API.StageName != "api" {
 		t.Errorf("%+v", s)
 	}
 	if s.PageHeaders["X-Content-Type-Options"] != "nosniff" {

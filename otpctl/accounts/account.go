@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"streamotp/otpctl/console"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
@@ -63,7 +65,9 @@ func (t typed) read() (a account, err error) {
 // Errors: console.Refusal, if login codes would go to a number that cannot receive them, or by an unknown channel.
 func (a account) onto(held store.User, countries []string) (store.User, error) {
 	wanted := held
-	wanted.Email = a.email
+	if wanted.Email = a.email; held.Email == "" {
+		wanted.ID = uuid.NewString()
+	}
 	wanted.Name = cmp.Or(a.name, held.Name)
 	wanted.Phone = cmp.Or(a.phone.E164, held.Phone)
 	wanted.Channel = cmp.Or(a.channel, held.LoginChannel())

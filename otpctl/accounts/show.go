@@ -25,7 +25,8 @@ func UserListCommand(c *console.Console) *cobra.Command {
 		Long:    `Lists the accounts in no particular order, with most digits of each phone number hidden.`,
 		Example: "  otpctl user list\n  otpctl user list --json | jq -r '.data[].email'",
 		Annotations: console.Facts("dynamodb:Scan",
-			`[{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+			`[{"id":"6f2a9d0c-3b1c-4a77-9d3a-0c1b2a3d4f5f","email":"ada@example.com","name":"Ada",
+ "phone":"+49*********78","channel":"email",
 "passwordChangedAt":"2026-11-21T15:09:39Z"}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			return console.List(c, "There are no accounts.", []any{"EMAIL", "NAME", "PHONE", "CHANNEL", "PASSWORD CHANGED"}, d.Users.List(ctx),
@@ -38,6 +39,7 @@ func UserListCommand(c *console.Console) *cobra.Command {
 }
 
 type listed struct {
+	ID                string     `json:"id"` // by which clients know the account; empty until its first login for one
 	Email             string     `json:"email"`
 	Name              string     `json:"name"`
 	Phone             string     `json:"phone"`
@@ -46,7 +48,7 @@ type listed struct {
 }
 
 func show(u store.User) listed {
-	l := listed{Email: u.Email, Name: u.Name, Phone: maskPhone(u.Phone), Channel: string(u.LoginChannel())}
+	l := listed{ID: u.ID, Email: u.Email, Name: u.Name, Phone: maskPhone(u.Phone), Channel: string(u.LoginChannel())}
 	if u.PasswordChangedAt != 0 {
 		l.PasswordChangedAt = console.ShownTime(time.UnixMilli(u.PasswordChangedAt))
 	}
@@ -78,7 +80,8 @@ func UserShowCommand(c *console.Console) *cobra.Command {
 by purpose, how many, and until when they lock it. It changes nothing.`,
 		Example: "  otpctl user show ada@example.com",
 		Annotations: console.Facts("dynamodb:GetItem secretsmanager:GetSecretValue",
-			`{"email":"ada@example.com","name":"Ada","phone":"+49*********78","channel":"email",
+			`{"id":"6f2a9d0c-3b1c-4a77-9d3a-0c1b2a3d4f5f","email":"ada@example.com","name":"Ada",
+ "phone":"+49*********78","channel":"email",
 "passwordChangedAt":"2026-11-21T15:09:39Z",
 "hasPassword":true,"attempts":[{"purpose":"login","wrongCodes":5,"lockedUntil":"2026-11-21T16:09:39Z"}]}`),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -52,9 +52,10 @@ const (
 	cpuMiB       = 1769 // of memory for one vCPU
 	secrets      = 3
 	moreSecrets  = 1  // with CaptchaProvider
+	keys         = 1  // that sign
 	alarmMetrics = 20 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1
-	metrics      = 67 // our own at most: 11 names by channel (2) and purpose (3), 5 for e-mail alone, 7 for everything together
+	metrics      = 71 // our own at most: 11 names by channel (2) and purpose (3), 5 for e-mail alone, 1 by two purposes, 9 for everything together
 )
 
 // wish is the input of an estimate.
@@ -186,7 +187,7 @@ func (l priceList) idle() []part {
 	captcha := measured(l.Prices["secrets"], moreSecrets)
 	captcha.Name += ", with a CAPTCHA"
 	return []part{
-		measured(l.Prices["secrets"], secrets), captcha,
+		measured(l.Prices["secrets"], secrets), captcha, measured(l.Prices["keys"], keys),
 		measured(l.Prices["alarms"], alarmMetrics), measured(l.Prices["dashboards"], dashboards),
 		assumed(l.Prices["polls"], polls),
 		assumed(l.Prices["tableStorage"], users), assumed(l.Prices["recovery"], users),

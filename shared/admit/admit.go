@@ -54,7 +54,7 @@ type testDestinations interface {
 // Request is a request for a message.
 type Request struct {
 	ID       string // of the HTTP request; a repeated write is recognised by it
-	ClientIP string
+	ClientIP string // empty for a client's server that does not name its user's address: no limit of an address applies
 	At       time.Time
 	Ring     *otp.Keyring
 	To       *otp.Contents // Admit writes the number in E.164 and, if the number is new here, its prefix

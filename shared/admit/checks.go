@@ -29,8 +29,11 @@ func (a *admission) take(ctx context.Context, q store.Quota) (store.KeyState, er
 	return state, err
 }
 
-// client returns the quota of the client IP address.
+// client returns the quota of the client IP address, which limits nothing if there is none.
 func (a *admission) client() store.Quota {
+	if a.ClientIP == "" {
+		return store.Quota{}
+	}
 	q := store.Quota{Key: a.Ring.ClientIP(a.ClientIP), MessagesPerHour: a.MessagesPerIP}
 	if a.Password {
 		q.WrongPasswordsPerHour = a.WrongPasswordsPerIPHour

@@ -52,10 +52,11 @@ func (a *admission) wrongPasswords() store.Quota {
 
 // mayKnow returns an error if the client IP address must not learn that a password was right (A3).
 func (a *admission) mayKnow(ctx context.Context) error {
-	if !a.Password || a.WrongPasswordsPerIPHour == 0 {
+	q := a.wrongPasswords()
+	if !a.Password || q.WrongPasswordsPerHour == 0 {
 		return nil
 	}
-	_, err := a.Limits.TakeMessage(ctx, a.wrongPasswords(), a.ID, a.At) // without a message to take, this is a consistent read
+	_, err := a.Limits.TakeMessage(ctx, q, a.ID, a.At) // without a message to take, this is a consistent read
 	return err
 }
 

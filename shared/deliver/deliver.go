@@ -32,6 +32,7 @@ type Message struct {
 	Notification otp.NotificationKind // empty for a code
 	Purpose      otp.Purpose
 	Channel      otp.Channel
+	App          string        // name of the client that the code is for, in place of the deployment's; empty for none
 	To           string        // e-mail address or E.164 number
 	Code         string        // empty for a notification
 	Host         string        // of the site, for the origin-bound line of an SMS with a code; others need none
@@ -81,6 +82,10 @@ var providers = map[otp.Provider]func(*Sender, context.Context, Message) error{
 func (s *Sender) Send(ctx context.Context, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
+	if m.App != "" {
+		named := *s
+		named.AppName, s = m.App, &named
+	}
 	channel, err := m.Channel.Facts()
 	if err != nil {
 		return err

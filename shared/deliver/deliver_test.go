@@ -348,3 +348,30 @@ func TestSMSIsOneSegment(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsName: who gets a client's code sees its name, in place of the deployment's, however long the host is.
+func TestClientsName(t *testing.T) {
+	const client = "Wwwwwwwwwwwwwwwwwwwwwww4" // as long as a name may be
+	for locale := range languages {
+		for _, host := range []string{"a.de", strings.Repeat("h", 53)} {
+			for _, purpose := range []otp.Purpose{otp.Verify, otp.Login} {
+				s := &Sender{AppName: client}
+				got := s.sms(Message{App: client, Purpose: purpose, Code: "4829134829", Host: host, Locale: locale})
+				if checkSegment(t, got); !strings.Contains(got, client) || !strings.HasSuffix(got, "\n@"+host+" #4829134829") {
+					t.Errorf("%s: %q", locale, got)
+				}
+			}
+		}
+	}
+	t.Run("in an e-mail and its sender", func(t *testing.T) {
+		p := &fakeProvider{status: 200, body: `{"MessageId":"1"}`}
+		m := code(otp.Login)
+		m.App = client
+		if err := newSender(t, p).Send(context.Background(), m); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(p.got, "Tea") || !strings.Contains(p.got, client+`\" <login@example.com>`) || strings.Count(p.got, client) < 5 {
+			t.Error(p.got)
+		}
+	})
+}

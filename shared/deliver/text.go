@@ -18,6 +18,7 @@ type language struct {
 	minutes, seconds        string
 	smsAction               map[otp.Purpose]string
 	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app (sms only)
+	smsNamed                string // as short as possible with the name of a client, which must be seen: what the code opens is its
 	notifications           map[otp.NotificationKind]notification
 	smsClosed               string
 	date                    string // time layout
@@ -56,6 +57,7 @@ var english = language{
 	smsAction: map[otp.Purpose]string{otp.Verify: "to confirm your number", otp.Login: "to log in"},
 	sms:       "%[1]s is your %[3]s code %[2]s. Nobody will ask you for it. Not you? Ignore this.",
 	smsShort:  "%[1]s is your code %[2]s. Nobody will ask for it. Not you? Ignore it.",
+	smsNamed:  "%[1]s is your %[3]s code %[2]s.",
 
 	notifications: map[otp.NotificationKind]notification{
 		otp.NotifyPasswordChanged: {"Your %[1]s password was changed", []string{
@@ -105,6 +107,7 @@ var german = language{
 	smsAction: map[otp.Purpose]string{otp.Verify: "zum Bestätigen Ihrer Nummer", otp.Login: "zum Anmelden"},
 	sms:       "%[1]s ist Ihr Code %[2]s bei %[3]s. Niemand wird Sie danach fragen. Nicht Sie? Ignorieren.",
 	smsShort:  "%[1]s: Code %[2]s. Niemand fragt danach. Nicht Sie? Ignorieren.",
+	smsNamed:  "%[1]s: Code %[2]s bei %[3]s.",
 
 	notifications: map[otp.NotificationKind]notification{
 		otp.NotifyPasswordChanged: {"Ihr Passwort für %[1]s wurde geändert", []string{
@@ -195,7 +198,7 @@ func (s *Sender) compose(lang, subject string, paragraphs []string, code string)
 const segment = 160
 
 // sms writes a message that fits into one segment. A code's message ends with the origin-bound line, so that a phone offers the code
-// only on pages of that host (WICG, Origin-bound one-time codes delivered via SMS). If the host is long, the app's name is left out.
+// only on pages of that host (WICG, Origin-bound one-time codes delivered via SMS). If the host is long, the app's name is left out, unless it is a client's.
 func (s *Sender) sms(m Message) string {
 	l := languageOf(m.Locale)
 	if m.Notification != "" {
@@ -204,7 +207,9 @@ func (s *Sender) sms(m Message) string {
 	bound := fmt.Sprintf("\n\n@%s #%s", m.Host, m.Code)
 	action := l.smsAction[m.Purpose]
 	text := fmt.Sprintf(l.sms, m.Code, action, s.AppName)
-	if len([]rune(text+bound)) > segment {
+	if tooLong := len([]rune(text+bound)) > segment; tooLong && m.App != "" {
+		text = fmt.Sprintf(l.smsNamed, m.Code, action, m.App)
+	} else if tooLong {
 		text = fmt.Sprintf(l.smsShort, m.Code, action)
 	}
 	return text + bound

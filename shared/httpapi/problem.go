@@ -56,6 +56,7 @@ var fixed = []struct {
 	{errNotJSON, http.StatusUnsupportedMediaType, "not_json", "Send content-type: application/json.", ""},
 	{ErrCaptchaFailed, http.StatusBadRequest, "captcha_failed", "Solve the CAPTCHA and send its token as captchaToken.", telemetry.Blocked},
 	{ErrInvalidCredentials, http.StatusUnauthorized, "invalid_credentials", "The address and the password do not match.", telemetry.WrongPassword},
+	{otp.ErrInvalidClient, http.StatusUnauthorized, "invalid_client", "The client's credentials are wrong or missing.", telemetry.ClientRefused},
 	{otp.ErrSessionNotFound, http.StatusNotFound, "session_not_found", "There is no such session for this call. Ask for a new code.", ""},
 	{otp.ErrCodeExpired, http.StatusGone, "code_expired", "The code has expired. Ask for a new one.", telemetry.Expired},
 	{otp.ErrCodeUsed, http.StatusGone, "code_used", "The code was used before. Ask for a new one.", telemetry.Expired},

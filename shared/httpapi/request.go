@@ -35,11 +35,20 @@ type Request struct {
 	Source string            // the IP address that API Gateway was called from
 	Header map[string]string // names in lower case; a caller can set any of them
 	Fields map[string]string // of the JSON body; every field of every call is a string
+	Server *otp.Client       // whose credentials came with the request; nil for a call from anywhere else
 	Event  *telemetry.Event  // what the audit log reports about the request; handlers fill in what they learn
 }
 
 // Get returns a field, or "" if it is absent.
 func (r Request) Get(field string) string { return r.Fields[field] }
+
+// ServerID returns the id of the client whose server makes the request, or "".
+func (r Request) ServerID() string {
+	if r.Server == nil {
+		return ""
+	}
+	return r.Server.ID
+}
 
 // FieldError says what is wrong with one field.
 type FieldError struct {

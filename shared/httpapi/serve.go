@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"streamotp/shared/otp"
 	"streamotp/shared/telemetry"
 )
 
@@ -33,11 +34,19 @@ var (
 // margin is the part of a function's time that is kept for responding with 503 (H3).
 const margin = time.Second
 
+// Servers finds out which client's server makes a call, by the credentials in its header authorization, if it has them. source is
+// the address that API Gateway saw.
+type Servers interface {
+	Server(ctx context.Context, header map[string]string, source, requestID string) (*otp.Client, error)
+}
+
 // Gate reports, by its headers, whether a request may be served at all. A nil Gate accepts every request.
 type Gate func(ctx context.Context, header map[string]string) (bool, error)
 
 // Handler serves requests by route key: with a named stage, the raw path contains the stage and the route key does not.
-func Handler(routes map[string]Endpoint, gate Gate) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+//
+// A server's call with right credentials needs not pass the gate. If servers is nil, no call counts as a server's.
+func Handler(routes map[string]Endpoint, gate Gate, servers Servers) func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	return func(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 		endpoint, ok := routes[event.RouteKey]
 		if !ok {
@@ -49,7 +58,7 @@ func Handler(routes map[string]Endpoint, gate Gate) func(context.Context, events
 			defer cancel()
 		}
 		begun := time.Now()
-		o := answer(ctx, event, endpoint, gate)
+		o := answer(ctx, event, endpoint, gate, servers)
 		attrs := append([]slog.Attr{
 			slog.String("requestId", event.RequestContext.RequestID), slog.String("route", event.RouteKey),
 			slog.Int("status", o.response.StatusCode), slog.String("code", o.code),
@@ -74,7 +83,7 @@ type outcome struct {
 }
 
 // answer serves one request.
-func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint, gate Gate) (o outcome) {
+func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint Endpoint, gate Gate, servers Servers) (o outcome) {
 	id := event.RequestContext.RequestID
 	defer func() {
 		if p := recover(); p != nil {
@@ -85,12 +94,23 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 	if id == "" { // a repeated write is recognised by it
 		return failure(errNoRequestID, id, telemetry.Event{})
 	}
-	if err := gate.pass(ctx, event.Headers); err != nil {
+	var server *otp.Client
+	var err error
+	if servers != nil {
+		server, err = servers.Server(ctx, event.Headers, event.RequestContext.HTTP.SourceIP, id)
+	}
+	if err == nil && server == nil {
+		err = gate.pass(ctx, event.Headers)
+	}
+	if err != nil {
 		return failure(err, id, telemetry.Event{})
 	}
 	request, err := read(event, endpoint.Fields)
 	if err != nil {
 		return failure(err, id, telemetry.Event{})
+	}
+	if request.Server = server; server != nil {
+		request.Event.Client = server.ID
 	}
 	body, err := endpoint.Serve(ctx, request)
 	if err != nil {

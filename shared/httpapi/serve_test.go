@@ -28,7 +28,7 @@ func call(t *testing.T, serve func(ctx context.Context, r Request) (any, error))
 	e.RequestContext.RequestID = "request-1"
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	response, err := Handler(map[string]Endpoint{"POST /x": {Fields: []string{"a"}, Serve: serve}}, nil)(ctx, e)
+	response, err := Handler(map[string]Endpoint{"POST /x": {Fields: []string{"a"}, Serve: serve}}, nil, nil)(ctx, e)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestHandler(t *testing.T) {
 	t.Run("an unknown route answers as API Gateway does", func(t *testing.T) {
 		e := event("{}")
 		e.RouteKey = "POST /y"
-		response, err := Handler(nil, nil)(context.Background(), e)
+		response, err := Handler(nil, nil, nil)(context.Background(), e)
 		if err != nil || response.StatusCode != 404 || response.Body != `{"message":"Not Found"}` {
 			t.Errorf("%+v, %v", response, err)
 		}
@@ -152,7 +152,7 @@ func TestGate(t *testing.T) {
 				}
 				return test.open, test.err
 			}
-			response, err := Handler(routes, gate)(context.Background(), e)
+			response, err := Handler(routes, gate, nil)(context.Background(), e)
 			if err != nil || response.StatusCode != test.status || !strings.Contains(response.Body, test.want) || (served == 1) != test.open {
 				t.Errorf("%+v, %v, served %d", response, err, served)
 			}

@@ -11,6 +11,7 @@
 package judge
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -55,27 +56,39 @@ type Case struct {
 	Ring     *otp.Keyring // has the session's key
 }
 
-// Open reads a session for one of the purposes (a), and notes in the audit event whose session it is.
+// Open reads a session for one of the purposes (a), and notes in the audit event whose session it is. serverID is the client whose
+// credentials came with the request, or "".
 //
 // Errors: otp.ErrSessionNotFound, otp.ErrCodeUsed, otp.ErrCodeExpired; otp.ErrUnknownKey, *otp.UnknownChannelError.
-func (j Judge) Open(ctx context.Context, audit *telemetry.Event, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
+func (j Judge) Open(ctx context.Context, audit *telemetry.Event, serverID, sessionID string, purposes ...otp.Purpose) (c Case, err error) {
 	if c.Session, err = j.Codes.Session(ctx, sessionID); err != nil {
 		return c, err
 	}
 	audit.Session, audit.Subject, audit.Purpose = c.ID, c.Subject, c.Purpose
-	if err := c.Check(j.Now(), purposes...); err != nil {
-		return c, err
+	over := c.Check(j.Now(), purposes...)
+	if errors.Is(over, otp.ErrSessionNotFound) {
+		return c, over
 	}
 	if c.Ring, err = j.Keys.For(ctx, c.KeyID); err != nil {
-		return c, err
+		return c, cmp.Or(over, err)
 	}
 	c.Contents, err = c.Ring.Open(c.KeyID, c.ID, c.Sealed)
-	audit.Channel = c.Contents.Channel
-	if err == nil && c.Contents.Purpose != c.Purpose { // the item was changed by another program
-		err = otp.ErrSessionNotFound
+	if err != nil {
+		return c, cmp.Or(over, err)
 	}
-	return c, err
+	audit.Channel, audit.Client = c.Contents.Channel, cmp.Or(c.Contents.Client, serverID)
+	if !c.Contents.UsableBy(serverID) || c.Contents.Purpose != c.Purpose { // another server's, or changed by another program
+		return c, otp.ErrSessionNotFound
+	}
+	return c, over
 }
+
+// KeptError is an error of consume after which the right code stays usable: it costs no attempt.
+type KeptError struct{ Err error }
+
+func (e *KeptError) Error() string { return e.Err.Error() }
+
+func (e *KeptError) Unwrap() error { return e.Err }
 
 // Check checks a code and calls consume if the code is right (b, c, d).
 //
@@ -99,8 +112,9 @@ func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consu
 		return j.wrong(ctx, c, requestID)
 	}
 	err = consume(ctx)
-	// A right code that came too late, or in parallel with another right one, was no wrong attempt either.
-	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) {
+	// A right code that came too late, in parallel with another right one, or in vain was no wrong attempt either.
+	var kept *KeptError
+	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) || errors.As(err, &kept) {
 		var failed error
 		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
 			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the response stays the same

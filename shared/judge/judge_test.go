@@ -103,7 +103,7 @@ func (w *world) check(code string) (string, error) {
 		w.asked, w.session.Purpose = otp.Verify, otp.Verify
 	}
 	j := judge.Judge{Codes: w, Limits: w, Keys: w, Rule: otp.AttemptLimit{MaxAttempts: 5, Lock: time.Minute}, Now: func() time.Time { return noon }}
-	c, err := j.Open(context.Background(), &telemetry.Event{}, "s", w.asked)
+	c, err := j.Open(context.Background(), &telemetry.Event{}, "", "s", w.asked)
 	if err == nil {
 		err = j.Check(context.Background(), &c, code, "request", func(context.Context) error {
 			w.events = append(w.events, "consume")

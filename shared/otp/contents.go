@@ -14,7 +14,18 @@ type Contents struct {
 	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
 	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
 	Prefix  string  `json:"x,omitempty"` // of a number that is new here: a right code counts as verified for the prefix
+	Test    bool    `json:"t,omitempty"` // of a test destination
+
+	Client    string `json:"i,omitempty"` // id of the client that the code is for; empty for none
+	App       string `json:"n,omitempty"` // the client's name, which the message shows in place of AppName
+	Server    bool   `json:"s,omitempty"` // the client made the session with its credentials, and nobody else may use it
+	Nonce     string `json:"o,omitempty"` // of the client, for the proof
+	AccountID string `json:"a,omitempty"` // of the account of a login for a client: a UUID that never changes
 }
+
+// UsableBy reports whether a call may use the session: one that a server made with its credentials answers only to them. serverID
+// is the client whose credentials came with the call, or "".
+func (c Contents) UsableBy(serverID string) bool { return !c.Server || c.Client == serverID }
 
 // Destination returns where the message goes, or "" for an unknown channel, which has no destination.
 func (c Contents) Destination() string {

@@ -13,11 +13,15 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 )
 
-// sealedSize is the length that Contents are padded to, in bytes: the longest possible, so that the size of an item reveals
-// nothing about its contents (I6).
-const sealedSize = 384
+// Contents are padded to the longest possible, in bytes, so that the size of an item reveals nothing about them (I6) but what the
+// caller chose: whether there is a client, and how long its nonce is.
+const (
+	sealedSize = 384
+	clientSize = 128 // what a client adds, without its nonce
+)
 
 // ErrUnknownKey says that an item was made with a key that this keyring does not have (yet).
 var ErrUnknownKey = errors.New("unknown key id")
@@ -114,7 +118,21 @@ func (k *Keyring) Subject(p Purpose, destination string) string {
 
 // ClientIP returns the hash that a client IP address is counted under; it does not reveal the address. IPv6 addresses count by
 // /64, which is what one customer has.
-func (k *Keyring) ClientIP(address string) string {
+func (k *Keyring) ClientIP(address string) string { return mac(k.index, "client", network(address)) }
+
+// SecretGuesses returns the hash that wrong secrets of clients from a client IP address are counted under, as ClientIP does.
+func (k *Keyring) SecretGuesses(address string) string {
+	return mac(k.index, "secret", network(address))
+}
+
+// Pairwise returns the hash by which a client knows a destination that was confirmed for it: 43 characters, base64url. Another
+// client knows the same destination by another hash (OpenID Connect Core 8.1).
+func (k *Keyring) Pairwise(clientID, destination string) string {
+	return mac(k.index, "pairwise", clientID, destination)
+}
+
+// network returns the part of an IP address that one customer has.
+func network(address string) string {
 	ip, err := netip.ParseAddr(address)
 	if err == nil && ip.Unmap().Is6() {
 		if prefix, err := ip.WithZone("").Prefix(64); err == nil {
@@ -123,7 +141,7 @@ func (k *Keyring) ClientIP(address string) string {
 	} else if err == nil {
 		address = ip.Unmap().String()
 	}
-	return mac(k.index, "client", address)
+	return address
 }
 
 // Phone returns the hash of a number over all purposes: the subject of verifying it.
@@ -170,10 +188,14 @@ func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
 	if err := enc.Encode(c); err != nil {
 		return nil, err
 	}
-	if plain.Len() > sealedSize {
-		return nil, fmt.Errorf("contents of %d bytes are over %d", plain.Len(), sealedSize)
+	size := sealedSize
+	if c.Client != "" {
+		size += clientSize + len(c.Nonce) + strings.Count(c.Nonce, `"`) + strings.Count(c.Nonce, `\`) // JSON escapes these two
 	}
-	for plain.Len() < sealedSize {
+	if plain.Len() > size {
+		return nil, fmt.Errorf("contents of %d bytes are over %d", plain.Len(), size)
+	}
+	for plain.Len() < size {
 		plain.WriteByte(' ') // JSON ignores spaces at its end
 	}
 	return gcm(k.keys[0]).Seal(nil, nil, plain.Bytes(), []byte(sessionID)), nil

@@ -25,6 +25,7 @@ type Users struct {
 // User is an account. Only accounts hold an address, a name and a number in the clear.
 type User struct {
 	Email             string      `dynamodbav:"email"`                  // normalised
+	ID                string      `dynamodbav:"id,omitempty"`           // UUID that never changes; an account of an older version has none at first
 	PasswordHash      string      `dynamodbav:"passwordHash,omitempty"` // Argon2id, PHC string; an account may have no password
 	Name              string      `dynamodbav:"name,omitempty"`
 	Phone             string      `dynamodbav:"phone,omitempty"`             // E.164
@@ -46,6 +47,25 @@ func (u Users) Get(ctx context.Context, email string) (user User, err error) {
 		return user, err
 	}
 	return decode[User](out.Item)
+}
+
+// Identify gives an account without an id this one, and returns the id that the account then has.
+//
+// Errors: ErrAccountChanged if the account is gone.
+func (u Users) Identify(ctx context.Context, email, id string) (string, error) {
+	_, err := u.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &u.Table, Key: item{"email": text(email)},
+		UpdateExpression: aws.String("SET id = :id"), ConditionExpression: all(accountExists, "attribute_not_exists(id)"),
+		ExpressionAttributeValues: item{":id": text(id)},
+	})
+	if _, failed := conditionFailed(err); !failed {
+		return id, err
+	}
+	user, err := u.Get(ctx, email) // another login, or an earlier attempt of this one, was first
+	if err == nil && user.ID == "" {
+		err = ErrAccountChanged
+	}
+	return user.ID, err
 }
 
 // The clauses of a new password: the account exists, and its password is not newer than the session.
@@ -212,7 +232,7 @@ func (u Users) Remove(ctx context.Context, held User) error {
 func (u Users) List(ctx context.Context) iter.Seq2[User, error] {
 	in := &dynamodb.ScanInput{
 		TableName: &u.Table, ConsistentRead: aws.Bool(true), // or an account that was just added could be missing
-		ProjectionExpression:     aws.String("email, #name, phone, channel, passwordChangedAt"),
+		ProjectionExpression:     aws.String("email, id, #name, phone, channel, passwordChangedAt"),
 		ExpressionAttributeNames: map[string]string{"#name": "name"},
 	}
 	return scan(ctx, u.DB, in, func(found item) (User, bool, error) {

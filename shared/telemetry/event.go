@@ -38,6 +38,11 @@ const (
 	Undelivered = "Undelivered" // a message that expired before it could be sent; its dead letter was written
 	Settled     = "Settled"     // a message that needs nothing more: sent, or not to be sent; see Event.Settles
 
+	ProofFailed   = "ProofFailed"   // a client's proof could not be signed, and the code stays usable; beside ProviderError
+	ClientRefused = "ClientRefused" // wrong credentials of a client
+
+	Proven = "Proven" // a client's proof was signed; beside Verified, and by purpose alone: verify and login
+
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
 
@@ -48,6 +53,7 @@ type Event struct {
 	Purpose otp.Purpose
 	Session string // the session id; what is written is its hash
 	Subject string // the keyed hash
+	Client  string // id of the client that the request is for; empty for none
 	Reason  string
 	Country string        // ISO 3166, of a number
 	Prefix  string        // of a number: the prefix, if it is paused
@@ -76,6 +82,7 @@ func (e Event) Attrs(now time.Time) []slog.Attr {
 	add("event", e.Name)
 	add("session", hash(e.Session))
 	add("subject", e.Subject)
+	add("client", e.Client)
 	add("reason", e.Reason)
 	add("country", e.Country)
 	add("prefix", e.Prefix)
@@ -127,8 +134,8 @@ func (e Event) directives() (list []directive) {
 }
 
 func (e Event) dimensions() (dimensions [][]string) {
-	bare := e.Name == ServerError || e.Name == Undelivered
-	if e.Channel != "" && !bare {
+	bare := slices.Contains(withoutDimension, e.Name)
+	if e.Channel != "" && !bare && e.Name != Proven {
 		dimensions = append(dimensions, []string{"Channel"})
 	}
 	if e.Purpose != "" && !bare {
@@ -139,6 +146,9 @@ func (e Event) dimensions() (dimensions [][]string) {
 	}
 	return dimensions
 }
+
+// withoutDimension are the metrics that exist without a dimension only.
+var withoutDimension = []string{ServerError, Undelivered, ProofFailed, ClientRefused}
 
 // watched are the metrics that exist without a dimension too, for an alarm on all of them together.
 var watched = []string{ProviderError, Locked, Blocked, Sent}

@@ -29,12 +29,12 @@ import (
 
 // Tables are the tables of one test, empty and with names of their own.
 type Tables struct {
-	DB                   *dynamodb.Client
-	Config               aws.Config
-	Codes, Limits, Users string
+	DB                            *dynamodb.Client
+	Config                        aws.Config
+	Codes, Limits, Users, Clients string
 }
 
-// New makes the three tables as the template does.
+// New makes the four tables as the template does.
 func New(t testing.TB) Tables {
 	t.Helper()
 	endpoint, err := engine()
@@ -51,11 +51,12 @@ func New(t testing.TB) Tables {
 	suffix := uuid.NewString()[:8]
 	tables := Tables{
 		DB: dynamodb.NewFromConfig(cfg), Config: cfg,
-		Codes: "codes-" + suffix, Limits: "limits-" + suffix, Users: "users-" + suffix,
+		Codes: "codes-" + suffix, Limits: "limits-" + suffix, Users: "users-" + suffix, Clients: "clients-" + suffix,
 	}
 	tables.create(t, tables.Codes, "sessionId", "code")
 	tables.create(t, tables.Limits, "key")
 	tables.create(t, tables.Users, "email")
+	tables.create(t, tables.Clients, "id")
 	return tables
 }
 

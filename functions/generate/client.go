@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"streamotp/shared/httpapi"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+// clientTable has the applications that a proof may be for.
+type clientTable interface {
+	httpapi.Servers
+	Get(ctx context.Context, id string) (otp.Client, error)
+}
+
+// client returns the client that a request is for: the one whose server makes it, or the one that a page names; zero for none.
+//
+// Errors: *httpapi.InvalidError; otp.ErrInvalidClient for a confidential client without its credentials.
+func (h handler) client(ctx context.Context, request httpapi.Request, body generateRequest) (c otp.Client, err error) {
+	switch server := request.Server; {
+	case server != nil && body.client != "" && body.client != server.ID:
+		return c, httpapi.Invalid("clientId", "is not the client whose credentials were sent")
+	case server != nil:
+		c = *server
+	case body.client == "":
+		return c, nil
+	default:
+		c, err = h.clients.Get(ctx, body.client)
+		if errors.Is(err, store.ErrNoClient) {
+			return c, httpapi.Invalid("clientId", "is not known")
+		}
+		if err != nil {
+			return c, err
+		}
+		request.Event.Client = c.ID // only now: what a caller wrote is not logged
+		if c.Type == otp.ConfidentialClient {
+			return c, otp.ErrInvalidClient
+		}
+	}
+	switch {
+	case !c.AllowsOrigin(request.Header["origin"]):
+		return c, httpapi.Invalid("clientId", "is not for pages of this origin")
+	case body.purpose != otp.Reset && !c.MayAsk(body.purpose):
+		return c, httpapi.Invalid("purpose", "is not one that this client may ask for")
+	case c.Type == otp.PublicClient && body.nonce == "":
+		return c, httpapi.Invalid("nonce", httpapi.Missing+": a page's client sends one, and compares it with the proof's")
+	}
+	return c, nil
+}

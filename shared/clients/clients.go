@@ -1,0 +1,133 @@
+// Package clients finds out which application makes a call: a server proves itself with HTTP Basic credentials, and a page only
+// names its client.
+//
+// Its invariants:
+//
+//	K1: a right secret is never refused. It is compared first, so that a stranger who knows a client's id, which is public, cannot
+//	    shut its server out.
+//	K2: wrong secrets are limited by the address that API Gateway saw, and by nothing that a caller can set.
+//	K3: a secret never comes from a page: credentials beside an Origin are rejected.
+//	K4: a client that is changed or removed is so in every function instance after a minute.
+package clients
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"streamotp/shared/httpapi"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+const (
+	keptFor = time.Minute // a client as it was read
+	most    = 1000        // clients that an instance keeps
+
+	// WrongSecretsPerHour is the most wrong secrets from one address in any rolling hour.
+	WrongSecretsPerHour = 50
+)
+
+// Clients reads clients, and keeps each for a minute. It is safe for concurrent use.
+type Clients struct {
+	Table  table
+	Limits limits
+	Keys   keyrings
+	Now    func() time.Time
+
+	mu   sync.Mutex
+	kept map[string]kept
+}
+
+type kept struct {
+	client otp.Client
+	readAt time.Time
+}
+
+type table interface {
+	Get(ctx context.Context, id string) (otp.Client, error)
+}
+
+type limits interface {
+	TakeWrongPassword(ctx context.Context, q store.Quota, requestID string, now time.Time) error
+}
+
+type keyrings interface {
+	Current(ctx context.Context) (*otp.Keyring, error)
+}
+
+// Get returns a client.
+//
+// Errors: store.ErrNoClient.
+func (c *Clients) Get(ctx context.Context, id string) (otp.Client, error) {
+	now := c.Now()
+	c.mu.Lock()
+	held, ok := c.kept[id]
+	c.mu.Unlock()
+	if age := now.Round(0).Sub(held.readAt); ok && age >= 0 && age < keptFor {
+		return held.client, nil
+	}
+	client, err := c.Table.Get(ctx, id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		delete(c.kept, id)
+		return otp.Client{}, err
+	}
+	if c.kept == nil || len(c.kept) >= most {
+		c.kept = map[string]kept{}
+	}
+	c.kept[id] = kept{client, now.Round(0)}
+	return client, nil
+}
+
+// Server returns the client whose credentials a request carries in its header authorization, or nil if it carries none. source is
+// the address that API Gateway saw.
+//
+// Errors: otp.ErrInvalidClient, *otp.TooManyRequestsError; *httpapi.InvalidError for credentials from a page.
+func (c *Clients) Server(ctx context.Context, header map[string]string, source, requestID string) (*otp.Client, error) {
+	credentials := header["authorization"]
+	if credentials == "" {
+		return nil, nil
+	}
+	if header["origin"] != "" {
+		return nil, httpapi.Invalid("", "must not come from a page with the header authorization: a page cannot keep a secret")
+	}
+	id, secret := basic(credentials)
+	client, err := c.Get(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNoClient) {
+		return nil, err
+	}
+	if client.HasSecret(secret) {
+		return &client, nil
+	}
+	return nil, c.refuse(ctx, source, requestID)
+}
+
+// refuse counts a wrong secret, and returns why it is refused.
+func (c *Clients) refuse(ctx context.Context, source, requestID string) error {
+	ring, err := c.Keys.Current(ctx)
+	if err != nil {
+		return err
+	}
+	quota := store.Quota{Key: ring.SecretGuesses(source), WrongPasswordsPerHour: WrongSecretsPerHour}
+	if err := c.Limits.TakeWrongPassword(ctx, quota, requestID, c.Now()); err != nil {
+		return err
+	}
+	return otp.ErrInvalidClient
+}
+
+// basic reads "Basic " and base64 of id:secret (RFC 7617). Both are empty if the text is anything else. A client's id and secret
+// are base64url, so that the form encoding of RFC 6749 2.3.1 leaves them as they are.
+func basic(credentials string) (id, secret string) {
+	scheme, encoded, _ := strings.Cut(credentials, " ")
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil || !strings.EqualFold(scheme, "Basic") {
+		return "", ""
+	}
+	id, secret, _ = strings.Cut(string(decoded), ":")
+	return id, secret
+}

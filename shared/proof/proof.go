@@ -1,0 +1,84 @@
+// Package proof makes the signed token that says to a client what a person has proven: a JSON Web Token (RFC 7519), signed with
+// RS256 by a key that never leaves AWS KMS. RS256, since API Gateway's authorizers and load balancers accept nothing else.
+//
+// Its invariants:
+//
+//	T1: a token says nothing that its session does not hold: for whom, for which purpose, and where the code went.
+//	T2: its header names the key that signed it, also while the key is being rotated.
+//	T3: there is no token for a reset, and none without a client.
+package proof
+
+import (
+	"errors"
+	"time"
+
+	"streamotp/shared/otp"
+)
+
+// Levels of assurance, the values of acr.
+const (
+	byCode            = "urn:streamotp:1" // the person read a code that was sent
+	byPasswordAndCode = "urn:streamotp:2" // and knew the account's password
+)
+
+// Claims are what a token says (RFC 7519 4.1; OpenID Connect Core 2 and 5.1).
+type Claims struct {
+	Issuer   string `json:"iss"` // URL of the site, without a slash at its end
+	Audience string `json:"aud"` // id of the client that the proof is for
+	Subject  string `json:"sub"` // login: the account's id; verify: a hash of the destination that this client alone knows
+	IssuedAt int64  `json:"iat"` // epoch seconds, as all times
+	Expires  int64  `json:"exp"`
+	ID       string `json:"jti"` // UUID
+	Nonce    string `json:"nonce,omitempty"`
+	AuthTime int64  `json:"auth_time"` // when the code was entered
+
+	Purpose otp.Purpose `json:"purpose"`
+	Channel otp.Channel `json:"channel"` // that the code took
+	Scope   string      `json:"scope"`   // otp:login or otp:verify; API Gateway's authorizers tell tokens apart by it
+	Methods []string    `json:"amr"`     // RFC 8176
+	Level   string      `json:"acr"`
+
+	Email         string `json:"email,omitempty"`
+	EmailVerified *bool  `json:"email_verified,omitempty"` // whether this code went to the address
+	Phone         string `json:"phone_number,omitempty"`   // E.164
+	PhoneVerified *bool  `json:"phone_number_verified,omitempty"`
+	Test          bool   `json:"test,omitempty"` // a test destination: the operator fixed the code, and nothing was sent
+}
+
+// errNothingToProve says that a session has no client, or is for a purpose without a proof (T3).
+var errNothingToProve = errors.New("the session is for no proof")
+
+// ClaimsOf returns what the right code of a session proves. pairwise hashes a destination for the client, as
+// otp.Keyring.Pairwise does. Issuer is left to Sign.
+func ClaimsOf(c otp.Contents, id string, now time.Time, life time.Duration, pairwise func(client, destination string) string) (Claims, error) {
+	claims := Claims{
+		Audience: c.Client, IssuedAt: now.Unix(), Expires: now.Add(life).Unix(), ID: id, Nonce: c.Nonce, AuthTime: now.Unix(),
+		Purpose: c.Purpose, Channel: c.Channel, Scope: "otp:" + string(c.Purpose), Email: c.Email, Phone: c.Phone, Test: c.Test,
+	}
+	channel, err := c.Channel.Facts()
+	if err != nil {
+		return claims, err
+	}
+	byMail := channel.Kind == otp.EmailAddress
+	if c.Email != "" {
+		claims.EmailVerified = &byMail
+	}
+	byPhone := !byMail
+	if c.Phone != "" {
+		claims.PhoneVerified = &byPhone
+	}
+	switch {
+	case c.Client == "":
+		return claims, errNothingToProve
+	case c.Purpose == otp.Verify:
+		claims.Subject, claims.Methods, claims.Level = pairwise(c.Client, c.Identity()), []string{"otp"}, byCode
+	case c.Purpose == otp.Login && c.AccountID != "":
+		claims.Subject, claims.Methods, claims.Level = c.AccountID, []string{"pwd", "otp"}, byPasswordAndCode
+		if byPhone { // a phone is something that the person has; a mailbox is not (NIST SP 800-63B-4 3.1.3.1)
+			claims.Methods = append(claims.Methods, "sms", "mfa")
+		}
+	default:
+		return claims, errNothingToProve
+	}
+	return claims, nil
+}

@@ -1,0 +1,63 @@
+package store_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+	"streamotp/shared/store/storetest"
+)
+
+func TestClients(t *testing.T) {
+	tables := storetest.New(t)
+	clients := store.Clients{DB: tables.DB, Table: tables.Clients}
+	shop := otp.Client{ID: "shop", Name: "Shop", Type: otp.ConfidentialClient, SecretHashes: []string{"b", "a"},
+		Purposes: []otp.Purpose{otp.Login, otp.Verify}, Origins: []string{"https://shop.example"}, CreatedAt: time.UnixMilli(1764370000000)}
+	if err := clients.Add(t.Context(), shop); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("what is added is read", func(t *testing.T) {
+		if got, err := clients.Get(t.Context(), shop.ID); err != nil || !reflect.DeepEqual(got, shop) {
+			t.Errorf("%+v, %v", got, err)
+		}
+		for got, err := range clients.List(t.Context()) {
+			if err != nil || !reflect.DeepEqual(got, shop) {
+				t.Errorf("%+v, %v", got, err)
+			}
+		}
+	})
+	t.Run("a repeated write is success, and another client of the same id is not", func(t *testing.T) {
+		other := shop
+		other.CreatedAt = shop.CreatedAt.Add(time.Second)
+		if err := clients.Add(t.Context(), shop); err != nil {
+			t.Error(err)
+		}
+		if err := clients.Add(t.Context(), other); !errors.Is(err, store.ErrClientExists) {
+			t.Error(err)
+		}
+	})
+	t.Run("of two changes to what was read, one is made", func(t *testing.T) {
+		first, second := shop, shop
+		first.SecretHashes, second.SecretHashes = []string{"c", "b"}, []string{"d", "b"}
+		if err := clients.Replace(t.Context(), shop, first); err != nil {
+			t.Error(err)
+		}
+		if err := clients.Replace(t.Context(), shop, second); !errors.Is(err, store.ErrNoClient) {
+			t.Error(err)
+		}
+	})
+	t.Run("a client that was removed is gone", func(t *testing.T) {
+		if err := clients.Remove(t.Context(), shop.ID); err != nil {
+			t.Error(err)
+		}
+		if _, err := clients.Get(t.Context(), shop.ID); !errors.Is(err, store.ErrNoClient) {
+			t.Error(err)
+		}
+		if err := clients.Remove(t.Context(), shop.ID); !errors.Is(err, store.ErrNoClient) {
+			t.Error(err)
+		}
+	})
+}
