@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,8 @@ Parameters:
   AlarmEmail: { Type: String }
   SmsOriginationNumber: { Type: String, Default: "" }
   CaptchaProvider: { Type: String, Default: none }
+  AllowedOrigins: { Type: String, Default: "https://old.example" }
+  ProofTtlSeconds: { Type: Number, Default: 120 }
 Resources:
   Codes:
     Type: AWS::DynamoDB::Table
@@ -42,6 +45,16 @@ Resources:
       BillingMode: PAY_PER_REQUEST
       AttributeDefinitions: [{ AttributeName: sessionId, AttributeType: S }, { AttributeName: code, AttributeType: S }]
       KeySchema: [{ AttributeName: sessionId, KeyType: HASH }, { AttributeName: code, KeyType: RANGE }]
+  Clients:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]
+      KeySchema: [{ AttributeName: id, KeyType: HASH }]
+  SigningKey: { Type: AWS::KMS::Key, Properties: { KeySpec: RSA_2048, KeyUsage: SIGN_VERIFY } }
+  SigningKeyAlias:
+    Type: AWS::KMS::Alias
+    Properties: { AliasName: !Sub "alias/streamotp-${AWS::StackName}-current", TargetKeyId: !Ref SigningKey }
   Letters: { Type: AWS::SQS::Queue }
   Retries:
     Type: AWS::SQS::Queue
@@ -55,6 +68,8 @@ Outputs:
   LimitsTableName: { Value: none }
   KeySecretArn: { Value: none }
   CodesTableName: { Value: !Ref Codes }
+  ClientsTableName: { Value: !Ref Clients }
+  SigningKeyAlias: { Value: !Ref SigningKeyAlias }
   DeadLetterQueueUrl: { Value: !Ref Letters }
   RetryQueueUrl: { Value: !Ref Retries }
   AlarmTopicArn: { Value: !Ref Alarms }
@@ -73,6 +88,7 @@ type cloud struct {
 	now     func() time.Time // otpctl's clock
 
 	mu      sync.Mutex
+	older   time.Duration     // how much older the aliases of keys seem than they are
 	called  []string          // such as "ses:GetAccount"
 	answers map[string]string // bodies by call, followed by a space and the path's last element if that matters
 }
@@ -88,7 +104,9 @@ func newCloud(t *testing.T, parameters map[string]string) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(a.handler(httputil.NewSingleHostReverseProxy(ministack)))
+	proxy := httputil.NewSingleHostReverseProxy(ministack)
+	proxy.ModifyResponse = a.age
+	server := httptest.NewServer(a.handler(proxy))
 	t.Cleanup(server.Close)
 	a.url = server.URL
 	a.deploy(t, parameters)
@@ -115,6 +133,31 @@ func (a *cloud) deploy(t *testing.T, parameters map[string]string) {
 	for _, o := range out.Stacks[0].Outputs {
 		a.outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}
+}
+
+// age makes the aliases of keys older in a response.
+func (a *cloud) age(r *http.Response) error {
+	if r.Request.Header.Get("X-Amz-Target") != "TrentService.ListAliases" {
+		return nil
+	}
+	var body struct{ Aliases []map[string]any }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, alias := range body.Aliases {
+		for _, date := range []string{"CreationDate", "LastUpdatedDate"} {
+			if at, ok := alias[date].(float64); ok {
+				alias[date] = at - a.older.Seconds()
+			}
+		}
+	}
+	text, err := json.Marshal(body)
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	r.ContentLength = int64(len(text))
+	r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+	return err
 }
 
 func (a *cloud) handler(ministack http.Handler) http.Handler {

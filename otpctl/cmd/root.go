@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"streamotp/otpctl/accounts"
+	"streamotp/otpctl/clients"
 	"streamotp/otpctl/console"
 	"streamotp/otpctl/cost"
 	"streamotp/otpctl/deadletters"
@@ -46,16 +47,19 @@ func Root(c *console.Console) *cobra.Command {
 			root.AddCommand(cmd)
 		}
 	}
-	add("people", "People:",
+	add("people", "People and applications:",
 		group("user", "Manages the accounts.", accounts.UserAddCommand(c), accounts.UserImportCommand(c), accounts.UserListCommand(c), accounts.UserShowCommand(c),
 			accounts.UserRemoveCommand(c), accounts.UserSetPhoneCommand(c)),
 		accounts.UnlockCommand(c),
 		group("suppressions", "Lists and ends the suppression of e-mail addresses.", accounts.SuppressionsListCommand(c), accounts.SuppressionsRemoveCommand(c)),
-		group("test-destinations", "Manages the addresses and numbers with a fixed code.", secrets.TestAddCommand(c), secrets.TestListCommand(c), secrets.TestRemoveCommand(c)))
+		group("test-destinations", "Manages the addresses and numbers with a fixed code.", secrets.TestAddCommand(c), secrets.TestListCommand(c), secrets.TestRemoveCommand(c)),
+		group("client", "Manages the applications that rely on StreamOTP.", clients.AddCommand(c), clients.ListCommand(c), clients.ShowCommand(c),
+			clients.SetCommand(c), clients.RotateSecretCommand(c), clients.RemoveCommand(c)))
 	add("stack", "The stack:", doctor.Command(c), stats.Command(c), cost.Command(c),
 		group("deadletters", "Lists the messages that could not be sent, and sends them again.", deadletters.ListCommand(c), deadletters.RedriveCommand(c)),
 		group("prefixes", "Lists the number prefixes of SMS messages, and ends their pauses.", prefixes.ListCommand(c), prefixes.ReleaseCommand(c)),
 		secrets.RotateSecretCommand(c),
+		group("signing-key", "Replaces the key that signs proofs.", clients.RotateSigningKeyCommand(c)),
 		group("captcha", "Stores the CAPTCHA provider's secret key.", secrets.CaptchaSetCommand(c)))
 	add("otpctl", "otpctl itself:", manCommand())
 	root.SetCompletionCommandGroupID("otpctl")

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
+
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+// clientDocument is a client as --json shows it.
+type clientDocument struct {
+	ID, Name, Type, Secret string
+	Purposes, Origins      []string
+	Secrets                int
+}
+
+func (r result) client(t *testing.T) (c clientDocument) {
+	t.Helper()
+	r.want(t, exitOK)
+	if err := json.Unmarshal([]byte(r.data(t)), &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestClient(t *testing.T) {
+	a := newCloud(t, map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "DE", "AlarmEmail": "oncall@example.com"})
+	table := store.Clients{DB: dynamodb.NewFromConfig(a.cfg), Table: a.outputs["ClientsTableName"]}
+	stored := func(id string) otp.Client {
+		t.Helper()
+		client, err := table.Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	}
+	server := a.run(t, "client", "add", "Shop", "--purpose", "verify,login,login", "--confidential", "--json").client(t)
+	t.Run("the secret is shown once, and its hash alone is stored", func(t *testing.T) {
+		held := stored(server.ID)
+		if len(server.Secret) != 43 || !held.HasSecret(server.Secret) || len(server.ID) != 22 || slices.Contains(held.SecretHashes, server.Secret) {
+			t.Errorf("%+v, %+v", server, held)
+		}
+		for _, args := range [][]string{{"client", "show", server.ID}, {"client", "show", server.ID, "--json"}, {"client", "list"}, {"client", "list", "--json"}} {
+			if r := a.run(t, args...); r.code != exitOK || strings.Contains(r.stdout+r.stderr, server.Secret) || strings.Contains(r.stdout, held.SecretHashes[0]) {
+				t.Errorf("%v: %d\n%s%s", args, r.code, r.stdout, r.stderr)
+			}
+		}
+		if got := stored(server.ID).Purposes; !slices.Equal(got, []otp.Purpose{otp.Login, otp.Verify}) {
+			t.Errorf("purposes %v", got)
+		}
+	})
+	t.Run("a public client has none, and its new origins come with the command that allows them", func(t *testing.T) {
+		r := a.run(t, "client", "add", "Page", "--purpose", "login", "--origin", "https://old.example", "--origin", "https://new.example")
+		r.want(t, exitOK, "id:", "sam deploy --parameter-overrides AllowedOrigins=https://old.example,https://new.example")
+		if strings.Contains(r.stdout, "secret") {
+			t.Error(r.stdout)
+		}
+	})
+	t.Run("a rotation keeps the secret that is in use, and drops an older one", func(t *testing.T) {
+		second := a.run(t, "client", "rotate-secret", server.ID, "--json").client(t)
+		third := a.run(t, "client", "rotate-secret", server.ID, "--json").client(t)
+		if c := stored(server.ID); c.HasSecret(server.Secret) || !c.HasSecret(second.Secret) || !c.HasSecret(third.Secret) || third.Secrets != 2 {
+			t.Errorf("%+v", c)
+		}
+		if ended := a.run(t, "client", "rotate-secret", server.ID, "--end", "--json").client(t); ended.Secret != "" || ended.Secrets != 1 {
+			t.Errorf("%+v", ended)
+		}
+		if c := stored(server.ID); c.HasSecret(second.Secret) || !c.HasSecret(third.Secret) {
+			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("set changes what is given, and nothing else", func(t *testing.T) {
+		a.run(t, "client", "set", server.ID, "--purpose", "login", "--origin", "https://shop.example").want(t, exitOK, "Changed the client Shop")
+		c := stored(server.ID)
+		if c.Name != "Shop" || len(c.SecretHashes) != 1 || !slices.Equal(c.Purposes, []otp.Purpose{otp.Login}) || len(c.Origins) != 1 {
+			t.Errorf("%+v", c)
+		}
+		a.run(t, "client", "set", server.ID, "--origin", "", "--name", "Store").want(t, exitOK)
+		if c := stored(server.ID); c.Name != "Store" || len(c.Origins) != 0 || len(c.Purposes) != 1 {
+			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("bad input says what to do and writes nothing", func(t *testing.T) {
+		for says, args := range map[string][]string{
+			"--purpose is missing":         {"client", "add", "Shop"},
+			"--purpose must be login":      {"client", "add", "Shop", "--purpose", "reset"},
+			"the name must be":             {"client", "add", "Shop\nEvil", "--purpose", "login"},
+			"1 to 24 letters":              {"client", "add", strings.Repeat("x", 25), "--purpose", "login"},
+			"--origin must be":             {"client", "add", "Shop", "--purpose", "login", "--origin", "https://shop.example/"},
+			"as https://www.example.com":   {"client", "add", "Shop", "--purpose", "login", "--origin", "*"},
+			"lower case":                   {"client", "add", "Shop", "--purpose", "login", "--origin", "https://Shop.example"},
+			"without a path":               {"client", "add", "Shop", "--purpose", "login", "--origin", "http://shop.example"},
+			"--origin must be a page":      {"client", "set", server.ID, "--origin", "null"},
+			"--purpose must be login, ver": {"client", "set", server.ID, "--purpose", ""},
+		} {
+			a.run(t, args...).want(t, exitUsage, says)
+		}
+		a.run(t, "client", "show", "nobody").want(t, exitFailed, "there is no client with this id")
+		count := 0
+		for _, err := range table.List(ctx) {
+			if count++; err != nil {
+				t.Error(err)
+			}
+		}
+		if count != 2 {
+			t.Errorf("%d clients", count)
+		}
+	})
+	t.Run("remove asks, unless it is told not to", func(t *testing.T) {
+		a.run(t, "client", "remove", server.ID).want(t, exitUsage, "--yes")
+		a.run(t, "client", "remove", server.ID, "--yes").want(t, exitOK, "Removed")
+		a.run(t, "client", "remove", server.ID, "--yes").want(t, exitFailed, "there is no client")
+	})
+}
+
+func TestRotateSigningKey(t *testing.T) {
+	a := newCloud(t, map[string]string{"SesFromAddress": "login@example.com", "AllowedCountries": "DE", "AlarmEmail": "oncall@example.com"})
+	client := kms.NewFromConfig(a.cfg)
+	prefix := strings.TrimSuffix(a.outputs["SigningKeyAlias"], "current")
+	key := func(word string) string {
+		out, err := client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: aws.String(prefix + word)})
+		if err != nil {
+			return ""
+		}
+		return aws.ToString(out.KeyMetadata.Arn)
+	}
+	later := func(d time.Duration) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.older += d
+	}
+	old := key("current")
+	wantKeys := func(current, next, previous string) {
+		t.Helper()
+		if key("current") != current || key("next") != next || key("previous") != previous {
+			t.Fatalf("current %s, next %s, previous %s", key("current"), key("next"), key("previous"))
+		}
+	}
+	a.run(t, "signing-key", "rotate").want(t, exitOK, "Published the new key", "run this again from")
+	fresh := key("next")
+	wantKeys(old, fresh, "")
+	later(3 * time.Hour)
+	a.run(t, "signing-key", "rotate").want(t, exitFailed, "back ends may not know the new key before", "Nothing was changed")
+	wantKeys(old, fresh, "")
+	later(11 * time.Minute)
+	a.run(t, "signing-key", "rotate").want(t, exitOK, "signs now", "The old one stays published")
+	wantKeys(fresh, "", old)
+	t.Run("a run that ended between its changes is continued", func(t *testing.T) {
+		_, err := client.CreateAlias(ctx, &kms.CreateAliasInput{AliasName: aws.String(prefix + "next"), TargetKeyId: &fresh})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.run(t, "signing-key", "rotate").want(t, exitOK, "signs now")
+		wantKeys(fresh, "", old)
+	})
+	later(-a.older) // the alias of the key that signs was pointed just now
+	a.run(t, "signing-key", "rotate").want(t, exitFailed, "proofs of the old key may be valid until", "Nothing was changed")
+	later(13 * time.Minute)
+	a.run(t, "signing-key", "rotate").want(t, exitOK, "is not published any more", "The rotation is complete")
+	wantKeys(fresh, "", "")
+	out, err := client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &old})
+	if err != nil || out.KeyMetadata.KeyState != "PendingDeletion" {
+		t.Errorf("the old key: %+v, %v", out.KeyMetadata, err)
+	}
+}

@@ -1,0 +1,351 @@
+// Package clients has the commands for clients, which are the applications that rely on what StreamOTP proves, and for the key
+// that signs their proofs.
+package clients
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"streamotp/otpctl/console"
+	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
+	"streamotp/shared/store"
+)
+
+// settings are what an operator decides about a client.
+type settings struct {
+	name              string
+	purposes, origins []string
+}
+
+func (s *settings) declare(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` that it may ask a proof for: login, verify or both, as login,verify")
+	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, as https://www.example.com; give the flag once for each")
+}
+
+// nameForm is that of AppName: what fits into one SMS.
+var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 .,&'-]{0,23}$`)
+
+// apply checks the settings, and changes a client to them. What was not given stays as it is.
+//
+// Errors: console.UsageError.
+func (s *settings) apply(c *otp.Client) error {
+	if s.name != "" {
+		if !nameForm.MatchString(s.name) {
+			return console.UsageErrorf("the name must be 1 to 24 letters, digits, spaces or . , & ' - and begin with a letter or digit: messages show it")
+		}
+		c.Name = s.name
+	}
+	if s.purposes != nil {
+		c.Purposes = nil
+		for _, p := range s.purposes {
+			purpose := otp.Purpose(p)
+			if purpose != otp.Login && purpose != otp.Verify {
+				return console.UsageErrorf("--purpose must be login, verify or both, as login,verify")
+			}
+			c.Purposes = append(c.Purposes, purpose)
+		}
+		if len(c.Purposes) == 0 {
+			return console.UsageErrorf("--purpose must be login, verify or both, as login,verify")
+		}
+		slices.Sort(c.Purposes)
+		c.Purposes = slices.Compact(c.Purposes)
+	}
+	if s.origins != nil {
+		c.Origins = nil
+		for _, origin := range s.origins {
+			if origin == "" { // the only way to say that there is none
+				continue
+			}
+			if !isOrigin(origin) {
+				return console.UsageErrorf("--origin must be a page's origin, as https://www.example.com: lower case, without a path or a slash at its end")
+			}
+			c.Origins = append(c.Origins, origin)
+		}
+	}
+	return nil
+}
+
+// isOrigin reports whether a text is an origin as a browser sends it (RFC 6454 6.1). Plain HTTP is for this machine alone.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || text != u.Scheme+"://"+strings.ToLower(u.Host) {
+		return false
+	}
+	local := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && local
+}
+
+// AddCommand returns "otpctl client add".
+func AddCommand(c *console.Console) *cobra.Command {
+	var s settings
+	var confidential bool
+	cmd := &cobra.Command{
+		Use:   "add NAME",
+		Short: "Adds an application, and prints its id.",
+		Long: `Adds a client: an application that relies on what StreamOTP proves. Messages with its codes show NAME.
+
+A public client runs in browsers or apps and has an id alone. With --confidential it is a server, and gets a secret too,
+which is printed once and kept nowhere: only its hash is stored. With --origin a page may ask for the client's codes
+only from there.`,
+		Example: `  otpctl client add Shop --purpose login --origin https://shop.example
+  otpctl client add Shop --purpose login,verify --confidential`,
+		Annotations: console.Facts("dynamodb:PutItem",
+			`{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
+ "createdAt":"2026-11-28T15:00:00Z","secrets":1,"secret":"…"}`),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			s.name = args[0]
+			return add(ctx, c, d, s, confidential)
+		}),
+	}
+	s.declare(cmd.Flags())
+	cmd.Flags().BoolVar(&confidential, "confidential", false, "the application is a server, which can keep a secret")
+	return cmd
+}
+
+func add(ctx context.Context, c *console.Console, d *deployed.Stack, s settings, confidential bool) error {
+	client := otp.Client{Type: otp.PublicClient, CreatedAt: d.Clock.Now()}
+	if err := s.apply(&client); err != nil {
+		return err
+	}
+	if len(client.Purposes) == 0 {
+		return console.UsageErrorf("--purpose is missing: login, verify or both, as login,verify")
+	}
+	var secret string
+	var err error
+	if client.ID, err = otp.NewClientID(rand.Reader); err != nil {
+		return err
+	}
+	if confidential {
+		client.Type = otp.ConfidentialClient
+		if secret, err = otp.NewClientSecret(rand.Reader); err != nil {
+			return err
+		}
+		client.SecretHashes = []string{otp.HashSecret(secret)}
+	}
+	if err := table(d).Add(ctx, client); err != nil {
+		return err
+	}
+	return c.Answer(document(client, secret), func(w io.Writer) {
+		console.Say("Added the client %s.\nid:     %s\n", client.Name, client.ID)(w)
+		sayOnce(w, secret)
+		sayCORS(w, d, client)
+	})
+}
+
+// sayOnce prints a new secret, if there is one.
+func sayOnce(w io.Writer, secret string) {
+	if secret != "" {
+		console.Say("secret: %s\nThe secret is not shown again: store it now where only the server reads it.\n", secret)(w)
+	}
+}
+
+// sayCORS says which of a client's origins the API does not allow yet.
+func sayCORS(w io.Writer, d *deployed.Stack, client otp.Client) {
+	allowed := slices.DeleteFunc(strings.Split(d.Parameters["AllowedOrigins"], ","), func(s string) bool { return s == "" })
+	missing := slices.DeleteFunc(slices.Clone(client.Origins), func(origin string) bool {
+		return slices.Contains(allowed, origin) || origin == d.Outputs["SiteUrl"]
+	})
+	if len(missing) > 0 {
+		console.Say("The API does not allow pages of %s to call it yet:\n  sam deploy --parameter-overrides AllowedOrigins=%s\n",
+			strings.Join(missing, " and "), strings.Join(append(allowed, missing...), ","))(w)
+	}
+}
+
+// ListCommand returns "otpctl client list".
+func ListCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "Lists the applications.",
+		Long:    "Lists the clients, by name. Secrets are not stored, so none is shown.",
+		Example: "  otpctl client list",
+		Annotations: console.Facts("dynamodb:Scan", `[{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
+ "createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
+			if err := d.Need("ClientsTableName"); err != nil {
+				return err
+			}
+			all := console.Sorted(table(d).List(ctx), func(otp.Client) bool { return true },
+				func(a, b otp.Client) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+			header := []any{"ID", "NAME", "TYPE", "PURPOSES", "ORIGINS", "CREATED"}
+			return console.List(c, "There is no client.", header, all, func(client otp.Client) (any, []any) {
+				return document(client, ""), []any{client.ID, client.Name, client.Type, joined(client.Purposes), cmp.Or(strings.Join(client.Origins, ", "), "any"),
+					console.UTC(client.CreatedAt)}
+			})
+		}),
+	}
+}
+
+// ShowCommand returns "otpctl client show".
+func ShowCommand(c *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show ID",
+		Short:   "Prints one application.",
+		Long:    "Prints a client. Its secrets are not stored, so none is shown.",
+		Example: "  otpctl client show 4fJ2vX0t2mJc5n1v0yq3-w",
+		Annotations: console.Facts("dynamodb:GetItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
+ "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			client, err := find(ctx, d, args[0])
+			if err != nil {
+				return err
+			}
+			return c.Answer(document(client, ""), func(w io.Writer) {
+				console.Say("id:       %s\nname:     %s\ntype:     %s\npurposes: %s\norigins:  %s\ncreated:  %s\nsecrets:  %d\n", client.ID, client.Name,
+					string(client.Type), joined(client.Purposes), cmp.Or(strings.Join(client.Origins, ", "), "any"), console.UTC(client.CreatedAt), len(client.SecretHashes))(w)
+			})
+		}),
+	}
+}
+
+// SetCommand returns "otpctl client set".
+func SetCommand(c *console.Console) *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{
+		Use:   "set ID",
+		Short: "Changes what an application may do, or its name.",
+		Long: `Changes a client. What you do not give stays as it is; --purpose and --origin replace all that was there, and
+--origin '' allows pages of any origin. Functions know the change within a minute.`,
+		Example: "  otpctl client set 4fJ2vX0t2mJc5n1v0yq3-w --purpose login,verify",
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login","verify"],"origins":[],
+ "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			return change(ctx, c, d, args[0], "", func(client *otp.Client) error { return s.apply(client) })
+		}),
+	}
+	s.declare(cmd.Flags())
+	cmd.Flags().StringVar(&s.name, "name", "", "`NAME` that messages show")
+	return cmd
+}
+
+// RotateSecretCommand returns "otpctl client rotate-secret".
+func RotateSecretCommand(c *console.Console) *cobra.Command {
+	var end bool
+	cmd := &cobra.Command{
+		Use:   "rotate-secret ID",
+		Short: "Gives an application a new secret, beside the one it has.",
+		Long: `Gives a confidential client a new secret, which is printed once. The secret that it has stays valid, so that the server
+can be changed without an interruption; a still older one ends. Then run it with --end, which ends the older secret and
+makes no new one. After a leak, do both at once. Functions know the change within a minute.`,
+		Example: "  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w\n  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w --end",
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
+ "createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			secret, err := otp.NewClientSecret(rand.Reader)
+			if err != nil {
+				return err
+			}
+			if end {
+				secret = ""
+			}
+			return change(ctx, c, d, args[0], secret, func(client *otp.Client) error {
+				if client.Type != otp.ConfidentialClient {
+					return fmt.Errorf("the client %s is public: it has no secret", client.ID)
+				}
+				if !end {
+					client.SecretHashes = append([]string{otp.HashSecret(secret)}, client.SecretHashes...)[:min(2, len(client.SecretHashes)+1)]
+					return nil
+				}
+				client.SecretHashes = client.SecretHashes[:min(1, len(client.SecretHashes))]
+				return nil
+			})
+		}),
+	}
+	cmd.Flags().BoolVar(&end, "end", false, "end the older of two secrets, and make no new one")
+	return cmd
+}
+
+// RemoveCommand returns "otpctl client remove".
+func RemoveCommand(c *console.Console) *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "remove ID",
+		Short: "Removes an application.",
+		Long: `Removes a client, after a confirmation at the terminal or with --yes. Within a minute nobody can ask a code for it any
+more.`,
+		Example:     "  otpctl client remove 4fJ2vX0t2mJc5n1v0yq3-w",
+		Annotations: console.Facts("dynamodb:GetItem dynamodb:DeleteItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w"}`),
+		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
+			client, err := find(ctx, d, args[0])
+			if err != nil {
+				return err
+			}
+			if err := c.Confirm(ctx, yes, fmt.Sprintf("Remove the client %q (%s)?", client.Name, client.ID), "nothing was removed"); err != nil {
+				return err
+			}
+			if err := table(d).Remove(ctx, client.ID); err != nil && !errors.Is(err, store.ErrNoClient) {
+				return err
+			}
+			return c.Answer(console.Object{"id": client.ID}, console.Say("Removed the client %s. Functions may know it for a minute longer.\n", client.ID))
+		}),
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "remove without asking")
+	return cmd
+}
+
+func table(d *deployed.Stack) store.Clients {
+	return store.Clients{DB: d.Users.DB, Table: d.Outputs["ClientsTableName"]}
+}
+
+func find(ctx context.Context, d *deployed.Stack, id string) (otp.Client, error) {
+	if err := d.Need("ClientsTableName"); err != nil {
+		return otp.Client{}, err
+	}
+	client, err := table(d).Get(ctx, id)
+	if errors.Is(err, store.ErrNoClient) {
+		return client, errors.New("there is no client with this id: see otpctl client list")
+	}
+	return client, err
+}
+
+// change reads a client, changes it and writes it back. secret is the new one, or "".
+func change(ctx context.Context, c *console.Console, d *deployed.Stack, id, secret string, to func(*otp.Client) error) error {
+	held, err := find(ctx, d, id)
+	if err != nil {
+		return err
+	}
+	wanted := held
+	if err := to(&wanted); err != nil {
+		return err
+	}
+	if err := table(d).Replace(ctx, held, wanted); errors.Is(err, store.ErrNoClient) {
+		return errors.New("the client was changed or removed meanwhile, and nothing was written: see otpctl client show, then run it again")
+	} else if err != nil {
+		return err
+	}
+	return c.Answer(document(wanted, secret), func(w io.Writer) {
+		console.Say("Changed the client %s.\n", wanted.Name)(w)
+		sayOnce(w, secret)
+		sayCORS(w, d, wanted)
+	})
+}
+
+// document returns a client as --json shows it, with a secret that was just made.
+func document(c otp.Client, secret string) console.Object {
+	o := console.Object{"id": c.ID, "name": c.Name, "type": c.Type, "purposes": c.Purposes, "origins": append([]string{}, c.Origins...),
+		"createdAt": console.ShownTime(c.CreatedAt), "secrets": len(c.SecretHashes)}
+	if secret != "" {
+		o["secret"] = secret
+	}
+	return o
+}
+
+func joined(purposes []otp.Purpose) string {
+	texts := make([]string, len(purposes))
+	for i, p := range purposes {
+		texts[i] = string(p)
+	}
+	return strings.Join(texts, ", ")
+}
