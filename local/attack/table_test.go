@@ -134,6 +134,35 @@ var attacks = []attack{
 		{"the digest's key", nil, edit("shared/otp/keyring.go", "return mac(key.digest, sessionID, code), nil",
 			"return mac(key.digest[:0], sessionID, code), nil")},
 	}, nil},
+	{"a proof for a confidential client, by a page that names it", proveForServer, []control{
+		{"its credentials", nil, edit(forClient, "if c.Type == otp.ConfidentialClient {", "if false {")},
+	}, nil},
+	{"a proof for a client, from a page of another origin", proveElsewhere, []control{
+		{"the client's origins", nil, edit(clients, "return origin == \"\" ||", "return origin != \"\" ||")},
+	}, nil},
+	{"a proof for any browser, without a nonce", proveWithoutNonce, []control{
+		{"the nonce of a public client", nil, edit(forClient, `case c.Type == otp.PublicClient && body.nonce == "":`, "case false:")},
+	}, nil},
+	{"a proof for a purpose that its client does not have", proveOtherPurpose, []control{
+		{"the client's purposes", nil, edit(forClient, "case body.purpose != otp.Reset && !c.MayAsk(body.purpose):", "case false:")},
+	}, nil},
+	{"a server's session, used by a page and by another server", useOthersSession, []control{
+		{"the session's owner", nil, edit("shared/otp/contents.go", "return !c.Server || c.Client == serverID", `return !c.Server || serverID != "nobody"`)},
+	}, nil},
+	{"60 mailboxes from one address that names another one in x-client-ip", claimAddress, []control{
+		{"the secret that the header needs", nil, edit(generate, "if request.Server != nil {\n\t\tnamed", "if true {\n\t\tnamed")},
+	}, nil},
+	{"80 guesses at a client's secret at once", guessSecret, []control{
+		{"their limit", nil, edit("shared/clients/clients.go", "WrongSecretsPerHour = 50", "WrongSecretsPerHour = 0")},
+	}, nil},
+	{"a used code without a proof, while KMS fails", loseProof, []control{
+		{"signing first", nil, edit("functions/verify/handler.go", "if err := h.prove(ctx, request, c, &proven); err != nil {\n\t\t\treturn &judge.KeptError{Err: err}\n\t\t}\n\t\treturn h.codes.Consume(ctx, c.Session, request.ID, h.now())",
+			"if err := h.codes.Consume(ctx, c.Session, request.ID, h.now()); err != nil {\n\t\t\treturn err\n\t\t}\n\t\treturn h.prove(ctx, request, c, &proven)")},
+	}, nil},
+	{"a proof without a used code, while DynamoDB fails", keepCode, []control{
+		{"using the code before the answer", nil, edit("functions/verify/handler.go", "return h.codes.Consume(ctx, c.Session, request.ID, h.now())",
+			"_ = h.codes.Consume(ctx, c.Session, request.ID, h.now())\n\t\treturn nil")},
+	}, nil},
 	{"500 requests at once, at a throttle of 20 a second", overrun, []control{
 		{"ThrottleRate and ThrottleBurst", []string{"ThrottleRate=10000", "ThrottleBurst=10000"}, nil},
 	}, []string{"ThrottleRate=20", "ThrottleBurst=40"}},
@@ -148,6 +177,8 @@ const (
 	destination = "shared/otp/destination.go"
 	request     = "shared/httpapi/request.go"
 	generate    = "functions/generate/handler.go"
+	forClient   = "functions/generate/client.go"
+	clients     = "shared/otp/client.go"
 	checks      = "shared/admit/checks.go"
 )
 
