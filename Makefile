@@ -10,6 +10,10 @@ ENGINE := local/engine/node_modules/.package-lock.json
 AXE    := local/e2e/axe/node_modules/.package-lock.json
 VENV   := $(TOOLS)/venv/.done
 MINISTACK := $(TOOLS)/ministack/.done
+JWT_NODE   := local/proofs/node/node_modules/.package-lock.json
+JWT_PYTHON := $(TOOLS)/proofs/python/.done
+JWT_GO     := $(TOOLS)/proofs/go/checker
+JWT_JAVA   := $(TOOLS)/proofs/java/Check.class
 DDB    := $(TOOLS)/dynamodb-local/.done
 LINT   := $(TOOLS)/golangci-lint-v2.15.0
 
@@ -18,19 +22,19 @@ MODULES := bench frontend functions local otpctl shared
 # Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run check test lint template unit attack second-engine deploy-test fuzz bench clean
+.PHONY: run check test lint template unit proofs attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
-test: lint template unit attack second-engine deploy-test fuzz
+test: lint template unit proofs attack second-engine deploy-test fuzz
 	@echo "all passed"
 
 # For daily work: all quick tests, and one path through the whole stack.
 check: lint $(ENGINE) $(MINISTACK)
 	@node --test frontend/test/ >$(TOOLS)/node.log 2>&1 || { cat $(TOOLS)/node.log; exit 1; }
-	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e)$$')
+	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|proofs)$$')
 	go test -count=1 streamotp/local/claims
 	go test -count=1 -run '^Test(API|EditsAreThere|OraclesAreThere)$$' streamotp/local/e2e streamotp/local/attack
 
@@ -53,8 +57,12 @@ deploy-test: $(VENV) $(MINISTACK)
 unit: $(ENGINE) $(AXE) $(MINISTACK)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
-	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims)$$')
+	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|proofs)$$')
 	go test -count=1 streamotp/local/claims # it reads files outside its module, which the test cache does not track
+
+# Check proofs of the development stack, and forged ones, with well-known JWT libraries of four languages.
+proofs: $(ENGINE) $(JWT_NODE) $(JWT_PYTHON) $(JWT_GO) $(JWT_JAVA)
+	@go test -count=1 streamotp/local/proofs
 
 # Run every attack, with a line for each. It runs in its folder, where go test shows what a test prints. It runs alone, as
 # it needs both CPUs of a small machine and measures a time.
@@ -90,14 +98,21 @@ fuzz:
 
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
-# The DynamoDB engine of the development stack: a static binary in a locked npm package.
-$(ENGINE): local/engine/package-lock.json
-	@cd local/engine && npm ci --no-audit --no-fund --silent
+# Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
+$(ENGINE) $(AXE) $(JWT_NODE): %/node_modules/.package-lock.json: %/package-lock.json
+	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
-$(AXE): local/e2e/axe/package-lock.json
-	@cd local/e2e/axe && npm ci --no-audit --no-fund --silent
-	touch node_modules/.package-lock.json
+# This Go module is outside the workspace, so that its libraries do not become dependencies of the development stack.
+$(JWT_GO): $(addprefix local/proofs/go/,main.go go.mod go.sum)
+	@cd local/proofs/go && GOWORK=off go build -buildvcs=false -o $(CURDIR)/$@
+
+$(JWT_JAVA): local/proofs/java/Check.java local/proofs/java/pom.xml
+	@$(call apt,mvn,maven)
+	$(call apt,javac,default-jdk-headless)
+	rm -rf $(@D)
+	mvn -q -B -f local/proofs/java/pom.xml org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory="$$PWD/$(@D)"
+	javac -cp '$(@D)/*' -d $(@D) $<
 
 $(LINT):
 	@mkdir -p $(TOOLS)
@@ -107,7 +122,8 @@ $(LINT):
 # MiniStack has its own Python environment, as it and the AWS CLI need different versions of botocore.
 $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
-$(VENV) $(MINISTACK):
+$(JWT_PYTHON): local/proofs/python/requirements.txt
+$(VENV) $(MINISTACK) $(JWT_PYTHON):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
@@ -127,4 +143,4 @@ bench: $(ENGINE)
 	go run streamotp/bench $(ARGS)
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules local/proofs/node/node_modules
