@@ -3,12 +3,14 @@
 It runs in the folder that has .aws-sam/build.
 """
 import functools
+import http.server
 import json
 import os
 import re
 import signal
 import sys
 import tempfile
+import threading
 
 import pexpect
 
@@ -170,7 +172,7 @@ def fail_an_update(stack, documented):
     check("that the changed page is published", "<title>New: " in request("GET", stack.host(), "/")[2], True)
 
 
-def fail_a_first_deployment(documented):
+def fail_a_first_deployment(documented, otpctl):
     """A first deployment that cannot make a parameter, since there is one of that name; then the recovery that the documents have."""
     aws("ssm").put_parameter(Name="/streamotp/another/site", Value="https://www.example.com", Type="String")
     refused("another", DEFAULTS, "ROLLBACK_COMPLETE")
@@ -179,7 +181,49 @@ def fail_a_first_deployment(documented):
     documented("aws cloudformation delete-stack", "another")
     ends(failed, "DELETE_COMPLETE")
     aws("ssm").delete_parameter(Name="/streamotp/another/site")
-    delete(deployed("another", DEFAULTS))
+    delete(authorize(deployed("another", DEFAULTS), otpctl))
+
+
+class Forwarder(http.server.BaseHTTPRequestHandler):
+    """Passes calls on to the distribution host, whose name no other program can look up."""
+    host = None
+
+    def do_GET(self):
+        status, headers, document = request("GET", self.host, self.path)
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(document).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+def authorize(stack, otpctl):
+    """Has API Gateway's own authorizer check proofs of a stack, which was not called before."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("To", (Forwarder,), {"host": stack.host()})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        issuer = f"http://127.0.0.1:{server.server_port}"
+        aws("ssm").put_parameter(Name=f"/streamotp/{stack.name}/site", Value=issuer, Overwrite=True)
+        drive = Drive(stack, functools.partial(otpctl, "--stack", stack.name), issuer)
+        client, proof = drive.proofs()
+        head, claims, signature = proof.split(".")
+        gateway = aws("apigatewayv2")
+        api = gateway.create_api(Name="relies", ProtocolType="HTTP")["ApiId"]
+        gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+        target = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0", IntegrationMethod="POST",
+                                            IntegrationUri=aws("lambda").get_function(FunctionName=stack.ids["OidcFunction"])["Configuration"]["FunctionArn"])
+        for path, audience, scope in (("/in", client, "otp:verify"), ("/scope", client, "otp:login"), ("/audience", "another", "otp:verify")):
+            authorizer = gateway.create_authorizer(ApiId=api, Name=path[1:], AuthorizerType="JWT", IdentitySource=["$request.header.Authorization"],
+                                                   JwtConfiguration={"Issuer": issuer, "Audience": [audience]})["AuthorizerId"]
+            gateway.create_route(ApiId=api, RouteKey=f"GET {path}", Target=f"integrations/{target['IntegrationId']}", AuthorizationType="JWT",
+                                 AuthorizerId=authorizer, AuthorizationScopes=[scope])
+        tampered = f"{head}.{claims[:-4]}{claims[-4:][::-1]}.{signature}"
+        for what, path, token, status in (("a proof", "/in", proof, 404), ("another scope", "/scope", proof, 403), ("another audience", "/audience", proof, 401),
+                                          ("a changed proof", "/in", tampered, 401), ("no proof", "/in", "", 401)):
+            answer = request("GET", f"{api}.execute-api.localhost", path, **({"Authorization": f"Bearer {token}"} if token else {}))
+            check(f"what API Gateway's authorizer says to {what} (404 is the function's own answer)", answer[0], status)
+        server.shutdown()
+    return stack
 
 
 def delete(stack):
@@ -224,7 +268,7 @@ def prove(folder):
     count = documents.prove()
     cancel(stack, documents.one)
     fail_an_update(stack, documents.one)
-    fail_a_first_deployment(documents.one)
+    fail_a_first_deployment(documents.one, otpctl)
     stack = Stack(STACK)
     template = stack.template()
     delete(stack)

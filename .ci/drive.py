@@ -1,8 +1,11 @@
 """Proves that a deployed stack works for people and browsers: every call, every page, each kind of message, through CloudFront."""
+import base64
 import datetime
 import json
 import re
 import uuid
+
+import requests
 
 from judge import ACCOUNT, aws, check, eventually, request
 
@@ -13,8 +16,8 @@ NUMBER = "+4915112345678"
 class Drive:
     """A stack and the people who use it. otpctl runs the operator's commands."""
 
-    def __init__(self, stack, otpctl):
-        self.stack, self.otpctl = stack, otpctl
+    def __init__(self, stack, otpctl, issuer=None):
+        self.stack, self.otpctl, self.issuer = stack, otpctl, issuer or stack.outputs["SiteUrl"]
         self.site = stack.outputs["SiteUrl"].removeprefix("https://")
 
     def everything(self):
@@ -23,12 +26,15 @@ class Drive:
         self.verify_by_sms()
         self.login_and_reset()
         self.resend_and_feedback()
+        self.proofs()
 
     # ---- What a page does -------------------------------------------------------------------------------------------
 
-    def expect(self, what, name, body, status=200, **wanted):
-        """The body of an answer with this status and these members, to a call that the site passes on to the API."""
-        got, _, answer = request("POST", self.site, f"/api/{name}", body)
+    def expect(self, what, name, body, status=200, server=None, **wanted):
+        """The body of an answer with this status and these members, to a call that the site passes on to the API, or of a server to
+        the API itself."""
+        host = f"{self.stack.ids['HttpApi']}.execute-api.localhost" if server else self.site
+        got, _, answer = request("POST", host, f"/api/{name}", body, **({"Authorization": requests.auth._basic_auth_str(*server)} if server else {}))
         check(what, [got, {member: answer.get(member) for member in wanted}], [status, wanted])
         return answer
 
@@ -118,6 +124,25 @@ class Drive:
             "eventType": "Bounce", "mail": {"tags": tags},
             "bounce": {"bounceType": "Permanent", "bounceSubType": "General", "timestamp": f"{datetime.datetime.now(datetime.UTC):%FT%TZ}"}}))
         self.is_in_state(right["sessionId"], "bounced")
+
+    def proofs(self):
+        """Two clients, a page's and a server's, and what they get."""
+        def add(*arguments):
+            return json.loads(self.otpctl("client", "add", "Shop", *arguments, "--json"))["data"]
+        page, server = add("--purpose", "verify"), add("--purpose", "login,verify", "--confidential")
+        address, credentials = somebody(), (server["id"], server["secret"])
+        right = self.coded(address, clientId=page["id"], nonce="n")
+        check("the sender of a client's code", "Shop" in mails(address)[0]["Source"], True)
+        proof = self.expect("the right code of a client", "verify", right, email=address)["proof"]
+        claims = json.loads(base64.urlsafe_b64decode(proof.split(".")[1] + "=="))
+        check("the claims", [claims[name] for name in ("iss", "aud", "nonce", "scope")], [self.issuer, page["id"], "n", "otp:verify"])
+        [key] = request("GET", self.site, "/.well-known/jwks.json")[2]["keys"]
+        check("the key of the proof", json.loads(base64.urlsafe_b64decode(proof.split(".")[0] + "=="))["kid"], key["kid"])
+        session = self.expect("generate by a server", "generate", {"email": somebody()}, server=credentials)
+        self.expect("a server's session, to a page", "status", session, 404, code="session_not_found")
+        self.expect("a server's session, to the server", "status", session, server=credentials)
+        self.expect("a wrong secret", "status", session, 401, server=(server["id"], "wrong"), code="invalid_client")
+        return page["id"], proof
 
 
 def somebody():
