@@ -159,3 +159,45 @@ func TestGate(t *testing.T) {
 		})
 	}
 }
+
+// servers finds the client of every call, or fails.
+type servers struct {
+	client *otp.Client
+	err    error
+}
+
+func (s servers) Server(context.Context, map[string]string, string, string) (*otp.Client, error) {
+	return s.client, s.err
+}
+
+// TestServers: a server's call with right credentials passes a closed gate. With wrong ones nothing is served, whatever the gate says.
+func TestServers(t *testing.T) {
+	var seen Request
+	routes := map[string]Endpoint{"POST /x": {Serve: func(_ context.Context, r Request) (any, error) { seen = r; return "served", nil }}}
+	for name, test := range map[string]struct {
+		servers servers
+		open    bool
+		status  int
+		want    string
+	}{
+		"right credentials, a closed gate":  {servers{client: &otp.Client{ID: "shop"}}, false, 200, `"served"`},
+		"no credentials, a closed gate":     {servers{}, false, 403, `{"message":"Forbidden"}`},
+		"no credentials, an open gate":      {servers{}, true, 200, `"served"`},
+		"wrong credentials, an open gate":   {servers{err: otp.ErrInvalidClient}, true, 401, `"invalid_client"`},
+		"credentials that cannot be judged": {servers{err: &otp.UnavailableError{Reason: "no table"}}, true, 503, `"unavailable"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			seen = Request{}
+			e := event("{}")
+			e.RequestContext.RequestID = "request-1"
+			gate := func(context.Context, map[string]string) (bool, error) { return test.open, nil }
+			response, err := Handler(routes, gate, test.servers)(context.Background(), e)
+			if err != nil || response.StatusCode != test.status || !strings.Contains(response.Body, test.want) {
+				t.Errorf("%+v, %v", response, err)
+			}
+			if seen.ID != "" && seen.Server != test.servers.client {
+				t.Errorf("the handler sees %+v", seen.Server)
+			}
+		})
+	}
+}
