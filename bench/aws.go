@@ -1,6 +1,9 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,20 +18,31 @@ import (
 // compared, and its own processor time is not counted, as it runs in another process than the functions.
 type cloud struct {
 	*httptest.Server
-	mu    sync.Mutex
-	items map[string]item // of the codes table, by session id
-	users map[string]item
-	code  string        // of the last e-mail
-	delay time.Duration // before each e-mail is accepted
+	mu        sync.Mutex
+	items     map[string]item // of the codes table, by session id
+	users     map[string]item
+	code      string        // of the last e-mail
+	publicKey []byte        // RSA, DER
+	delay     time.Duration // before each e-mail is accepted
 }
 
 type item = map[string]map[string]any
 
 func newCloud() *cloud {
-	c := &cloud{items: map[string]item{}, users: map[string]item{}}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err) // never (crypto/rand)
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		panic(err) // only for a key of another kind
+	}
+	c := &cloud{items: map[string]item{}, users: map[string]item{}, publicKey: public}
 	c.Server = httptest.NewServer(c)
 	return c
 }
+
+const client = "shop" // id of the only one
 
 const secret = `{"index":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}`
 
@@ -58,6 +72,12 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch action {
 	case "GetSecretValue":
 		out = map[string]string{"SecretString": secret}
+	case "GetParameter":
+		out = map[string]any{"Parameter": map[string]string{"Value": "https://login.example.com"}}
+	case "GetPublicKey":
+		out = map[string]any{"KeyId": "key", "PublicKey": c.publicKey}
+	case "Sign":
+		out = map[string]any{"KeyId": "key", "Signature": make([]byte, 256)} // nobody checks it
 	case "PutItem":
 		if in.TableName == "codes" {
 			c.items[in.Item["sessionId"]["S"].(string)] = in.Item
@@ -85,6 +105,8 @@ func (c *cloud) find(table string, key item) item {
 	switch table {
 	case "codes":
 		return c.items[key["sessionId"]["S"].(string)]
+	case "clients":
+		return item{"id": {"S": client}, "name": {"S": "Shop"}, "type": {"S": "public"}, "purposes": {"L": []any{map[string]string{"S": "verify"}}}}
 	case "users":
 		return c.users[key["email"]["S"].(string)]
 	}

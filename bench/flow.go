@@ -17,6 +17,7 @@ func (c *cloud) environment() map[string]string {
 		"PASSWORD_TRIES_PER_HOUR": "10", "PASSWORD_TRIES_PER_IP_PER_HOUR": "50", "SMS_PER_DAY": "500", "SMS_PREFIX_SENDS": "30",
 		"SMS_PREFIX_VERIFIED_PERCENT": "20", "METRICS_NAMESPACE": "StreamOTP/bench", "RETRY_QUEUE_URL": "http://queue/1/retry", "DEAD_LETTER_QUEUE_URL": "http://queue/1/dead",
 		"TEST_DESTINATIONS_SECRET": "tests", "SES_FROM_ADDRESS": "login@example.com", "SITE_PARAMETER": "site",
+		"CLIENTS_TABLE": "clients", "SIGNING_KEY": "alias/current", "SIGNING_KEYS": "alias/current", "PROOF_TTL_SECONDS": "120",
 	}
 }
 
@@ -32,6 +33,14 @@ func request(path string, body map[string]string) []byte {
 			"requestId": "JKJaXmPLvHcESHA=", "routeKey": "POST " + path, "stage": "api", "time": "21/Nov/2026:09:00:00 +0000", "timeEpoch": 1795251600000},
 		"body": string(text), "isBase64Encoded": false,
 	})
+	return event
+}
+
+// get returns the event of a GET.
+func get(path string) []byte {
+	event, _ := json.Marshal(map[string]any{"version": "2.0", "routeKey": "GET " + path, "rawPath": "/api" + path,
+		"requestContext": map[string]any{"requestId": "JKJaXmPLvHcESHA=", "routeKey": "GET " + path, "stage": "api",
+			"http": map[string]string{"method": "GET", "path": "/api" + path, "sourceIp": "203.0.113.7"}}})
 	return event
 }
 

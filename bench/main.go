@@ -45,17 +45,17 @@ func main() {
 }
 
 // floors are the functions, each with the floor that it is compared with.
-var floors = map[string]string{"generate": "api", "verify": "api", "reset": "api", "send": "send"}
+var floors = map[string]string{"generate": "api", "verify": "api", "reset": "api", "send": "send", "oidc": "proof"}
 
 func functions(dir string, colds, warms int) error {
-	for _, name := range []string{"Generate", "Verify", "Reset", "Send"} {
+	for _, name := range []string{"Generate", "Verify", "Reset", "Send", "Oidc"} {
 		for _, arch := range []string{runtime.GOARCH, "arm64"} {
 			if err := build("functions", name, filepath.Join(dir, arch, strings.ToLower(name)), arch); err != nil {
 				return err
 			}
 		}
 	}
-	for _, name := range []string{"api", "send"} {
+	for _, name := range []string{"api", "send", "proof"} {
 		if err := buildFloor(name, filepath.Join(dir, "floor", name)); err != nil {
 			return err
 		}
@@ -71,7 +71,10 @@ func functions(dir string, colds, warms int) error {
 	if err := b.coldStarts(colds); err != nil {
 		return err
 	}
-	if err := b.warmOTP(warms); err != nil {
+	if err := b.warmOTP("a code", warms, map[string]string{"email": address}); err != nil {
+		return err
+	}
+	if err := b.warmOTP("a code with a proof", warms, map[string]string{"email": address, "clientId": client, "nonce": "n-7f3a"}); err != nil {
 		return err
 	}
 	if err := b.batch(colds); err != nil {

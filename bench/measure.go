@@ -28,30 +28,36 @@ const address = "eve@example.com"
 // first is a function's first invocation, for a session and a code that are ready for it.
 type first struct {
 	name, function, purpose string
+	proves                  bool // the session has a client; the floor has KMS's client too
 	invoke                  func(i *instance, sessionID, code string) error
 }
 
 func (b *lab) firsts() []first {
 	login := map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}
 	return []first{
-		{"generate", "generate", "verify", func(i *instance, _, _ string) error {
+		{"generate", "generate", "verify", false, func(i *instance, _, _ string) error {
 			_, err := b.generate(i, map[string]string{"email": address})
 			return err
 		}},
-		{"generate, login (one Argon2id)", "generate", "verify", func(i *instance, _, _ string) error {
+		{"generate, login (one Argon2id)", "generate", "verify", false, func(i *instance, _, _ string) error {
 			_, err := b.generate(i, login)
 			return err
 		}},
-		{"send", "send", "verify", func(i *instance, sessionID, _ string) error {
+		{"send", "send", "verify", false, func(i *instance, sessionID, _ string) error {
 			_, err := b.send(i, sessionID)
 			return err
 		}},
-		{"verify", "verify", "verify", verify},
-		{"reset, weak password", "reset", "reset", func(i *instance, sessionID, code string) error {
+		{"verify", "verify", "verify", false, verify},
+		{"verify, with a proof", "verify", "verify", true, verify},
+		{"oidc, the keys", "oidc", "verify", true, func(i *instance, _, _ string) error {
+			_, err := answer(i.invoke(get("/.well-known/jwks.json")))
+			return err
+		}},
+		{"reset, weak password", "reset", "reset", false, func(i *instance, sessionID, code string) error {
 			_, err := i.invoke(request("/reset", map[string]string{"sessionId": sessionID, "code": code, "password": "password1"}))
 			return err
 		}},
-		{"reset (one Argon2id)", "reset", "reset", reset},
+		{"reset (one Argon2id)", "reset", "reset", false, reset},
 	}
 }
 
@@ -67,7 +73,13 @@ func (b *lab) coldStarts(runs int) error {
 	for _, f := range b.firsts() {
 		var ours, floor []time.Duration
 		for range runs {
-			sessionID, err := b.generate(helper, map[string]string{"email": "ada@example.com", "purpose": f.purpose})
+			ask := map[string]string{"email": "ada@example.com", "purpose": f.purpose}
+			lowest := floors[f.function]
+			if f.proves {
+				ask["clientId"], ask["nonce"] = client, "n-7f3a"
+				lowest = "proof"
+			}
+			sessionID, err := b.generate(helper, ask)
 			if err != nil {
 				return err
 			}
@@ -80,7 +92,7 @@ func (b *lab) coldStarts(runs int) error {
 				return fmt.Errorf("%s: %w", f.name, err)
 			}
 			ours = append(ours, cpu)
-			cpu, err = b.cold("floor/"+floors[f.function], func(i *instance) error {
+			cpu, err = b.cold("floor/"+lowest, func(i *instance) error {
 				event := request("/generate", map[string]string{"email": address})
 				if f.function == "send" {
 					event = b.insert(sessionID)
@@ -117,8 +129,8 @@ func (b *lab) cold(binary string, invoke func(*instance) error) (time.Duration, 
 	return i.stop(), err
 }
 
-// warmOTP measures whole one-time codes: generate, send and verify, each in its own warm process.
-func (b *lab) warmOTP(runs int) error {
+// warmOTP measures whole one-time codes: generate, send and verify, each in its own warm process. ask is the body of the request.
+func (b *lab) warmOTP(what string, runs int, ask map[string]string) error {
 	generate, send, err := b.helpers()
 	if err != nil {
 		return err
@@ -136,7 +148,7 @@ func (b *lab) warmOTP(runs int) error {
 				before[k] = i.cpu()
 			}
 		}
-		sessionID, err := b.generate(generate, map[string]string{"email": address})
+		sessionID, err := b.generate(generate, ask)
 		if err != nil {
 			return err
 		}
@@ -148,7 +160,7 @@ func (b *lab) warmOTP(runs int) error {
 			return err
 		}
 	}
-	fmt.Printf("| warm, mean of %d | CPU, ms | RSS, MiB |\n|---|---|---|\n", runs)
+	fmt.Printf("| %s, warm, mean of %d | CPU, ms | RSS, MiB |\n|---|---|---|\n", what, runs)
 	var total time.Duration
 	for k, name := range []string{"generate", "send", "verify"} {
 		each := (all[k].cpu() - before[k]) / time.Duration(runs)
@@ -194,7 +206,7 @@ func (b *lab) batch(runs int) error {
 // sizes prints the size of each function's upload.
 func (b *lab) sizes() error {
 	fmt.Print("| arm64 zip | MB | floor, MB |\n|---|---|---|\n")
-	for _, name := range []string{"generate", "send", "verify", "reset"} {
+	for _, name := range []string{"generate", "send", "verify", "reset", "oidc"} {
 		ours, err := zipped(filepath.Join(b.dir, "arm64", name))
 		if err != nil {
 			return err
