@@ -1,5 +1,5 @@
-"""Proves what the judge does otherwise than AWS: the one list. What would stop a deployment is put right here, and each entry
-fails the test once MiniStack does as AWS does."""
+"""Proves how MiniStack, the judge of the test, differs from AWS: this is the only list. Differences that would stop a deployment are
+corrected here. Each entry fails the test once MiniStack does as AWS does."""
 import contextlib
 import json
 import os
@@ -130,21 +130,21 @@ def nothing_is_throttled(stack):
     return all(request("POST", stack.host(), "/api/status", {})[0] == 400 for _ in range(10))
 
 
-# What MiniStack does otherwise, and whether it still does. The last two break the stack that they are asked of.
+# How MiniStack differs from AWS, each with a check that it still does. The last two checks break the stack that they use.
 LACKS = {
-    "`Ref` of a secret is its name; the attribute `Id`, its ARN as on AWS, is deployed in its place": lambda s: not s.ids["KeySecret"].startswith("arn:"),
-    "routes and CORS of an API's `Body` are not made; the test makes them of it": lambda s: "POST /generate" not in wired[s.ids["HttpApi"]],
-    "CloudFront does not call an origin at amazonaws.com; the API is given another name": origin_is_refused,
-    "IAM knows neither resources nor `ses:FromAddress` of `ses:SendEmail`; the sender may send in any name": mail_is_denied,
-    "IAM does not ask for `dynamodb:Attributes` of an update": attributes_are_not_asked,
-    "IAM knows neither `kms:RequestAlias` nor a key by its alias; functions may use every key": aliases_are_denied,
-    "CloudFront answers 403 in place of 404 for a page that is not there": lambda s: request("GET", s.host(), "/nope")[0] == 403,
-    "`MetricsConfig` of event source mappings is dropped": lambda s: not any(
+    "on AWS `Ref` of a secret is its ARN, on MiniStack its name; the test deploys the secret's attribute `Id` instead, which is the ARN": lambda s: not s.ids["KeySecret"].startswith("arn:"),
+    "MiniStack makes no routes and no CORS from an API's `Body`; the test makes them": lambda s: "POST /generate" not in wired[s.ids["HttpApi"]],
+    "CloudFront calls no origin at amazonaws.com; the test gives the API another host name": origin_is_refused,
+    "for `ses:SendEmail` IAM knows neither resources nor `ses:FromAddress`; in the test the send function may use any sender": mail_is_denied,
+    "IAM does not check `dynamodb:Attributes` of an update": attributes_are_not_asked,
+    "IAM knows neither `kms:RequestAlias` nor a key by its alias; in the test the functions may use every key": aliases_are_denied,
+    "CloudFront returns 403, not 404, for a page that does not exist": lambda s: request("GET", s.host(), "/nope")[0] == 403,
+    "event source mappings lose their `MetricsConfig`": lambda s: not any(
         m.get("MetricsConfig") for m in aws("lambda").list_event_source_mappings()["EventSourceMappings"]),
     "the API's access log stays empty": lambda s: not aws("logs").filter_log_events(logGroupName=s.ids["AccessLogGroup"])["events"],
     "metrics in the functions' log lines are not counted": lambda s: not aws("cloudwatch").list_metrics(Namespace=f"StreamOTP/{s.name}")["Metrics"],
-    "`ThrottleRate` and `ThrottleBurst` hold nothing back": nothing_is_throttled,
-    "permissions to call a function are not asked for": permissions_are_not_asked,
+    "`ThrottleRate` and `ThrottleBurst` have no effect": nothing_is_throttled,
+    "API Gateway needs no permission to call a function": permissions_are_not_asked,
 }
 
 

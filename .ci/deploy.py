@@ -241,9 +241,9 @@ def section(types, compared):
         return f"| {what} | {', '.join(f'`{name}`' for name in sorted(names))} |"
     return "\n".join([
         "| deployed, and compared with the template | types |", "|---|---|",
-        row("setting by setting", compared), row("as made, and by what calls of them answer", types - compared),
-        "", "What MiniStack does otherwise than AWS:", "", *[f"- {what}" for what in adapt.LACKS], "",
-        "Commands that it does not answer: " + ", ".join(f"`{name}`" for name in commands.UNSEEN) + "."])
+        row("setting by setting", compared), row("as created, and by how it responds to calls", types - compared),
+        "", "MiniStack differs from AWS in these points:", "", *[f"- {what}" for what in adapt.LACKS], "",
+        "MiniStack does not know these commands: " + ", ".join(f"`{name}`" for name in commands.UNSEEN) + "."])
 
 
 def prove(folder):
