@@ -7,14 +7,14 @@
 //	C1: a password comes from a terminal or from stdin and goes only into its hash: no argument, variable, output or error
 //	    contains it. The same holds for the code of a test destination, except that it is stored in the secret of the test
 //	    destinations and that list --codes shows it.
-//	C2: an existing account is changed only if the operator asked for that, and only if it is still as it was when otpctl
-//	    checked it.
-//	C3: a new password, a new phone or a removal ends the login sessions that were opened before it was done, by AWS's time.
+//	C2: an existing account is changed only if the operator asked for a change, and only if nobody has changed the account since
+//	    otpctl checked it.
+//	C3: a new password, a new phone or a removal ends the login sessions that were opened before, by AWS's time.
 //	C4: a bad line of an import neither stops nor changes the others.
-//	C5: unlocking resets the counters of what was named and its times in the future, and nothing else.
+//	C5: unlocking an address or number resets its counters and its times that lie in the future, and nothing else.
 //	C6: a test destination has an end, within a year; if two operators change entries at once, both changes are made.
-//	C7: rotating the root secret ends no live code unless that was asked for, never changes "index", and shows no key; of
-//	    two rotations at once, only one is made.
+//	C7: rotating the root key ends live codes only with --force, never changes "index", and shows no key; of two rotations at
+//	    once, only one succeeds.
 //	C8: a redrive queues nothing that has expired or was sent before. It deletes only dead letters that it queued or that
 //	    were sent since, unless it is asked to drop those that cannot be sent.
 package main

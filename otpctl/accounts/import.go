@@ -24,29 +24,29 @@ func UserImportCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import FILE",
 		Short: "Adds the accounts of a CSV file.",
-		Long: `Adds the accounts of a CSV file in UTF-8, or of stdin if FILE is -. Its first line names the columns: email, and
-optionally name, phone, channel, and either password or password_hash.
+		Long: `Adds the accounts of a CSV file in UTF-8, or of stdin if FILE is -. The file's first line names the columns: email,
+and optionally name, phone, channel, and either password or password_hash.
 
     email,name,phone,channel,password
     ada@example.com,Ada Lovelace,,email,tulip harbor lantern 42
     grace@example.com,"Hopper, Grace",+4915112345678,sms,marble orchard ferry 17
 
-A line without a password gives an account without one, and so does a password_hash of another kind than StreamOTP's
-own, Argon2id in PHC format with its parameters: with another kind (such as bcrypt), the time of a login would reveal
-who has an account. The owner sets a password by "Forgot password".
+If a line has no password, the account has none until its owner uses "Forgot password". A password_hash is imported
+only if StreamOTP could have made it: Argon2id in PHC format, with StreamOTP's parameters. With any other hash, such
+as bcrypt, the account is created without a password, because the time of a login would reveal who has an account.
 
-A line that cannot be imported is skipped. The report gives its number and the reason, and quotes no address, number
-or password. Existing accounts are skipped too; with --replace they get what the line has, and an empty field changes
-nothing. An import that stopped can be run again.`,
+A line that cannot be imported is skipped. The report gives the line's number and the reason, and quotes no address,
+number or password. Existing accounts are skipped too. With --replace they get the values of their line, and an empty
+field changes nothing. If an import stopped, run it again.`,
 		Example: "  otpctl user import accounts.csv --dry-run\n  otpctl user import - --replace < accounts.csv",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			`{"imported":2,"withoutPassword":1,"foreignHashes":1,"skipped":1,"total":3,"dryRun":false,
 "errors":[{"line":4,"error":"phone: must be a mobile number, since login codes go to it by SMS"}]}`, "a line was skipped"),
 		RunE: func(cmd *cobra.Command, args []string) error { return im.run(cmd.Context(), c, args[0]) },
 	}
-	cmd.Flags().BoolVar(&im.replace, "replace", false, "change existing accounts to what their lines have")
+	cmd.Flags().BoolVar(&im.replace, "replace", false, "change existing accounts to the values of their lines")
 	cmd.Flags().BoolVar(&im.dryRun, "dry-run", false, "check everything and write nothing")
-	cmd.Flags().BoolVar(&im.ignoreUnknown, "ignore-unknown", false, "ignore other columns, as in exports of other services")
+	cmd.Flags().BoolVar(&im.ignoreUnknown, "ignore-unknown", false, "ignore columns with other names, such as those in exports of other services")
 	return cmd
 }
 

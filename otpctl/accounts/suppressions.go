@@ -20,8 +20,8 @@ func SuppressionsListCommand(c *console.Console) *cobra.Command {
 		Short: "Lists the suppressed e-mail addresses, or looks one up.",
 		Long: `Lists the suppressed e-mail addresses, the latest first, or looks one up. It reads the whole table of limits.
 
-An address that bounces permanently, or whose owner reports spam, gets no e-mail for 30 days from the last time. The
-list shows keyed hashes of addresses: only someone who knows an address can look it up.`,
+If e-mail to an address bounces permanently, or its owner reports the e-mail as spam, the address gets no e-mail for the
+next 30 days. The list shows keyed hashes of addresses: only somebody who knows an address can look it up.`,
 		Example: "  otpctl suppressions list\n  otpctl suppressions list ada@example.com",
 		Annotations: console.Facts("dynamodb:Scan secretsmanager:GetSecretValue",
 			`[{"destination":"A6-fAyiF9Ki_7nHl0JabkYw8UOknsyYSjavYar9jUYE","reason":"bounce",
@@ -56,8 +56,8 @@ func SuppressionsRemoveCommand(c *console.Console) *cobra.Command {
 		Short: "Ends the suppression of an e-mail address.",
 		Long: `Ends the suppression of an e-mail address, so that the next code goes there again.
 
-Another bounce or complaint suppresses the address again. The stack does not use SES's suppression list of the
-account.`,
+Another bounce or complaint suppresses the address again. The stack does not use the suppression list that SES has for
+the AWS account.`,
 		Example: "  otpctl suppressions remove ada@example.com",
 		Annotations: console.Facts("dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			`{"email":"ada@example.com","reason":"bounce","since":"2026-11-21T16:09:39Z"}`),

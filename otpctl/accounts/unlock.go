@@ -24,15 +24,16 @@ func UnlockCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock DESTINATION",
 		Short: "Ends the lock of an e-mail address or phone number.",
-		Long: `Ends the lock of an e-mail address or of a phone number with its country code, and resets what is counted for it:
-wrong codes, wrong passwords and the messages of the last hour. First find out who was guessing: unlocking returns
-their guesses.
+		Long: `Ends the lock of an e-mail address, or of a phone number with its country code, and resets its counts of wrong codes,
+wrong passwords and messages of the last hour. First find out who was guessing, because afterwards the same person can
+guess as often again.
 
-Login codes by SMS are counted for the account's address and for the number: unlock both if such a login gets no code.
-For ada+shop@example.com, the messages of the mailbox ada@example.com are reset too, but not its lock.
+A login by SMS counts for the account's address and for the number: if the login gets no code, unlock both. For
+ada+shop@example.com, the command also resets the messages of the mailbox ada@example.com, but not the mailbox's lock.
 
-Times in the future, which a machine with a fast clock has written, are removed. Sessions that have ended and codes
-that were used stay invalid. Limits of client IP addresses and paused prefixes stay as they are (see otpctl prefixes).`,
+The command removes times that lie in the future, which a machine with a fast clock has written. Sessions that have
+ended and codes that were used stay invalid. Limits of client IP addresses and paused prefixes stay as they are (see
+otpctl prefixes).`,
 		Example: `  otpctl unlock ada@example.com
   otpctl unlock +4915112345678
   otpctl unlock ada@example.com --purpose login`,
@@ -45,7 +46,7 @@ that were used stay invalid. Limits of client IP addresses and paused prefixes s
 "futurePasswordChange":null}`),
 		RunE: func(cmd *cobra.Command, args []string) error { return unlock(cmd.Context(), c, args[0], purpose) },
 	}
-	cmd.Flags().StringVar(&purpose, "purpose", "", "the purpose to reset, `verify|login|reset`; without it, every purpose")
+	cmd.Flags().StringVar(&purpose, "purpose", "", "reset only this purpose, `verify|login|reset`; without the flag, every purpose")
 	return cmd
 }
 

@@ -26,9 +26,9 @@ func UserAddCommand(c *console.Console) *cobra.Command {
 		Long: `Adds an account.
 
 otpctl asks for the password twice without showing it, or reads it from stdin with --password-stdin. An account
-without a password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone.
-With --replace it gets the new password, or none, and its name, phone and channel change if you give them; its open
-login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
+without a password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone,
+unless you give --replace: then it gets the new password, or none, and the name, phone and channel that you give, and
+its open login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
 		Example: `  otpctl user add ada@example.com --name Ada
   otpctl user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt`,
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
@@ -47,7 +47,7 @@ login sessions end. Codes go by SMS only to mobile numbers of the stack's Allowe
 	channelFlag(flags, &t)
 	flags.BoolVar(&replace, "replace", false, "give an existing account this new password")
 	flags.BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin, one line")
-	flags.BoolVar(&without, "no-password", false, "create or leave the account without a password")
+	flags.BoolVar(&without, "no-password", false, "the account has no password until its owner sets one")
 	return cmd
 }
 
@@ -116,7 +116,7 @@ func UserRemoveCommand(c *console.Console) *cobra.Command {
 		Short: "Removes an account.",
 		Long: `Removes an account and ends its login sessions, after a confirmation at the terminal or with --yes.
 
-Only the point-in-time recovery of the table brings an account back.`,
+A removed account comes back only by the point-in-time recovery of the table (docs/operations.md).`,
 		Example: "  otpctl user remove ada@example.com",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			`{"email":"ada@example.com"}`),
@@ -151,7 +151,7 @@ func UserSetPhoneCommand(c *console.Console) *cobra.Command {
 		Long: `Sets the phone number of an account, with its country code, or removes it with --none.
 
 Codes go by SMS only to mobile numbers of the stack's AllowedCountries. A change ends the open login sessions of the
-account, since their codes may have gone to the old number.`,
+account, because their codes may have gone to the old number.`,
 		Example: `  otpctl user set-phone grace@example.com +4915112345678 --channel sms
   otpctl user set-phone grace@example.com --none --channel email`,
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:UpdateItem secretsmanager:GetSecretValue",

@@ -97,9 +97,9 @@ func AddCommand(c *console.Console) *cobra.Command {
 		Short: "Adds an application, and prints its id.",
 		Long: `Adds a client: an application that relies on what StreamOTP proves. Messages with its codes show NAME.
 
-A public client runs in browsers or apps and has an id alone. With --confidential it is a server, and gets a secret too,
-which is printed once and kept nowhere: only its hash is stored. With --origin a page may ask for the client's codes
-only from there.`,
+A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
+secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
+the client's codes.`,
 		Example: `  otpctl client add Shop --purpose login --origin https://shop.example
   otpctl client add Shop --purpose login,verify --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",
@@ -169,7 +169,7 @@ func ListCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "Lists the applications.",
-		Long:    "Lists the clients, by name. Secrets are not stored, so none is shown.",
+		Long:    "Lists the clients, by name. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client list",
 		Annotations: console.Facts("dynamodb:Scan", `[{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
  "createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
@@ -193,7 +193,7 @@ func ShowCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show ID",
 		Short:   "Prints one application.",
-		Long:    "Prints a client. Its secrets are not stored, so none is shown.",
+		Long:    "Prints a client. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client show 4fJ2vX0t2mJc5n1v0yq3-w",
 		Annotations: console.Facts("dynamodb:GetItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
  "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
@@ -216,8 +216,8 @@ func SetCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set ID",
 		Short: "Changes what an application may do, or its name.",
-		Long: `Changes a client. What you do not give stays as it is; --purpose and --origin replace all that was there, and
---origin '' allows pages of any origin. Functions know the change within a minute.`,
+		Long: `Changes a client. A setting whose flag you omit stays as it is. --purpose and --origin replace all earlier values, and
+--origin '' allows pages of any origin. The functions know the change within a minute.`,
 		Example: "  otpctl client set 4fJ2vX0t2mJc5n1v0yq3-w --purpose login,verify",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login","verify"],"origins":[],
  "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
@@ -235,10 +235,10 @@ func RotateSecretCommand(c *console.Console) *cobra.Command {
 	var end bool
 	cmd := &cobra.Command{
 		Use:   "rotate-secret ID",
-		Short: "Gives an application a new secret, beside the one it has.",
-		Long: `Gives a confidential client a new secret, which is printed once. The secret that it has stays valid, so that the server
-can be changed without an interruption; a still older one ends. Then run it with --end, which ends the older secret and
-makes no new one. After a leak, do both at once. Functions know the change within a minute.`,
+		Short: "Gives an application a new secret, beside its present secret.",
+		Long: `Gives a confidential client a new secret, which is printed once. The present secret stays valid, so that you can change
+the server without an interruption; any older secret ends. Then run the command with --end, which ends the older of the
+two secrets and makes no new one. After a leak, run both at once. The functions know the change within a minute.`,
 		Example: "  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w\n  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w --end",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
  "createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
@@ -273,8 +273,8 @@ func RemoveCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove ID",
 		Short: "Removes an application.",
-		Long: `Removes a client, after a confirmation at the terminal or with --yes. Within a minute nobody can ask a code for it any
-more.`,
+		Long: `Removes a client, after a confirmation at the terminal or with --yes. After a minute nobody can request a code for it
+any more.`,
 		Example:     "  otpctl client remove 4fJ2vX0t2mJc5n1v0yq3-w",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:DeleteItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {

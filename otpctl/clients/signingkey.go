@@ -31,13 +31,13 @@ func RotateSigningKeyCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
 		Short: "Takes the next step of replacing the key that signs proofs.",
-		Long: `Takes the next step of replacing the key that signs proofs. No proof fails meanwhile. Run it three times:
+		Long: `Takes the next step of replacing the key that signs proofs. No proof fails meanwhile. Run the command three times:
 
-  1. A new key is made and published, so that back ends learn of it.
-  2. Three hours and ten minutes later, the new key signs. The old one stays published.
-  3. When the last proof of the old key has expired, its deletion is scheduled in 30 days.
+  1. The first run makes and publishes a new key, so that back ends learn of it.
+  2. The second run, three hours and ten minutes later, makes the new key sign. The old key stays published.
+  3. The third run, once the last proof of the old key has expired, has AWS delete the old key 30 days later.
 
-Each run says from when on the next one is possible, and refuses to be early.`,
+Each run prints the time of the next step. A run before that time changes nothing and fails.`,
 		Example: "  otpctl signing-key rotate",
 		Annotations: console.Facts("kms:CreateKey kms:CreateAlias kms:UpdateAlias kms:DeleteAlias kms:ListAliases kms:DescribeKey kms:ScheduleKeyDeletion",
 			`{"step":"published","key":"arn:aws:kms:us-east-1:123456789012:key/6f2a9d0c","nextStepAt":"2026-11-28T18:10:00Z"}`),

@@ -25,12 +25,12 @@ func Command(c *console.Console) *cobra.Command {
 	var idle, prices bool
 	cmd := &cobra.Command{
 		Use:   "cost",
-		Short: "Estimates the costs of a month, beside those of other services.",
+		Short: "Estimates the costs of a month, and the costs of other services.",
 		Long: `Estimates the costs of a month from the prices in otpctl/cost/prices.json, without network and credentials.
 
-Each code is a login that succeeds at the first attempt, with the default limits. Prices are those of one region,
-before taxes and without free allowances. A * marks quantities that are partly assumed; docs/costs.md explains them.
-The idle part is what a stack without any code costs.`,
+The estimate assumes that each code is a login that succeeds at the first attempt, with the default limits. The prices
+are those of one region, before taxes and without free allowances. A * marks a quantity that is partly assumed;
+docs/costs.md explains it. The idle part is the cost of a stack that sends no code.`,
 		Example: "  otpctl cost\n  otpctl cost --codes 50000 --sms-share 0.1 --country DE\n  otpctl cost --prices",
 		Annotations: console.Facts("",
 			`{"codes":1000000,"smsShare":0.1,"country":"DE","region":"us-east-1","read":"2026-11-21","usd":9652.73,

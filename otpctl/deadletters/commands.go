@@ -27,13 +27,13 @@ neither a code nor an address. KIND is one of these:
     crashed      the send function failed on the message, or was throttled, five times
     position     the send function failed on records of the stream, or the retry queue rejected them; AWS keeps only
                  their place in the stream, and they cannot be read any more
-    foreign      it is no dead letter of this stack
+    foreign      the queue's message is not a dead letter of this stack
 
-ROW is the state of the message's row now: waiting (it can still be sent), sent, ended (its code was used, or its
-message was refused for good), expired, or gone. A position has none.
+ROW is the present state of the message's row: waiting (the message can still be sent), sent, ended (the code was used,
+or the message was rejected permanently), expired, or gone. A position has no row.
 
-The list changes nothing. While it runs, mostly seconds, the dead letters are hidden from other commands. A dead
-letter that another command has is counted but not listed.`,
+The list changes nothing. While the command runs, usually for seconds, it hides the dead letters from other commands.
+Dead letters that another command hides in the same way are counted but not listed.`,
 		Example: "  otpctl deadletters list\n  otpctl deadletters list --json | jq '.data.letters[].since'",
 		Annotations: console.Facts("sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes "+readRow,
 			`{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
@@ -103,13 +103,14 @@ func RedriveCommand(c *console.Console) *cobra.Command {
 		Long: `Sends dead letters again, unless they have expired. First remove the cause, as docs/operations.md explains for
 DeadLetterAlarm.
 
-A message that can still be sent goes into the retry queue, from where the send function takes it, and its dead letter
-is deleted. The dead letter of a message that was sent since, or that nobody needs any more, is deleted. The log's
-"message" lines report what became of each message.
+If a message can still be sent, the command puts it into the retry queue, from which the send function takes it, and
+deletes the dead letter. It also deletes the dead letter of a message that was sent since, or that nobody needs any
+more. The log's "message" lines report whether each message was sent.
 
-A code can be sent for minutes, a security notification for a day. A dead letter that has expired, or that is a
-position in the stream, stays and is reported until --drop deletes it: notify the account owner yourself. A message
-that is no dead letter of this stack always stays. Two redrives at once share the dead letters.`,
+A code can be sent for minutes, a security notification for a day. If a dead letter has expired, or is a position in
+the stream, it stays and is reported until --drop deletes it: notify the account owner yourself. A message in the queue
+that is not a dead letter of this stack always stays. If two redrives run at once, each handles a part of the dead
+letters.`,
 		Example: "  otpctl deadletters redrive\n  otpctl deadletters redrive --drop --json",
 		Annotations: console.Facts("sqs:ReceiveMessage sqs:SendMessage sqs:DeleteMessage sqs:ChangeMessageVisibility "+readRow,
 			`{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"crashed","row":"waiting","queued":true,

@@ -30,14 +30,14 @@ func Command(c *console.Console) *cobra.Command {
 changes nothing.
 
 It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit,
-the rules of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's concurrency. A
-finding is one of these:
+AWS's rules for the countries of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's
+concurrency. A finding is one of these:
 
     ok         nothing to do
     note       worth knowing
-    warning    works, but not for long, not for everyone or not under load
+    warning    sending works now, but will stop soon, or fails for some people or under load
     problem    messages do not arrive, or nobody gets the alarms
-    unchecked  AWS gave no answer, for the reason shown
+    unchecked  AWS could not be asked, for the reason shown
 
 SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the permissions that begin with sms-voice.`,
 		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",

@@ -19,7 +19,7 @@ func CaptchaSetCommand(c *console.Console) *cobra.Command {
 		Short: "Stores the CAPTCHA provider's secret key.",
 		Long: `Stores the secret key that the CAPTCHA provider gave you beside the site key, in Secrets Manager.
 
-A stack with CaptchaProvider answers 503 to /generate until the key is stored. otpctl asks for it twice without
+In a stack with CaptchaProvider, /generate returns 503 until the key is stored. otpctl asks for the key twice without
 showing it, or reads it from stdin with --secret-stdin. The functions use a changed key within a minute.`,
 		Example: "  otpctl captcha set\n  otpctl captcha set --secret-stdin < secret.txt",
 		Annotations: console.Facts("secretsmanager:PutSecretValue",

@@ -25,15 +25,16 @@ func RotateSecretCommand(c *console.Console) *cobra.Command {
 		Long: `Rotates the root key: new sessions use a new random key within a minute, and the previous key stays valid, so that
 live codes are still sent and accepted. The command asks first; it prints the names of keys and never a key.
 
-Only one previous key is kept, so a second rotation ends the codes of the first one's previous key. It is refused
-until the secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once: people
-then ask for new codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still
+Only one previous key is kept, so a second rotation ends the codes of the key before it. The command refuses to rotate
+until the secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once, and
+people request new codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still
 waiting would be lost.
 
-To remove a leaked key, rotate twice. Locks, limits and accounts depend on the secret's member "index", which never
-changes: whoever has it can compare an address with what the tables and the log hold. Secrets Manager keeps the
-previous value as AWSPREVIOUS. If two operators rotate at once, one succeeds and the other gets an error. A function's
-instance that was idle creates one more session with the key it had; two rotations during its idle time end that code.`,
+To remove a leaked key, rotate twice. The secret's member "index" never changes, because locks and limits are stored
+under hashes made with it. Anybody who has "index" can compare an address with the hashes in the tables and the log.
+Secrets Manager keeps the secret's previous value as AWSPREVIOUS. If two operators rotate at once, one succeeds and the
+other gets an error. A function instance that was idle creates one more session with its old key; two rotations during
+its idle time end that code.`,
 		Example: "  otpctl rotate-secret\n  otpctl rotate-secret --yes --json",
 		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
 			`{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`),
@@ -42,7 +43,7 @@ instance that was idle creates one more session with the key it had; two rotatio
 		}),
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "rotate without asking")
-	cmd.Flags().BoolVar(&force, "force", false, "rotate even if that ends live codes")
+	cmd.Flags().BoolVar(&force, "force", false, "rotate even if the rotation ends live codes")
 	return cmd
 }
 

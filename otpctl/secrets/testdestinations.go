@@ -22,19 +22,19 @@ func TestAddCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add DESTINATION",
 		Short: "Gives an address or number a fixed code that is never sent.",
-		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for those who cannot read its messages,
-such as an app's reviewer or an end-to-end test. It works within a minute, and until the time of --until, at most a
-year ahead. Locks and the limits of passwords stay in force. An existing entry gets the new code and end.
+		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for users who cannot read its messages,
+such as an app's reviewer or an end-to-end test. The code works within a minute, and until the time of --until, at most
+a year ahead. Locks and the limits on wrong passwords stay in force. If an entry exists, it gets the new code and end.
 
-Whoever knows the code can log in with the password of DESTINATION, and set a new password without it. Use an address
-that is nobody's, a code that nobody guesses, and the nearest end. otpctl asks for the code twice without showing it,
-or reads it from stdin with --code-stdin, as in a pipeline:
+Anybody who knows the code can log in with the password of DESTINATION, and can set a new password without knowing the
+old one. Use an address that belongs to nobody, a code that is hard to guess, and the earliest possible end.
+otpctl asks for the code twice without showing it, or reads it from stdin with --code-stdin, as in a pipeline:
 
     printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
 
-The entries are in one secret. Secrets Manager takes about a hundred changes of it a day: add an entry once, not for
-each run of a test. otpctl's own changes at the same time are all made; a change by other means at the same moment may
-be lost, but stays as the version AWSPREVIOUS.`,
+The entries are in one secret, which Secrets Manager lets you change about a hundred times a day: add an entry once, not
+for each run of a test. If several operators use otpctl at once, all their changes are made. A change by other means at
+the same moment may be lost, but stays as the version AWSPREVIOUS.`,
 		Example: "  otpctl test-destinations add reviewer@example.com --until 2026-12-31",
 		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
 			`{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","existed":false}`),
@@ -143,7 +143,7 @@ func TestListCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "Lists the addresses and numbers with a fixed code.",
-		Long:    `Lists the addresses and numbers with a fixed code, and until when each code works, or why it does not.`,
+		Long:    `Lists the addresses and numbers with a fixed code, with the time until which each code works, or why it does not work.`,
 		Example: "  otpctl test-destinations list",
 		Annotations: console.Facts("secretsmanager:GetSecretValue",
 			`[{"destination":"reviewer@example.com","until":"2026-12-31T00:00:00Z","state":"works"}]`),
@@ -206,8 +206,8 @@ func TestRemoveCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove DESTINATION",
 		Short: "Ends the fixed code of an address or number.",
-		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and sent. A session that was
-opened before keeps its code until that expires.`,
+		Long: `Ends the fixed code of an address or number: within a minute its codes are random again, and are sent. A session that
+was opened before keeps the fixed code until the session expires.`,
 		Example: "  otpctl test-destinations remove reviewer@example.com",
 		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
 			`{"destination":"reviewer@example.com"}`),

@@ -30,13 +30,13 @@ func Command(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stats",
 		Short: "Counts sent and verified messages, and shows the month's SMS costs.",
-		Long: `Counts messages by the stack's CloudWatch metrics, which are a minute or two late.
+		Long: `Counts messages by the stack's CloudWatch metrics, which arrive a minute or two late.
 
-SENT counts the messages that SES or SNS accepted, with resends and security notifications. VERIFIED counts the right
-codes, with those of test destinations, which are never sent. CONVERSION is VERIFIED divided by SENT.
+SENT counts the messages that SES or SNS accepted, including resends and security notifications. VERIFIED counts the
+right codes, including those of test destinations, which are never sent. CONVERSION is VERIFIED divided by SENT.
 
-The SMS costs are those of the whole account in this region since the month began (UTC). They are null if SNS reports
-none, as before the first SMS of a month.`,
+The SMS costs are those of the whole AWS account in this region since the month began (UTC). They are null if SNS
+reports no costs, as before the first SMS of a month.`,
 		Example: "  otpctl stats\n  otpctl stats --days 7 --json | jq .data.byChannel",
 		Annotations: console.Facts("cloudwatch:GetMetricData",
 			`{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",
