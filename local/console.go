@@ -134,8 +134,11 @@ func (c *console) called(call aws.Call) {
 }
 
 func (c *console) delivered(m aws.Message) {
-	what := m.Subject
-	if m.Channel == "sms" {
+	what := "(unknown channel)"
+	switch m.Channel {
+	case "email":
+		what = m.Subject
+	case "sms":
 		what, _, _ = strings.Cut(m.Text, "\n")
 	}
 	c.mu.Lock()

@@ -42,10 +42,13 @@ func outcomeOf(m aws.Message) deliveryOutcome {
 	if f, ok := simulatedOutcomes[local]; ok && simulated {
 		return f
 	}
-	if m.Channel == "sms" {
+	switch m.Channel {
+	case "email":
+		return deliveryOutcome{words: "Delivered", events: []string{"Delivery"}}
+	case "sms":
 		return deliveryOutcome{words: "Sent"} // SNS publishes no events
 	}
-	return deliveryOutcome{words: "Delivered", events: []string{"Delivery"}}
+	return deliveryOutcome{words: "Unknown channel: " + m.Channel}
 }
 
 // mailEventDelay is how long SES takes to publish an event. In AWS it is a second or two, or as long as the recipient's
