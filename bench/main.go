@@ -1,7 +1,7 @@
 // Command bench measures StreamOTP on this machine and prints the tables of bench/README.md. `make bench` runs it.
 //
-// Everything that is compared runs alternately in one run, so that a change of the machine's speed affects all of it
-// alike. The measure is processor time (user and system), as wall time on a shared machine says little.
+// The variants of a comparison run alternately in one run, so that a change of the machine's speed affects all of them alike. The measure
+// is processor time (user and system), because wall time on a shared machine is not reliable.
 package main
 
 import (

@@ -1,8 +1,7 @@
-// Package attack does what an attacker would do, from outside over HTTP, with the limits that a deployment has by
-// default.
+// Package attack does what an attacker would do, from outside over HTTP, with the default limits of a deployment.
 //
-// Each attack runs against the stack as it ships, where it must fail. It runs again for each control that stops it, with
-// only that control removed, and must then succeed: so no attack is a script that cannot succeed. A control is removed by
+// Each attack runs against the stack as it ships, where it must fail. For each control that stops it, the attack runs again with
+// only that control removed, and must then succeed. This shows that the control stops the attack, and not a mistake in its script. A control is removed by
 // setting a parameter to "no limit", or by building a changed copy of one file (e2e.StartChanged). Nothing that ships has
 // a switch for it.
 //

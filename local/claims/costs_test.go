@@ -284,16 +284,16 @@ func TestCostsCountWhatIsMeasured(t *testing.T) {
 	if row == nil {
 		t.Fatal("README has no row of request units")
 	}
-	byBoth, byEmail, found := strings.Cut(read(t, "shared", "telemetry", "event.go"), "// Of e-mail, by channel alone.")
+	byBoth, byEmail, found := strings.Cut(read(t, "shared", "telemetry", "event.go"), "// Only for e-mail, and only by channel.")
 	name := regexp.MustCompile(`(?m)^\t[A-Z]\w+\s+= "[A-Z]\w+"`)
 	watched := regexp.MustCompile(`(?m)^var watched = \[\]string\{(.*)\}$`).FindStringSubmatch(byEmail)
 	if watched == nil {
-		t.Fatal("shared/telemetry does not say which metrics exist without a dimension too")
+		t.Fatal("shared/telemetry does not say which metrics also exist without a dimension")
 	}
 	// One of the names after those is an event without a metric, and one is counted by two purposes.
 	metrics := len(name.FindAllString(byBoth, -1))*(2+3) + len(name.FindAllString(byEmail, -1)) - 1 + 1 + strings.Count(watched[1], ",") + 1
 	if !found {
-		t.Fatal("shared/telemetry does not say which metrics are of e-mail alone")
+		t.Fatal("shared/telemetry does not say which metrics exist only for e-mail")
 	}
 	o := newOtpctl(t)
 	for command, units := range map[string][]string{

@@ -1,5 +1,4 @@
-// Package e2e starts the development stack as `make run` does, as a separate process, for tests and measurements from
-// outside.
+// Package e2e starts the development stack as a separate process, as `make run` does, for tests and measurements from outside.
 //
 // By default the stack uses the embedded engine. The environment variable STREAMOTP_DYNAMODB names another endpoint (such
 // as DynamoDB Local) for all stacks of a run.

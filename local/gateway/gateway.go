@@ -1,7 +1,7 @@
 // Package gateway imitates the one stage of an API Gateway HTTP API with Lambda integrations, payload format 2.0.
 //
 // It promises: (G1) the responses that API Gateway makes by itself have API Gateway's status and body; (G2) a function
-// sees only what API Gateway would pass on; (G3) no client, slow or large, blocks a function.
+// sees only what API Gateway would pass on; (G3) no slow client or large request blocks a function.
 package gateway
 
 import (

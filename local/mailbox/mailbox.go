@@ -1,5 +1,5 @@
-// Package mailbox has the messages that SES and SNS accepted, and the page that shows them. How the delivery of an e-mail
-// ends is decided here too, as SES's mailbox simulator does, and SES's events of it go to the functions that subscribe.
+// Package mailbox has the messages that SES and SNS accepted, and the page that shows them. It also decides how
+// the delivery of an e-mail ends, as SES's mailbox simulator does, and passes SES's events to the functions that subscribe to them.
 package mailbox
 
 import (

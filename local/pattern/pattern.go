@@ -1,9 +1,9 @@
 // Package pattern matches records against the filter patterns of an event source mapping, as Lambda defines them
 // (Lambda developer guide, "Control which events Lambda sends to your function").
 //
-// A pattern is a JSON object of the record's shape whose leaves are lists: of texts, one of which the record's leaf must
-// equal, and of the operator exists. What a pattern does not name is ignored. Anything else in a pattern is an error, never
-// a filter that matches everything or nothing.
+// A pattern is a JSON object with the shape of a record. Each of its leaves is a list of texts and of the operator exists: the record
+// matches if its own leaf equals one of the texts, or if the operator holds. Parts of a record that the pattern does not name are
+// ignored. Anything else in a pattern is an error, never a filter that matches everything or nothing.
 package pattern
 
 import (
@@ -78,8 +78,8 @@ func (p *Pattern) Match(record []byte) bool {
 	return json.Unmarshal(record, &v) == nil && matches(p.fields, v, true)
 }
 
-// matches matches one value of a record; present is false where the record has none. Of a list in the record, one entry
-// must match.
+// matches matches one value of a record; present is false where the record has no value. If the value is a list, one of its entries must
+// match.
 func matches(pattern, v any, present bool) bool {
 	if list, ok := v.([]any); ok {
 		return slices.ContainsFunc(list, func(entry any) bool { return matches(pattern, entry, true) })

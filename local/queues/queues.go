@@ -1,7 +1,7 @@
 // Package queues passes the messages of an SQS queue to a function, as a Lambda event source mapping does.
 //
-// It promises: (Q1) a visible message is passed to the function until the function has handled it or the queue gives it
-// up; (Q2) at most MaximumConcurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for
+// It promises: (Q1) a visible message is passed to the function until the function has handled it or the queue discards
+// it; (Q2) at most MaximumConcurrency invocations run at once; (Q3) a message that the function did not handle stays hidden for
 // the queue's visibility time-out and is then delivered again.
 package queues
 

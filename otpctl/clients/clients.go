@@ -1,5 +1,5 @@
-// Package clients has the commands for clients, which are the applications that rely on what StreamOTP proves, and for the key
-// that signs their proofs.
+// Package clients has the commands for clients, which are the applications that rely on StreamOTP's proofs, and for the key that signs
+// the proofs.
 package clients
 
 import (

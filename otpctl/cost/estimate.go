@@ -55,7 +55,9 @@ const (
 	keys         = 1  // that sign
 	alarmMetrics = 20 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1
-	metrics      = 71 // our own at most: 11 names by channel (2) and purpose (3), 5 for e-mail alone, 1 by two purposes, 9 for everything together
+	// All metrics of ours, each combination of a name and a dimension's value: 11 names by channel (2) and purpose (3), 5 names for
+	// e-mail only, 1 name by two purposes, and 9 names without a dimension.
+	metrics = 71
 )
 
 // wish is the input of an estimate.

@@ -1,5 +1,5 @@
-// Command incident makes two things in a stack that operator commands are for: a paused number prefix, and an address
-// that complained. It is for tests of a stack on an imitation of AWS, where neither happens by itself.
+// Command incident creates a paused number prefix and a suppressed address in a stack. Tests of operator commands need both, and on an
+// imitation of AWS neither happens by itself.
 //
 //	incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL
 package main

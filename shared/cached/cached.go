@@ -1,5 +1,5 @@
-// Package cached keeps a value that a function instance reads from AWS on first use and that may change while the
-// instance runs, such as a secret. Once the value is known, Current never waits for AWS.
+// Package cached keeps a value, such as a secret, that a function instance reads from AWS on first use. The value may change while the
+// instance runs. Once the value is known, Current never waits for AWS.
 package cached
 
 import (

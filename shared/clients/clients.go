@@ -3,11 +3,11 @@
 //
 // Its invariants:
 //
-//	K1: a right secret is never refused. It is compared first, so that a stranger who knows a client's id, which is public, cannot
-//	    shut its server out.
-//	K2: wrong secrets are limited by the address that API Gateway saw, and by nothing that a caller can set.
-//	K3: a secret never comes from a page: credentials beside an Origin are rejected.
-//	K4: a client that is changed or removed is so in every function instance after a minute.
+//	K1: a right secret is never rejected. It is compared before anything is counted, because otherwise a stranger who knows a
+//	    client's id, which is public, could shut the client's server out.
+//	K2: wrong secrets are limited by the address that API Gateway saw, which a caller cannot set.
+//	K3: a secret never comes from a page: a request with credentials and an Origin is rejected.
+//	K4: every function instance knows the change or removal of a client within a minute.
 package clients
 
 import (

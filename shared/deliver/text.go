@@ -10,15 +10,16 @@ import (
 	"streamotp/shared/otp"
 )
 
-// language holds the texts of all messages in one language, apart from names and numbers. %[1]s is the app's name.
+// language holds the texts of all messages in one language, apart from names and numbers. %[1]s is the name of the app, except in sms,
+// smsShort and smsNamed, where it is the code.
 type language struct {
 	tag                     string                 // BCP 47, for the HTML
 	subject, action, notYou map[otp.Purpose]string // by purpose
 	expires, secret         string
 	minutes, seconds        string
 	smsAction               map[otp.Purpose]string
-	sms, smsShort           string // %[1]s code, %[2]s action, %[3]s app (sms only)
-	smsNamed                string // as short as possible with the name of a client, which must be seen: what the code opens is its
+	sms, smsShort           string // %[1]s is the code, %[2]s the action, %[3]s the app's name (sms only)
+	smsNamed                string // if sms is too long for a client's code: still with the client's name (%[3]s), which a person must see
 	notifications           map[otp.NotificationKind]notification
 	smsClosed               string
 	date                    string // time layout

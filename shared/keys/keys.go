@@ -1,6 +1,6 @@
 // Package keys reads secrets from Secrets Manager on first use and refreshes them every minute. If an item names an unknown key,
-// the root secret is read again, so that a running function learns of a rotation. A call that already has what it needs does not
-// wait for Secrets Manager.
+// the root secret is read again, so that a running function learns of a rotation. A call whose value is known does not wait for Secrets
+// Manager.
 package keys
 
 import (

@@ -1,5 +1,5 @@
-// Package otp holds the rules of StreamOTP: what a session, a code, a destination, a key and a limit are. It is pure:
-// no AWS, no clock, no environment; time and randomness are arguments.
+// Package otp holds the rules of StreamOTP: what a session, a code, a destination, a key and a limit are. It is pure: it uses no AWS, no
+// clock and no environment, and gets time and randomness as arguments.
 //
 // Its invariants, which tests name:
 //

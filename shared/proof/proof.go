@@ -1,11 +1,11 @@
-// Package proof makes the signed token that says to a client what a person has proven: a JSON Web Token (RFC 7519), signed with
-// RS256 by a key that never leaves AWS KMS. RS256, since API Gateway's authorizers and load balancers accept nothing else.
+// Package proof makes the signed token from which a client learns what a person has proven: a JSON Web Token (RFC 7519), signed with
+// RS256 by a key that never leaves AWS KMS. The algorithm is RS256 because API Gateway's authorizers and load balancers accept no other.
 //
 // Its invariants:
 //
-//	T1: a token says nothing that its session does not hold: for whom, for which purpose, and where the code went.
-//	T2: its header names the key that signed it, also while the key is being rotated.
-//	T3: there is no token for a reset, and none without a client.
+//	T1: a token contains only facts of its session: for whom it is, for which purpose, and where the code went.
+//	T2: a token's header names the key that signed it, also while the key is being replaced.
+//	T3: a token exists only for a session with a client, and never for a reset.
 package proof
 
 import (
@@ -34,7 +34,7 @@ type Claims struct {
 
 	Purpose otp.Purpose `json:"purpose"`
 	Channel otp.Channel `json:"channel"` // that the code took
-	Scope   string      `json:"scope"`   // otp:login or otp:verify; API Gateway's authorizers tell tokens apart by it
+	Scope   string      `json:"scope"`   // otp:login or otp:verify; API Gateway's authorizers distinguish tokens by it
 	Methods []string    `json:"amr"`     // RFC 8176
 	Level   string      `json:"acr"`
 

@@ -12,7 +12,8 @@ import (
 	"streamotp/shared/otp"
 )
 
-// Limits counts attempts, messages and wrong passwords: one item for each subject, client IP address and number.
+// Limits counts attempts, messages and wrong passwords, in one item for each subject, client IP address and number. Prefixes, Days and
+// Suppressions keep their items in the same table.
 type Limits struct {
 	DB    *dynamodb.Client
 	Table string

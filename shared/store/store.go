@@ -1,11 +1,11 @@
-// Package store keeps sessions, limits and users in DynamoDB. It is the only package that knows attribute names. Each file begins with
-// the name of its table: codes, limits or users.
+// Package store keeps sessions, limits, users and clients in DynamoDB. It is the only package that knows attribute names. The name of
+// each file begins with that of its table: codes, limits, users or clients.
 //
 // Every write that decides something is one conditional write with named clauses, so that of any number of parallel callers
 // exactly one succeeds. Every write must be safe to repeat, since the SDK repeats a call whose response was lost: a write that
 // decides records the request's id, and a repeated write that finds its own id has succeeded. Only the last id is kept: if
-// another request came in between, a repeated write may count twice, which is the safe side. So may the counts of prefixes and
-// days.
+// another request wrote in between, a repeated write may count twice, which never exceeds a limit. The counts of prefixes and days
+// record no request, so a repeated write may count twice there too.
 package store
 
 import (

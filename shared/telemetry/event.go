@@ -11,7 +11,8 @@ import (
 	"streamotp/shared/otp"
 )
 
-// The events. Each is a metric of its name. CloudWatch bills every combination of a name and a dimension's value.
+// The events. Each is a metric of its name, with the dimensions that Event.dimensions gives it. CloudWatch bills every combination
+// of a name and a dimension's value.
 const (
 	Generated       = "Generated"
 	Sent            = "Sent"
@@ -22,19 +23,19 @@ const (
 	Limited         = "Limited"
 	Blocked         = "Blocked"       // a robot, a request around CloudFront, or a destination that nothing is sent to
 	Suspected       = "Suspected"     // an operator should look at it: see Reason
-	ProviderError   = "ProviderError" // without a dimension too, for alarms
+	ProviderError   = "ProviderError" // a call to a provider or a table failed
 	TestDestination = "TestDestination"
 
-	// Of e-mail, by channel alone.
+	// Only for e-mail, and only by channel.
 	Delivered  = "Delivered"
 	Bounced    = "Bounced"
-	Complained = "Complained" // the recipient called it spam
-	Suppressed = "Suppressed" // it was not sent, since an earlier one bounced or was called spam
+	Complained = "Complained" // the recipient marked the e-mail as spam
+	Suppressed = "Suppressed" // an e-mail was not sent, because an earlier one bounced or was marked as spam
 
 	DeliveryTime = "DeliveryTime" // milliseconds until the recipient's server accepted it; beside Delivered
 
 	// Without dimensions only.
-	ServerError = "ServerError" // a mistake of ours, answered by 500
+	ServerError = "ServerError" // a bug of ours, for which the API returns 500
 	Undelivered = "Undelivered" // a message that expired before it could be sent; its dead letter was written
 	Settled     = "Settled"     // a message that needs nothing more: sent, or not to be sent; see Event.Settles
 
@@ -150,7 +151,7 @@ func (e Event) dimensions() (dimensions [][]string) {
 // withoutDimension are the metrics that exist without a dimension only.
 var withoutDimension = []string{ServerError, Undelivered, ProofFailed, ClientRefused}
 
-// watched are the metrics that exist without a dimension too, for an alarm on all of them together.
+// watched are the metrics that also exist without a dimension, so that an alarm can watch all channels and purposes together.
 var watched = []string{ProviderError, Locked, Blocked, Sent}
 
 // hash returns the name of a session in the log, because its id is half of what verifies it.

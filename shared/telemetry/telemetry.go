@@ -1,5 +1,5 @@
-// Package telemetry writes what operators read. No line of it holds a code, an address, a number, a password or a key,
-// nor text from a caller or a provider.
+// Package telemetry writes the log and the metrics that operators read. No line contains a code, an address, a number, a password, a
+// key, or text from a caller or a provider.
 package telemetry
 
 import (

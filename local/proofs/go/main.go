@@ -1,4 +1,4 @@
-// Command go checks tokens with the JWT libraries of Go. ../proofs_test.go says what goes in and out.
+// Command go checks tokens with the JWT libraries of Go. ../proofs_test.go describes its input and output.
 package main
 
 import (

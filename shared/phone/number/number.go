@@ -1,4 +1,4 @@
-// Package number holds what is known about a telephone number after it was parsed. It does not link the metadata.
+// Package number holds the facts about a telephone number that was parsed. It does not link the metadata of package phone.
 package number
 
 import "slices"
