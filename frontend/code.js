@@ -2,7 +2,7 @@
 
 import { asciiDigits, foldCode } from './fold.js';
 
-// What the field keeps of a typed text: digits, at most `length`.
+// The field keeps only the digits of a typed text, at most `length`.
 export function digitsOf(text, length) {
   return asciiDigits(text).replace(/[^0-9]/g, '').slice(0, length);
 }

@@ -1,4 +1,4 @@
-// What all forms share: one request at a time, errors next to their fields, a busy button.
+// The parts that all forms share: one request at a time, errors next to their fields, a busy button.
 
 import { ApiError } from './api.js';
 import { explain } from './words.js';

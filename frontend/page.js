@@ -1,4 +1,4 @@
-// What the three pages share: settings, client, steps, and the way back and forth between them.
+// The parts that the three pages share: settings, client, steps, and the way back and forth between them.
 
 import { Client } from './api.js';
 import { openCaptcha } from './captcha.js';
@@ -83,7 +83,7 @@ function showResume(session) {
   note.querySelector('[data-destination]').textContent = session?.destination ?? '';
 }
 
-// What was typed stays. how: 'same' gets one more code, 'other' changes the address, so that typing replaces it.
+// The typed text stays. how: 'same' gets one more code, 'other' changes the address, so that typing replaces it.
 function restart(page, how) {
   page.store.clear();
   openStart(page);

@@ -112,7 +112,7 @@ const OTHERS = {
   too_large: () => 'That was too long. Shorten it and try again.',
 };
 
-// What to show for an ApiError:
+// The text to show for an ApiError:
 //   {field, text}         next to that field
 //   {ended: {title, text, lock?}} the code is of no more use
 //   {text}                above the form

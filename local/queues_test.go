@@ -101,7 +101,7 @@ func TestSQS(t *testing.T) {
 			"an empty body":            s.sqs(t, "SendMessage", "Letters", `,"MessageBody":""`),
 			"a number of messages":     s.sqs(t, "ReceiveMessage", "Letters", `,"MaxNumberOfMessages":11`),
 			"a visibility time-out":    s.sqs(t, "ReceiveMessage", "Letters", `,"VisibilityTimeout":43201`),
-			"a queue that is none":     s.sqs(t, "SendMessage", "None", `,"MessageBody":"x"`),
+			"an unknown queue":         s.sqs(t, "SendMessage", "None", `,"MessageBody":"x"`),
 			"an action":                s.sqs(t, "PurgeQueue", "Letters", ""),
 			"a body that is no object": s.call(t, "sqs", "AmazonSQS.SendMessage", "/", "[]"),
 		} {

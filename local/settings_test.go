@@ -479,7 +479,7 @@ func mailWithHeader(name, value string) string {
 		"Headers": []map[string]string{{"Name": name, "Value": value}}}}})
 }
 
-// told returns a function that shows a parameter as DescribeStacks returns it.
+// told returns a function that returns a parameter as DescribeStacks shows it.
 func told(parameter string) func(*testing.T, *stack) string {
 	return func(t *testing.T, s *stack) string {
 		a := s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=streamotp")

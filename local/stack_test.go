@@ -59,7 +59,7 @@ func TestLambda(t *testing.T) {
 			t.Error("the same process")
 		}
 	})
-	t.Run("kill says how many, and refuses a function that is none", func(t *testing.T) {
+	t.Run("kill reports how many it ended, and rejects an unknown function", func(t *testing.T) {
 		s.echo(t, "{}")
 		if a := send(t, "POST", s.url+"/_local/kill", `{"function":"EchoFunction"}`); !strings.Contains(a.body, `"killed":1`) {
 			t.Error(a)
@@ -94,7 +94,7 @@ func TestAWS(t *testing.T) {
 			t.Error(a)
 		}
 	})
-	t.Run("consumed capacity is told to who asks only", func(t *testing.T) {
+	t.Run("consumed capacity is returned only on request", func(t *testing.T) {
 		if a := dynamo("PutItem", put); a.status != 200 || a.body != "{}" {
 			t.Error(a)
 		}
@@ -194,11 +194,11 @@ func TestAWS(t *testing.T) {
 	})
 	t.Run("providers refuse what they would", func(t *testing.T) {
 		for what, a := range map[string]answer{
-			"an address that is none":    s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Destination": map[string]any{"ToAddresses": []string{"ä@example.com"}}})),
+			"an address that is invalid": s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Destination": map[string]any{"ToAddresses": []string{"ä@example.com"}}})),
 			"a header name with a colon": s.call(t, "ses", "", "/v2/email/outbound-emails", mailWithHeader("X:Y", "z")),
 			"a header of two lines":      s.call(t, "ses", "", "/v2/email/outbound-emails", mailWithHeader("X-Y", "z\r\nBcc: eve@example.com")),
 			"a raw mail":                 s.call(t, "ses", "", "/v2/email/outbound-emails", mail(map[string]any{"Content": map[string]any{"Raw": "x"}})),
-			"a number that is none":      s.call(t, "sns", "", "/", "Action=Publish&Message=x&PhoneNumber=12"),
+			"a number that is invalid":   s.call(t, "sns", "", "/", "Action=Publish&Message=x&PhoneNumber=12"),
 			"a topic":                    s.call(t, "sns", "", "/", "Action=Publish&Message=x&TopicArn=x"),
 			"an unknown stack":           s.call(t, "cloudformation", "", "/", "Action=DescribeStacks&StackName=x"),
 			"an unknown secret":          s.call(t, "secretsmanager", "secretsmanager.GetSecretValue", "/", `{"SecretId":"x"}`),

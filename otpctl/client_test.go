@@ -114,7 +114,7 @@ func TestClient(t *testing.T) {
 			t.Errorf("%d clients", count)
 		}
 	})
-	t.Run("remove asks, unless it is told not to", func(t *testing.T) {
+	t.Run("remove asks for a confirmation, except with --yes", func(t *testing.T) {
 		a.run(t, "client", "remove", server.ID).want(t, exitUsage, "--yes")
 		a.run(t, "client", "remove", server.ID, "--yes").want(t, exitOK, "Removed")
 		a.run(t, "client", "remove", server.ID, "--yes").want(t, exitFailed, "there is no client")

@@ -121,7 +121,7 @@ func TestLoginsDuringAWrite(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what cannot be ended is told", func(t *testing.T) {
+	t.Run("sessions that cannot be ended are reported", func(t *testing.T) {
 		s := newStack(t)
 		s.add(t, adasEmail)
 		written := false

@@ -97,7 +97,7 @@ func TestDoctor(t *testing.T) {
 		{"paused sending", "ses:GetAccount", strings.Replace(healthy, `"SendingEnabled":true`, `"SendingEnabled":false`, 1), "ses.sending", isProblem},
 		{"a review", "ses:GetAccount", strings.Replace(healthy, "HEALTHY", "PROBATION", 1), "ses.reputation", isWarning},
 		{"a shutdown", "ses:GetAccount", strings.Replace(healthy, "HEALTHY", "SHUTDOWN", 1), "ses.reputation", isProblem},
-		{"a state that is not told", "ses:GetAccount", strings.Replace(healthy, "HEALTHY", "", 1), "ses.reputation", isUnchecked},
+		{"a state that SES does not report", "ses:GetAccount", strings.Replace(healthy, "HEALTHY", "", 1), "ses.reputation", isUnchecked},
 		{"a quota nearly used", "ses:GetAccount", strings.Replace(healthy, `Hours":100`, `Hours":40000`, 1), "ses.quota", isWarning},
 		{"a quota used up", "ses:GetAccount", strings.Replace(healthy, `Hours":100`, `Hours":50000`, 1), "ses.quota", isProblem},
 		{"a sender that is not verified", "ses:GetEmailIdentity", `{"VerifiedForSendingStatus":false}`, "ses.sender", isProblem},
@@ -106,7 +106,7 @@ func TestDoctor(t *testing.T) {
 		{"no MAIL FROM domain", "ses:GetEmailIdentity", `{"VerifiedForSendingStatus":true}`, "ses.mailfrom", isRemark},
 		{"the SMS sandbox", "sns:GetSMSSandboxAccountStatus", answerOf("GetSMSSandboxAccountStatus", "<IsInSandbox>true</IsInSandbox>"), "sms.sandbox", isProblem},
 		{"a spend limit under the budget", "sns:GetSMSAttributes", answerOf("GetSMSAttributes", "<attributes><entry><key>MonthlySpendLimit</key><value>1</value></entry></attributes>"), "sms.spend", isWarning},
-		{"a spend limit that is not told", "sns:GetSMSAttributes", answerOf("GetSMSAttributes", "<attributes></attributes>"), "sms.spend", isUnchecked},
+		{"a spend limit that SNS does not report", "sns:GetSMSAttributes", answerOf("GetSMSAttributes", "<attributes></attributes>"), "sms.spend", isUnchecked},
 		{"no number for the United States", "sns:ListOriginationNumbers", answerOf("ListOriginationNumbers", ""), "sms.country.US", isProblem},
 		{"a number that waits", "sns:ListOriginationNumbers", answerOf("ListOriginationNumbers", "<PhoneNumbers>"+fmt.Sprintf(phoneNumber, "+18005550100", "US", "PENDING")+"</PhoneNumbers>"), "sms.country.US", isProblem},
 		{"an unconfirmed subscription", "sns:ListSubscriptionsByTopic", subscribed("PendingConfirmation"), "alarms", isProblem},
@@ -114,7 +114,7 @@ func TestDoctor(t *testing.T) {
 		{"a CAPTCHA without its secret key", "secretsmanager:DescribeSecret", `{}`, "captcha", isProblem},
 		{"a new account's concurrency", "lambda:GetAccountSettings", `{"AccountLimit":{"ConcurrentExecutions":10}}`, "lambda.concurrency", isWarning},
 		{"low concurrency", "lambda:GetAccountSettings", `{"AccountLimit":{"ConcurrentExecutions":50}}`, "lambda.concurrency", isRemark},
-		{"a limit that is not told", "lambda:GetAccountSettings", `{}`, "lambda.concurrency", isUnchecked},
+		{"a limit that Lambda does not report", "lambda:GetAccountSettings", `{}`, "lambda.concurrency", isUnchecked},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a.ready()
@@ -125,7 +125,7 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
-	t.Run("what AWS does not tell is no crash and not in order", func(t *testing.T) {
+	t.Run("a value that AWS does not report is neither a crash nor ok", func(t *testing.T) {
 		called := slices.DeleteFunc(permissions(find("doctor")), func(p string) bool {
 			return strings.HasPrefix(p, "sms-voice:") // SNS makes these calls
 		})
@@ -165,7 +165,7 @@ func TestDoctorOnMiniStack(t *testing.T) {
 	wantStates(want)
 	r := a.run(t, "doctor", "--stack", a.stack)
 	if strings.Contains(r.stdout, "ops@example.com") {
-		t.Errorf("tells AlarmEmail:\n%s", r.stdout)
+		t.Errorf("shows AlarmEmail:\n%s", r.stdout)
 	}
 
 	mail := sesv2.NewFromConfig(a.cfg)

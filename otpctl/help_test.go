@@ -84,7 +84,7 @@ func TestDocuments(t *testing.T) {
 			needed[name(cmd)] = append(needed[name(cmd)], called()...)
 			for _, call := range called() {
 				if !slices.ContainsFunc(permissions(cmd), func(p string) bool { return strings.HasSuffix(p, ":"+call) }) {
-					t.Errorf("calls %s, of which the help does not tell", call)
+					t.Errorf("calls %s, which the help does not name", call)
 				}
 			}
 		})
@@ -121,7 +121,7 @@ func (s *stack) calls() func() []string {
 func TestExamples(t *testing.T) {
 	for _, cmd := range commands() {
 		if cmd.Example == "" || cmd.Annotations["permissions"] != "" && cmd.Annotations["document"] == "" {
-			t.Errorf("%s has no example, or its help tells not all", name(cmd))
+			t.Errorf("%s has no example, or its help is incomplete", name(cmd))
 		}
 		for _, example := range strings.Split(cmd.Example, "\n") {
 			words := strings.Fields(regexp.MustCompile(` [|<>#].*`).ReplaceAllString(example, ""))

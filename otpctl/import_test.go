@@ -55,7 +55,7 @@ func TestImportSkipsABadLine(t *testing.T) {
 			r.want(t, exitFailed, "line 3: ", c.says, "imported 2, skipped 1 of 3")
 			s.silent(t, r, "eve@", "eva@", first, last, "hunter2", "evelyn", better, landline, "0151", "+336", "\x1b")
 			if n := s.count(t); n != before+2 {
-				t.Errorf("C4: %d accounts were written, want the line before and the one after", n-before)
+				t.Errorf("C4: %d accounts were written, want those of the previous and the next line", n-before)
 			}
 			s.wantPassword(t, first, good)
 			s.wantPassword(t, last, good)

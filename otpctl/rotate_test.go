@@ -169,7 +169,7 @@ func TestRotateSecretFails(t *testing.T) {
 			s := newStack(t)
 			s.root.put("bad", document)
 			r := s.run("", "rotate-secret", "--yes", "--force")
-			r.want(t, exitFailed, "mend the secret arn:secret")
+			r.want(t, exitFailed, "fix the secret arn:secret")
 			s.wantUntouched(t, r, document)
 		})
 	}

@@ -183,8 +183,8 @@ func TestCaptcha(t *testing.T) {
 			if strings.HasPrefix(request.Event.Reason, "captcha-") != (got == failed) {
 				t.Errorf("the audit log has the reason %q", request.Event.Reason)
 			}
-			if tells := fmt.Sprint(err, log, *request.Event); strings.Contains(tells, captchaSecret) || strings.Contains(tells, "the token") || strings.Contains(tells, "203.0.113.7") {
-				t.Errorf("this reveals a secret: %s", tells)
+			if all := fmt.Sprint(err, log, *request.Event); strings.Contains(all, captchaSecret) || strings.Contains(all, "the token") || strings.Contains(all, "203.0.113.7") {
+				t.Errorf("this reveals a secret: %s", all)
 			}
 			want := url.Values{"secret": {captchaSecret}, "response": {"the token"}, "remoteip": {"203.0.113.7"}}
 			if sent := sent.take(); len(sent) != 1 || sent[0].Encode() != want.Encode() {

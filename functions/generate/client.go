@@ -15,7 +15,8 @@ type clientTable interface {
 	Get(ctx context.Context, id string) (otp.Client, error)
 }
 
-// client returns the client that a request is for: the one whose server makes it, or the one that a page names; zero for none.
+// client returns the client that a request is for: a server makes it with its credentials, or a page names it. Without a client it
+// returns zero.
 //
 // Errors: *httpapi.InvalidError; otp.ErrInvalidClient for a confidential client without its credentials.
 func (h handler) client(ctx context.Context, request httpapi.Request, body generateRequest) (c otp.Client, err error) {

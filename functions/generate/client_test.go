@@ -79,7 +79,7 @@ func TestClientRefuses(t *testing.T) {
 		"credentials from a page":                    {map[string]string{"origin": "https://page.example", "authorization": basic(serverClient, serverSecret)["authorization"]}, login(nil), 400, "page"},
 		"another client than the credentials'":       {basic(serverClient, serverSecret), login(fields{"clientId": pageClient, "nonce": "n"}), 400, "clientId"},
 		"a purpose that the client may not ask for":  {basic(serverClient, serverSecret), fields{"email": "ada@example.com"}, 400, "purpose"},
-		"a user's address that is none":              {merge(basic(serverClient, serverSecret), "x-client-ip", "home"), login(nil), 400, "x-client-ip"},
+		"a user's address that is no IP address":     {merge(basic(serverClient, serverSecret), "x-client-ip", "home"), login(nil), 400, "x-client-ip"},
 		"a wrong password, with the right secret":    {basic(serverClient, serverSecret), login(fields{"password": "no"}), 401, "invalid_credentials"},
 		"a secret in the body, where it is unknown":  {nil, login(fields{"clientId": serverClient, "clientSecret": serverSecret}), 400, "clientSecret"},
 		"credentials with a client's id in capitals": {basic(strings.ToUpper(serverClient), serverSecret), login(nil), 401, "invalid_client"},

@@ -214,13 +214,13 @@ func TestGenerateWrites(t *testing.T) {
 		channel otp.Channel
 		decoy   bool
 	}{
-		"verify goes to the address":                 {fields{"email": "Ada@Example.com"}, "ada@example.com", otp.Email, false},
-		"verify goes to the number":                  {fields{"phone": "+49 151 12345678"}, "+4915112345678", otp.SMS, false},
-		"login goes to the account's e-mail":         {fields{"email": "ada@example.com", "purpose": "login", "password": secretWord}, "ada@example.com", otp.Email, false},
-		"login goes to the account's number":         {fields{"email": "grace@example.com", "purpose": "login", "password": secretWord}, "+4915112345678", otp.SMS, false},
-		"reset goes by e-mail, also where SMS is on": {fields{"email": "grace@example.com", "purpose": "reset"}, "grace@example.com", otp.Email, false},
-		"reset opens an account without a password":  {fields{"email": "paula@example.com", "purpose": "reset"}, "paula@example.com", otp.Email, false},
-		"I6: reset of no account is a decoy":         {fields{"email": "nobody@example.com", "purpose": "reset"}, "nobody@example.com", otp.Email, true},
+		"verify goes to the address":                {fields{"email": "Ada@Example.com"}, "ada@example.com", otp.Email, false},
+		"verify goes to the number":                 {fields{"phone": "+49 151 12345678"}, "+4915112345678", otp.SMS, false},
+		"login goes to the account's e-mail":        {fields{"email": "ada@example.com", "purpose": "login", "password": secretWord}, "ada@example.com", otp.Email, false},
+		"login goes to the account's number":        {fields{"email": "grace@example.com", "purpose": "login", "password": secretWord}, "+4915112345678", otp.SMS, false},
+		"reset goes by e-mail, even if SMS is on":   {fields{"email": "grace@example.com", "purpose": "reset"}, "grace@example.com", otp.Email, false},
+		"reset opens an account without a password": {fields{"email": "paula@example.com", "purpose": "reset"}, "paula@example.com", otp.Email, false},
+		"I6: reset of no account is a decoy":        {fields{"email": "nobody@example.com", "purpose": "reset"}, "nobody@example.com", otp.Email, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -253,7 +253,7 @@ func TestGenerateWrites(t *testing.T) {
 }
 
 func TestGenerate(t *testing.T) {
-	t.Run("a robot that fills a field people do not see gets a session id and nothing happens", func(t *testing.T) {
+	t.Run("a robot that fills in the hidden field gets a session id and nothing happens", func(t *testing.T) {
 		f := newFixture(t)
 		if status, _, body := f.call(t, "/generate", fields{"email": "ada@example.com", "contact_me_by_fax_only": "x"}); status != 200 || len(body) != 1 {
 			t.Errorf("%d %v", status, body)

@@ -53,7 +53,7 @@ func TestPhoneHelper(t *testing.T) {
 		p.helper.end()
 		reads(t, p, "+4915112345678", "+4915112345678")
 	})
-	t.Run("a process that does not answer is ended in time, and its late answer is nobody's", func(t *testing.T) {
+	t.Run("a process that does not answer is ended in time, and its late answer reaches no other request", func(t *testing.T) {
 		silent := filepath.Join(t.TempDir(), "silent")
 		must(t, os.WriteFile(silent, []byte("#!/bin/sh\nexec /bin/sleep 60\n"), 0o700))
 		p := &phoneReader{program: silent}

@@ -145,7 +145,7 @@ func (d *deployment) fails(ctx context.Context, name, reason string, change func
 	}
 	for _, secret := range []string{"X-Amz-Signature", "hidden", d.url} {
 		if strings.Contains(a.Reason+d.log.String(), secret) {
-			d.t.Errorf("%s: told %s: %s\n%s", name, secret, a.Reason, d.log)
+			d.t.Errorf("%s: reported %s: %s\n%s", name, secret, a.Reason, d.log)
 		}
 	}
 }

@@ -248,7 +248,7 @@ func TestTimeIsLeftToAnswer(t *testing.T) {
 	})
 }
 
-// Whoever has the response URL can answer in our place.
+// Anybody who has the response URL can respond in our place.
 func TestResponseURLIsNotTold(t *testing.T) {
 	d := deploy(t)
 	event := d.event("create")

@@ -267,7 +267,7 @@ func fillEverything(t *testing.T, s *e2e.Stack) result {
 		return post(caller, "generate", fields{"email": fmt.Sprintf("robot%d@example.com", i), "contact_me_by_fax_only": "https://example.com"})
 	})
 	if seen["200"] != 20 {
-		t.Errorf("the robot is told that it is known: %v", seen)
+		t.Errorf("the response shows the robot that it was recognised: %v", seen)
 	}
 	// A message that is not sent leaves no trace to wait for, so an honest code is requested after it.
 	begin(t, s, fields{"email": "honest@example.com"}, "honest@example.com")

@@ -37,7 +37,7 @@ func as(s *e2e.Stack, id, secret string) *e2e.Stack {
 	return elsewhere(s, "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(id+":"+secret)))
 }
 
-// proven requests a code for eve and enters it. It returns the claims of the proof, nil if there is none.
+// proven requests a code for eve and enters it. It returns the claims of the proof, or nil without a proof.
 func proven(t *testing.T, s *e2e.Stack, ask fields) (claims fields) {
 	t.Helper()
 	before := s.Messages()
@@ -83,7 +83,7 @@ func proveForServer(t *testing.T, s *e2e.Stack) result {
 	return proofs(t, s, fields{"clientId": "server-named", "nonce": "n"})
 }
 
-// proveElsewhere requests a code for the client's proof. Whoever has it gets the proof.
+// proveElsewhere requests a code for the client's proof, which anybody with the code gets.
 func proveElsewhere(t *testing.T, s *e2e.Stack) result {
 	client(s, "page-of-origin", "https://page.example", "verify")
 	page := elsewhere(s, "Origin", "https://evil.example")

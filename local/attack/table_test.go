@@ -6,7 +6,7 @@ import "streamotp/local/e2e"
 // last.
 var attacks = []attack{
 	{"300 guesses at once over 4 sessions of one address", guessAtOnce, []control{
-		{"the try limit", nil, edit(limits, `"tries < ceiling AND lastTry > :stale"`, `"lastTry > :stale"`)},
+		{"the attempt limit", nil, edit(limits, `"tries < ceiling AND lastTry > :stale"`, `"lastTry > :stale"`)},
 	}, nil},
 	{"4 guesses, a new code, 4 guesses, and so on", guessWithNewCodes, []control{
 		{"tries that count over sessions", nil, edit(limits, "l.update(ctx, s.Subject, takeAttempt,", "l.update(ctx, s.ID, takeAttempt,")},
@@ -122,7 +122,7 @@ var attacks = []attack{
 		{"one answer for both", nil, edit(generate, "\tok, err := password.Matches(",
 			"\tif user.Email == \"\" {\n\t\treturn otp.ErrSessionNotFound\n\t}\n\tok, err := password.Matches(")},
 	}, nil},
-	{"who has an account: answers of a reset", tellByReset, []control{
+	{"finding accounts by the responses of a reset", tellByReset, []control{
 		{"decoys", nil, edit(generate, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)")},
 	}, nil},
 	{"codes, addresses and passwords in tables, log and calls", readDump, []control{

@@ -24,7 +24,7 @@ func pairs(t *testing.T, s *e2e.Stack, word string, n int) [][2]string {
 	return list
 }
 
-// told returns the result of distinguishing accounts from unknown addresses: the number of pairs that differ.
+// told returns the result of an attempt to distinguish accounts from unknown addresses: the number of pairs that differ.
 func told(tries int, differ int) result { return result{tries, differ, "told apart", differ > 0} }
 
 // impression returns everything that a caller sees of a response, and the calls behind it.

@@ -41,7 +41,7 @@ type Endpoint struct {
 	calls   []Call // oldest first
 }
 
-// Started tells the endpoint the access key id of a function's new process.
+// Started registers the access key id of a function's new process with the endpoint.
 func (e *Endpoint) Started(c lambda.Caller, key string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

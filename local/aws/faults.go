@@ -109,7 +109,7 @@ type taken struct {
 }
 
 // take returns the faults of a call and uses them up. Latencies add up. If several faults have an error, the call gets
-// the one that was set first; the others wait.
+// the first that was set; the others wait.
 func (e *Endpoint) take(service, action, function, table string) taken {
 	e.mu.Lock()
 	defer e.mu.Unlock()

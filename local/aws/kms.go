@@ -70,7 +70,7 @@ type keyRequest struct {
 
 func keyARN(id string) string { return template.ARN("kms", "key/"+id) }
 
-// find returns the id of the key that an id, an ARN or an alias names; empty if there is none. k.mu is held.
+// find returns the id of the key that an id, an ARN or an alias names, or "" for an unknown key. k.mu is held.
 func (k *Keys) find(name string) string {
 	if a := k.aliases[name]; a != nil {
 		name = a.key

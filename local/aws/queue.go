@@ -56,7 +56,7 @@ func NewQueues(now func() time.Time, queues []template.Queue) *Queues {
 	return x
 }
 
-// Queue returns the queue with this URL or ARN, or nil if there is none.
+// Queue returns the queue with this URL or ARN, or nil.
 func (x *Queues) Queue(name string) *Queue {
 	for _, q := range x.all {
 		if q.URL == name || q.ARN == name {

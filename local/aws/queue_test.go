@@ -127,7 +127,7 @@ func TestQueue(t *testing.T) {
 		woken()
 		got, _ := work.Receive(1, time.Minute)
 		if work.hide("none", 0) || woken() {
-			t.Error("woken by a receipt that is none")
+			t.Error("woken by an unknown receipt")
 		}
 		if !work.hide(got[0].Receipt, 0) || !woken() {
 			t.Error("not woken by a message that is shown")

@@ -19,7 +19,7 @@ func free(parameters ...string) []string {
 }
 
 func TestPasswordTries(t *testing.T) {
-	t.Run("of 50 wrong passwords at once at a limit of 3 exactly 3 are told so, alike for an account and for none", func(t *testing.T) {
+	t.Run("of 50 wrong passwords at once at a limit of 3 exactly 3 are reported as wrong, for an account as for an unknown address", func(t *testing.T) {
 		for _, email := range []string{"ada@example.com", "nobody@example.com"} {
 			s := Start(t, free("PasswordTriesPerHour=3", "ThrottleBurst=1000")...)
 			bodies := make([]fields, 50)
@@ -31,7 +31,7 @@ func TestPasswordTries(t *testing.T) {
 			}
 		}
 	})
-	t.Run("beyond the limit the right password is not told either, and nothing is sent", func(t *testing.T) {
+	t.Run("beyond the limit a right password is not reported as right, and nothing is sent", func(t *testing.T) {
 		s := Start(t, free("PasswordTriesPerHour=3")...)
 		for range 3 {
 			expect(t, s, "/api/generate", login("ada@example.com", "not the password"), 401, "invalid_credentials")
@@ -47,7 +47,7 @@ func TestPasswordTries(t *testing.T) {
 		}
 		session(t, s, fields{"email": "ada@example.com", "purpose": "reset"}, "ada@example.com") // the way out of the lock
 	})
-	t.Run("one client address has no more guesses over many accounts, and uses up nobody's", func(t *testing.T) {
+	t.Run("one client address has no more guesses over many accounts, and uses up the guesses of no other address", func(t *testing.T) {
 		s := Start(t, free("PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=3")...)
 		told := 0
 		for i := range 20 {
@@ -56,7 +56,7 @@ func TestPasswordTries(t *testing.T) {
 			}
 		}
 		if told != 3 {
-			t.Errorf("%d guesses were told", told)
+			t.Errorf("%d guesses were reported as wrong", told)
 		}
 		expect(t, s, "/api/generate", login("ada@example.com", demoPassword), 429, "too_many_requests")
 		expect(t, nobody(s), "/api/generate", login("ada@example.com", demoPassword), 200, "")
@@ -74,7 +74,7 @@ func TestPasswordTries(t *testing.T) {
 			expect(t, s, "/api/generate", login("ada@example.com", demoPassword), 200, "")
 		}
 	})
-	t.Run("a new password ends what the guesses at the old one closed", func(t *testing.T) {
+	t.Run("a new password clears the wrong guesses at the old password", func(t *testing.T) {
 		s := Start(t, free("PasswordTriesPerHour=60", "PasswordTriesPerIpPerHour=0")...)
 		for range 60 {
 			s.Post("/api/generate", login("ada@example.com", "not the password"))
@@ -89,7 +89,7 @@ func TestPasswordTries(t *testing.T) {
 			}
 		}
 	})
-	t.Run("where the count cannot be written no verdict is given", func(t *testing.T) {
+	t.Run("if the count cannot be written, the response is no verdict", func(t *testing.T) {
 		s := Start(t, free()...)
 		s.Fault(fields{"service": "dynamodb", "action": "UpdateItem", "table": "LimitsTable", "error": "InternalServerError"})
 		expect(t, s, "/api/generate", login("ada@example.com", "not the password"), 503, "unavailable")
@@ -109,7 +109,7 @@ func TestOwnerIsTold(t *testing.T) {
 		}
 		expect(t, s, "/api/verify", try(id, code), 403, "locked")
 		if n := count(s, "grace@example.com"); n != 1 {
-			t.Errorf("told %d times", n)
+			t.Errorf("notified %d times", n)
 		}
 	})
 	t.Run("by the next wrong code, where the fifth could not be written down", func(t *testing.T) {

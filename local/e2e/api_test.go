@@ -84,7 +84,7 @@ func TestAPI(t *testing.T) {
 			t.Error("a code went to the other channel too")
 		}
 	})
-	t.Run("a wrong password and an unknown account are told alike and send nothing", func(t *testing.T) {
+	t.Run("a wrong password and an unknown account get the same response and send nothing", func(t *testing.T) {
 		before := len(s.Messages())
 		wrong := expect(t, s, "/api/generate", login("ada@example.com", "nope nope nope"), 401, "invalid_credentials")
 		unknown := expect(t, s, "/api/generate", login("nobody@example.com", demoPassword), 401, "invalid_credentials")
@@ -209,7 +209,7 @@ func TestLifetimes(t *testing.T) {
 		}
 		expect(t, s, "/api/verify", try(id, code), 200, "")
 	})
-	t.Run("a lock ends by itself, the next one is longer, and a new code gives no new tries", func(t *testing.T) {
+	t.Run("a lock ends by itself, the next lock is longer, and a new code gives no new attempts", func(t *testing.T) {
 		id, code := session(t, s, fields{"email": "lock@example.com"}, "lock@example.com")
 		for lock := 1; lock <= 2; lock++ {
 			for left := 1.0; left >= 0; left-- {
@@ -274,21 +274,21 @@ func TestEdge(t *testing.T) {
 		method, path, contentType, body string
 		status                          int
 	}{
-		"a preflight, where no other origin is allowed": {"OPTIONS", "/api/generate", "", "", 404},
-		"GET sends nothing":                             {"GET", "/api/generate", json, "", 404},
-		"an unknown route":                              {"POST", "/api/nope", json, "{}", 404},
-		"a form":                                        {"POST", "/api/generate", "application/x-www-form-urlencoded", "email=eve@example.com", 415},
-		"no content type":                               {"POST", "/api/generate", "", `{"email":"eve@example.com"}`, 415},
-		"a body over 8 KiB":                             {"POST", "/api/generate", json, `{"email":"` + strings.Repeat("x", 8<<10) + `"}`, 413},
-		"a body over 10 MB":                             {"POST", "/api/generate", json, strings.Repeat(" ", 10<<20+1), 413},
-		"an unknown field":                              {"POST", "/api/generate", json, `{"email":"eve@example.com","cc":"x"}`, 400},
-		"a field twice":                                 {"POST", "/api/generate", json, `{"email":"eve@example.com","email":"eve@example.com"}`, 400},
-		"a wrong type":                                  {"POST", "/api/generate", json, `{"email":["eve@example.com"]}`, 400},
-		"something behind the object":                   {"POST", "/api/generate", json, `{"email":"eve@example.com"}{}`, 400},
-		"invalid UTF-8":                                 {"POST", "/api/generate", json, "{\"email\":\"eve\xff@example.com\"}", 400},
-		"a second recipient":                            {"POST", "/api/generate", json, `{"email":"eve@example.com\r\nBcc: ada@example.com"}`, 400},
-		"a session id that is none":                     {"POST", "/api/verify", json, `{"sessionId":"x","code":"123456"}`, 400},
-		"a session that does not exist":                 {"POST", "/api/verify", json, `{"sessionId":"6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f","code":"123456"}`, 404},
+		"a preflight, if no other origin is allowed": {"OPTIONS", "/api/generate", "", "", 404},
+		"GET sends nothing":                          {"GET", "/api/generate", json, "", 404},
+		"an unknown route":                           {"POST", "/api/nope", json, "{}", 404},
+		"a form":                                     {"POST", "/api/generate", "application/x-www-form-urlencoded", "email=eve@example.com", 415},
+		"no content type":                            {"POST", "/api/generate", "", `{"email":"eve@example.com"}`, 415},
+		"a body over 8 KiB":                          {"POST", "/api/generate", json, `{"email":"` + strings.Repeat("x", 8<<10) + `"}`, 413},
+		"a body over 10 MB":                          {"POST", "/api/generate", json, strings.Repeat(" ", 10<<20+1), 413},
+		"an unknown field":                           {"POST", "/api/generate", json, `{"email":"eve@example.com","cc":"x"}`, 400},
+		"a field twice":                              {"POST", "/api/generate", json, `{"email":"eve@example.com","email":"eve@example.com"}`, 400},
+		"a wrong type":                               {"POST", "/api/generate", json, `{"email":["eve@example.com"]}`, 400},
+		"something behind the object":                {"POST", "/api/generate", json, `{"email":"eve@example.com"}{}`, 400},
+		"invalid UTF-8":                              {"POST", "/api/generate", json, "{\"email\":\"eve\xff@example.com\"}", 400},
+		"a second recipient":                         {"POST", "/api/generate", json, `{"email":"eve@example.com\r\nBcc: ada@example.com"}`, 400},
+		"a session id that is no UUID":               {"POST", "/api/verify", json, `{"sessionId":"x","code":"123456"}`, 400},
+		"a session that does not exist":              {"POST", "/api/verify", json, `{"sessionId":"6f2a9d0c-3b1e-4a77-9d3e-0c1b2a3d4e5f","code":"123456"}`, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, header := send(test.method, test.path, test.contentType, test.body)

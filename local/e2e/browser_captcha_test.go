@@ -31,8 +31,8 @@ func TestPagesCaptcha(t *testing.T) {
 		{"recaptcha", "v3 has nothing to see", captchaInvisible},
 		{"turnstile", "forgot password and confirm an address ask too", captchaEverywhere},
 		{"turnstile", "a token is not sent twice", captchaResets},
-		{"turnstile", "a refused token is told, and so is a provider that is down", captchaRefused},
-		{"turnstile", "a script that does not come is told", captchaBlocked},
+		{"turnstile", "the page reports a rejected token, and a provider that is down", captchaRefused},
+		{"turnstile", "the page reports a script that does not load", captchaBlocked},
 		{"none", "a host without headers needs to set none for a CAPTCHA", captchaWithoutHeaders},
 		{"none", "without one nothing is loaded from elsewhere, and nothing could be", captchaAbsent},
 	} {

@@ -71,7 +71,7 @@ func unknownAddress(v *visit) {
 		v.focus("email")
 	}
 	if len(seen) != 1 {
-		v.t.Errorf("the page tells an account from none: %v", seen)
+		v.t.Errorf("the page shows a difference between an account and an unknown address: %v", seen)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestCaptcha(t *testing.T) {
 			}
 			for _, line := range s.Logs() {
 				if strings.Contains(line, captchaSecret) || strings.Contains(line, token) {
-					t.Errorf("the log tells a secret: %s", line)
+					t.Errorf("the log contains a secret: %s", line)
 				}
 			}
 		})
@@ -176,7 +176,7 @@ func TestCaptchaFailsClosed(t *testing.T) {
 			expect(t, s, "/api/generate", solved(ask, token), 200, "")
 		})
 	}
-	t.Run("the secret key is in Secrets Manager; where it cannot be read, nobody is let in", func(t *testing.T) {
+	t.Run("the secret key is in Secrets Manager; if it cannot be read, no request is accepted", func(t *testing.T) {
 		s := s.In(t)
 		fresh(s, "GenerateFunction")
 		s.ClearCalls()

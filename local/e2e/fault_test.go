@@ -158,7 +158,7 @@ func TestPassingFaults(t *testing.T) {
 			expect(t, s, "/api/verify", try(id, code), 200, "")
 		})
 	})
-	t.Run("reset sets the password once and tells the owner once", func(t *testing.T) {
+	t.Run("reset sets the password once and notifies the owner once", func(t *testing.T) {
 		before := count(s, "ada@example.com")
 		n := 0
 		each(t, "ResetFunction", append(resetCalls, fields{"service": "dynamodb", "action": "TransactWriteItems", "error": "TransactionCanceledException"}),

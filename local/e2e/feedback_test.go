@@ -65,7 +65,7 @@ func TestFeedback(t *testing.T) {
 			t.Errorf("%v", answer)
 		}
 	})
-	t.Run("a bounce is told, its mailbox stays empty, and no second mail goes there", func(t *testing.T) {
+	t.Run("status reports a bounce, its mailbox stays empty, and no second mail goes there", func(t *testing.T) {
 		s := s.In(t)
 		s.ClearCalls()
 		for range 2 {
@@ -97,7 +97,7 @@ func TestFeedback(t *testing.T) {
 			t.Errorf("%d mails went out; suppressed %v", n, suppressions(s))
 		}
 	})
-	t.Run("an SMS that the provider refuses is told", func(t *testing.T) {
+	t.Run("status reports an SMS that the provider rejects", func(t *testing.T) {
 		s := s.In(t)
 		s.Fault(fields{"service": "sns", "action": "Publish", "error": "OptedOut", "count": 1})
 		stateOf(t, s, begun(t, s, fields{"phone": "+4915123456789"}), "bounced")
@@ -112,7 +112,7 @@ func TestFeedback(t *testing.T) {
 			t.Errorf("%v", suppressions(s))
 		}
 	})
-	t.Run("a lock is told", func(t *testing.T) {
+	t.Run("status reports a lock", func(t *testing.T) {
 		s := s.In(t)
 		id, code := session(t, s, fields{"email": "mallory@example.com"}, "mallory@example.com")
 		for _, guess := range wrongMany(code, 5) {
@@ -122,7 +122,7 @@ func TestFeedback(t *testing.T) {
 			t.Errorf("%v", answer)
 		}
 	})
-	t.Run("a reset's bounce tells nobody of the account", func(t *testing.T) {
+	t.Run("a reset's bounce reveals no account", func(t *testing.T) {
 		s := s.In(t)
 		account(t, s, "bounce+account@simulator.amazonses.com")
 		before := len(suppressions(s))

@@ -51,7 +51,7 @@ func TestSendLimits(t *testing.T) {
 			t.Errorf("another mailbox: %d", status)
 		}
 	})
-	t.Run("a tagged address shares the mailbox's messages, not its tries", func(t *testing.T) {
+	t.Run("a tagged address shares the mailbox's messages, not its attempts", func(t *testing.T) {
 		s := Start(t, "-parameter", "SendsPerHour=3", "-parameter", "SendsPerIpPerHour=0")
 		victim, code := session(t, s, fields{"email": "victim@example.com"}, "victim@example.com")
 		for range 4 {
@@ -113,7 +113,7 @@ func TestSendLimits(t *testing.T) {
 			s.ClearFaults()
 		}
 	})
-	t.Run("where the limits cannot be reached nothing is sent", func(t *testing.T) {
+	t.Run("if the limits cannot be read, nothing is sent", func(t *testing.T) {
 		s := Start(t)
 		s.Fault(fields{"service": "dynamodb", "action": "UpdateItem", "table": "LimitsTable", "error": "InternalServerError"})
 		expect(t, s, "/api/generate", fields{"email": "eve@example.com"}, 503, "unavailable")

@@ -95,7 +95,7 @@ func TestNoOracle(t *testing.T) {
 		},
 		"runs of Argon2": func(t *testing.T) *Stack { return StartChanged(t, logArgon2) },
 	} {
-		t.Run("nothing tells an account: "+name, func(t *testing.T) {
+		t.Run("nothing reveals an account: "+name, func(t *testing.T) {
 			s := s(t)
 			for _, difference := range gate(t, s, name != "without limits") {
 				t.Error(difference)
@@ -133,7 +133,7 @@ func oracles() map[string][]Edit {
 		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = dummyHash", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
-		"a bounce of a reset that is told": {{"functions/send/attempt.go", "case m.Purpose != otp.Reset:", "default:"},
+		"a reset's bounce that is reported": {{"functions/send/attempt.go", "case m.Purpose != otp.Reset:", "default:"},
 			{"shared/otp/state.go", "known := s.Purpose != Reset", "known := true"}},
 		"attempts of a reset that are everybody's": {{"functions/status/handler.go", "if s.Purpose != otp.Reset {", `if s.Purpose != "" {`}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",

@@ -52,7 +52,7 @@ func TestRaces(t *testing.T) {
 			t.Errorf("answers %v", seen)
 		}
 	})
-	t.Run("of 40 resets at once one wins, and the owner is told once", func(t *testing.T) {
+	t.Run("of 40 resets at once one wins, and the owner is notified once", func(t *testing.T) {
 		const to = "grace@example.com"
 		id, code := session(t, s, fields{"email": to, "purpose": "reset"}, to)
 		bodies := make([]fields, 40)

@@ -168,7 +168,7 @@ func TestAbsentFields(t *testing.T) {
 func TestLookAlikes(t *testing.T) {
 	s := Start(t, unlimited...)
 	ada := func() int { return count(s, "ada@example.com") }
-	t.Run("another script's letters before the @ are nobody's address", func(t *testing.T) {
+	t.Run("an address with another script's letters before the @ is rejected", func(t *testing.T) {
 		for _, email := range []string{
 			"\u0430da@example.com",       // Cyrillic а
 			"ａda@example.com",            // full width
@@ -247,7 +247,7 @@ func TestLookAlikes(t *testing.T) {
 		}
 		expect(t, s, "/api/generate", fields{"phone": "+" + shift("4915123456780", '₀')}, 400, "invalid_request")
 	})
-	t.Run("a session id in capitals is the same session, and one in other characters is none", func(t *testing.T) {
+	t.Run("a session id in capitals is the same session, and one in other characters is invalid", func(t *testing.T) {
 		id, code := session(t, s, fields{"email": "capitals@example.com"}, "capitals@example.com")
 		for _, other := range []string{shift(id, '０'), id + "\u200b", "{" + id + "}", "urn:uuid:" + id, strings.ReplaceAll(id, "-", "")} {
 			expect(t, s, "/api/verify", try(other, code), 400, "invalid_request")
@@ -258,7 +258,7 @@ func TestLookAlikes(t *testing.T) {
 		expect(t, s, "/api/verify", try(strings.ToUpper(id), code), 200, "")
 		expect(t, s, "/api/verify", try(id, code), 410, "code_used")
 	})
-	t.Run("a purpose in other letters is none", func(t *testing.T) {
+	t.Run("a purpose in other letters is invalid", func(t *testing.T) {
 		for _, purpose := range []string{"ｌｏｇｉｎ", "LOGIN", "login ", "l\u043egin"} {
 			expect(t, s, "/api/generate", fields{"email": "ada@example.com", "password": demoPassword, "purpose": purpose}, 400, "invalid_request")
 		}
@@ -319,7 +319,7 @@ func TestLogInjection(t *testing.T) {
 		_, text, _ := strings.Cut(line, "\t")
 		var entry struct{ Level, Msg, Route, Code string }
 		if err := json.Unmarshal([]byte(text), &entry); err != nil || entry.Level != "INFO" || entry.Msg != "request" {
-			t.Errorf("a line that is none of ours: %q, %v", line, err)
+			t.Errorf("a line that is not ours: %q, %v", line, err)
 		}
 		if strings.Contains(text, planted) {
 			t.Errorf("a caller's words: %q", line)

@@ -108,7 +108,7 @@ func TestWire(t *testing.T) {
 			"a header's name with a space":    {head + "X Bad: a\r\n" + rest, []int{400}},
 			"two lengths that differ":         {head + "Content-Length: 3\r\n" + rest, []int{400}},
 			"a length below zero":             {head + "Content-Length: -1\r\n\r\n" + body, []int{400}},
-			"a chunk that is none":            {head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body, []int{400}},
+			"an invalid chunk":                {head + "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + body, []int{400}},
 			"a transfer encoding of its own":  {head + "Transfer-Encoding: gzip, chunked\r\n\r\n", []int{400, 501}},
 			"two hosts":                       {head + "Host: example.com\r\n" + rest, []int{400}},
 			"no host":                         {strings.Replace(head, "Host: 127.0.0.1\r\n", "", 1) + rest, []int{400}},

@@ -61,7 +61,7 @@ func TestTestDestinations(t *testing.T) {
 			t.Errorf("%d uses", uses)
 		}
 	})
-	t.Run("nothing is sent, and a code is not sent again, at nobody's cost", func(t *testing.T) {
+	t.Run("nothing is sent, no code is sent again, and no limit counts it", func(t *testing.T) {
 		for range 3 {
 			id := generate(fields{"phone": "+4915112345678"})
 			age(t, s, id, time.Minute)

@@ -92,7 +92,7 @@ func TestAnswers(t *testing.T) {
 		{"base64", `{"statusCode":200,"body":"aGk=","isBase64Encoded":true}`, 200, "hi"},
 		{"no statusCode is a body", `{"a":1}`, 200, `{"a":1}`},
 		{"text is a body", `"hi"`, 200, `"hi"`},
-		{"a statusCode that is none", `{"statusCode":"x"}`, 500, `{"message":"Internal Server Error"}`},
+		{"a statusCode that is no number", `{"statusCode":"x"}`, 500, `{"message":"Internal Server Error"}`},
 		{"no JSON", `{`, 500, `{"message":"Internal Server Error"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

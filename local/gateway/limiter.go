@@ -13,7 +13,7 @@ type limiter struct {
 	last   time.Time
 }
 
-// allow takes a token and returns true, or returns false if there is none. Without settings of the stage it allows all.
+// allow takes a token and returns true, or returns false without a token. Without settings of the stage it allows all.
 func (l *limiter) allow(rate float64, burst int, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

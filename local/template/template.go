@@ -54,17 +54,17 @@ type Stack struct {
 	NoEcho     map[string]bool   // the parameters whose values CloudFormation does not return
 }
 
-// Table returns the table with this logical id or physical name, or nil if there is none.
+// Table returns the table with this logical id or physical name, or nil.
 func (s *Stack) Table(name string) *Table {
 	return find(s.Tables, func(t *Table) bool { return t.ID == name || t.Name == name })
 }
 
-// Function returns the function with this logical id, physical name or ARN, or nil if there is none.
+// Function returns the function with this logical id, physical name or ARN, or nil.
 func (s *Stack) Function(name string) *Function {
 	return find(s.Functions, func(f *Function) bool { return f.ID == name || f.Name == name || f.ARN() == name })
 }
 
-// Queue returns the queue with this URL or ARN, or nil if there is none.
+// Queue returns the queue with this URL or ARN, or nil.
 func (s *Stack) Queue(name string) *Queue {
 	return find(s.Queues, func(q *Queue) bool { return q.URL == name || q.ARN == name })
 }

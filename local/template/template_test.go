@@ -118,7 +118,7 @@ func TestRefuses(t *testing.T) {
 		{"a record age under AWS's least", "MaximumRecordAgeInSeconds: 3600", "MaximumRecordAgeInSeconds: 5", "MaximumRecordAgeInSeconds"},
 		{"a filter operator", `{"eventName":["INSERT"]}`, `{"eventName":[{"wildcard":"I*"}]}`, `Pattern: filter pattern: $.eventName[0]: the operator "wildcard" is not imitated`},
 		{"a stream of another table", "Stream: !GetAtt Things.StreamArn", "Stream: !GetAtt Things.Arn", "Stream must be"},
-		{"an API that is none", "ApiId: !Ref Api", "ApiId: x", "ApiId must refer"},
+		{"a text in place of an API", "ApiId: !Ref Api", "ApiId: x", "ApiId must refer"},
 		{"a partial wildcard", "https://a.example,https://b.example", "https://*.example", "wildcards"},
 		{"a secret with two first values", "      SecretString: '{\"written\":\"here\"}'", "      SecretString: x\n      GenerateSecretString: {}", "must not have both SecretString and GenerateSecretString"},
 		{"a custom resource without a function", "ServiceToken: !GetAtt DeployFunction.Arn", "ServiceToken: arn:aws:sns:us-east-1:123456789012:topic", "ServiceToken: must be the Arn of a function of this template"},
@@ -168,11 +168,11 @@ func TestParameters(t *testing.T) {
 	}
 	for _, c := range []struct{ name, parameter, value, want string }{
 		{"a good value", "Word", "two", ""},
-		{"a pattern is of the whole value, told in its own words", "Word", "two2", `"two2" must be small letters: give another value by -parameter Word=…`},
+		{"a pattern applies to the whole value, and the error has its own words", "Word", "two2", `"two2" must be small letters: give another value by -parameter Word=…`},
 		{"over the range", "Level", "6", "is over 5"},
 		{"under the range", "Level", "0", "is under 1"},
 		{"no number", "Level", "x", "is not a number"},
-		{"a rule, told in its own words", "Level", "4", "Rules.Four.Assertions.0.Assert: Level 4 needs Word two"},
+		{"the error of a rule has the rule's words", "Level", "4", "Rules.Four.Assertions.0.Assert: Level 4 needs Word two"},
 		{"no such parameter", "Wrod", "x", "-parameter Wrod: the template has no such parameter; it has Level, Origins, Seconds, Word"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -59,7 +59,7 @@ func (t typed) read() (a account, err error) {
 	return a, nil
 }
 
-// onto changes a stored account (zero for a new one) to what was entered. What was not given stays as it is. Codes may go
+// onto changes a stored account (zero for a new one) to what was entered. Everything else stays as it is. Codes may go
 // only to numbers of the given countries.
 //
 // Errors: console.Refusal, if login codes would go to a number that cannot receive them, or by an unknown channel.

@@ -22,7 +22,7 @@ var errBusy = errors.New("somebody else keeps changing the account: run it again
 // putting holds the options of put.
 type putting struct {
 	replace bool                   // an existing account gets the password and everything else that was given
-	phone   bool                   // the account must exist, and its number becomes the one that was given, or none
+	phone   bool                   // the account must exist; its number is replaced by the given one, or removed
 	dryRun  bool                   // nothing is written
 	hash    func() (string, error) // returns the hash of the password; called only if it is needed, perhaps several times; nil: the account keeps its password
 }

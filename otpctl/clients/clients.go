@@ -38,7 +38,7 @@ func (s *settings) declare(flags *pflag.FlagSet) {
 // nameForm is that of AppName: what fits into one SMS.
 var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 .,&'-]{0,23}$`)
 
-// apply checks the settings, and changes a client to them. What was not given stays as it is.
+// apply checks the settings that were given, and changes a client to them. Its other settings stay as they are.
 //
 // Errors: console.UsageError.
 func (s *settings) apply(c *otp.Client) error {
@@ -66,7 +66,7 @@ func (s *settings) apply(c *otp.Client) error {
 	if s.origins != nil {
 		c.Origins = nil
 		for _, origin := range s.origins {
-			if origin == "" { // the only way to say that there is none
+			if origin == "" { // an empty origin removes all origins
 				continue
 			}
 			if !isOrigin(origin) {

@@ -41,7 +41,7 @@ func (c *Console) Declare(flags *pflag.FlagSet) {
 	flags.StringVar(&c.Target.Stack, "stack", "streamotp", "`NAME` of the CloudFormation stack")
 	flags.StringVar(&c.Target.Region, "region", "", "AWS `REGION` of the stack")
 	flags.StringVar(&c.Target.Profile, "profile", "", "`NAME` of the AWS profile to use")
-	flags.StringVar(&c.Target.Endpoint, "endpoint", "", "send all AWS calls to this `URL`, such as the one that the development stack prints")
+	flags.StringVar(&c.Target.Endpoint, "endpoint", "", "send all AWS calls to this `URL`, such as the URL that the development stack prints")
 	flags.BoolVar(&c.AsJSON, "json", false, "print the result as one JSON document; errors still go to stderr as text")
 }
 

@@ -46,7 +46,7 @@ const (
 	visits          = 10      // logins of a person in a month, for the second of Cognito's lines
 )
 
-// What the template creates. A test compares these.
+// The numbers of things that the template creates. A test compares them.
 const (
 	memoryMiB    = 512
 	cpuMiB       = 1769 // of memory for one vCPU

@@ -68,7 +68,7 @@ func explainAPI(err error, api smithy.APIError) string {
 	case throttled:
 		return fmt.Sprintf("%s is throttled (%s): wait a minute and run it again", call, code)
 	case is("AccessDenied", "UnauthorizedOperation", "AuthorizationError"): // the last is the code of SNS
-		return fmt.Sprintf("these AWS credentials may not call %s: have it allowed for them, or use others with --profile. AWS says: %s",
+		return fmt.Sprintf("these AWS credentials may not call %s: allow the call for them, or use others with --profile. AWS says: %s",
 			call, message)
 	case is("ExpiredToken"):
 		return "the AWS credentials have expired: log in again (aws sso login)"

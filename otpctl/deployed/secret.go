@@ -33,7 +33,7 @@ func (s Secret) Current(ctx context.Context) (v Version, err error) {
 	return Version{aws.ToString(out.SecretString), aws.ToString(out.VersionId), aws.ToTime(out.CreatedDate)}, nil
 }
 
-// ErrSuperseded means that another version already follows the one that a new value was based on.
+// ErrSuperseded means that the version on which a new value is based is no longer the latest.
 var ErrSuperseded = errors.New("the secret was changed at the same time")
 
 // Replace writes the version that follows a version, and only once: of several new values that were based on the same

@@ -26,7 +26,7 @@ func (x *examination) mailAccount(ctx context.Context) error {
 	case "HEALTHY":
 		x.add("ses.reputation", fine, "", "the account is healthy")
 	case "":
-		x.add("ses.reputation", unchecked, "", "could not be checked: SES tells no enforcement status")
+		x.add("ses.reputation", unchecked, "", "could not be checked: SES reports no enforcement status")
 	case "PROBATION":
 		x.add("ses.reputation", warning, "see SES's reputation page, and answer AWS's case", "the account is under review")
 	default:
@@ -38,7 +38,7 @@ func (x *examination) mailAccount(ctx context.Context) error {
 
 func (x *examination) mailQuota(quota *types.SendQuota) {
 	if quota == nil {
-		x.add("ses.quota", unchecked, "", "could not be checked: SES tells no quota")
+		x.add("ses.quota", unchecked, "", "could not be checked: SES reports no quota")
 		return
 	}
 	used, most := quota.SentLast24Hours, quota.Max24HourSend

@@ -42,7 +42,7 @@ func (x *examination) smsSpend(ctx context.Context) error {
 	}
 	limit, err := strconv.ParseFloat(out.Attributes["MonthlySpendLimit"], 64)
 	if err != nil {
-		return errors.New("SNS tells no MonthlySpendLimit; that of a new account is 1 USD")
+		return errors.New("SNS reports no MonthlySpendLimit; that of a new account is 1 USD")
 	}
 	stop, alarm := console.Decimal(limit), console.Decimal(budget)
 	x.either("sms.spend", limit >= budget, "SNS stops at "+stop+" USD a month, the alarm goes off at "+alarm,

@@ -66,7 +66,7 @@ func (x *examination) concurrency(ctx context.Context) error {
 		return err
 	}
 	if out.AccountLimit == nil {
-		return errors.New("Lambda tells no limit of the account")
+		return errors.New("Lambda reports no limit of the account")
 	}
 	switch n := out.AccountLimit.ConcurrentExecutions; {
 	case n <= newAccount:

@@ -110,7 +110,7 @@ func (s rootSecret) prepare(ctx context.Context) (next rotation, err error) {
 	}
 	document, rotated, err := otp.Rotate([]byte(held.Text), rand.Reader)
 	if err != nil {
-		return next, fmt.Errorf("%w: mend the secret %s, or set it back to its version AWSPREVIOUS", err, s.ARN)
+		return next, fmt.Errorf("%w: fix the secret %s, or set it back to its version AWSPREVIOUS", err, s.ARN)
 	}
 	safe := held.Written.Add(s.life)
 	ends := rotated.Forgets != "" && s.clock.Now().Before(safe)

@@ -157,7 +157,7 @@ func (s statistics) write(w io.Writer) {
 		t.End("Nothing was counted.")
 	}
 	if s.SMSSpend == nil {
-		fmt.Fprintln(w, "\nSNS tells no SMS spend of this month.")
+		fmt.Fprintln(w, "\nSNS reports no SMS spend of this month.")
 	} else {
 		fmt.Fprintf(w, "\nSMS of the account this month: %.2f USD.\n", *s.SMSSpend)
 	}

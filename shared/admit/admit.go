@@ -120,7 +120,7 @@ func (a Admitter) Admit(ctx context.Context, r Request) (d Decision, err error) 
 // giving bounds the time for giving everything back. It is shorter than the time that httpapi keeps for a response.
 const giving = 800 * time.Millisecond
 
-// GiveBack gives back what a message took that was not written. What cannot be given back stays taken, and the error is logged.
+// GiveBack gives back everything that an unwritten message took. If a part cannot be given back, it stays taken, and the error is logged.
 func (d *Decision) GiveBack(ctx context.Context, requestID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giving)
 	defer cancel()

@@ -152,7 +152,7 @@ func (j Judge) notifyOwner(ctx context.Context, c Case, kind otp.NotificationKin
 	}
 	if err != nil {
 		event.Name = telemetry.ProviderError
-		slog.Error("owner not told", "requestId", requestID, telemetry.Cause(err))
+		slog.Error("owner not notified", "requestId", requestID, telemetry.Cause(err))
 	}
 	event.Write(requestID, j.Now())
 }

@@ -104,7 +104,7 @@ func TestTestDestinations(t *testing.T) {
 		d.wantCalls(2)
 	})
 	for _, document := range []string{"", "{", `{"destinations":[424242]}`, strings.TrimSuffix(opened, "}")} {
-		testDestinations(t, "in an unreadable document there are none, and the log reports that once", document, func(t *testing.T, d destinations) {
+		testDestinations(t, "an unreadable document has no test destinations, and the log reports that once", document, func(t *testing.T, d destinations) {
 			for range 3 {
 				d.want(reviewer, "none")
 				d.settle()

@@ -52,5 +52,5 @@ func (c Contents) Masked() string {
 	return "•••"
 }
 
-// Identity returns what attempts count against and what a right code proves: the e-mail address, or the number if there is none.
+// Identity returns what attempts count against and what a right code proves: the e-mail address, or the number if the contents have no address.
 func (c Contents) Identity() string { return cmp.Or(c.Email, c.Phone) }

@@ -47,7 +47,7 @@ func primary(locale string) string {
 	return language
 }
 
-// weight reads the parameter q of an Accept-Language entry. It returns 1 if there is none, or none that is a number up to 1.
+// weight reads the parameter q of an Accept-Language entry. It returns 1 if the entry has no q that is a number up to 1.
 // RFC 9110, 5.6.6: the names of parameters are case-insensitive.
 func weight(parameters string) float64 {
 	for parameter := range strings.SplitSeq(parameters, ";") {

@@ -130,7 +130,7 @@ func Hash(password string) (string, error) {
 	return argon2id.CreateHash(normal(password), &params)
 }
 
-// Matches reports whether a password is the one that was hashed. An empty hash stands for no account, or for an account without a
+// Matches reports whether a password has this hash. An empty hash stands for no account, or for an account without a
 // password: the comparison costs the same and never matches.
 //
 // Errors: the hash is no Argon2id PHC string.

@@ -105,7 +105,7 @@ func TestMatches(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a stranger's comparison costs what an account's does", func(t *testing.T) {
+	t.Run("a comparison costs the same for an unknown address as for an account", func(t *testing.T) {
 		if err := CheckHash(dummyHash); err != nil {
 			t.Error(err)
 		}

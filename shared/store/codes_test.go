@@ -153,7 +153,7 @@ func TestReset(t *testing.T) {
 		wantErr(t, f.codes.Reset(ctx, r), otp.ErrCodeExpired)
 		unchanged(t)
 	})
-	t.Run("of 40 at once one wins, and one notice is left", func(t *testing.T) {
+	t.Run("of 40 at once one wins, and one notification is left", func(t *testing.T) {
 		var won atomic.Int32
 		var wait sync.WaitGroup
 		for i := range 40 {

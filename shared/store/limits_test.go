@@ -67,7 +67,7 @@ func lockedFor(t *testing.T, err error) time.Duration {
 }
 
 func TestReserve(t *testing.T) {
-	t.Run("I4: of 300 guesses at once 5 are let through", func(t *testing.T) {
+	t.Run("I4: of 300 guesses at once 5 are reserved", func(t *testing.T) {
 		f := newFixture(t)
 		let := atOnce[*otp.LockedError](t, 300, func(i int) error {
 			_, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(i), t0)
@@ -95,7 +95,7 @@ func TestReserve(t *testing.T) {
 			at = at.Add(lock)
 		}
 	})
-	t.Run("at 100 in a row the subject closes for a day", func(t *testing.T) {
+	t.Run("at 100 in a row the subject is locked for a day", func(t *testing.T) {
 		f, at := newFixture(t), t0
 		for let := 0; let < 100; {
 			if _, err := f.guess(at); err == nil {
@@ -138,7 +138,7 @@ func TestReserve(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a success forgets the tries, and clearing twice makes no item", func(t *testing.T) {
+	t.Run("a success clears the attempts, and clearing twice makes no item", func(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
