@@ -1,6 +1,7 @@
 // Package frontend is the static site: three pages, one stylesheet and ES modules, with no build step.
 //
-// S3, Amplify or any static host serves the files unchanged; only config.json differs between sites. The package embeds them for Go programs, such as the development stack.
+// S3, Amplify or any static host serves the files unchanged; only config.json differs between sites. The package embeds them for Go
+// programs, such as the development stack.
 //
 //   - F1: Files holds exactly what a page needs: no test, no Go file.
 //   - F2: no page has a script, a style or a handler in its HTML, so a Content-Security-Policy without 'unsafe-inline' fits.

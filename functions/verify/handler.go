@@ -66,7 +66,8 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if proven.Email == "" {
 		proven.Phone = c.Contents.Phone
 	}
-	// The proof is signed before the code is used: if KMS is down, the code still works later. Of parallel requests only the one that uses the code gets its proof.
+	// The proof is signed before the code is used: if KMS is down, the code still works later. Of parallel requests only the one that uses
+	// the code gets its proof.
 	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
 		if err := h.prove(ctx, request, c, &proven); err != nil {
 			return &judge.KeptError{Err: err}

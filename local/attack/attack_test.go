@@ -1,9 +1,9 @@
 // Package attack does what an attacker would do, from outside over HTTP, with the default limits of a deployment.
 //
 // Each attack runs against the stack as it ships, where it must fail. For each control that stops it, the attack runs again with
-// only that control removed, and must then succeed. This shows that the control stops the attack, and not a mistake in its script. A control is removed by
-// setting a parameter to "no limit", or by building a changed copy of one file (e2e.StartChanged). Nothing that ships has
-// a switch for it.
+// only that control removed, and must then succeed. This shows that the control stops the attack, and not a mistake in its script.
+// The test removes a control by setting a parameter to "no limit", or by building a changed copy of one file (e2e.StartChanged).
+// Nothing that ships has a switch for this.
 //
 // `go test` in this folder prints a line for each run, as `make attack` does.
 package attack
