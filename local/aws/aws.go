@@ -3,7 +3,7 @@
 // a row for each imitated call, and a file for each service has the handlers that the rows name.
 //
 // It promises: (A1) an action or option that it does not imitate gets an error in the service's own shape; (A2) every
-// call of a function is recorded, failed calls too; (A3) a message is recorded once its call was accepted, and only then;
+// call of a function is recorded, also a failed call; (A3) a message is recorded only after its call was accepted;
 // (A4) an injected fault looks to an SDK like the real error; (A5) a function's call that its role does not allow is
 // denied as AWS denies it, before anything is done and before a fault is used up.
 package aws

@@ -1,8 +1,8 @@
 // Package iam decides, as IAM does, whether identity-based policies allow a call. It knows what template.yaml uses: Allow
 // and Deny, wildcards in actions and resources, and five condition operators.
 //
-// It promises: (P1) one statement that denies a call overrules all statements that allow it; (P2) what no statement
-// allows is not allowed; (P3) a condition on a key that the call does not have holds for all operators but StringEquals
+// It promises: (P1) one statement that denies a call overrules all statements that allow it; (P2) a call that no statement
+// allows is denied; (P3) a condition on a key that the call does not have holds for all operators but StringEquals
 // and StringLike.
 package iam
 

@@ -3,9 +3,9 @@
 // It reads in two steps. resolve.go replaces intrinsics by their values. decode.go reads the result into structs, whose
 // fields are named like the template's properties. resources.go has a row for each resource type.
 //
-// It promises: (T1) what it does not understand is an error that names the place, never a guess; (T2) what it understands
-// but the development stack ignores is listed in resources.go, or is a field of the type ignored; (T3) all errors in a
-// template are reported at once.
+// It promises: (T1) a part of the template that it does not understand is an error that names the place, never a guess; (T2) a part
+// that it understands but that the development stack ignores is listed in resources.go, or is a field of the type ignored; (T3) all
+// errors in a template are reported at once.
 package template
 
 import (

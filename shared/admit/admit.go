@@ -3,9 +3,9 @@
 //
 // Its invariants:
 //
-//	A1: no key ever gets more messages than its limit in any rolling hour or day, at any parallelism, even if messages are given back.
+//	A1: no key ever gets more messages than its limit in a rolling hour or a day, at any parallelism, even if messages are given back.
 //	A2: a rejected request uses up no messages of anybody else: the client IP address is checked before the mailbox.
-//	A3: no other response reveals that a password was right once an account or a client IP address has no wrong one left.
+//	A3: once an account or a client IP address has no wrong password left, a right password gets the same response as a wrong one.
 //	A4: an unknown address costs the same calls as an account.
 package admit
 

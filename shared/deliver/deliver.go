@@ -2,7 +2,7 @@
 //
 // Its invariants:
 //
-//	D1: one call is one attempt. SES and SNS have no idempotency key: an SDK retry could send twice.
+//	D1: one call is one attempt. The SDK does not retry, because SES and SNS have no idempotency key, and a retry could send twice.
 //	D2: an error says whether a later attempt can help. A provider's own text is not passed on: it may contain an
 //	    address.
 //	D3: a code is in the body, never in the subject.

@@ -2,8 +2,8 @@
 //
 // Its invariants:
 //
-//	F1: a tag reveals no address and no code: it has their keyed hashes.
-//	F2: only an event's types, its times and our own tags are read: the rest contains the address.
+//	F1: a tag reveals no address and no code, because it contains only keyed hashes of them.
+//	F2: of an event only the types, the times and our own tags are read, because the rest contains the address.
 package feedback
 
 import (

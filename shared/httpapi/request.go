@@ -4,7 +4,7 @@
 // Its invariants:
 //
 //	H1: a body that is not exactly what the call accepts never reaches a handler.
-//	H2: a response reveals no cause; the cause is logged, once, without what the caller or a provider wrote.
+//	H2: a response reveals no cause. The cause is logged once, without any text of the caller or a provider.
 //	H3: if a dependency fails, the response is 503 with Retry-After, before Lambda's own time-out.
 package httpapi
 

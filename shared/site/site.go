@@ -4,7 +4,7 @@
 //
 // Its invariants:
 //
-//	U1: until the URL is needed, nothing calls AWS and nothing is set up for a call.
+//	U1: nothing calls AWS, or prepares a call, before the URL is needed.
 //	U2: a known URL is returned at once. It is read again in the background about each minute, so that a change of the
 //	    parameter needs no second deployment: an update publishes the functions before it changes the parameter.
 //	U3: a parameter that is missing or holds no URL of a site is *otp.UnavailableError, never an empty host.

@@ -36,7 +36,7 @@ type traffic struct {
 
 const daySeconds = 24 * 60 * 60
 
-// rolling returns the counts of this day and the day before together: a day's worth at least.
+// rolling returns the sum of the counts of this day and the previous day, which covers at least a rolling day.
 func (t traffic) rolling(now time.Time) otp.Traffic {
 	r := otp.Traffic{Pauses: t.pausesAt(now)}
 	switch now.Unix() / daySeconds {
