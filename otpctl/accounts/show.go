@@ -140,7 +140,7 @@ func (u shownUser) write(w io.Writer) {
 		password = "set"
 	}
 	fields := console.NewTable(w, "ACCOUNT", u.Email)
-	for _, field := range [][2]string{{"name", u.Name}, {"phone", u.Phone}, {"channel", u.Channel}, {"password", password}, {"changed", u.changed()}} {
+	for _, field := range [][2]string{{"id", u.ID}, {"name", u.Name}, {"phone", u.Phone}, {"channel", u.Channel}, {"password", password}, {"changed", u.changed()}} {
 		fields.Row(field[0], cmp.Or(field[1], "-"))
 	}
 	fields.End("")
