@@ -15,5 +15,5 @@ var NotImitated = []string{
 	"CloudFront: caches, compression, certificates, WAF, the origin secret, and folders by content hash. The pages come from frontend/, with the template's headers, and the function of a custom resource does not run",
 	"CAPTCHA providers: a stub with their API and responses replaces them, and accepts everybody who ticks its checkbox",
 	"AWS calls that neither the functions nor otpctl make, such as Lambda's Invoke and DynamoDB Streams: each returns an error",
-	"macros, and the intrinsics, filter operators and options of a secret that template.yaml does not use: each is an error that names its place",
+	"macros, and every intrinsic, filter operator and secret option that template.yaml does not use today: using one is an error that says where",
 }

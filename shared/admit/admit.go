@@ -1,5 +1,5 @@
 // Package admit decides whether a message may be sent. The lists in lists.go are the whole rule: a message passes the checks of its
-// list in order, and each check takes what the message costs. If the message is then not written, it gives back what it took.
+// list in order, and each check counts the message against its limit. If the message is then not written, they are all given back.
 //
 // Its invariants:
 //
