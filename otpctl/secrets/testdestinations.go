@@ -27,7 +27,8 @@ such as an app's reviewer or an end-to-end test. The code works within a minute,
 a year ahead. Locks and the limits on wrong passwords stay in force. If an entry exists, it gets the new code and end.
 
 To log in to an account whose codes go to DESTINATION, somebody needs this code and the password. If DESTINATION is an
-address, the code alone is enough to set a new password. Use an address that belongs to nobody, a code that is hard to guess, and the earliest possible end.
+address, the code alone is enough to set a new password. Use an address that belongs to nobody, a code that is hard to
+guess, and the earliest possible end.
 otpctl asks for the code twice without showing it, or reads it from stdin with --code-stdin, as in a pipeline:
 
     printf %s "$REVIEW_CODE" | otpctl test-destinations add reviewer@example.com --until 2026-12-31 --code-stdin
