@@ -28,10 +28,10 @@ run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
-# Tests mostly wait, so the first three run beside each other. The attacks need both CPUs.
+# Tests mostly wait, so the first four run beside each other. The attacks need both CPUs.
 test: lint template
-	@$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test
-	$(MAKE) --no-print-directory attack proofs fuzz
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test proofs
+	$(MAKE) --no-print-directory attack fuzz
 	echo "all passed"
 
 # For daily work: all quick tests, and one path through the whole stack.
