@@ -57,8 +57,16 @@ func HashSecret(secret string) string {
 	return base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// NewClientID returns 128 random bits, base64url.
-func NewClientID(random io.Reader) (string, error) { return randomBytes(random, 16) }
+// NewClientID returns 128 random bits, base64url. The text does not begin with a hyphen, since a command line would take it for a
+// flag.
+func NewClientID(random io.Reader) (string, error) {
+	for {
+		id, err := randomBytes(random, 16)
+		if err != nil || id[0] != '-' {
+			return id, err
+		}
+	}
+}
 
 // IsClientID reports whether a text could be a client's id: base64url, at most 64 characters.
 func IsClientID(text string) bool {
