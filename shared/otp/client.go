@@ -78,6 +78,7 @@ const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 // NewClientSecret returns 256 random bits, base64url.
 func NewClientSecret(random io.Reader) (string, error) { return randomBytes(random, 32) }
 
+// randomBytes returns random bytes as base64url.
 func randomBytes(random io.Reader, bytes int) (string, error) {
 	b := make([]byte, bytes)
 	_, err := io.ReadFull(random, b)

@@ -162,11 +162,7 @@ func (k *Keyring) Digest(keyID, sessionID, code string) (string, error) {
 }
 
 // DecoyDigest returns random bytes in the form of a digest, which no code matches.
-func DecoyDigest(random io.Reader) (string, error) {
-	var b [sha256.Size]byte
-	_, err := io.ReadFull(random, b[:])
-	return base64.RawURLEncoding.EncodeToString(b[:]), err
-}
+func DecoyDigest(random io.Reader) (string, error) { return randomBytes(random, sha256.Size) }
 
 // mac is HMAC-SHA-256 over parts with a NUL between them, which none of them contains.
 func mac(key []byte, parts ...string) string {
