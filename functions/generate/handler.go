@@ -164,9 +164,7 @@ func (c call) note(d admit.Decision) {
 // noteUse counts the use of a test destination.
 func (c call) noteUse(d admit.Decision) {
 	if d.TestCode != "" {
-		use := *c.Event
-		use.Name = telemetry.TestDestination
-		use.Write(c.ID, c.now)
+		c.Event.WriteAs(telemetry.TestDestination, c.ID, c.now)
 	}
 }
 

@@ -78,9 +78,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	if proven.Proof != "" {
-		event := *request.Event
-		event.Name = telemetry.Proven
-		event.Write(request.ID, h.now())
+		request.Event.WriteAs(telemetry.Proven, request.ID, h.now())
 	}
 	if c.Contents.Prefix != "" && c.First { // the first success of a subject in 30 days counts for its prefix
 		if err := h.prefixes.Verified(ctx, c.Contents.Prefix); err != nil {
@@ -100,9 +98,7 @@ func (h handler) prove(ctx context.Context, request httpapi.Request, c judge.Cas
 		proven.Proof, err = h.signer.Sign(ctx, claims)
 	}
 	if err != nil {
-		event := *request.Event
-		event.Name = telemetry.ProofFailed
-		event.Write(request.ID, h.now())
+		request.Event.WriteAs(telemetry.ProofFailed, request.ID, h.now())
 		request.Event.Reason = "proof"
 		return err
 	}

@@ -72,6 +72,12 @@ func (e Event) Write(requestID string, now time.Time) {
 	slog.LogAttrs(context.Background(), slog.LevelInfo, "event", attrs...)
 }
 
+// WriteAs writes the event under another name, as a log line of its own.
+func (e Event) WriteAs(name, requestID string, now time.Time) {
+	e.Name = name
+	e.Write(requestID, now)
+}
+
 // Attrs returns the parts of a log line that make it an audit event and, in CloudWatch's embedded metric format, a metric.
 func (e Event) Attrs(now time.Time) []slog.Attr {
 	var attrs []slog.Attr
