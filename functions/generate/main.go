@@ -29,7 +29,7 @@ func main() {
 	h := handler{
 		codes:      store.Codes{DB: db, Table: env.String("CODES_TABLE")},
 		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
-		clients:    &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now},
+		clients:    clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now),
 		keys:       ring,
 		origin:     keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
 		captcha:    newCaptcha(&env, cfg, time.Now),

@@ -27,15 +27,14 @@ func main() {
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
-		judge: judge.Judge{Codes: codes, Limits: limits, Keys: ring,
-			Rule: limits.Rule, Now: time.Now},
+		judge:   judge.Judge{Codes: codes, Limits: limits, Keys: ring, Rule: limits.Rule, Now: time.Now},
 		codes:   codes,
 		users:   store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		limits:  limits,
 		now:     time.Now,
 		appName: env.String("APP_NAME"),
 	}
-	servers := &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now}
+	servers := clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now)
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := errors.Join(env.Err(), password.CheckList()); err != nil {
 		telemetry.Fatal(err)

@@ -30,7 +30,7 @@ func main() {
 		rule:     env.AttemptLimit(),
 		cooldown: env.Seconds("RESEND_COOLDOWN_SECONDS", 1, 600),
 	}
-	servers := &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now}
+	servers := clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now)
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)

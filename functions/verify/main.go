@@ -28,8 +28,7 @@ func main() {
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
 	h := handler{
-		judge: judge.Judge{Codes: codes, Limits: limits, Keys: ring,
-			Rule: limits.Rule, Now: time.Now},
+		judge:    judge.Judge{Codes: codes, Limits: limits, Keys: ring, Rule: limits.Rule, Now: time.Now},
 		codes:    codes,
 		prefixes: store.Prefixes{DB: db, Table: limits.Table},
 		signer: proof.NewSigner(cfg, env.String("SIGNING_KEY"),
@@ -37,7 +36,7 @@ func main() {
 		proofLife: env.Seconds("PROOF_TTL_SECONDS", 30, 600),
 		now:       time.Now,
 	}
-	servers := &clients.Clients{Table: store.Clients{DB: db, Table: env.String("CLIENTS_TABLE")}, Limits: limits, Keys: ring, Now: time.Now}
+	servers := clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now)
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)

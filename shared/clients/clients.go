@@ -42,6 +42,11 @@ type Clients struct {
 	kept map[string]kept
 }
 
+// New returns the clients of a table that lies beside that of the limits.
+func New(limits store.Limits, tableName string, keys keyrings, now func() time.Time) *Clients {
+	return &Clients{Table: store.Clients{DB: limits.DB, Table: tableName}, Limits: limits, Keys: keys, Now: now}
+}
+
 type kept struct {
 	client otp.Client
 	readAt time.Time
