@@ -125,7 +125,7 @@ def change(stack):
     check("the site", stack.outputs["SiteUrl"], "https://login.example.com")
     config = request("GET", stack.host(), "/config.json")[2]
     check("what pages know", [config[name] for name in ("appName", "codeLength", "captcha")], ["Tea & Co", 10, {"provider": "turnstile", "siteKey": "site-key"}])
-    api = f"{stack.ids['HttpApi']}.execute-api.localhost"
+    api = stack.api_host()
     for call in ("generate", "resend", "verify", "reset", "status"):
         check(f"{call} around the web ACL", request("POST", api, f"/api/{call}", {})[0], 403)
         check(f"{call} through CloudFront", request("POST", stack.host(), f"/api/{call}", {})[0], 400)

@@ -5,8 +5,6 @@ import json
 import re
 import uuid
 
-import requests
-
 from judge import ACCOUNT, aws, check, eventually, request
 
 PASSWORD, NEW_PASSWORD = "tulip harbor lantern 42", "violet anchor meadow 77"
@@ -33,8 +31,10 @@ class Drive:
     def expect(self, what, name, body, status=200, server=None, **wanted):
         """The body of an answer with this status and these members, to a call that the site passes on to the API, or of a server to
         the API itself."""
-        host = f"{self.stack.ids['HttpApi']}.execute-api.localhost" if server else self.site
-        got, _, answer = request("POST", host, f"/api/{name}", body, **({"Authorization": requests.auth._basic_auth_str(*server)} if server else {}))
+        host, headers = self.site, {}
+        if server:
+            host, headers["Authorization"] = self.stack.api_host(), "Basic " + base64.b64encode(":".join(server).encode()).decode()
+        got, _, answer = request("POST", host, f"/api/{name}", body, **headers)
         check(what, [got, {member: answer.get(member) for member in wanted}], [status, wanted])
         return answer
 

@@ -111,6 +111,10 @@ class Stack:
         text = aws("cloudformation").get_template(StackName=self.name, TemplateStage="Processed")["TemplateBody"]
         return text if isinstance(text, dict) else json.loads(text)
 
+    def api_host(self):
+        """The API's own name, around CloudFront."""
+        return f"{self.ids['HttpApi']}.execute-api.localhost"
+
     def host(self):
         """The name of the distribution, whatever domain it has beside it."""
         return aws("cloudfront").get_distribution(Id=self.ids["Distribution"])["Distribution"]["DomainName"]
