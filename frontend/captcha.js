@@ -1,6 +1,6 @@
 // The CAPTCHA that config.json may name, before every request that has a code sent. Without a CAPTCHA nothing is loaded.
 
-import { ApiError } from './api.js';
+import { ApiError } from './client.js';
 
 // Each provider's script, and the name that the script gives its API. All three call back when they are loaded.
 const PROVIDERS = {
@@ -16,14 +16,11 @@ const NARROW = '(max-width: 21.5rem)'; // as in style.css: a normal widget of 30
 // Returns {solved}: solved(call) gets a token, runs call(token) and prepares for the next attempt, because a token works
 // once. It rejects with an ApiError: captcha_missing if the visitor still has to do something, captcha_unavailable if
 // the provider's script does not load.
-export function openCaptcha(settings, form, purpose) {
-  if (settings === null) {
-    shutProvidersOut();
-    return { solved: (call) => call(undefined) };
-  }
-  tellOrigin();
-  const api = loadScript(scriptUrl(settings, document.documentElement.lang), PROVIDERS[settings.provider].api);
-  const challenge = settings.version === 3 ? invisible(api, settings, purpose) : widget(api, settings, form, purpose);
+export function openCaptcha(settings, form, { purpose, language, base }) {
+  if (settings === null) return { solved: (call) => call(undefined) };
+  const url = scriptUrl(settings, language, new URL(base, document.baseURI));
+  const api = loadScript(url, PROVIDERS[settings.provider].api);
+  const challenge = settings.version === 3 ? invisible(api, settings, purpose) : widget(api, settings, form, purpose, language);
   return {
     async solved(call) {
       const token = await challenge.token();
@@ -36,7 +33,7 @@ export function openCaptcha(settings, form, purpose) {
   };
 }
 
-export function scriptUrl({ provider, siteKey, version, script = PROVIDERS[provider].script }, language, base = location.href) {
+export function scriptUrl({ provider, siteKey, version, script = PROVIDERS[provider].script }, language, base) {
   const url = new URL(script, base);
   url.searchParams.set('onload', LOADED);
   url.searchParams.set('render', version === 3 ? siteKey : 'explicit');
@@ -45,22 +42,15 @@ export function scriptUrl({ provider, siteKey, version, script = PROVIDERS[provi
   return url.href;
 }
 
-// Pages carry a policy for hosts that send none. It allows all providers, because it is written without knowing whether there is a
-// CAPTCHA. All policies of a page apply together, so a second one removes the providers from the first.
-function shutProvidersOut() {
-  const policy = document.createElement('meta');
-  policy.httpEquiv = 'Content-Security-Policy';
-  policy.content = "script-src 'self'; style-src 'self'; frame-src 'none'";
-  document.head.append(policy);
-}
+const scripts = new Map(); // by URL: the provider's API, once it is loaded
 
-// A provider may check by the referrer whether a site may use its key: it gets the origin, without the path.
-function tellOrigin() {
-  document.querySelector('meta[name=referrer]').content = 'strict-origin';
-}
-
-// Resolves to the provider's API, even if the script loads late.
+// Resolves to the provider's API, even if the script loads late. Elements that need the same script share it.
 function loadScript(url, name) {
+  if (!scripts.has(url)) scripts.set(url, addScript(url, name));
+  return scripts.get(url);
+}
+
+function addScript(url, name) {
   const loaded = new Promise((resolve, reject) => {
     window[LOADED] = () => resolve(window[name]);
     const script = document.createElement('script');
@@ -81,7 +71,7 @@ function invisible(api, { siteKey }, purpose) {
   };
 }
 
-function widget(api, { provider, siteKey }, form, purpose) {
+function widget(api, { provider, siteKey }, form, purpose, language) {
   const place = placeIn(form);
   // Turnstile may need nothing from the visitor, and reports it if it does; the others always show a checkbox.
   const state = new Solution(provider !== 'turnstile');
@@ -90,7 +80,7 @@ function widget(api, { provider, siteKey }, form, purpose) {
     options['expired-callback'] = () => state.clear();
     options['error-callback'] = () => state.fail();
     if (provider === 'turnstile') {
-      Object.assign(options, { action: purpose, theme: 'auto', language: document.documentElement.lang, 'response-field': false });
+      Object.assign(options, { action: purpose, theme: 'auto', language, 'response-field': false });
       options['before-interactive-callback'] = () => state.ask();
     } else {
       options.theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
@@ -119,7 +109,7 @@ function widget(api, { provider, siteKey }, form, purpose) {
 // The widget is above the alert, which shows its errors, and above the button.
 function placeIn(form) {
   const place = document.createElement('div');
-  place.className = 'captcha';
+  place.className = 'otp-captcha';
   place.setAttribute('role', 'group');
   place.setAttribute('aria-label', 'Check that you are a person');
   form.querySelector('[data-alert]').before(place);

@@ -1,6 +1,6 @@
 // The step in which the code is entered: its field, its clocks, resends, and its ends.
 
-import { ApiError } from './api.js';
+import { ApiError } from './client.js';
 import { channelOf } from './channels.js';
 import { fillCode, fitCodeField, listenForSms } from './code-field.js';
 import { bindForm, clearErrors, present, showAlert, showErrors } from './form.js';
@@ -15,14 +15,15 @@ const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
 // When the API is asked whether a code has ended that is over by this browser's clock.
 const LAST_LOOKS_MS = [0, 1_000, 5_000, 20_000, 60_000];
 
-export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}), submit, done }) {
-  const { settings, client, steps, store } = page;
+// flow: {root, settings, client, steps, store, signal} of the element; signal ends the timers. `done` gets the answer to a right code.
+export function codeStep(flow, { arrivesByText, follows, lost, checkCode, submit }, done) {
+  const { settings, client, steps, store, signal } = flow;
   const section = steps.section('code');
   const form = section.querySelector('form');
   const input = form.elements.code;
   const length = settings.codeLength;
   const addresses = new Set(); // that this tab requested codes for, to recognise a second code for one
-  const showEnd = bindEnd(steps);
+  const showEnd = bindEnd(flow);
   let stopSms = () => {};
   let stopLooking = () => {};
   let wrong = null; // {code, text}: the last wrong code, and what the page showed for it
@@ -30,7 +31,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
   let clockAhead = Date.now() - performance.now();
 
   const bound = bindForm(form, {
-    check: (values) => ({ ...codeProblem(values.code), ...check(values) }),
+    check: (values) => ({ ...codeProblem(values.code), ...checkCode(values) }),
     send: async (values) => {
       stopSms();
       try {
@@ -59,7 +60,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     wrong = { code, text: explain(error, ['code']).text };
   }
 
-  const resend = bindResend(page, section, {
+  const resend = bindResend(flow, section, {
     failed: (error) => present(form, error, end),
     starting: () => clearErrors(form),
     sent: () => {
@@ -94,7 +95,11 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     }
     if (hasJumped()) look(session);
   }
-  setInterval(tick, TICK_MS);
+  every(TICK_MS, tick, signal);
+  signal.addEventListener('abort', () => {
+    stopSms();
+    stopLooking();
+  });
 
   // Whether the clock was set or the computer slept: then the times by this clock are worthless.
   function hasJumped() {
@@ -151,7 +156,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
 
   // Shows the step for the session in the store. For a reset, nothing about the message is shown: one look only checks that
   // the session exists.
-  function open({ entry = 'replace', looks = [0, ...LOOKS_MS] } = {}) {
+  function open({ entry = 'replace', focus = true, looks = [0, ...LOOKS_MS] } = {}) {
     const session = store.load();
     addresses.add(session.address.toLowerCase());
     clearErrors(form);
@@ -160,7 +165,7 @@ export function codeStep(page, { arrivesByText, follows, lost, check = () => ({}
     showDestination(section, session);
     fillStart(steps.section('start').querySelector('form'), session);
     if (form.elements.username) form.elements.username.value = session.address; // for password managers: whose password this is
-    steps.show('code', { entry });
+    steps.show('code', { entry, focus });
     waitForSms();
     follow(follows ? looks : looks.slice(0, 1));
     tick();
@@ -200,7 +205,7 @@ function fillStart(form, session) {
 
 // The step that says why a code cannot be used any more. While a lock lasts, it counts down and does not offer a new code,
 // which the API would reject.
-function bindEnd(steps) {
+function bindEnd({ steps, signal }) {
   const section = steps.section('ended');
   const title = section.querySelector('h1');
   const text = section.querySelector('[data-reason]');
@@ -219,13 +224,13 @@ function bindEnd(steps) {
     const now = left > 0 ? lockTitle(left) : 'You can try again';
     if (title.textContent === now) return;
     title.textContent = now;
-    steps.showTitle();
+    steps.announce();
     if (left > 0) return;
     until = 0;
     text.textContent = 'The lock is over. Ask for a new code.';
     showLock(false);
   }
-  setInterval(tick, TICK_MS);
+  every(TICK_MS, tick, signal);
 
   return (ended) => {
     title.textContent = ended.title;
@@ -282,9 +287,14 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
   function tell(state, text = '') {
     known = state;
     sentAgain.textContent = state === 'delivered' ? 'It was delivered. Not there? Look in the spam folder.' : text;
-    exhausted.querySelector('.hint').hidden = state !== '';
+    exhausted.querySelector('.otp-hint').hidden = state !== '';
   }
   return { tick, tell };
+}
+
+function every(ms, call, signal) {
+  const timer = setInterval(call, ms);
+  signal.addEventListener('abort', () => clearInterval(timer));
 }
 
 // Whether nothing more will be known about the message.

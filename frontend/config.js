@@ -47,7 +47,7 @@ function isCaptcha({ provider, siteKey, version = 2, script = '/', ...others }) 
 // they do not leave this machine. The hosts are those that the pages' policy lists;
 // [::1] is not among them, since browsers ignore an IPv6 address in a policy.
 // A URL with a query or fragment cannot have "/generate" appended to it.
-function isBaseUrl(text) {
+export function isBaseUrl(text) {
   if (/[?#\s\\]/.test(text)) return false;
   return /^\/(?!\/)/.test(text) || /^https:\/\/[^/@]+(\/|$)/.test(text) || /^http:\/\/(localhost|127\.0\.0\.1)(:\d+)?(\/|$)/i.test(text);
 }
@@ -65,9 +65,9 @@ export function readSettings(raw) {
 }
 
 // Never rejects: `problem` is a sentence for the page, or ''.
-export async function loadConfig(fetchFn = fetch) {
+export async function loadConfig(url, fetchFn = fetch) {
   try {
-    const response = await fetchFn('config.json', { credentials: 'omit', cache: 'no-cache' });
+    const response = await fetchFn(url, { credentials: 'omit', cache: 'no-cache' });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const raw = await response.json();
     if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) throw new Error('not an object');

@@ -62,7 +62,7 @@ func TestPagesFitAStrictPolicy(t *testing.T) {
 				t.Errorf("%s has an inline script: %s", name, tag)
 			}
 		}
-		for _, needed := range []string{`http-equiv="Content-Security-Policy"`, `lang="en"`, "<noscript>", `method="post" novalidate`} {
+		for _, needed := range []string{`http-equiv="Content-Security-Policy"`, `lang="en"`, "<noscript>"} {
 			if !strings.Contains(text, needed) {
 				t.Errorf("%s lacks %s", name, needed)
 			}
@@ -72,6 +72,11 @@ func TestPagesFitAStrictPolicy(t *testing.T) {
 
 // Nothing that a person types may be kept or put into an address: only session.js stores anything.
 func TestModulesKeepNothing(t *testing.T) {
+	for _, form := range regexp.MustCompile(`h\('form', \{[^}]*\}`).FindAllString(files(t)["markup.js"], -1) {
+		if !strings.Contains(form, "method: 'post', novalidate: true") {
+			t.Errorf("without its script this form would put what was typed into a URL: %s", form)
+		}
+	}
 	forbidden := regexp.MustCompile(`localStorage|document\.cookie|indexedDB|innerHTML|location\.(?:href|search|hash)\s*=|\beval\(`)
 	for name, text := range files(t) {
 		if path.Ext(name) != ".js" {

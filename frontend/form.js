@@ -1,6 +1,6 @@
 // The parts that all forms share: one request at a time, errors next to their fields, a busy button.
 
-import { ApiError } from './api.js';
+import { ApiError } from './client.js';
 import { explain } from './words.js';
 
 // Wires a form. `check(values)` returns {field: text} for what is wrong before anything is sent;
@@ -44,14 +44,24 @@ function valuesOf(form) {
   return values;
 }
 
-// Shows an error where it belongs. Anything that is not an ApiError is a fault of these pages.
-export function present(form, error, ended) {
-  if (!(error instanceof ApiError)) console.error(error);
-  const shown = explain(error instanceof ApiError ? error : new ApiError('internal'), fieldsOf(form));
-  if (shown.ended) ended(shown.ended);
+// Shows an error where it belongs, and reports it to the application. Anything that is not an ApiError is a fault of these modules.
+export function present(form, thrown, ended) {
+  if (!(thrown instanceof ApiError)) console.error(thrown);
+  const error = thrown instanceof ApiError ? thrown : new ApiError('internal');
+  const { code, status, fields, requestId } = error;
+  const named = fieldsOf(form);
+  const shown = explain(error, named);
+  if (code === 'invalid_request' && !fields.some((field) => named.includes(field))) console.error('<stream-otp>: the API rejects', error.why);
+  report(form, 'streamotp-error', { code, status, fields, requestId });
+  if (shown.ended) {
+    ended(shown.ended);
+    report(form, 'streamotp-ended', { reason: code === 'wrong_code' ? 'locked' : code });
+  }
   else if (shown.field) showErrors(form, { [shown.field]: shown.text });
   else showAlert(form, shown.text);
 }
+
+const report = (form, name, detail) => form.closest('stream-otp').dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
 
 // A field that can show an error has a place for it; a field that is not in use is disabled.
 const fieldsOf = (form) => [...form.querySelectorAll('input[aria-describedby]:enabled')].map((input) => input.name);

@@ -8,21 +8,24 @@
 //   expiresAt, resendAt   milliseconds since 1970, by this browser's clock
 //   resends      how often the code was sent again
 //   repeated     whether this tab requested a code for the same address before
+//   client       the client and nonce that the code was requested for, or '': for others it is no session
 
 import { isChannel } from './channels.js';
 
 const isSession = (s) =>
-  s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.address === 'string' && typeof s.destination === 'string' &&
+  s !== null && typeof s === 'object' && typeof s.sessionId === 'string' && typeof s.address === 'string' && typeof s.destination === 'string' && typeof s.client === 'string' &&
   (s.channel === '' || isChannel(s.channel)) &&
   Number.isFinite(s.expiresAt) && Number.isFinite(s.resendAt) && Number.isInteger(s.resends);
 
 export class SessionStore {
   #key;
+  #client;
   #storage;
   #memory = null;
 
-  constructor(purpose, storage = browserStorage()) {
+  constructor(purpose, client = '', storage = browserStorage()) {
     this.#key = `streamotp.${purpose}`;
+    this.#client = client;
     this.#storage = storage;
   }
 
@@ -30,7 +33,7 @@ export class SessionStore {
     if (this.#memory) return this.#memory;
     try {
       const found = JSON.parse(this.#storage?.getItem(this.#key) ?? 'null');
-      this.#memory = isSession(found) ? found : null;
+      this.#memory = isSession(found) && found.client === this.#client ? found : null;
     } catch {
       this.#memory = null;
     }
@@ -38,9 +41,9 @@ export class SessionStore {
   }
 
   save(session) {
-    this.#memory = session;
+    this.#memory = { ...session, client: this.#client };
     // Storage may be full or forbidden: then only a reload loses the session.
-    try { this.#storage?.setItem(this.#key, JSON.stringify(session)); } catch { /* as said */ }
+    try { this.#storage?.setItem(this.#key, JSON.stringify(this.#memory)); } catch { /* as said */ }
   }
 
   clear() {

@@ -1,49 +1,52 @@
-// A page is a few sections, of which one is shown. Only the step's name is kept in the
-// history, so that Back leaves the code step and a reload returns to it; neither sends anything.
+// The element shows one of its sections at a time. Only the step's name is kept in the history, beside what the application keeps
+// there, so that Back leaves the code step and a reload returns to it; neither sends anything.
 
 export class Steps {
+  #root;
+  #purpose;
   #sections = new Map();
-  #appName = document.title.split(' – ').at(-1);
   current = 'start';
 
-  constructor() {
-    for (const section of document.querySelectorAll('[data-step]')) this.#sections.set(section.dataset.step, section);
+  constructor(root, purpose) {
+    this.#root = root;
+    this.#purpose = purpose;
+    for (const section of root.querySelectorAll('section[data-step]')) this.#sections.set(section.dataset.step, section);
   }
 
   section(name) {
     return this.#sections.get(name);
   }
 
-  set appName(name) {
-    this.#appName = name;
-    this.showTitle();
-  }
-
   // The step in which this history entry was left.
   remembered() {
-    return history.state?.step ?? 'start';
+    return history.state?.streamotp?.[this.#purpose] ?? 'start';
   }
 
   // entry: 'push' for a step forward, 'replace' if Back must not lead to the previous step.
   show(name, { entry = 'replace', focus = true } = {}) {
-    if (entry === 'push') history.pushState({ step: name }, '');
-    else history.replaceState({ step: name }, '');
+    const state = { ...history.state, streamotp: { ...history.state?.streamotp, [this.#purpose]: name } };
+    if (entry === 'push') history.pushState(state, '');
+    else history.replaceState(state, '');
     for (const [key, section] of this.#sections) section.hidden = key !== name;
     this.current = name;
-    this.showTitle();
-    if (focus) this.#focus();
+    this.announce();
+    if (focus) this.focus();
   }
 
   // Focuses the first field that is to be filled in, else the heading, so that it is read out.
-  #focus() {
+  focus() {
     const section = this.section(this.current);
-    const target = section.querySelector('[data-focus]:enabled') ?? section.querySelector('h1');
-    target.focus({ preventScroll: true });
-    window.scrollTo({ top: 0 });
+    const heading = section.querySelector('h1');
+    (section.querySelector('[data-focus]:enabled') ?? heading).focus({ preventScroll: true });
+    heading.scrollIntoView({ block: 'nearest' });
   }
 
-  // The tab's title repeats the heading of the step.
-  showTitle() {
-    document.title = `${this.section(this.current).querySelector('h1').textContent} – ${this.#appName}`;
+  // The heading of the step, which a page may repeat in its title.
+  get heading() {
+    return this.section(this.current).querySelector('h1').textContent;
+  }
+
+  announce() {
+    this.#root.dispatchEvent(new CustomEvent('streamotp-step', { bubbles: true, detail: { step: this.current, heading: this.heading } }));
   }
 }

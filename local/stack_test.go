@@ -345,7 +345,7 @@ func TestStartFails(t *testing.T) {
 
 func TestServable(t *testing.T) {
 	for name, want := range map[string]bool{
-		"index.html": true, "api.js": true, "logo.svg": true, "style.css": true, "test/api.test.js": false, "embed.go": false,
+		"index.html": true, "client.js": true, "logo.svg": true, "style.css": true, "test/client.test.js": false, "embed.go": false,
 		"go.mod": false, "package.json": false, "README.md": false, ".env": false, ".js": false, ".git/config": false,
 	} {
 		if servable(name) != want {

@@ -11,7 +11,7 @@ test('the file in the repository is good, and has the default values', async () 
 });
 
 test('a good setting replaces its default', async () => {
-  const { settings, problem } = await loadConfig(answer('{"codeLength":8,"apiBaseUrl":"https://x.example/api"}'));
+  const { settings, problem } = await loadConfig('config.json', answer('{"codeLength":8,"apiBaseUrl":"https://x.example/api"}'));
   assert.equal(settings.codeLength, 8);
   assert.equal(settings.apiBaseUrl, 'https://x.example/api');
   assert.equal(settings.appName, 'StreamOTP');
@@ -19,7 +19,7 @@ test('a good setting replaces its default', async () => {
 });
 
 test('a bad setting is named and replaced by its default', async () => {
-  const { settings, problem } = await loadConfig(answer('{"codeLength":"6","channels":["pigeon"],"appName":"Shop"}'));
+  const { settings, problem } = await loadConfig('config.json', answer('{"codeLength":"6","channels":["pigeon"],"appName":"Shop"}'));
   assert.equal(settings.codeLength, 6);
   assert.deepEqual(settings.channels, ['email', 'sms']);
   assert.equal(settings.appName, 'Shop');
@@ -28,7 +28,7 @@ test('a bad setting is named and replaced by its default', async () => {
 
 test('an unreadable file gives the defaults and a sentence', async () => {
   for (const fetchFn of [answer('', { status: 404 }), answer('<html>'), answer('[]'), answer('null'), async () => { throw new TypeError('offline'); }]) {
-    const { settings, problem } = await loadConfig(fetchFn);
+    const { settings, problem } = await loadConfig('config.json', fetchFn);
     assert.deepEqual(settings, { ...defaults });
     assert.match(problem, /config\.json/);
   }
@@ -51,7 +51,7 @@ test('O8: an API on this machine may be called by http, and the page says so of 
   for (const good of ['http://127.0.0.1:3000/api', 'http://localhost/api', 'http://localhost:3000']) {
     assert.deepEqual(readSettings({ apiBaseUrl: good }).bad, [], good);
   }
-  const { problem } = await loadConfig(answer('{"apiBaseUrl":"http://x.example/api"}'));
+  const { problem } = await loadConfig('config.json', answer('{"apiBaseUrl":"http://x.example/api"}'));
   assert.match(problem, /apiBaseUrl cannot be used.*must be a path or an https:\/\/ URL; http:\/\/ is for localhost and 127\.0\.0\.1/);
 });
 

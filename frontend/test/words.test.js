@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError } from '../api.js';
+import { ApiError } from '../client.js';
 import * as words from '../words.js';
 
 test('a wait is rounded up and has one unit', () => {

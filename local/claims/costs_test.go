@@ -228,7 +228,7 @@ func TestCostsCountTheTemplate(t *testing.T) {
 // TestCostsCountThePage: the files and bytes of a first visit are those that the login page loads, according to its tags
 // and imports.
 func TestCostsCountThePage(t *testing.T) {
-	links := regexp.MustCompile(`(?:src|href)="([^":]+\.(?:js|css|svg))"|from '\./([^']+)'`)
+	links := regexp.MustCompile(`(?:src|href)="([^":]+\.(?:js|css|svg))"|(?:from|import) '\./([^']+)'`)
 	files, size := map[string]bool{"index.html": true, "config.json": true}, 0
 	for queue := []string{"index.html", "config.json"}; len(queue) > 0; queue = queue[1:] {
 		text := read(t, "frontend", queue[0])

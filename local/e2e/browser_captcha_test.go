@@ -46,7 +46,7 @@ func TestPagesCaptcha(t *testing.T) {
 }
 
 const (
-	checkbox = ".captcha input[type=checkbox]"
+	checkbox = ".otp-captcha input[type=checkbox]"
 	alert    = "#start-form [data-alert]"
 )
 
@@ -69,7 +69,7 @@ func captchaLogin(v *visit) {
 	v.watchLayout()
 	v.open("/")
 	v.focus("email") // the focus stays where somebody may be typing
-	v.waitText(".captcha", "development stub")
+	v.waitText(".otp-captcha", "development stub")
 	v.inspect("captcha-" + v.provider())
 	v.fill("#email", user)
 	v.fill("#password", demoPassword)
@@ -117,7 +117,7 @@ func captchaInvisible(v *visit) {
 	v.waitStep("code")
 	v.press(v.code(user, 1))
 	v.waitStep("done")
-	v.same("widgets", eval[int](v.tab, "document.querySelectorAll('.captcha').length"), 0)
+	v.same("widgets", eval[int](v.tab, "document.querySelectorAll('.otp-captcha').length"), 0)
 	v.notBlocked()
 }
 
@@ -195,7 +195,7 @@ func captchaAbsent(v *visit) {
 		v.open(path)
 		v.same("origins of "+path, eval[string](v.tab, origins), v.base)
 		v.same("scripts of "+path, eval[int](v.tab, scripts), 0)
-		v.same("widgets of "+path, eval[int](v.tab, "document.querySelectorAll('.captcha, iframe').length"), 0)
+		v.same("widgets of "+path, eval[int](v.tab, "document.querySelectorAll('.otp-captcha, iframe').length"), 0)
 		v.notBlocked()
 	}
 	v.do(chromedp.Navigate(plainHost(v, nil) + "/verify.html")) // only the page's own policy protects here

@@ -82,7 +82,7 @@ func confirmEmail(v *visit) {
 	v.press("nonsense" + kb.Enter)
 	v.waitText("#email-error", "name@example.com")
 	v.ask(address)
-	v.waitText("[data-step=code] .lead", address)
+	v.waitText("[data-step=code] .otp-lead", address)
 	v.inspect("verify-step2")
 	v.press(v.code(address, 1))
 	v.waitStep("done")
@@ -108,9 +108,9 @@ func confirmPhone(v *visit) {
 	v.fill("#phone", typed)
 	v.press(kb.Enter)
 	v.waitStep("code")
-	v.waitText("[data-step=code] .lead", typed)
+	v.waitText("[data-step=code] .otp-lead", typed)
 	v.reload()
-	v.waitText("[data-step=code] .lead", typed)
+	v.waitText("[data-step=code] .otp-lead", typed)
 	v.press(v.code(phone, 1))
 	v.waitStep("done")
 	v.waitText("[data-step=done]", phone)
@@ -213,9 +213,6 @@ func keyboardOnly(v *visit) {
 	v.press(v.code(user, 1))
 	v.waitStep("done")
 	v.focus("done-title")
-	v.press(kb.Tab + " ")
-	v.waitStep("start")
-	v.focus("email")
 }
 
 func webOTP(v *visit) {
@@ -273,7 +270,7 @@ func settings(v *visit) {
 
 func robot(v *visit) {
 	v.open("/verify.html")
-	v.wait("!document.getElementById('contact_me_by_fax_only').checkVisibility({visibilityProperty: true}) || document.getElementById('contact_me_by_fax_only').closest('[aria-hidden=true].visually-hidden')")
+	v.wait("!document.getElementById('contact_me_by_fax_only').checkVisibility({visibilityProperty: true}) || document.getElementById('contact_me_by_fax_only').closest('[aria-hidden=true].otp-hidden')")
 	robot, person := v.address(), v.address()
 	eval[chromedp.Void](v.tab, "document.getElementById('contact_me_by_fax_only').value = 'https://buy.example'")
 	v.ask(robot)
@@ -304,9 +301,5 @@ func withoutScripts(v *visit) {
 	v.waitText("noscript", "needs JavaScript")
 	v.picture("login-no-scripts-light")
 	v.fits("login without scripts")
-	v.fill("#email", "ada@example.com")
-	v.fill("#password", demoPassword)
-	v.press(kb.Enter)
-	v.same("the page after Enter", eval[string](v.tab, "location.href"), v.base+"/")
-	v.same("messages", len(v.messages("ada@example.com", 0)), 0)
+	v.same("fields that nothing would send", eval[int](v.tab, "document.querySelectorAll('input, form').length"), 0)
 }

@@ -39,7 +39,7 @@ func lockedMeanwhile(v *visit) {
 	v.waitText("[data-step=ended] h1", "Locked for 15 minutes")
 	eval[chromedp.Void](v.tab, "window.ahead = 900_000")
 	v.waitText("[data-step=ended] h1", "You can try again")
-	v.click("[data-step=ended] .primary")
+	v.click("[data-step=ended] .otp-primary")
 	v.waitStep("start")
 }
 
@@ -55,7 +55,7 @@ func bounced(v *visit) {
 	}
 	told()
 	v.wait("document.querySelector('[data-resend]').hidden")
-	v.same("what offers another message", v.text(".again"), "")
+	v.same("what offers another message", v.text(".otp-again"), "")
 	v.inspect("verify-bounced")
 	v.reload()
 	told()
@@ -71,7 +71,7 @@ func namesThePhone(v *visit) {
 	user := v.addUser("sms", phone)
 	v.open("/")
 	v.logIn(user, demoPassword)
-	v.waitText("[data-step=code] .lead", "We sent a code to the phone ending in "+phone[len(phone)-2:]+".")
+	v.waitText("[data-step=code] .otp-lead", "We sent a code to the phone ending in "+phone[len(phone)-2:]+".")
 	v.inspect("login-step2-sms")
 	v.press(v.code(phone, 1))
 	v.waitStep("done")

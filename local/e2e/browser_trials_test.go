@@ -187,7 +187,7 @@ func lockEnds(v *visit) {
 	eval[chromedp.Void](v.tab, "window.ahead = 900_000")
 	v.waitText("[data-step=ended] h1", "You can try again")
 	v.inspect("verify-lock-over")
-	v.click("[data-step=ended] .primary")
+	v.click("[data-step=ended] .otp-primary")
 	v.waitStep("start")
 }
 

@@ -233,9 +233,12 @@ func (p *tab) fits(state string) {
 	if over := eval[int](p, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); over > 0 {
 		p.t.Errorf("%s: scrolls sideways by %d px", state, over)
 	}
-	small := eval[[]string](p, `[...document.querySelectorAll('a, button, input:not([type=radio]), .choice label')]
+	small := eval[[]string](p, `[...document.querySelectorAll('a, button, input:not([type=radio]), .otp-choice label')]
 		.filter(e => e.checkVisibility() && !e.closest('[aria-hidden]') && e.getBoundingClientRect().height < 44)
 		.map(e => e.outerHTML)`)
+	if strings.Contains(p.text("body"), "undefined") {
+		p.t.Errorf("%s: the page says undefined:\n%s", state, p.text("body"))
+	}
 	if len(small) > 0 {
 		p.t.Errorf("%s: under 44 px high: %s", state, strings.Join(small, ", "))
 	}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ApiError, Client, byOwnClock, retryAfterSeconds } from '../api.js';
+import { ApiError, Client, byOwnClock, retryAfterSeconds } from '../client.js';
 
 // A client whose every request gets this response; `sent` collects the requests.
 function clientFor(status, body, headers = {}) {
