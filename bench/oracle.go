@@ -18,7 +18,7 @@ const people = 400 // accounts, and as many unknown addresses
 // and resets, for accounts and unknown addresses in random order. For comparison it prints the same figures for two
 // halves of the unknown addresses, between which there is no real difference.
 func oracle() error {
-	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d strangers in random turn | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
+	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d unknown addresses in random order | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
 	template, err := withoutSender()
 	if err != nil {
 		return err
@@ -45,8 +45,8 @@ func oracle() error {
 		if err != nil {
 			return err
 		}
-		compare(ask.name+": accounts, strangers", accounts, strangers)
-		compare(ask.name+": strangers, strangers", every(strangers, 0), every(strangers, 1))
+		compare(ask.name+": accounts, unknown addresses", accounts, strangers)
+		compare(ask.name+": unknown addresses in two halves", every(strangers, 0), every(strangers, 1))
 	}
 	return nil
 }

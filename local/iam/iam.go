@@ -2,7 +2,7 @@
 // and Deny, wildcards in actions and resources, and five condition operators.
 //
 // It promises: (P1) one statement that denies a call overrules all statements that allow it; (P2) a call that no statement
-// allows is denied; (P3) a condition on a key that the call does not have holds for all operators but StringEquals
+// allows is denied; (P3) if a call does not have the key of a condition, the condition holds, except with StringEquals
 // and StringLike.
 package iam
 

@@ -1,4 +1,4 @@
-// Package mailbox has the messages that SES and SNS accepted, and the page that shows them. It also decides how
+// Package mailbox keeps the messages that SES and SNS accepted, and has the page that shows them. It also decides how
 // the delivery of an e-mail ends, as SES's mailbox simulator does, and passes SES's events to the functions that subscribe to them.
 package mailbox
 

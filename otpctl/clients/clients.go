@@ -31,8 +31,8 @@ type settings struct {
 }
 
 func (s *settings) declare(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` that it may ask a proof for: login, verify or both, as login,verify")
-	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, as https://www.example.com; give the flag once for each")
+	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which it may ask for proofs: login, verify, or both as login,verify")
+	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, such as https://www.example.com; give the flag once for each")
 }
 
 // nameForm is that of AppName: what fits into one SMS.

@@ -17,7 +17,7 @@ func CaptchaSetCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set",
 		Short: "Stores the CAPTCHA provider's secret key.",
-		Long: `Stores the secret key that the CAPTCHA provider gave you beside the site key, in Secrets Manager.
+		Long: `Stores the CAPTCHA provider's secret key in Secrets Manager. The provider gives you this key with the site key.
 
 In a stack with CaptchaProvider, /generate returns 503 until the key is stored. otpctl asks for the key twice without
 showing it, or reads it from stdin with --secret-stdin. The functions use a changed key within a minute.`,

@@ -33,8 +33,8 @@ waiting would be lost.
 To remove a leaked key, rotate twice. The secret's member "index" never changes, because locks and limits are stored
 under hashes made with it. Anybody who has "index" can compare an address with the hashes in the tables and the log.
 Secrets Manager keeps the secret's previous value as AWSPREVIOUS. If two operators rotate at once, one succeeds and the
-other gets an error. A function instance that was idle during a rotation makes one more session with the old key; its
-code works after one rotation, but not after two.`,
+other gets an error. A function instance that was idle during a rotation makes one more session with the replaced key;
+the code of that session works until the next rotation.`,
 		Example: "  otpctl rotate-secret\n  otpctl rotate-secret --yes --json",
 		Annotations: console.Facts("secretsmanager:GetSecretValue secretsmanager:PutSecretValue",
 			`{"newKey":"c1f0","oldKey":"8a2b","forgottenKey":"","codesEnded":false,"oldKeyNeededUntil":"2026-11-21T15:16:39Z"}`),

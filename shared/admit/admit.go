@@ -1,5 +1,6 @@
 // Package admit decides whether a message may be sent. The lists in lists.go are the whole rule: a message passes the checks of its
-// list in order, and each check counts the message against its limit. If the message is then not written, they are all given back.
+// list in order, and each check counts the message against its limit. If a later check rejects the message, or it is not written, the
+// counts are taken back. Only that of the client IP address stays if the prefix is paused.
 //
 // Its invariants:
 //

@@ -4,8 +4,8 @@
 // Every write that decides something is one conditional write with named clauses, so that of any number of parallel callers
 // exactly one succeeds. Every write must be safe to repeat, since the SDK repeats a call whose response was lost: a write that
 // decides records the request's id, and a repeated write that finds its own id has succeeded. Only the last id is kept: if
-// another request wrote in between, a repeated write may count twice, which never exceeds a limit. The counts of prefixes and days
-// record no request, so a repeated write may count twice there too.
+// another request wrote in between, a repeated write may count twice, which never exceeds a limit. The counts of prefixes record no
+// request, so a repeated write may count twice there too.
 package store
 
 import (

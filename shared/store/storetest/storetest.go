@@ -1,6 +1,6 @@
 // Package storetest gives tests a real DynamoDB engine: the one that STREAMOTP_DYNAMODB names (DynamoDB Local), or else the
-// development stack's own, started once for the test process. A missing engine fails the test. For other AWS services,
-// MiniStack gives tests an imitation of AWS.
+// development stack's own, started once for the test process. A missing engine fails the test. For other AWS services it
+// starts MiniStack, an imitation of AWS.
 package storetest
 
 import (
