@@ -20,13 +20,12 @@ type pages struct {
 	dir        string
 	parameters map[string]string
 	captcha    *captcha.Provider
-	headers    map[string]string // what the template's distribution sends with each of them
+	headers    map[string]string // what the template's distribution sends with each page
+	public     map[string]string // and with what pages of other origins may read: modules and config.json
 }
 
 func newPages(dir string, spec *template.Stack, stub *captcha.Provider) pages {
-	headers := plain(spec.PageHeaders)
-	headers["Cache-Control"] = "no-cache" // an edited page shows at the next reload
-	return pages{dir, spec.Parameters, stub, headers}
+	return pages{dir, spec.Parameters, stub, plain(spec.PageHeaders), plain(spec.PublicHeaders)}
 }
 
 // plain returns headers without those that must not come over plain HTTP (RFC 6797 7.2).
@@ -37,9 +36,14 @@ func plain(headers map[string]string) map[string]string {
 }
 
 func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	for name, value := range p.headers {
+	headers := p.headers
+	if strings.HasSuffix(r.URL.Path, ".js") || r.URL.Path == "/config.json" {
+		headers = p.public
+	}
+	for name, value := range headers {
 		w.Header().Set(name, value)
 	}
+	w.Header().Set("Cache-Control", "no-cache") // an edited page shows at the next reload
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)

@@ -24,13 +24,13 @@ func (s *stack) routes() http.Handler {
 			api.Routes[r.Method+" "+r.Path] = f.ID
 		}
 	}
-	stage, wellKnown := "/"+s.spec.API.StageName, plain(s.spec.WellKnownHeaders)
+	stage, public := "/"+s.spec.API.StageName, plain(s.spec.PublicHeaders)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == stage || strings.HasPrefix(path, stage+"/"):
 			api.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/.well-known/"): // the distribution has a path for it, whose origin is the stage
-			for name, value := range wellKnown {
+			for name, value := range public {
 				w.Header().Set(name, value)
 			}
 			api.ServeHTTP(w, under(stage, r))

@@ -35,7 +35,8 @@ var contentTypes = map[string]string{
 
 // release lays the site out for a bucket: pages and config.json under their names, and the files that they load in a folder named
 // by the hash of all those files together, to which the pages' references are changed. Within the folder the modules' own
-// references stay as they are, and no page ever mixes modules of two versions. The files that pages load come first.
+// references stay as they are, and no page ever mixes modules of two versions. An application's page loads the element and its
+// stylesheet by their own names, which lead into the folder. The files that pages load come first.
 //
 // Errors: a file has an extension without a content type here.
 func release(site fs.FS, settings []byte) ([]file, error) {
@@ -62,40 +63,43 @@ func release(site fs.FS, settings []byte) ([]file, error) {
 		}
 		pages = append(pages, f)
 	}
-	return append(move(assets, pages), pages...), nil
+	folder := folderOf(assets)
+	refer(pages, folder, assets)
+	for i, a := range assets {
+		if format, ok := entries[a.key]; ok {
+			pages = append(pages, file{key: a.key, body: fmt.Appendf(nil, format, folder), contentType: a.contentType, cacheControl: revalidate})
+		}
+		assets[i].key = folder + a.key
+	}
+	return append(assets, pages...), nil
 }
 
-// move gives the assets their folder and changes the pages' references to it.
-func move(assets, pages []file) []file {
+// folderOf names the folder of the assets by the hash of their names and contents.
+func folderOf(assets []file) string {
 	sum := sha256.New()
-	var names []string
 	for _, a := range assets {
 		_, _ = fmt.Fprintf(sum, "%s %d\n%s", a.key, len(a.body), a.body)
-		names = append(names, a.key)
 	}
-	folder := hex.EncodeToString(sum.Sum(nil))[:16] + "/"
-	for i := range pages {
-		if path.Ext(pages[i].key) == ".html" {
-			pages[i].body = refer(pages[i].body, folder, names)
-		}
-	}
-	var moved []file
-	for _, a := range assets {
-		a.key = folder + a.key
-		moved = append(moved, a)
-	}
-	return moved
+	return hex.EncodeToString(sum.Sum(nil))[:16] + "/"
 }
+
+// entries are the files that pages of applications load, and what leads to such a file in the folder %s.
+var entries = map[string]string{"stream-otp.js": "export * from './%sstream-otp.js';\n", "stream-otp.css": "@import \"%sstream-otp.css\";\n"}
 
 var reference = regexp.MustCompile(`\b(?:href|src)="[^"]*"`)
 
-// refer puts the folder before each reference to one of these names.
-func refer(page []byte, folder string, names []string) []byte {
-	return reference.ReplaceAllFunc(page, func(match []byte) []byte {
-		attribute, target, _ := strings.Cut(string(match), `"`)
-		if !slices.Contains(names, strings.TrimSuffix(target, `"`)) {
-			return match
+// refer puts the folder before each of the pages' references to an asset.
+func refer(pages []file, folder string, assets []file) {
+	for i, page := range pages {
+		if path.Ext(page.key) != ".html" {
+			continue
 		}
-		return []byte(attribute + `"` + folder + target)
-	})
+		pages[i].body = reference.ReplaceAllFunc(page.body, func(match []byte) []byte {
+			attribute, target, _ := strings.Cut(string(match), `"`)
+			if !slices.ContainsFunc(assets, func(a file) bool { return a.key == strings.TrimSuffix(target, `"`) }) {
+				return match
+			}
+			return []byte(attribute + `"` + folder + target)
+		})
+	}
 }

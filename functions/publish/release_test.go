@@ -82,6 +82,11 @@ func TestReleaseOfTheSite(t *testing.T) {
 	if moved < 10 || files["index.html"].body == nil || string(files["config.json"].body) != "{}" {
 		t.Errorf("%d references lead to the folder", moved)
 	}
+	for _, entry := range []string{"stream-otp.js", "stream-otp.css"} {
+		if f := files[entry]; f.cacheControl != revalidate || !strings.Contains(string(f.body), "/"+entry) {
+			t.Errorf("%s, which pages of applications load, is %q, %s", entry, f.body, f.cacheControl)
+		}
+	}
 	pages := false
 	for _, f := range list {
 		if page := !strings.Contains(f.key, "/"); pages && !page {

@@ -71,9 +71,13 @@ func TestTemplate(t *testing.T) {
 
 	distribution := at(resources, "Distribution", "Properties", "DistributionConfig")
 	behaviors := at(distribution, "CacheBehaviors").([]any)
-	same("paths that are not pages", len(behaviors), 2)
-	same("the keys by plain HTTP", at(behaviors[1], "ViewerProtocolPolicy"), "https-only")
-	same("calls by plain HTTP, of which a redirect would have the password already", at(behaviors[0], "ViewerProtocolPolicy"), "https-only")
+	paths := map[any]any{}
+	for _, behavior := range behaviors {
+		paths[at(behavior, "PathPattern")] = at(behavior, "ResponseHeadersPolicyId")
+		same("what answers plain HTTP, where a redirect would come after the password", at(behavior, "ViewerProtocolPolicy"), "https-only")
+	}
+	same("paths with headers of their own, and those that pages elsewhere may read", paths,
+		map[any]any{"/api/*": "SiteHeaders", "/.well-known/*": "PublicHeaders", "*.js": "PublicHeaders", "/config.json": "PublicHeaders"})
 	same("the cache of the API's answers", at(behaviors[0], "CachePolicyId"), "4135ea2d-6df8-44a3-9df3-4b5a84be39ad") // AWS's CachingDisabled
 	same("error pages, which would take the place of the API's answers", at(distribution, "CustomErrorResponses"), nil)
 

@@ -68,8 +68,7 @@ func (h *pageHeaders) check(p place) {
 	}
 }
 
-// readPageHeaders reads the headers of the pages or, if they let pages of other origins read the answer, those under
-// /.well-known/.
+// readPageHeaders reads the headers of the pages or, if they let pages of other origins read a response, those of public files.
 func readPageHeaders(res *resource) {
 	var policy struct {
 		ResponseHeadersPolicyConfig struct {
@@ -86,11 +85,11 @@ func readPageHeaders(res *resource) {
 	res.decode(&policy)
 	out := res.properties.out.PageHeaders
 	if cors := policy.ResponseHeadersPolicyConfig.CorsConfig; cors != nil {
-		out = res.properties.out.WellKnownHeaders
+		out = res.properties.out.PublicHeaders
 		out["Access-Control-Allow-Origin"] = strings.Join(cors.AccessControlAllowOrigins.Items, " ")
 	}
 	if len(out) > 1 {
-		res.properties.failf("the development stack imitates one policy of response headers for the pages, and one for /.well-known/")
+		res.properties.failf("the development stack imitates one policy of response headers for the pages, and one for public files")
 	}
 	for name, properties := range policy.ResponseHeadersPolicyConfig.SecurityHeadersConfig {
 		h := securityHeaders[name]

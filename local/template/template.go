@@ -48,7 +48,7 @@ type Stack struct {
 	MailSets          []string // names of the SES configuration sets
 	EventDestinations []EventDestination
 	PageHeaders       map[string]string // what the distribution adds to each page
-	WellKnownHeaders  map[string]string // and to each answer under /.well-known/
+	PublicHeaders     map[string]string // and to what pages of other origins may read
 
 	Parameters map[string]string // by name, defaults and overrides
 	NoEcho     map[string]bool   // the parameters whose values CloudFormation does not return
@@ -120,7 +120,7 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 	}
 	r := &reader{file: name, suffix: suffix, out: &Stack{
 		Name: stackName, ID: ARN("cloudformation", "stack/"+stackName+"/"+suffix),
-		Parameters: map[string]string{}, NoEcho: map[string]bool{}, SSM: map[string]string{}, PageHeaders: map[string]string{}, WellKnownHeaders: map[string]string{}}}
+		Parameters: map[string]string{}, NoEcho: map[string]bool{}, SSM: map[string]string{}, PageHeaders: map[string]string{}, PublicHeaders: map[string]string{}}}
 	r.document = place{reader: r, node: doc.Content[0]}
 	r.read(overrides)
 	if r.stopped {
