@@ -10,6 +10,7 @@ ENGINE := local/engine/node_modules/.package-lock.json
 AXE    := local/e2e/axe/node_modules/.package-lock.json
 VENV   := $(TOOLS)/venv/.done
 MINISTACK := $(TOOLS)/ministack/.done
+PACKAGE := frontend/package-test/node_modules/.package-lock.json
 JWT_NODE   := local/proofs/node/node_modules/.package-lock.json
 JWT_PYTHON := $(TOOLS)/proofs/python/.done
 JWT_GO     := $(TOOLS)/proofs/go/checker
@@ -22,15 +23,15 @@ MODULES := bench frontend functions local otpctl shared
 # Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run check test lint template unit proofs attack second-engine deploy-test fuzz bench clean
+.PHONY: run check test lint template unit package proofs attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
-# Tests mostly wait, so the first four run beside each other. The attacks need both CPUs.
+# Tests mostly wait, so the first five run beside each other. The attacks need both CPUs.
 test: lint template
-	@$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test proofs
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test proofs package
 	$(MAKE) --no-print-directory attack fuzz
 	echo "all passed"
 
@@ -62,6 +63,10 @@ unit: $(ENGINE) $(AXE) $(MINISTACK)
 	node --test frontend/test/
 	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|proofs)$$')
 	go test -count=1 streamotp/local/claims # it reads files outside its module, which the test cache does not track
+
+# Check the npm package with the tools of its field, and use it installed.
+package: $(PACKAGE)
+	@node --test frontend/package-test/
 
 # Check proofs of the development stack, and forged ones, with well-known JWT libraries of four languages.
 proofs: $(ENGINE) $(JWT_NODE) $(JWT_PYTHON) $(JWT_GO) $(JWT_JAVA)
@@ -102,7 +107,7 @@ fuzz:
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
-$(ENGINE) $(AXE) $(JWT_NODE): %/node_modules/.package-lock.json: %/package-lock.json
+$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
@@ -146,4 +151,4 @@ bench: $(ENGINE)
 	go run streamotp/bench $(ARGS)
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules local/proofs/node/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/proofs/node/node_modules
