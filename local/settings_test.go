@@ -78,6 +78,7 @@ func TestSettings(t *testing.T) {
 		{"Topic", "Topic: !Ref MailTopic", "Topic: !Ref OtherTopic", heard, "Complaint Delivery", "", nil},
 		{"LeadingKeys", "dynamodb:LeadingKeys: mine#*", "dynamodb:LeadingKeys: x", deletes, "200 400", "400 200", nil},
 		{"Attributes", "dynamodb:Attributes: [id, seen]", "dynamodb:Attributes: [id, late]", updates, "200 400 400", "400 200 400", nil},
+		{"Select", "dynamodb:Select: SPECIFIC_ATTRIBUTES", "dynamodb:Select: COUNT", scans, "200 400", "400 200", nil},
 		{"ReturnValues", "dynamodb:ReturnValues: NONE", "dynamodb:ReturnValues: [NONE, ALL_NEW]", updates, "200 400 400", "200 400 200", nil},
 		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
 
@@ -419,6 +420,16 @@ func updates(t *testing.T, s *stack) string {
 	for _, rest := range []string{`"SET seen = :v"`, `"SET late = :v"`, `"SET seen = :v","ReturnValues":"ALL_NEW"`} {
 		all = append(all, fmt.Sprint(s.as(t, "dynamodb", "DynamoDB_20120810.UpdateItem", "/", fmt.Sprintf(
 			`{"TableName":%q,"Key":{"id":{"S":"x"}},"ExpressionAttributeValues":{":v":{"S":"v"}},"UpdateExpression":%s}`, s.spec.Tables[0].Name, rest)).status))
+	}
+	return strings.Join(all, " ")
+}
+
+// scans returns the responses to the echo function when it reads attributes of all items, and counts the items.
+func scans(t *testing.T, s *stack) string {
+	var all []string
+	for _, rest := range []string{`"SPECIFIC_ATTRIBUTES","ProjectionExpression":"id, seen"`, `"COUNT"`} {
+		all = append(all, fmt.Sprint(s.as(t, "dynamodb", "DynamoDB_20120810.Scan", "/", fmt.Sprintf(
+			`{"TableName":%q,"Select":%s}`, s.spec.Tables[0].Name, rest)).status))
 	}
 	return strings.Join(all, " ")
 }
