@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"streamotp/local/template"
 )
 
 // TestSettings shows that the development stack reads the template: for each setting, one changed line changes what a
@@ -506,6 +508,19 @@ func output(t *testing.T, s *stack) string {
 		t.Errorf("no URL in %s", a.body)
 	}
 	return fmt.Sprint(strings.Contains(a.body, "<OutputValue>arn:aws:dynamodb:"))
+}
+
+// TestLocalDefaultsAreDocumented: docs/development.md has each default that is not the template's.
+func TestLocalDefaultsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/development.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range template.LocalDefaults {
+		if !strings.Contains(strings.ReplaceAll(string(text), "\n", " "), "`"+name+"` is `"+value+"`") {
+			t.Errorf("docs/development.md does not say that %s is %s", name, value)
+		}
+	}
 }
 
 // TestNotImitatedIsDocumented: docs/development.md lists each difference from AWS in the words that -help prints.

@@ -73,6 +73,17 @@ func published(s *Stack) error {
 	return nil
 }
 
+// TestDemoOrigins: codes for the demo client may be asked for by pages of the stack and of an example application, and by no others.
+func TestDemoOrigins(t *testing.T) {
+	s := Start(t, unlimited...)
+	for origin, want := range map[string]int{s.URL: 200, "http://127.0.0.1:8080": 200, "http://127.0.0.1:8081": 400, "https://evil.example": 400} {
+		status, _, answer := s.With("Origin", origin).Post("/api/generate", fields{"email": "eve@example.com", "clientId": "demo", "nonce": "n"})
+		if status != want {
+			t.Errorf("from %s: %d %v", origin, status, answer)
+		}
+	}
+}
+
 // served makes each call as a server does.
 func served(t *testing.T, s *Stack) error {
 	server := asServer(t, s)
