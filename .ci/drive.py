@@ -129,7 +129,9 @@ class Drive:
         """Two clients, a page's and a server's, and what they get."""
         def add(*arguments):
             return json.loads(self.otpctl("client", "add", "Shop", *arguments, "--json"))["data"]
-        page, server = add("--purpose", "verify"), add("--purpose", "login,verify", "--confidential")
+        page, server = add("--purpose", "verify", "--home-url", "https://shop.example/"), add("--purpose", "login,verify", "--confidential")
+        check("where people go on to", request("GET", self.site, "/.well-known/streamotp.json")[2],
+              {"application": {"name": "Shop", "homeUrl": "https://shop.example/"}})
         address, credentials = somebody(), (server["id"], server["secret"])
         right = self.coded(address, clientId=page["id"], nonce="n")
         check("the sender of a client's code", "Shop" in mails(address)[0]["Source"], True)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"streamotp/local/aws"
 	"streamotp/local/dynamo"
@@ -69,7 +70,11 @@ func controlRoutes(s *stack) http.Handler {
 			return s.aws.Outside("captcha", "siteverify", function, do)
 		})
 	}
-	return guard(m)
+	all := http.NewServeMux()
+	all.Handle("/", guard(m))
+	// Any page may lead here, as the pages do under another name of this machine: it shows nothing that a stranger may not know.
+	all.Handle("GET "+examplePath, example{strings.TrimPrefix(template.ExampleOrigin, "http://")})
+	return all
 }
 
 // withBody serves a call that reads the request's body. The result is the response, as JSON; without a result there is no
