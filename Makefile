@@ -16,6 +16,8 @@ JWT_GO     := $(TOOLS)/proofs/go/checker
 JWT_JAVA   := $(TOOLS)/proofs/java/Check.class
 REDOCLY      := local/openapi/node_modules/.package-lock.json
 SCHEMATHESIS := $(TOOLS)/openapi/python/.done
+REDOC    := $(TOOLS)/redoc-2.5.4.js
+API_PAGE := $(TOOLS)/api.html
 DDB    := $(TOOLS)/dynamodb-local/.done
 LINT   := $(TOOLS)/golangci-lint-v2.15.0
 
@@ -26,7 +28,7 @@ apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq
 
 .PHONY: run check test lint template unit proofs openapi attack second-engine deploy-test fuzz bench clean
 
-run: $(ENGINE)
+run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
@@ -60,7 +62,7 @@ deploy-test: $(VENV) $(MINISTACK)
 	@$(call apt,openssl,openssl)
 	$(TOOLS)/venv/bin/python .ci/build.py
 
-unit: $(ENGINE) $(AXE) $(MINISTACK)
+unit: $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
 	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|openapi|proofs)$$')
@@ -142,6 +144,18 @@ $(VENV) $(MINISTACK) $(JWT_PYTHON) $(SCHEMATHESIS):
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	touch $@
+
+# The file that the API's page needs of npm's package redoc. Its 110 dependencies are not installed.
+$(REDOC):
+	@mkdir -p $(TOOLS)
+	cd $(TOOLS)
+	npm pack --silent redoc@2.5.4 >/dev/null
+	echo '44922df4d0eb45c1b066c09ec251e6bd9bd7ded16bc69e87613337b9d911a56e  redoc-2.5.4.tgz' | sha256sum --check --quiet
+	tar -xzOf redoc-2.5.4.tgz package/bundles/redoc.standalone.js >$(@F)
+	rm redoc-2.5.4.tgz
+
+$(API_PAGE): docs/openapi.yaml $(REDOC) $(wildcard local/openapi/page/*)
+	@go run streamotp/local/openapi/page $(REDOC) $< $@
 
 $(DDB): .ci/dynamodb-local/pom.xml
 	@$(call apt,mvn,maven)
