@@ -1,7 +1,8 @@
 """Completes Schemathesis's requests where a JSON Schema cannot say what is valid.
 
 Generated session ids are unknown, generated codes are wrong, and few generated numbers exist. So half of the valid requests get a real
-session with its code, and all of them a real client, number and new password. Requests that are invalid on purpose are sent as they are.
+session with its code, and all of them a real client, number and new password. Requests that are invalid on purpose are sent as they are,
+except that an unknown field gets a text, as a number would be rejected for its type.
 """
 
 import base64
@@ -17,6 +18,7 @@ from schemathesis.generation import GenerationMode
 
 BASE = os.environ["STREAMOTP_URL"]
 CREDENTIALS = base64.b64encode(("demo-server:" + os.environ["STREAMOTP_SECRET"]).encode()).decode()
+UNKNOWN = "x-schemathesis-unknown-property"
 number = itertools.count()
 choice = random.Random(1)
 resends = 3  # that wait until their code may be sent again; later ones come too early
@@ -47,9 +49,12 @@ def session(purpose):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    if case.meta is None or case.meta.generation.mode != GenerationMode.POSITIVE or not isinstance(case.body, dict):
+    if case.meta is None or not isinstance(case.body, dict):
         return
-    complete(case.operation.definition.raw["operationId"], case.body, case.headers)
+    if case.meta.generation.mode == GenerationMode.POSITIVE:
+        complete(case.operation.definition.raw["operationId"], case.body, case.headers)
+    elif UNKNOWN in case.body:
+        case.body[UNKNOWN] = "42"
 
 
 def complete(operation, body, headers):
