@@ -1,7 +1,6 @@
 package openapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -119,68 +118,94 @@ func problems(t *testing.T) (all []string) {
 
 var (
 	path     = regexp.MustCompile("[`/](generate|resend|verify|reset|status)\\b")
-	sentBody = regexp.MustCompile(`(?s)-d '(\{.*?\})'`)
+	sentBody = regexp.MustCompile(`(?:-d|--data) '(\{.*?\})'`)
 	span     = regexp.MustCompile("`(\\{\"[^`]+\\})`")
 	names    = regexp.MustCompile(`^\{("\w+",?)+\}$`)
 )
 
-// TestExamples: requests and responses in the documents are as the document describes them. These are the body of each curl command
-// and the response below it, and JSON in a line that begins with the name of a call, such as a row of a table. A list of names, such
-// as {"sessionId"}, has exactly the members that each response has.
+// TestExamples: requests and responses in the documents are as docs/openapi.yaml describes them. These are the body of each curl command
+// and the response below it, and JSON in a row of a table that begins with a call. A list of names, such as {"sessionId"}, has exactly
+// the members that each response has.
 func TestExamples(t *testing.T) {
 	d, checked := document(t), map[string]int{}
 	files, err := filepath.Glob(filepath.Join(root(t), "docs", "*.md"))
 	must(t, err)
 	for _, file := range append(files, filepath.Join(root(t), "README.md")) {
-		name := filepath.Base(file)
+		name, call, fenced := filepath.Base(file), "", false
 		text, err := os.ReadFile(file)
 		must(t, err)
-		call := ""
-		for line := range strings.SplitSeq(strings.ReplaceAll(string(text), "\\\n", " "), "\n") {
-			check := func(what, example string, schema Node) {
-				checked[name+" "+what]++
-				if err := validate(example, schema); err != nil {
-					t.Errorf("%s: the %s of /%s, %s: %v", name, what, call, example, err)
-				}
+		check := func(kind string, err error) {
+			checked[name+" "+kind]++
+			if err != nil {
+				t.Errorf("%s: a %s of /%s: %v", name, kind, call, err)
 			}
+		}
+		for line := range strings.SplitSeq(strings.ReplaceAll(string(text), "\\\n", " "), "\n") {
+			fenced = fenced != strings.HasPrefix(line, "```")
+			code, below := fenced || strings.HasPrefix(line, "    "), call
+			if call = ""; !code && !strings.HasPrefix(line, "| `/") {
+				continue
+			}
+			if found := path.FindStringSubmatch(line); found != nil {
+				call = found[1]
+			}
+			operation := d.Operation(http.MethodPost, "/"+call)
 			answer := strings.TrimLeft(line, " #")
-			switch body, asked := sentBody.FindStringSubmatch(line), path.FindStringSubmatch(line); {
-			case asked == nil && !strings.HasPrefix(answer, "{") || !strings.HasPrefix(line, "    ") && !strings.HasPrefix(line, "| `/"):
-				call = ""
-			case asked == nil && call != "":
-				check("response", answer, d.Operation(http.MethodPost, "/"+call).Response(http.StatusOK, "application/json"))
-			case asked != nil && body != nil:
-				call = asked[1]
-				check("request", body[1], d.Operation(http.MethodPost, "/"+call).Request())
-			case asked != nil:
-				call = asked[1]
+			switch body := sentBody.FindStringSubmatch(line); {
+			case call == "" && below != "" && strings.HasPrefix(answer, "{"):
+				call = below
+				check("response", checkResponse(answer, d.Operation(http.MethodPost, "/"+call)))
+			case body != nil:
+				check("request", checkRequest(body[1], operation))
+			default:
 				for _, example := range span.FindAllStringSubmatch(line, -1) {
-					check("response", example[1], d.Operation(http.MethodPost, "/"+call).Response(http.StatusOK, "application/json"))
+					check("response", checkResponse(example[1], operation))
 				}
 			}
 		}
 	}
-	for _, what := range []string{"README.md request", "README.md response", "proof.md request", "proof.md response"} {
-		if checked[what] < 2 {
-			t.Errorf("only %d of: %s", checked[what], what)
+	for _, kind := range []string{"README.md request", "README.md response", "proof.md request", "proof.md response"} {
+		if checked[kind] < 2 {
+			t.Errorf("only %d in %s", checked[kind], kind)
 		}
 	}
 }
 
-// validate checks an example, after which there may be text.
-func validate(example string, schema Node) error {
+func checkRequest(example string, operation Node) error {
+	value, err := parse(example)
+	if err != nil {
+		return err
+	}
+	return operation.Request().Validate(value)
+}
+
+func checkResponse(example string, operation Node) error {
+	success := operation.Response(http.StatusOK, "application/json")
 	if names.MatchString(example) {
-		want := fmt.Sprint(schema.At("required").Value)
+		want := fmt.Sprint(success.At("required").Value)
 		if got := strings.NewReplacer("{", "[", "}", "]", `"`, "", ",", " ").Replace(example); got != want {
-			return fmt.Errorf("each response has %s", want)
+			return fmt.Errorf("%s, but each response has %s", got, want)
 		}
 		return nil
 	}
-	var value any
-	if err := json.NewDecoder(bytes.NewReader([]byte(strings.ReplaceAll(example, "…", ".e30.c2ln")))).Decode(&value); err != nil { // … shortens a proof
+	value, err := parse(example)
+	if err != nil {
 		return err
 	}
-	return schema.Validate(value)
+	if problem, _ := value.(map[string]any); problem["status"] != nil {
+		status, _ := problem["status"].(float64)
+		return operation.Response(int(status), "application/problem+json").Validate(value)
+	}
+	return success.Validate(value)
+}
+
+// parse reads an example, after which there may be text. An ellipsis shortens a proof.
+func parse(example string) (value any, err error) {
+	text := strings.ReplaceAll(example, "…", ".e30.c2ln")
+	if err = json.NewDecoder(strings.NewReader(text)).Decode(&value); err != nil {
+		err = fmt.Errorf("%s: %w", example, err)
+	}
+	return value, err
 }
 
 // TestFields: the table of docs/api.md has the fields of all requests.
