@@ -36,7 +36,7 @@ func (s *settings) declare(flags *pflag.FlagSet) {
 	s.flags = flags
 	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which it may ask for proofs: login, verify, or both as login,verify")
 	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, such as https://www.example.com; give the flag once for each")
-	flags.StringVar(&s.homeURL, "home-url", "", "`URL` where people go on after a login that no application asked for")
+	flags.StringVar(&s.homeURL, "home-url", "", "`URL` of the application's page to which the deployment's own login page links after a login")
 }
 
 // nameForm is that of AppName: what fits into one SMS.
@@ -118,8 +118,8 @@ func AddCommand(c *console.Console) *cobra.Command {
 
 A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
 secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
-the client's codes. After a login that no application asked for, the login page leads to --home-url, unless several
-clients have one.`,
+the client's codes. After a login on the deployment's own page, that page links to --home-url, unless several clients
+have one.`,
 		Example: `  otpctl client add Shop --purpose login --origin https://shop.example --home-url https://shop.example/
   otpctl client add Shop --purpose login,verify --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",
