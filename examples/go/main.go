@@ -17,7 +17,8 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-var issuer, client = cmp.Or(os.Getenv("ISSUER"), "http://127.0.0.1:3000"), cmp.Or(os.Getenv("CLIENT_ID"), "demo")
+var issuer = cmp.Or(os.Getenv("ISSUER"), "http://127.0.0.1:3000") // without a slash at the end
+var client, port = cmp.Or(os.Getenv("CLIENT_ID"), "demo"), cmp.Or(os.Getenv("PORT"), "8080")
 var used, sessions = new(sync.Map), scs.New() // the jti of used proofs; sessions in memory, whose cookie is HttpOnly and SameSite=Lax
 var page = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>Example</title><main>
@@ -36,11 +37,11 @@ func main() {
 	sessions.Cookie.Name = map[bool]string{false: "session", true: "__Host-session"}[sessions.Cookie.Secure] // no subdomain can set the latter
 
 	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		if email := sessions.GetString(r.Context(), "email"); email != "" {
+		if email := sessions.GetString(r.Context(), "email"); email == "" {
+			http.Redirect(w, r, "/login", http.StatusFound)
+		} else {
 			_ = page.Execute(w, map[string]string{"Email": email})
-			return
 		}
-		http.Redirect(w, r, "/login", http.StatusFound)
 	})
 	http.HandleFunc("GET /login.js", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "../login.js") })
 	http.HandleFunc("GET /login", func(w http.ResponseWriter, r *http.Request) {
@@ -56,15 +57,13 @@ func main() {
 			return
 		}
 		enteredAt, _ := claims["auth_time"].(float64)
+		again := func() bool { _, found := used.LoadOrStore(claims["jti"], true); return found }
 		if nonce := sessions.GetString(r.Context(), "nonce"); nonce == "" || token.Nonce != nonce || // 5
 			claims["purpose"] != "login" || // 6
 			time.Since(time.Unix(int64(enteredAt), 0)) > 5*time.Minute || // 7
-			claims["test"] == true || claims["jti"] == nil { // 8
-			http.Error(w, "the proof is not for a login of this browser", http.StatusUnauthorized)
-			return
-		}
-		if _, again := used.LoadOrStore(claims["jti"], true); again {
-			http.Error(w, "the proof was used before", http.StatusUnauthorized)
+			claims["test"] == true || claims["jti"] == nil || // 8
+			again() {
+			http.Error(w, "the proof is not for a login of this browser, or was used before", http.StatusUnauthorized)
 			return
 		}
 		time.AfterFunc(time.Until(token.Expiry)+time.Minute, func() { used.Delete(claims["jti"]) })
@@ -77,10 +76,11 @@ func main() {
 		_ = sessions.Destroy(r.Context())
 		http.Redirect(w, r, "/login", http.StatusSeeOther)
 	})
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+cmp.Or(os.Getenv("PORT"), "8080"), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+issuer+"; style-src "+issuer+
 			"; connect-src 'self' "+issuer+"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 		sessions.LoadAndSave(http.DefaultServeMux).ServeHTTP(w, r)
-	})))
+	}
+	log.Fatal((&http.Server{Addr: "127.0.0.1:" + port, Handler: http.HandlerFunc(handler), ReadTimeout: time.Minute}).ListenAndServe())
 }

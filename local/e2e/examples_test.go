@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -70,7 +73,7 @@ func TestExamples(t *testing.T) {
 			t.Run("each check rejects the proof that only it can reject", x.checks)
 			t.Run("a proof for another browser is rejected", x.otherBrowser)
 			t.Run("a proof is accepted once", x.once)
-			t.Run("cookies are for https in production", func(t *testing.T) { secureCookies(t, name) })
+			t.Run("in production cookies are for https, and proofs RS256", func(t *testing.T) { inProduction(t, name) })
 		})
 	}
 }
@@ -147,8 +150,11 @@ func (x *example) logsIn(t *testing.T, browser context.Context) {
 	nonce := func() string { return eval[string](v.tab, "document.querySelector('stream-otp').nonce") }
 	arrives := func(path, text string) {
 		t.Helper()
-		v.wait(fmt.Sprintf("location.pathname === %q && document.readyState === 'complete'", path))
-		v.waitText("body", text)
+		is := fmt.Sprintf("location.pathname === %q && document.readyState === 'complete' && document.body.innerText.includes(%q)", path, text)
+		until(t, Patience, path+" with "+text, func() bool {
+			there, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](is))
+			return err == nil && there // an error, as the page may be on its way to the next one
+		})
 	}
 
 	v.open("/")
@@ -379,24 +385,17 @@ func (x *example) proof(t *testing.T, nonce string, ask fields) (proof string, s
 	return answer["proof"].(string), said
 }
 
-// signed returns a proof that says this, signed by the stack's own key, as no attacker can. So exactly the check of a claim must
-// reject it.
-func (x *example) signed(t *testing.T, like string, said fields) string {
-	t.Helper()
-	payload, err := json.Marshal(said)
-	if err != nil {
-		t.Fatal(err)
+// signByKMS signs with the stack's own key, as no attacker can. So exactly the check of a claim must reject such a proof.
+func (x *example) signByKMS(t *testing.T) func([]byte) ([]byte, error) {
+	return func(digest []byte) ([]byte, error) {
+		status, text := awsAs(t, x.stack, "operator", "kms", "TrentService.Sign", fields{"KeyId": "alias/streamotp-streamotp-current",
+			"Message": digest, "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"})
+		var answer struct{ Signature []byte }
+		if err := json.Unmarshal(text, &answer); err != nil || answer.Signature == nil {
+			return nil, fmt.Errorf("sign: %d %s", status, text)
+		}
+		return answer.Signature, nil
 	}
-	header, _, _ := strings.Cut(like, ".")
-	input := header + "." + base64.RawURLEncoding.EncodeToString(payload)
-	digest := sha256.Sum256([]byte(input))
-	status, text := awsAs(t, x.stack, "operator", "kms", "TrentService.Sign", fields{"KeyId": "alias/streamotp-streamotp-current",
-		"Message": digest[:], "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"})
-	var answer struct{ Signature []byte }
-	if err := json.Unmarshal(text, &answer); err != nil || answer.Signature == nil {
-		t.Fatalf("sign: %d %s", status, text)
-	}
-	return input + "." + base64.RawURLEncoding.EncodeToString(answer.Signature)
 }
 
 var changedProofs atomic.Int64
@@ -408,7 +407,18 @@ func (x *example) changed(t *testing.T, proof string, said, changes fields) stri
 	said["jti"] = fmt.Sprintf("00000000-0000-4000-8000-%012d", changedProofs.Add(1))
 	maps.Copy(said, changes)
 	maps.DeleteFunc(said, func(_ string, value any) bool { return value == nil })
-	return x.signed(t, proof, said)
+	var header fields
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(proof, ".")[0])
+	if err == nil {
+		err = json.Unmarshal(text, &header)
+	}
+	if err == nil {
+		proof, err = sign(header, said, x.signByKMS(t))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proof
 }
 
 func (x *example) checks(t *testing.T) {
@@ -421,7 +431,7 @@ func (x *example) checks(t *testing.T) {
 	rejected := map[string]string{
 		"no proof":              "",
 		"no token":              "nonsense",
-		"alg none":              base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + ".",
+		"alg none":              encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + ".",
 		"another signature":     parts[0] + "." + parts[1] + "." + strings.Split(verify, ".")[2],
 		"a proof of an address": verify,
 		"another issuer":        x.changed(t, proof, said, fields{"iss": "https://login.example.com"}),
@@ -440,7 +450,7 @@ func (x *example) checks(t *testing.T) {
 		"no jti":                x.changed(t, proof, said, fields{"jti": nil}),
 	}
 	for what, proof := range rejected {
-		if a.logsIn(proof) || a.person() != "" {
+		if same := x.agent(t, a.cookies()); same.logsIn(proof) || same.person() != "" {
 			t.Errorf("%s is accepted", what)
 		}
 	}
@@ -478,6 +488,9 @@ func (x *example) once(t *testing.T) {
 		t.Fatal("the proof is rejected")
 	}
 	old := x.agent(t, before)
+	if old.person() != "" {
+		t.Error("the cookies of before the login, which somebody else may know, are logged in")
+	}
 	if old.logsIn(proof) {
 		t.Error("the proof is accepted again")
 	}
@@ -525,33 +538,87 @@ func header(cookies []*http.Cookie) string {
 	return strings.Join(pairs, "; ")
 }
 
-// secureCookies runs an application with an issuer that is https, as in production.
-func secureCookies(t *testing.T, name string) {
+// inProduction runs an application with an issuer that is https, and whose keys do not name their algorithm.
+func inProduction(t *testing.T, name string) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
 	mux := http.NewServeMux()
 	issuer := httptest.NewTLSServer(mux)
 	t.Cleanup(issuer.Close)
-	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, issuer.URL, issuer.URL+"/.well-known/jwks.json")
-	})
+	for path, document := range map[string]fields{
+		"/.well-known/openid-configuration": {"issuer": issuer.URL, "jwks_uri": issuer.URL + "/keys"},
+		"/keys":                             {"keys": []fields{{"kty": "RSA", "use": "sig", "kid": "own", "n": encode(key.N.Bytes()), "e": "AQAB"}}},
+	} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(document)
+		})
+	}
 	certificate := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
-	runExample(t, name, address, "ISSUER="+issuer.URL, "SSL_CERT_FILE="+certificate, "NODE_EXTRA_CA_CERTS="+certificate)
-	response, body := (&example{url: "http://" + address}).agent(t, "").do(http.MethodGet, "/login", nil)
-	if !strings.Contains(body, issuer.URL+"/stream-otp.js") || len(response.Cookies()) != 1 {
+	x := &example{url: "http://" + freeAddress(t)}
+	runExample(t, name, x.at(t).Host, "ISSUER="+issuer.URL, "SSL_CERT_FILE="+certificate, "NODE_EXTRA_CA_CERTS="+certificate)
+
+	response, body := x.agent(t, "").do(http.MethodGet, "/login", nil)
+	found := nonceAttribute.FindStringSubmatch(body)
+	if found == nil || !strings.Contains(body, issuer.URL+"/stream-otp.js") {
 		t.Fatalf("GET /login: %v %s", response.Header, body)
-	}
-	for _, c := range response.Cookies() {
-		if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || !strings.HasPrefix(c.Name, "__Host-") || c.Path != "/" || c.Domain != "" {
-			t.Errorf("the cookie %s", c)
-		}
 	}
 	want := "default-src 'none'; script-src 'self' " + issuer.URL + "; style-src " + issuer.URL + "; connect-src 'self' " + issuer.URL +
 		"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 	if got := response.Header.Get("Content-Security-Policy"); got != want || !strings.Contains(response.Header.Get("Cache-Control"), "no-store") {
 		t.Errorf("the headers %v", response.Header)
 	}
+	cookies, now := response.Cookies(), time.Now().Unix()
+	for _, sample := range []struct {
+		alg  string
+		sign func(digest []byte) ([]byte, error)
+		want int
+	}{
+		{"PS256", func(digest []byte) ([]byte, error) {
+			return rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		}, http.StatusUnauthorized},
+		{"RS256", func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest) }, http.StatusOK},
+	} {
+		proof, err := sign(fields{"alg": sample.alg, "kid": "own", "typ": "JWT"}, fields{"iss": issuer.URL, "aud": exampleClient, "sub": "ada", "exp": now + 60,
+			"iat": now, "auth_time": now, "jti": sample.alg, "nonce": found[1], "purpose": "login", "email": "ada@example.com"}, sample.sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, body := x.agent(t, header(cookies)).do(http.MethodPost, "/login", url.Values{"proof": {proof}})
+		if response.StatusCode/100 != sample.want/100 {
+			t.Errorf("a proof with %s: %s %s", sample.alg, response.Status, body)
+		}
+		cookies = append(cookies, response.Cookies()...)
+	}
+	for _, c := range cookies {
+		if !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || !strings.HasPrefix(c.Name, "__Host-") || c.Path != "/" || c.Domain != "" {
+			t.Errorf("the cookie %s", c)
+		}
+	}
+	if len(cookies) < 2 {
+		t.Errorf("only the cookies %v", cookies)
+	}
 }
+
+// sign returns a token. signature signs the SHA-256 digest of its first two parts.
+func sign(header, said fields, signature func(digest []byte) ([]byte, error)) (string, error) {
+	encodedHeader, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(said)
+	if err != nil {
+		return "", err
+	}
+	input := encode(encodedHeader) + "." + encode(payload)
+	digest := sha256.Sum256([]byte(input))
+	signed, err := signature(digest[:])
+	return input + "." + encode(signed), err
+}
+
+func encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }
