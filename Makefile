@@ -62,8 +62,9 @@ lint: $(LINT)
 	for module in $(MODULES); do (cd $$module && ../$(LINT) run -c ../.golangci.yml ./...); done
 
 template: $(VENV)
-	$(TOOLS)/venv/bin/cfn-lint template.yaml
+	$(TOOLS)/venv/bin/cfn-lint template.yaml examples/http-api/template.yaml
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1 --template examples/http-api/template.yaml
 
 # Deploy the output of `sam build` to MiniStack, an imitation of AWS that others wrote, and use the stack there.
 deploy-test: $(VENV) $(MINISTACK)

@@ -54,6 +54,14 @@ class Drive:
     def is_in_state(self, session, state):
         eventually(f"the session is {state}", lambda: self.expect("status", "status", {"sessionId": session})["state"] == state)
 
+    def account(self):
+        address = somebody()
+        self.otpctl("user", "add", address, "--name", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+        return address
+
+    def client(self, purposes):
+        return json.loads(self.otpctl("client", "add", "Shop", "--purpose", purposes, "--json"))["data"]["id"]
+
     # ---- Promises ---------------------------------------------------------------------------------------------------
 
     def pages(self):
@@ -91,8 +99,7 @@ class Drive:
         self.expect("a country that is not allowed", "generate", {"phone": "+33612345678"}, 400, code="unsupported_destination")
 
     def login_and_reset(self):
-        address = somebody()
-        self.otpctl("user", "add", address, "--name", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+        address = self.account()
         login = {"email": address, "purpose": "login"}
         self.expect("a wrong password", "generate", {**login, "password": NEW_PASSWORD}, 401, code="invalid_credentials")
         right = self.coded(address, purpose="login", password=PASSWORD)
