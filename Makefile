@@ -39,7 +39,8 @@ example-python: $(EXAMPLE_PYTHON)
 	@cd examples/python && exec $(CURDIR)/$(TOOLS)/examples/python/bin/python app.py
 
 example-go: $(EXAMPLE_GO)
-	@cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
+	@echo "http://127.0.0.1:$${PORT:-8080}"
+	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
 # Tests mostly wait, so the first four run beside each other. The attacks need both CPUs.
 test: lint template
