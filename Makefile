@@ -10,6 +10,7 @@ ENGINE := local/engine/node_modules/.package-lock.json
 AXE    := local/e2e/axe/node_modules/.package-lock.json
 VENV   := $(TOOLS)/venv/.done
 MINISTACK := $(TOOLS)/ministack/.done
+PACKAGE := frontend/package-test/node_modules/.package-lock.json
 JWT_NODE   := local/proofs/node/node_modules/.package-lock.json
 JWT_PYTHON := $(TOOLS)/proofs/python/.done
 JWT_GO     := $(TOOLS)/proofs/go/checker
@@ -17,6 +18,10 @@ JWT_JAVA   := $(TOOLS)/proofs/java/Check.class
 EXAMPLE_NODE   := examples/node/node_modules/.package-lock.json
 EXAMPLE_PYTHON := $(TOOLS)/examples/python/.done
 EXAMPLE_GO     := $(TOOLS)/examples/go/server
+REDOCLY      := local/openapi/node_modules/.package-lock.json
+SCHEMATHESIS := $(TOOLS)/openapi/python/.done
+REDOC    := $(TOOLS)/redoc-2.5.4.js
+API_PAGE := $(TOOLS)/api.html
 DDB    := $(TOOLS)/dynamodb-local/.done
 LINT   := $(TOOLS)/golangci-lint-v2.15.0
 
@@ -25,9 +30,9 @@ MODULES := bench frontend functions local otpctl shared
 # Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run example-node example-python example-go check test lint template unit proofs attack second-engine deploy-test fuzz bench clean
+.PHONY: run example-node example-python example-go check test lint template unit package proofs openapi attack second-engine deploy-test fuzz bench clean
 
-run: $(ENGINE)
+run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
 
@@ -42,17 +47,18 @@ example-go: $(EXAMPLE_GO)
 	@echo "http://127.0.0.1:$${PORT:-8080}"
 	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
-# Tests mostly wait, so the first four run beside each other. The attacks need both CPUs.
+# Tests mostly wait, so the first six run beside each other. The attacks need both CPUs.
 test: lint template
-	@$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test proofs
+	@$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test proofs package openapi
 	$(MAKE) --no-print-directory attack fuzz
 	echo "all passed"
 
 # For daily work: all quick tests, and one path through the whole stack.
 check: lint $(ENGINE) $(MINISTACK)
 	@node --test frontend/test/ >$(TOOLS)/node.log 2>&1 || { cat $(TOOLS)/node.log; exit 1; }
-	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|proofs)$$')
+	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|openapi|proofs)$$')
 	go test -count=1 streamotp/local/claims
+	go test -count=1 -skip '^TestStack$$' streamotp/local/openapi
 	go test -count=1 -run '^Test(API|EditsAreThere|OraclesAreThere)$$' streamotp/local/e2e streamotp/local/attack
 
 # ---- the parts of `make test` ---------------------------------------------------------------------------------------
@@ -72,15 +78,26 @@ deploy-test: $(VENV) $(MINISTACK)
 	@$(call apt,openssl,openssl)
 	$(TOOLS)/venv/bin/python .ci/build.py
 
-unit: $(ENGINE) $(AXE) $(MINISTACK) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO)
+unit: $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
-	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|proofs)$$')
+	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|openapi|proofs)$$')
 	go test -count=1 streamotp/local/claims # it reads files outside its module, which the test cache does not track
+
+# Check the npm package with the tools of its field, and use it installed.
+package: $(PACKAGE)
+	@node --test frontend/package-test/
 
 # Check proofs of the development stack, and forged ones, with well-known JWT libraries of four languages.
 proofs: $(ENGINE) $(JWT_NODE) $(JWT_PYTHON) $(JWT_GO) $(JWT_JAVA)
 	@go test -count=1 streamotp/local/proofs
+
+# Lint docs/openapi.yaml, compare it with the template, the errors and the documents' examples, and test the stack against it.
+openapi: $(ENGINE) $(REDOCLY) $(SCHEMATHESIS)
+	@cd local/openapi
+	export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+	node_modules/.bin/redocly lint ../../docs/openapi.yaml >$(CURDIR)/$(TOOLS)/redocly.log 2>&1 || { cat $(CURDIR)/$(TOOLS)/redocly.log; exit 1; }
+	go test -count=1 .
 
 # Run every attack, with a line for each. It runs in its folder, where go test shows what a test prints. It runs alone, as
 # it needs both CPUs of a small machine and measures a time.
@@ -117,7 +134,7 @@ fuzz:
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
-$(ENGINE) $(AXE) $(JWT_NODE) $(EXAMPLE_NODE): %/node_modules/.package-lock.json: %/package-lock.json
+$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
@@ -144,11 +161,24 @@ $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
 $(JWT_PYTHON): local/proofs/python/requirements.txt
 $(EXAMPLE_PYTHON): examples/python/requirements.txt
-$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON):
+$(SCHEMATHESIS): local/openapi/requirements.txt
+$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(SCHEMATHESIS):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
 	touch $@
+
+# The file that the API's page needs of npm's package redoc. Its 110 dependencies are not installed.
+$(REDOC):
+	@mkdir -p $(TOOLS)
+	cd $(TOOLS)
+	npm pack --silent redoc@2.5.4 >/dev/null
+	echo '44922df4d0eb45c1b066c09ec251e6bd9bd7ded16bc69e87613337b9d911a56e  redoc-2.5.4.tgz' | sha256sum --check --quiet
+	tar -xzOf redoc-2.5.4.tgz package/bundles/redoc.standalone.js >$(@F)
+	rm redoc-2.5.4.tgz
+
+$(API_PAGE): docs/openapi.yaml $(REDOC) $(wildcard local/openapi/page/*)
+	@go run streamotp/local/openapi/page $(REDOC) $< $@
 
 $(DDB): .ci/dynamodb-local/pom.xml
 	@$(call apt,mvn,maven)
@@ -164,4 +194,4 @@ bench: $(ENGINE)
 	go run streamotp/bench $(ARGS)
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules local/proofs/node/node_modules examples/node/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules

@@ -65,10 +65,12 @@ class Drive:
     # ---- Promises ---------------------------------------------------------------------------------------------------
 
     def pages(self):
-        for path in ("/", "/index.html", "/verify.html", "/forgot.html", "/config.json"):
-            kind = "application/json" if path == "/config.json" else "text/html"
+        for path in ("/config.json", "/stream-otp.js"):
+            status, headers, _ = request("GET", self.site, path, Origin="https://shop.example")
+            check(f"whether pages of other origins may read {path}", [status, headers.get("access-control-allow-origin")], [200, "*"])
+        for path in ("/", "/index.html", "/verify.html", "/forgot.html"):
             status, headers, body = request("GET", self.site, path)
-            check(path, [status, headers["content-type"].split(";")[0], headers["x-frame-options"]], [200, kind, "DENY"])
+            check(path, [status, headers["content-type"].split(";")[0], headers["x-frame-options"]], [200, "text/html", "DENY"])
             check(f"who may run scripts on {path}", "script-src 'self'" in headers["content-security-policy"], True)
             for file in re.findall(r'(?:src|href)="([^":]+\.(?:js|css|svg))"', str(body)):
                 check(f"{file} of {path}", request("GET", self.site, f"/{file.lstrip('/')}")[0], 200)
@@ -136,7 +138,9 @@ class Drive:
         """Two clients, a page's and a server's, and what they get."""
         def add(*arguments):
             return json.loads(self.otpctl("client", "add", "Shop", *arguments, "--json"))["data"]
-        page, server = add("--purpose", "verify"), add("--purpose", "login,verify", "--confidential")
+        page, server = add("--purpose", "verify", "--home-url", "https://shop.example/"), add("--purpose", "login,verify", "--confidential")
+        check("where people go on to", request("GET", self.site, "/.well-known/streamotp.json")[2],
+              {"application": {"name": "Shop", "homeUrl": "https://shop.example/"}})
         address, credentials = somebody(), (server["id"], server["secret"])
         right = self.coded(address, clientId=page["id"], nonce="n")
         check("the sender of a client's code", "Shop" in mails(address)[0]["Source"], True)

@@ -34,7 +34,8 @@ import { purposes } from './purposes.js';
 import { SessionStore } from './session.js';
 import { Steps } from './steps.js';
 
-export class StreamOTP extends HTMLElement {
+// A server that renders pages may import this module, and has no elements.
+export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
   #life; // ends the timers and listeners that outlive the element's content
 
   connectedCallback() {
@@ -179,4 +180,4 @@ function offerChannels(form, channels) {
   useChannel();
 }
 
-customElements.define('stream-otp', StreamOTP);
+globalThis.customElements?.define('stream-otp', StreamOTP);

@@ -62,6 +62,7 @@ func TestIAM(t *testing.T) {
 	const item = `{"TableName":"THINGS","Item":{"id":{"S":"x"}}}`
 	const withoutReturn = `{"TableName":"THINGS","Key":{"id":{"S":"x"}},"UpdateExpression":"SET seen = :v","ConditionExpression":"attribute_exists(id)","ExpressionAttributeValues":{":v":{"S":"v"}}}`
 	update := strings.TrimSuffix(withoutReturn, "}") + `,"ReturnValues":"NONE"}`
+	const scan = `{"TableName":"THINGS","Select":"SPECIFIC_ATTRIBUTES","ProjectionExpression":"id, #s","FilterExpression":"attribute_exists(seen)","ExpressionAttributeNames":{"#s":"seen"}}`
 	transaction := func(write string) string {
 		return `{"TransactItems":[{"ConditionCheck":{"TableName":"THINGS","Key":{"id":{"S":"none"}},"ConditionExpression":"attribute_not_exists(id)"}},` + write + `]}`
 	}
@@ -72,7 +73,7 @@ func TestIAM(t *testing.T) {
 		want   string
 	}{
 		{"an action on its table", dynamo("PutItem", item), 200, ""},
-		{"another action", dynamo("Scan", `{"TableName":"THINGS"}`), 400, none("dynamodb:Scan", things)},
+		{"another action", dynamo("Query", `{"TableName":"THINGS"}`), 400, none("dynamodb:Query", things)},
 		{"another table", dynamo("PutItem", strings.Replace(item, "THINGS", "Other", 1)), 400, none("dynamodb:PutItem", strings.Replace(things, table, "Other", 1))},
 		{"another table by its ARN", dynamo("PutItem", strings.Replace(item, "THINGS", strings.Replace(things, table, "Other", 1), 1)), 400, none("dynamodb:PutItem", strings.Replace(things, table, "Other", 1))},
 		{"an action that has no table", dynamo("ListTables", "{}"), 400, none("dynamodb:ListTables", "*")},
@@ -83,6 +84,13 @@ func TestIAM(t *testing.T) {
 		{"an update of another one", dynamo("UpdateItem", strings.Replace(update, "SET seen", "SET late", 1)), 400, none("dynamodb:UpdateItem", things)},
 		{"an update on another one's condition", dynamo("UpdateItem", strings.Replace(update, "attribute_exists(id)", "attribute_exists(late)", 1)), 400, none("dynamodb:UpdateItem", things)},
 		{"an update that gives the item back", dynamo("UpdateItem", strings.Replace(update, "NONE", "ALL_OLD", 1)), 400, none("dynamodb:UpdateItem", things)},
+		{"a scan for its attributes", dynamo("Scan", scan), 200, `"Items"`},
+		{"a scan for another one", dynamo("Scan", strings.Replace(scan, "id, #s", "id, #s, late", 1)), 400, none("dynamodb:Scan", things)},
+		{"a scan by another one", dynamo("Scan", strings.Replace(scan, "exists(seen)", "exists(late)", 1)), 400, none("dynamodb:Scan", things)},
+		{"a scan that does not say that it is for some alone", dynamo("Scan", strings.Replace(scan, `"Select":"SPECIFIC_ATTRIBUTES",`, "", 1)), 400, none("dynamodb:Scan", things)},
+		{"a scan for all", dynamo("Scan", `{"TableName":"THINGS"}`), 400, none("dynamodb:Scan", things)},
+		{"a scan for their number", dynamo("Scan", `{"TableName":"THINGS","Select":"COUNT"}`), 400, none("dynamodb:Scan", things)},
+		{"a scan of another table", dynamo("Scan", strings.Replace(scan, "THINGS", "Other", 1)), 400, none("dynamodb:Scan", strings.Replace(things, table, "Other", 1))},
 		{"an update in a transaction", dynamo("TransactWriteItems", transaction(`{"Update":`+withoutReturn+`}`)), 200, ""},
 		{"an update of another one in a transaction", dynamo("TransactWriteItems", transaction(`{"Update":`+strings.Replace(withoutReturn, "SET seen", "SET late", 1)+`}`)), 400, none("dynamodb:UpdateItem", things)},
 		{"a transaction with an item that is not", dynamo("TransactWriteItems", transaction(`{"Delete":{"TableName":"THINGS","Key":{"id":{"S":"x"}}}}`)), 400, none("dynamodb:DeleteItem", things)},

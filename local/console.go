@@ -73,7 +73,7 @@ func (c *console) welcome(url, awsURL, clientSecret string, spec *template.Stack
 	}
 	b.WriteString("\n")
 	row("Page", c.paint(cyan, url+"/"))
-	row("API", c.paint(cyan, url+"/"+spec.API.StageName))
+	row("API", c.paint(cyan, url+"/"+spec.API.StageName)+"  (described at "+c.paint(cyan, url+"/_local/api")+")")
 	row("Mailbox", c.paint(cyan, url+"/_local/"))
 	row("AWS", c.paint(cyan, awsURL)+"  (--endpoint-url of the AWS CLI, --endpoint of otpctl)")
 	if spec.Table(usersTable) != nil {

@@ -6,6 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"streamotp/local/aws"
 	"streamotp/local/dynamo"
@@ -63,13 +66,31 @@ func controlRoutes(s *stack) http.Handler {
 		}
 	})
 	m.HandleFunc("GET /_local/events", s.mailbox.Events)
+	m.HandleFunc("GET /_local/api", func(w http.ResponseWriter, r *http.Request) { apiPage(w, r, s.dir) })
 	m.Handle("GET /_local/", mailbox.Page())
 	if s.captcha != nil {
 		s.captcha.Serve(m, func(function string, do http.Handler) http.Handler {
 			return s.aws.Outside("captcha", "siteverify", function, do)
 		})
 	}
-	return guard(m)
+	all := http.NewServeMux()
+	all.Handle("/", guard(m))
+	// Any page may lead here, as the pages do under another name of this machine: it shows nothing that a stranger may not know.
+	all.Handle("GET "+examplePath, example{strings.TrimPrefix(template.ExampleOrigin, "http://")})
+	return all
+}
+
+// apiPage serves the description of the API, which `make` has built. The page contains all that it needs, and may load nothing.
+func apiPage(w http.ResponseWriter, r *http.Request, dir string) {
+	page := filepath.Join(dir, ".tools", "api.html")
+	if _, err := os.Stat(page); err != nil {
+		http.Error(w, "make .tools/api.html builds this page", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "+
+		"img-src data:; worker-src blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	w.Header().Set("Cache-Control", "no-cache")
+	http.ServeFile(w, r, page)
 }
 
 // withBody serves a call that reads the request's body. The result is the response, as JSON; without a result there is no

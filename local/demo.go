@@ -17,7 +17,7 @@ import (
 // clientsTable is the logical id of the table that has the demo clients.
 const clientsTable = "ClientsTable"
 
-// The demo clients: one for the pages of this server, and one for a server that runs beside it.
+// The demo clients: one for the pages of this server and of an example application, and one for a server that runs beside it.
 const demoClient, demoServer = "demo", "demo-server"
 
 // putDemoClients writes the demo clients and returns the secret of demoServer, which is another one in each run.
@@ -36,7 +36,7 @@ func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.S
 		return map[string]any{"L": list}
 	}
 	for _, c := range []map[string]any{
-		{"id": demoClient, "name": "Demo", "type": "public", "origins": texts(origin)},
+		{"id": demoClient, "name": "Demo", "type": "public", "origins": texts(origin, template.ExampleOrigin), "homeUrl": origin + examplePath},
 		{"id": demoServer, "name": "Demo server", "type": "confidential", "secretHash": texts(base64.RawURLEncoding.EncodeToString(hash[:]))},
 	} {
 		item := map[string]any{"purposes": texts("login", "verify"), "createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}

@@ -9,11 +9,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"streamotp/local/template"
 )
 
 func main() {
@@ -67,6 +71,10 @@ func parseFlags(args []string, w *os.File) (config, error) {
 	f.Usage = func() {
 		_, _ = fmt.Fprint(w, "StreamOTP's development stack: for development, not for production.\n\n")
 		f.PrintDefaults()
+		_, _ = fmt.Fprint(w, "\nParameters whose default is not the template's:\n")
+		for _, name := range slices.Sorted(maps.Keys(template.LocalDefaults)) {
+			_, _ = fmt.Fprintf(w, "  %s=%s\n", name, template.LocalDefaults[name])
+		}
 		_, _ = fmt.Fprintf(w, "\nNot imitated:\n  - %s\n", strings.Join(NotImitated, "\n  - "))
 	}
 	if err := f.Parse(args); err != nil {

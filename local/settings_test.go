@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"streamotp/local/template"
 )
 
 // TestSettings shows that the development stack reads the template: for each setting, one changed line changes what a
@@ -78,6 +80,7 @@ func TestSettings(t *testing.T) {
 		{"Topic", "Topic: !Ref MailTopic", "Topic: !Ref OtherTopic", heard, "Complaint Delivery", "", nil},
 		{"LeadingKeys", "dynamodb:LeadingKeys: mine#*", "dynamodb:LeadingKeys: x", deletes, "200 400", "400 200", nil},
 		{"Attributes", "dynamodb:Attributes: [id, seen]", "dynamodb:Attributes: [id, late]", updates, "200 400 400", "400 200 400", nil},
+		{"Select", "dynamodb:Select: SPECIFIC_ATTRIBUTES", "dynamodb:Select: COUNT", scans, "200 400", "400 200", nil},
 		{"ReturnValues", "dynamodb:ReturnValues: NONE", "dynamodb:ReturnValues: [NONE, ALL_NEW]", updates, "200 400 400", "200 400 200", nil},
 		{"DestinationConfig", "DestinationConfig: { OnFailure: { Type: SQS, Destination: !GetAtt Letters.Arn } }", "", letterCount, "1", "0", nil},
 
@@ -423,6 +426,16 @@ func updates(t *testing.T, s *stack) string {
 	return strings.Join(all, " ")
 }
 
+// scans returns the responses to the echo function when it reads attributes of all items, and counts the items.
+func scans(t *testing.T, s *stack) string {
+	var all []string
+	for _, rest := range []string{`"SPECIFIC_ATTRIBUTES","ProjectionExpression":"id, seen"`, `"COUNT"`} {
+		all = append(all, fmt.Sprint(s.as(t, "dynamodb", "DynamoDB_20120810.Scan", "/", fmt.Sprintf(
+			`{"TableName":%q,"Select":%s}`, s.spec.Tables[0].Name, rest)).status))
+	}
+	return strings.Join(all, " ")
+}
+
 // deletes returns the responses to the echo function when it deletes an item of its own, and another one.
 func deletes(t *testing.T, s *stack) string {
 	var all []string
@@ -495,6 +508,19 @@ func output(t *testing.T, s *stack) string {
 		t.Errorf("no URL in %s", a.body)
 	}
 	return fmt.Sprint(strings.Contains(a.body, "<OutputValue>arn:aws:dynamodb:"))
+}
+
+// TestLocalDefaultsAreDocumented: docs/development.md has each default that is not the template's.
+func TestLocalDefaultsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../docs/development.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range template.LocalDefaults {
+		if !strings.Contains(strings.ReplaceAll(string(text), "\n", " "), "`"+name+"` is `"+value+"`") {
+			t.Errorf("docs/development.md does not say that %s is %s", name, value)
+		}
+	}
 }
 
 // TestNotImitatedIsDocumented: docs/development.md lists each difference from AWS in the words that -help prints.

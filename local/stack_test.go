@@ -305,6 +305,9 @@ func TestGuard(t *testing.T) {
 			t.Errorf("%s: %d, want %d", c.name, a.status, c.want)
 		}
 	}
+	if a := send(t, "GET", s.url+examplePath, "", "Sec-Fetch-Site: cross-site"); a.status == 403 || a.status == 404 {
+		t.Errorf("a link from elsewhere to the example application: %d", a.status)
+	}
 }
 
 func TestFlags(t *testing.T) {

@@ -17,9 +17,9 @@ import (
 
 // clientDocument is a client as --json shows it.
 type clientDocument struct {
-	ID, Name, Type, Secret string
-	Purposes, Origins      []string
-	Secrets                int
+	ID, Name, Type, Secret, HomeURL string
+	Purposes, Origins               []string
+	Secrets                         int
 }
 
 func (r result) client(t *testing.T) (c clientDocument) {
@@ -86,6 +86,40 @@ func TestClient(t *testing.T) {
 		a.run(t, "client", "set", server.ID, "--origin", "", "--name", "Store").want(t, exitOK)
 		if c := stored(server.ID); c.Name != "Store" || len(c.Origins) != 0 || len(c.Purposes) != 1 {
 			t.Errorf("%+v", c)
+		}
+	})
+	t.Run("a home URL is shown and replaced, and an empty one removes it", func(t *testing.T) {
+		home := func(wants string, args ...string) {
+			t.Helper()
+			if c := a.run(t, append(args, server.ID, "--json")...).client(t); c.HomeURL != wants || stored(server.ID).HomeURL != wants {
+				t.Errorf("%v: %q, want %q", args, c.HomeURL, wants)
+			}
+		}
+		a.run(t, "client", "show", server.ID).want(t, exitOK, "home URL: none")
+		for _, url := range []string{"https://shop.example/", "https://shop.example", "https://shop.example:8443/in?from=login&a=%20", "http://127.0.0.1:8080/",
+			"http://localhost:3000/_local/example", "http://[::1]:8080/"} {
+			home(url, "client", "set", "--home-url", url)
+			home(url, "client", "set", "--name", "Store")
+			home(url, "client", "show")
+			a.run(t, "client", "show", server.ID).want(t, exitOK, "home URL: "+url)
+		}
+		a.run(t, "client", "list", "--json").want(t, exitOK, `"homeUrl": "http://[::1]:8080/"`)
+		home("", "client", "set", "--home-url", "")
+		added := a.run(t, "client", "add", "Home", "--purpose", "login", "--home-url", "https://home.example/", "--json").client(t)
+		if added.HomeURL != "https://home.example/" || stored(added.ID).HomeURL != added.HomeURL {
+			t.Errorf("%+v", added)
+		}
+		a.run(t, "client", "remove", added.ID, "--yes").want(t, exitOK)
+	})
+	t.Run("a URL that is no page's is no home URL", func(t *testing.T) {
+		for _, url := range []string{"shop.example", "/in", "//shop.example/", "https:shop.example", "https:///in", "https://:443/", "http://shop.example/",
+			"http://127.0.0.1.shop.example/", "ftp://shop.example/", "javascript:alert(1)", "https://ada@shop.example/", "https://ada:x@shop.example/",
+			"https://@shop.example/", "https://shop.example/#in", "https://shop.example/#", "https://shop.example/a b", "https://shop.example/\n",
+			"https://shop.example\\@evil.example/", "HTTPS://shop.example/", "https://shop.example/ä", "https://shop.example:port/", " https://shop.example/"} {
+			a.run(t, "client", "set", server.ID, "--home-url", url).want(t, exitUsage, "--home-url must be the whole URL of a page", "https://www.example.com/")
+		}
+		if home := stored(server.ID).HomeURL; home != "" {
+			t.Error(home)
 		}
 	})
 	t.Run("bad input says what to do and writes nothing", func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 type handler struct {
 	site issuer
 	keys keySet
+	home homePage
 	now  func() time.Time
 }
 
@@ -25,6 +26,10 @@ type issuer interface {
 
 type keySet interface {
 	Set(ctx context.Context) (jose.JSONWebKeySet, error)
+}
+
+type homePage interface {
+	Document(ctx context.Context) (homeDocument, error)
 }
 
 // discovery says where the keys are (OpenID Connect Discovery 1.0, 3). It has what is true of a proof; there is no authorization
@@ -42,11 +47,15 @@ type discovery struct {
 func (h handler) handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	var document any
 	var err error
+	caching := "public, max-age=3600"
 	switch event.RouteKey {
 	case "GET /.well-known/openid-configuration":
 		document, err = h.discovery(ctx)
 	case "GET /.well-known/jwks.json":
 		document, err = h.keys.Set(ctx)
+	case "GET /.well-known/streamotp.json":
+		caching = "public, max-age=60"
+		document, err = h.home.Document(ctx)
 	default:
 		return respond(http.StatusNotFound, "no-store", map[string]string{"message": "Not Found"}), nil
 	}
@@ -56,7 +65,7 @@ func (h handler) handle(ctx context.Context, event events.APIGatewayV2HTTPReques
 		telemetry.Event{Name: telemetry.ProviderError, Reason: "discovery"}.Write(event.RequestContext.RequestID, h.now())
 		return respond(http.StatusServiceUnavailable, "no-store", map[string]string{"message": "Service Unavailable"}), nil
 	}
-	return respond(http.StatusOK, "public, max-age=3600", document), nil
+	return respond(http.StatusOK, caching, document), nil
 }
 
 func (h handler) discovery(ctx context.Context) (discovery, error) {

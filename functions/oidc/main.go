@@ -1,4 +1,5 @@
-// Command oidc serves GET /.well-known/openid-configuration and /.well-known/jwks.json, with which back ends check proofs.
+// Command oidc serves GET /.well-known/openid-configuration and /.well-known/jwks.json, with which back ends check proofs, and
+// /.well-known/streamotp.json, which says to which application people go on after a login.
 package main
 
 import (
@@ -6,10 +7,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"streamotp/shared/config"
 	"streamotp/shared/proof"
 	"streamotp/shared/site"
+	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
 
@@ -20,6 +23,7 @@ func main() {
 	h := handler{
 		site: site.New(cfg, env.String("SITE_PARAMETER"), time.Now, rand.Float64),
 		keys: proof.NewPublished(cfg, env.List("SIGNING_KEYS"), time.Now),
+		home: &home{clients: store.Clients{DB: dynamodb.NewFromConfig(cfg), Table: env.String("CLIENTS_TABLE")}, now: time.Now},
 		now:  time.Now,
 	}
 	if err := env.Err(); err != nil {

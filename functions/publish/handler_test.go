@@ -29,12 +29,12 @@ func TestCreate(t *testing.T) {
 		t.Errorf("%d objects", len(objects))
 	}
 	for key, object := range objects {
-		page := strings.HasSuffix(key, ".html") || key == "config.json"
+		page := !strings.Contains(key, "/")
 		wantType, wantCache := contentTypes[key[strings.LastIndex(key, "."):]], immutable
 		if page {
 			wantCache = "no-cache"
 		}
-		if aws.ToString(object.ContentType) != wantType || aws.ToString(object.CacheControl) != wantCache || page == strings.Contains(key, "/") {
+		if aws.ToString(object.ContentType) != wantType || aws.ToString(object.CacheControl) != wantCache {
 			t.Errorf("%s: %s, %s", key, aws.ToString(object.ContentType), aws.ToString(object.CacheControl))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestAttributes: attributes returns every attribute that an update names, in whatever form, and no others.
+// TestAttributes: attributes returns every attribute that an update or a scan names, in whatever form, and no others.
 func TestAttributes(t *testing.T) {
 	for _, c := range []struct {
 		name, update string
@@ -21,6 +21,9 @@ func TestAttributes(t *testing.T) {
 		{"of a path its beginning", `{"UpdateExpression":"SET a.b[0].c = :v, #a . d = e[1]","ExpressionAttributeNames":{"#a":"f"}}`, []string{"a", "f", "e"}},
 		{"what looks like a keyword's beginning", `{"UpdateExpression":"SET settings = :v REMOVE orders, inner1"}`, []string{"settings", "orders", "inner1"}},
 		{"as it was before expressions", `{"AttributeUpdates":{"a":{}},"Expected":{"b":{}}}`, []string{"a", "b"}},
+		{"what a scan reads", `{"ProjectionExpression":"a, #b,c.d[0]","ExpressionAttributeNames":{"#b":"name"}}`, []string{"a", "name", "c"}},
+		{"what a scan filters by", `{"FilterExpression":"attribute_exists(a) AND NOT begins_with(b, :v)"}`, []string{"a", "b"}},
+		{"a scan as it was before expressions", `{"AttributesToGet":["a"],"ScanFilter":{"b":{}}}`, []string{"a", "b"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			update := target{Key: map[string]json.RawMessage{"id": nil}}

@@ -92,8 +92,10 @@ type target struct {
 	ConsistentRead bool
 
 	UpdateExpression, ConditionExpression, ReturnValues string
+	ProjectionExpression, FilterExpression, Select      string
 	ExpressionAttributeNames                            map[string]string
-	AttributeUpdates, Expected                          map[string]json.RawMessage // the form before expressions existed
+	AttributeUpdates, Expected, ScanFilter              map[string]json.RawMessage // the form before expressions existed
+	AttributesToGet                                     []string
 
 	operation string // of a transaction's item: Put, Update, Delete, ConditionCheck or Get
 }
@@ -166,8 +168,10 @@ func (e *Endpoint) tablePermissions(q *request) (out []permission) {
 // no condition key for ReturnValuesOnConditionCheckFailure.
 func (e *Endpoint) conditionKeys(t target) map[string][]string {
 	out := map[string][]string{"dynamodb:Attributes": t.attributes()}
-	if t.ReturnValues != "" {
-		out["dynamodb:ReturnValues"] = []string{t.ReturnValues}
+	for key, value := range map[string]string{"dynamodb:ReturnValues": t.ReturnValues, "dynamodb:Select": t.Select} {
+		if value != "" {
+			out[key] = []string{value}
+		}
 	}
 	table := e.Template.Table(t.table())
 	if table == nil || len(table.KeySchema) == 0 {
@@ -189,14 +193,14 @@ var (
 	keyword = regexp.MustCompile(`(?i)^(SET|REMOVE|ADD|DELETE|AND|OR|NOT|BETWEEN|IN)$`)
 )
 
-// attributes returns the top-level attributes that an update names: those of the key, and those that it writes, reads or
-// has in its condition.
+// attributes returns the top-level attributes that an update or a scan names: those of the key, and those that it writes, reads or
+// has in its condition or filter. A scan that names none reads them all.
 func (t target) attributes() []string {
-	var out []string
-	for _, named := range []map[string]json.RawMessage{t.Key, t.AttributeUpdates, t.Expected} {
+	out := slices.Clone(t.AttributesToGet)
+	for _, named := range []map[string]json.RawMessage{t.Key, t.AttributeUpdates, t.Expected, t.ScanFilter} {
 		out = slices.AppendSeq(out, maps.Keys(named))
 	}
-	for _, expression := range []string{t.UpdateExpression, t.ConditionExpression} {
+	for _, expression := range []string{t.UpdateExpression, t.ConditionExpression, t.ProjectionExpression, t.FilterExpression} {
 		for _, m := range operand.FindAllStringSubmatch(expression, -1) {
 			if name := m[2]; m[1]+m[3] == "" && name[0] != ':' && !keyword.MatchString(name) {
 				out = append(out, cmp.Or(t.ExpressionAttributeNames[name], name))

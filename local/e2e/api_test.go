@@ -232,8 +232,22 @@ func TestLifetimes(t *testing.T) {
 }
 
 func TestOtherOrigins(t *testing.T) {
-	s := Start(t, "-parameter", "AllowedOrigins=https://a.example,https://b.example")
-	for origin, want := range map[string]string{"https://a.example": "https://a.example", "https://b.example": "https://b.example", "https://evil.example": ""} {
+	const a, b, example, evil = "https://a.example", "https://b.example", "http://127.0.0.1:8080", "https://evil.example"
+	t.Run("those of the parameter may call, and no others", func(t *testing.T) {
+		allows(t, Start(t, "-parameter", "AllowedOrigins="+a+","+b), map[string]string{a: a, b: b, example: "", evil: ""})
+	})
+	t.Run("by default those of the example applications may, and no others", func(t *testing.T) {
+		allows(t, Start(t), map[string]string{example: example, "http://127.0.0.1:8081": "", "https://127.0.0.1:8080": "", a: "", evil: ""})
+	})
+	t.Run("an empty parameter allows none", func(t *testing.T) {
+		allows(t, Start(t, "-parameter", "AllowedOrigins="), map[string]string{example: "", evil: ""})
+	})
+}
+
+// allows checks which origins' pages may call the API.
+func allows(t *testing.T, s *Stack, wanted map[string]string) {
+	t.Helper()
+	for origin, want := range wanted {
 		for _, method := range []string{http.MethodOptions, http.MethodPost} {
 			request, err := http.NewRequest(method, s.URL+"/api/generate", strings.NewReader("{}"))
 			if err != nil {
@@ -255,7 +269,7 @@ func TestOtherOrigins(t *testing.T) {
 }
 
 func TestEdge(t *testing.T) {
-	s := Start(t, unlimited...)
+	s := Start(t, append(unlimited, "-parameter", "AllowedOrigins=")...)
 	send := func(method, path, contentType, body string) (int, http.Header) {
 		request, err := http.NewRequest(method, s.URL+path, strings.NewReader(body))
 		if err != nil {

@@ -27,6 +27,7 @@ func TestPages(t *testing.T) {
 	}{
 		{"log in by e-mail", logInByEmail},
 		{"log in by SMS", logInBySMS},
+		{"without an application a login leads nowhere", noHome},
 		{"a wrong password is reported next to its field and sends nothing", wrongPassword},
 		{"wrong codes are counted, the right one still works", wrongCode},
 		{"too many wrong codes lock, and the page shows for how long", locked},
@@ -100,6 +101,25 @@ func logInByEmail(v *visit) {
 		v.t.Errorf("the layout shifts by %.3f", shift)
 	}
 	v.same("the e-mail field", eval[string](v.tab, "document.getElementById('email').value"), "")
+	v.waitText("[data-home]", "Continue to Demo")
+	v.click("[data-home]")
+	v.waitText("h2", "The example application is not running")
+}
+
+// noHome logs in where no application has a page to go on to, or one that is no page.
+func noHome(v *visit) {
+	for _, answer := range []string{`{}`, `{"application":{"name":"Shop","homeUrl":"javascript:alert(1)"}}`, `{"message":"Service Unavailable"}`} {
+		user := v.addUser("email", "")
+		v.beforeScripts(fmt.Sprintf(`window.realFetch ??= window.fetch;
+			window.fetch = (url, ...rest) => url === '.well-known/streamotp.json' ? Promise.resolve(new Response(%q)) : realFetch(url, ...rest)`, answer))
+		v.open("/")
+		v.logIn(user, demoPassword)
+		v.press(v.code(user, 1))
+		v.waitStep("done")
+		v.waitText("[data-no-home]", "No application is connected to this page")
+		v.same("where the page leads", eval[int](v.tab, "document.querySelectorAll('[data-step=done] a:not([hidden])').length"), 0)
+	}
+	v.inspect("login-done-no-home")
 }
 
 func logInBySMS(v *visit) {

@@ -25,6 +25,7 @@ var flows = []flow{
 		return confirmed(t, s, "login", login("ada@example.com", demoPassword), "ada@example.com")
 	}},
 	{"a proof for a page's client", proven},
+	{"the way to the application after a login", led},
 	{"a message is marked as sent", marked},
 	{"resend", resent},
 	{"reset", wasReset},

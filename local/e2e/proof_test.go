@@ -73,6 +73,49 @@ func published(s *Stack) error {
 	return nil
 }
 
+// led reads the document by which a page finds the application that people go on to.
+func led(_ *testing.T, s *Stack) error {
+	status, header, text := s.Do(http.MethodGet, home, nil)
+	if want := `{"application":{"name":"Demo","homeUrl":"` + s.URL + `/_local/example"}}`; status != 200 || string(text) != want ||
+		header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Cache-Control") != "public, max-age=60" {
+		return fmt.Errorf("%s answers %d %s", home, status, text)
+	}
+	return nil
+}
+
+const home = "/.well-known/streamotp.json"
+
+// TestHome: after a login people are led to the only client that has a home URL, and nothing else of the clients is public.
+func TestHome(t *testing.T) {
+	s := Start(t)
+	if err := led(t, s); err != nil {
+		t.Error(err)
+	}
+	for what, want := range map[string]string{"a second home": "{}", "no table": `{"message":"Service Unavailable"}`} {
+		fresh(s, "OidcFunction")
+		if what == "a second home" {
+			s.PutItem("ClientsTable", Item{"id": {"S": "shop"}, "name": {"S": "Shop"}, "homeUrl": {"S": "https://shop.example/"}})
+		} else {
+			s.Fault(fields{"service": "dynamodb", "action": "Scan", "table": "ClientsTable", "function": "OidcFunction", "error": "InternalServerError"})
+		}
+		if _, _, text := s.Do(http.MethodGet, home, nil); string(text) != want {
+			t.Errorf("%s: %s", what, text)
+		}
+		s.ClearFaults()
+	}
+}
+
+// TestDemoOrigins: codes for the demo client may be asked for by pages of the stack and of an example application, and by no others.
+func TestDemoOrigins(t *testing.T) {
+	s := Start(t, unlimited...)
+	for origin, want := range map[string]int{s.URL: 200, "http://127.0.0.1:8080": 200, "http://127.0.0.1:8081": 400, "https://evil.example": 400} {
+		status, _, answer := s.With("Origin", origin).Post("/api/generate", fields{"email": "eve@example.com", "clientId": "demo", "nonce": "n"})
+		if status != want {
+			t.Errorf("from %s: %d %v", origin, status, answer)
+		}
+	}
+}
+
 // served makes each call as a server does.
 func served(t *testing.T, s *Stack) error {
 	server := asServer(t, s)

@@ -37,6 +37,9 @@ type Stack struct {
 	secrets *secrets    // those that went through the stack
 }
 
+// CheckResponse, if set, checks every response of the API. path has no stage.
+var CheckResponse func(method, path string, status int, header http.Header, body []byte) error
+
 // Message is one entry of GET /_local/messages.
 type Message struct {
 	ID, Channel, To, From, Subject, Text, HTML string
@@ -302,6 +305,11 @@ func (s *Stack) Do(method, path string, body any) (int, http.Header, []byte) {
 	answer, err := io.ReadAll(res.Body)
 	if err != nil {
 		s.t.Error(err)
+	}
+	if api, ok := strings.CutPrefix(path, "/api"); ok && CheckResponse != nil {
+		if err := CheckResponse(method, api, res.StatusCode, res.Header, answer); err != nil {
+			s.t.Errorf("%s %s: %d %s: %v", method, path, res.StatusCode, answer, err)
+		}
 	}
 	return res.StatusCode, res.Header, answer
 }

@@ -84,7 +84,10 @@ func TestPagesGetTheParameters(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
 		}
 	}
-	if header.Get("Content-Security-Policy") == "" {
-		t.Error("no security headers")
+	if header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Access-Control-Allow-Origin") != "*" {
+		t.Errorf("the settings, which every page may read, have %v", header)
+	}
+	if _, header, _ = s.Do("GET", "/", nil); header.Get("Content-Security-Policy") == "" || header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a page has %v", header)
 	}
 }

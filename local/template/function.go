@@ -224,7 +224,7 @@ type statement struct {
 type conditions map[iam.Operator]map[string]words
 
 // conditionKeys are the condition keys that the AWS endpoint sets for calls, each after its operator.
-var conditionKeys = []string{"StringEquals ses:FromAddress", "StringEquals aws:CalledViaLast", "StringEquals kms:RequestAlias",
+var conditionKeys = []string{"StringEquals dynamodb:Select", "StringEquals ses:FromAddress", "StringEquals aws:CalledViaLast", "StringEquals kms:RequestAlias",
 	"StringEquals kms:SigningAlgorithm", "StringEquals kms:MessageType", "StringLike ses:FromAddress",
 	"StringEqualsIfExists dynamodb:ReturnValues", "ForAllValues:StringEquals dynamodb:Attributes",
 	"ForAllValues:StringLike dynamodb:Attributes", "ForAllValues:StringLike dynamodb:LeadingKeys"}
@@ -249,8 +249,8 @@ func (s *statement) check(p place) {
 		}
 	}
 	for _, keys := range s.Condition {
-		if keys["dynamodb:Attributes"] != nil && !slices.Equal(s.Action, words{"dynamodb:UpdateItem"}) {
-			p.failf("the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem alone")
+		if keys["dynamodb:Attributes"] != nil && !slices.Equal(s.Action, words{"dynamodb:UpdateItem"}) && !slices.Equal(s.Action, words{"dynamodb:Scan"}) {
+			p.failf("the development stack knows the dynamodb:Attributes of dynamodb:UpdateItem and of dynamodb:Scan alone")
 		}
 	}
 }

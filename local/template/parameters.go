@@ -9,11 +9,15 @@ import (
 	"strings"
 )
 
+// ExampleOrigin is the origin of the example applications.
+const ExampleOrigin = "http://127.0.0.1:8080"
+
 // LocalDefaults replace defaults of the template that would make a first run dull: the template has no default sender,
-// and SMS is off by default.
+// SMS is off by default, and no other origin's pages may call the API.
 var LocalDefaults = map[string]string{
 	"SesFromAddress":   "login@example.com",
 	"AllowedCountries": "US,GB,DE,IN",
+	"AllowedOrigins":   ExampleOrigin,
 }
 
 // parameter is an entry of the section Parameters.

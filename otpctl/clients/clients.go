@@ -28,11 +28,15 @@ import (
 type settings struct {
 	name              string
 	purposes, origins []string
+	homeURL           string
+	flags             *pflag.FlagSet // those that were given
 }
 
 func (s *settings) declare(flags *pflag.FlagSet) {
+	s.flags = flags
 	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which it may ask for proofs: login, verify, or both as login,verify")
 	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, such as https://www.example.com; give the flag once for each")
+	flags.StringVar(&s.homeURL, "home-url", "", "`URL` where people go on after a login that no application asked for")
 }
 
 // nameForm is that of AppName: what fits into one SMS.
@@ -75,17 +79,32 @@ func (s *settings) apply(c *otp.Client) error {
 			c.Origins = append(c.Origins, origin)
 		}
 	}
+	if s.flags.Changed("home-url") {
+		if s.homeURL != "" && !isHomeURL(s.homeURL) {
+			return console.UsageErrorf("--home-url must be the whole URL of a page, as https://www.example.com/: https, or http for this machine alone, without a user name or #, and percent-encoded")
+		}
+		c.HomeURL = s.homeURL
+	}
 	return nil
 }
 
-// isOrigin reports whether a text is an origin as a browser sends it (RFC 6454 6.1). Plain HTTP is for this machine alone.
-func isOrigin(text string) bool {
+// isHomeURL reports whether a text is a URL that a page may lead to. A text that the parser would write in another way is rejected,
+// because a browser might read it in another way too.
+func isHomeURL(text string) bool {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || text != u.Scheme+"://"+strings.ToLower(u.Host) {
-		return false
-	}
+	return err == nil && u.Hostname() != "" && u.User == nil && !strings.Contains(text, "#") && text == u.String() && isSecure(u)
+}
+
+// isSecure reports whether a page's URL has https. Plain HTTP is for this machine alone.
+func isSecure(u *url.URL) bool {
 	local := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	return u.Scheme == "https" || u.Scheme == "http" && local
+}
+
+// isOrigin reports whether a text is an origin as a browser sends it (RFC 6454 6.1).
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && text == u.Scheme+"://"+strings.ToLower(u.Host) && isSecure(u)
 }
 
 // AddCommand returns "otpctl client add".
@@ -99,12 +118,13 @@ func AddCommand(c *console.Console) *cobra.Command {
 
 A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
 secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
-the client's codes.`,
-		Example: `  otpctl client add Shop --purpose login --origin https://shop.example
+the client's codes. After a login that no application asked for, the login page leads to --home-url, unless several
+clients have one.`,
+		Example: `  otpctl client add Shop --purpose login --origin https://shop.example --home-url https://shop.example/
   otpctl client add Shop --purpose login,verify --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",
 			`{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
- "createdAt":"2026-11-28T15:00:00Z","secrets":1,"secret":"…"}`),
+ "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":1,"secret":"…"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			s.name = args[0]
 			return add(ctx, c, d, s, confidential)
@@ -172,7 +192,7 @@ func ListCommand(c *console.Console) *cobra.Command {
 		Long:    "Lists the clients, by name. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client list",
 		Annotations: console.Facts("dynamodb:Scan", `[{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
- "createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
+ "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			if err := d.Need("ClientsTableName"); err != nil {
 				return err
@@ -196,15 +216,16 @@ func ShowCommand(c *console.Console) *cobra.Command {
 		Long:    "Prints a client. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client show 4fJ2vX0t2mJc5n1v0yq3-w",
 		Annotations: console.Facts("dynamodb:GetItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
- "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
+ "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			client, err := find(ctx, d, args[0])
 			if err != nil {
 				return err
 			}
 			return c.Answer(document(client, ""), func(w io.Writer) {
-				console.Say("id:       %s\nname:     %s\ntype:     %s\npurposes: %s\norigins:  %s\ncreated:  %s\nsecrets:  %d\n", client.ID, client.Name,
-					string(client.Type), joined(client.Purposes), cmp.Or(strings.Join(client.Origins, ", "), "any"), console.UTC(client.CreatedAt), len(client.SecretHashes))(w)
+				console.Say("id:       %s\nname:     %s\ntype:     %s\npurposes: %s\norigins:  %s\nhome URL: %s\ncreated:  %s\nsecrets:  %d\n", client.ID, client.Name,
+					string(client.Type), joined(client.Purposes), cmp.Or(strings.Join(client.Origins, ", "), "any"), cmp.Or(client.HomeURL, "none"),
+					console.UTC(client.CreatedAt), len(client.SecretHashes))(w)
 			})
 		}),
 	}
@@ -216,11 +237,12 @@ func SetCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set ID",
 		Short: "Changes what an application may do, or its name.",
-		Long: `Changes a client. A setting whose flag you omit stays as it is. --purpose and --origin replace all earlier values, and
---origin '' allows pages of any origin. The functions know the change within a minute.`,
+		Long: `Changes a client. A setting whose flag you omit stays as it is. --purpose and --origin replace all earlier values.
+--origin '' allows pages of any origin, and --home-url '' removes the home URL. The functions know the change within a
+minute, and pages a new home URL within two.`,
 		Example: "  otpctl client set 4fJ2vX0t2mJc5n1v0yq3-w --purpose login,verify",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login","verify"],"origins":[],
- "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
+ "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			return change(ctx, c, d, args[0], "", func(client *otp.Client) error { return s.apply(client) })
 		}),
@@ -241,7 +263,7 @@ the server without an interruption; any older secret ends. Then run the command 
 two secrets and makes no new one. After a leak, run both at once. The functions know the change within a minute.`,
 		Example: "  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w\n  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w --end",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
- "createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
+ "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			secret, err := otp.NewClientSecret(rand.Reader)
 			if err != nil {
@@ -335,7 +357,7 @@ func change(ctx context.Context, c *console.Console, d *deployed.Stack, id, secr
 // document returns a client as --json shows it, with a secret that was just made.
 func document(c otp.Client, secret string) console.Object {
 	o := console.Object{"id": c.ID, "name": c.Name, "type": c.Type, "purposes": c.Purposes, "origins": append([]string{}, c.Origins...),
-		"createdAt": console.ShownTime(c.CreatedAt), "secrets": len(c.SecretHashes)}
+		"homeUrl": c.HomeURL, "createdAt": console.ShownTime(c.CreatedAt), "secrets": len(c.SecretHashes)}
 	if secret != "" {
 		o["secret"] = secret
 	}

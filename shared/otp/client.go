@@ -30,6 +30,7 @@ type Client struct {
 	SecretHashes []string  // of a confidential client, by HashSecret; two while a secret is rotated, the newer one first
 	Purposes     []Purpose // that it may ask a proof for
 	Origins      []string  // that its pages may have, as https://www.example.com; empty for any
+	HomeURL      string    // where people go on after a login that no application asked for; empty for none
 	CreatedAt    time.Time
 }
 

@@ -28,12 +28,13 @@ type client struct {
 	SecretHashes []string       `dynamodbav:"secretHash,omitempty"` // the newer one first
 	Purposes     []otp.Purpose  `dynamodbav:"purposes"`
 	Origins      []string       `dynamodbav:"origins,omitempty"`
+	HomeURL      string         `dynamodbav:"homeUrl,omitempty"`
 	CreatedAt    int64          `dynamodbav:"createdAt"` // epoch milliseconds
 }
 
 func (c client) client() otp.Client {
 	return otp.Client{ID: c.ID, Name: c.Name, Type: c.Type, SecretHashes: c.SecretHashes, Purposes: c.Purposes, Origins: c.Origins,
-		CreatedAt: time.UnixMilli(c.CreatedAt)}
+		HomeURL: c.HomeURL, CreatedAt: time.UnixMilli(c.CreatedAt)}
 }
 
 // Why a client was not found or written.
@@ -84,7 +85,7 @@ func (c Clients) Replace(ctx context.Context, held, wanted otp.Client) error {
 		return err
 	}
 	condition, values := "attribute_exists(id)", item{}
-	for _, attribute := range []string{"purposes", "origins", "secretHash"} { // what two operators could change at once
+	for _, attribute := range []string{"purposes", "origins", "homeUrl", "secretHash"} { // what two operators could change at once
 		if before[attribute] == nil {
 			condition += " AND attribute_not_exists(" + attribute + ")"
 			continue
@@ -96,7 +97,7 @@ func (c Clients) Replace(ctx context.Context, held, wanted otp.Client) error {
 }
 
 func marshalClient(c otp.Client) (item, error) {
-	return attributevalue.MarshalMap(client{c.ID, c.Name, c.Type, c.SecretHashes, c.Purposes, c.Origins, c.CreatedAt.UnixMilli()})
+	return attributevalue.MarshalMap(client{c.ID, c.Name, c.Type, c.SecretHashes, c.Purposes, c.Origins, c.HomeURL, c.CreatedAt.UnixMilli()})
 }
 
 func (c Clients) put(ctx context.Context, av item, condition string, values item, otherwise error) error {
@@ -125,5 +126,19 @@ func (c Clients) List(ctx context.Context) iter.Seq2[otp.Client, error] {
 	return scan(ctx, c.DB, in, func(found item) (otp.Client, bool, error) {
 		held, err := decode[client](found)
 		return held.client(), true, err
+	})
+}
+
+// WithHome reads the clients that have a home URL, page by page, in no order: only their ID, Name and HomeURL. It ends with the first
+// error. An IAM policy can require Select, and so that a caller reads nothing else.
+func (c Clients) WithHome(ctx context.Context) iter.Seq2[otp.Client, error] {
+	in := &dynamodb.ScanInput{
+		TableName: &c.Table, Select: types.SelectSpecificAttributes, FilterExpression: aws.String("attribute_exists(homeUrl)"),
+		ProjectionExpression:     aws.String("id, #name, homeUrl"),
+		ExpressionAttributeNames: map[string]string{"#name": "name"}, // a reserved word
+	}
+	return scan(ctx, c.DB, in, func(found item) (otp.Client, bool, error) {
+		held, err := decode[client](found)
+		return otp.Client{ID: held.ID, Name: held.Name, HomeURL: held.HomeURL}, true, err
 	})
 }

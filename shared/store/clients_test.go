@@ -15,7 +15,8 @@ func TestClients(t *testing.T) {
 	tables := storetest.New(t)
 	clients := store.Clients{DB: tables.DB, Table: tables.Clients}
 	shop := otp.Client{ID: "shop", Name: "Shop", Type: otp.ConfidentialClient, SecretHashes: []string{"b", "a"},
-		Purposes: []otp.Purpose{otp.Login, otp.Verify}, Origins: []string{"https://shop.example"}, CreatedAt: time.UnixMilli(1764370000000)}
+		Purposes: []otp.Purpose{otp.Login, otp.Verify}, Origins: []string{"https://shop.example"}, HomeURL: "https://shop.example/in",
+		CreatedAt: time.UnixMilli(1764370000000)}
 	if err := clients.Add(t.Context(), shop); err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +48,47 @@ func TestClients(t *testing.T) {
 		}
 		if err := clients.Replace(t.Context(), shop, second); !errors.Is(err, store.ErrNoClient) {
 			t.Error(err)
+		}
+	})
+	t.Run("nor are two changes of one attribute, whichever it is", func(t *testing.T) {
+		held, err := clients.Get(t.Context(), shop.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for attribute, change := range map[string]func(*otp.Client){
+			"purposes":   func(c *otp.Client) { c.Purposes = []otp.Purpose{otp.Login} },
+			"origins":    func(c *otp.Client) { c.Origins = nil },
+			"homeUrl":    func(c *otp.Client) { c.HomeURL = "" },
+			"secretHash": func(c *otp.Client) { c.SecretHashes = []string{"c"} },
+		} {
+			changed := held
+			change(&changed)
+			if err := clients.Replace(t.Context(), held, changed); err != nil {
+				t.Errorf("%s: %v", attribute, err)
+			}
+			if err := clients.Replace(t.Context(), held, held); !errors.Is(err, store.ErrNoClient) {
+				t.Errorf("%s: %v", attribute, err)
+			}
+			if err := clients.Replace(t.Context(), changed, held); err != nil {
+				t.Errorf("%s: %v", attribute, err)
+			}
+		}
+	})
+	t.Run("only clients with a home URL are read by it, and nothing else of them", func(t *testing.T) {
+		other := shop
+		other.ID, other.HomeURL = "other", ""
+		if err := clients.Add(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		var found []otp.Client
+		for client, err := range clients.WithHome(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, client)
+		}
+		if want := []otp.Client{{ID: "shop", Name: "Shop", HomeURL: "https://shop.example/in"}}; !reflect.DeepEqual(found, want) {
+			t.Errorf("%+v", found)
 		}
 	})
 	t.Run("a client that was removed is gone", func(t *testing.T) {
