@@ -27,9 +27,11 @@ FILL = {
     "ACCOUNT_ID": ACCOUNT,
     "COMMAND": "user list",
     " (DESTINATION|EMAIL|PREFIX)$": "",
+    "^otpctl client add NAME$": r"\g<0> --purpose login",
     # what somebody answers at a terminal
     "^otpctl captcha set$": r"\g<0> --secret-stdin <<<key",
     "^otpctl user add .*@.*": r"\g<0> --password-stdin <<<'tulip harbor lantern 42'",
+    "^otpctl test-destinations add .*@.*": r"\g<0> --code-stdin <<<4829130576",
     "^otpctl rotate-secret$": r"\g<0> --yes",
 }
 
