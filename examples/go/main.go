@@ -49,7 +49,7 @@ func main() {
 		sessions.Put(r.Context(), "nonce", nonce)
 		_ = page.Execute(w, map[string]string{"Issuer": issuer, "Client": client, "Nonce": nonce})
 	})
-	http.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) { // the numbers are those of the list in docs/proof.md
+	http.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) { // the numbers are those of the list in docs/integrate.md
 		var claims map[string]any
 		token, err := verifier.Verify(r.Context(), r.PostFormValue("proof")) // 1, 2, 3, 4
 		if err != nil || token.Claims(&claims) != nil {

@@ -21,7 +21,7 @@ const escape = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt()};`)
 const page = (title, body) => `<!doctype html><html lang="en"><meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><main>${body}</main>`;
 
-// Returns what a proof says, if it logs in the browser that has this nonce. The numbers are those of the list in docs/proof.md.
+// Returns what a proof says, if it logs in the browser that has this nonce. The numbers are those of the list in docs/integrate.md.
 async function check(proof, nonce) {
   const { payload } = await jwtVerify(proof, keys, { // 1
     algorithms: ['RS256'], issuer: ISSUER, audience: CLIENT_ID, requiredClaims: ['exp', 'sub', 'jti'] }); // 2, 3, 4
@@ -29,7 +29,7 @@ async function check(proof, nonce) {
   if (payload.purpose !== 'login') throw new Error('the proof is for another purpose'); // 6
   if (!(Date.now() / 1000 - payload.auth_time < 300)) throw new Error('the code was entered too long ago'); // 7
   if (payload.test) throw new Error('the proof is for a test destination'); // 8
-  if (used.has(payload.jti)) throw new Error('the proof was used before');
+  if (used.has(payload.jti)) throw new Error('the proof was used before'); // 9
   used.add(payload.jti);
   setTimeout(() => used.delete(payload.jti), payload.exp * 1000 - Date.now() + 60_000);
   return payload;

@@ -31,14 +31,14 @@ LOGIN = HEAD + """<link rel="stylesheet" href="{{ issuer }}/stream-otp.css">
 
 
 def check(proof, nonce):
-    """What a proof says, if it logs in the browser that has this nonce. The numbers are those of the list in docs/proof.md."""
+    """What a proof says, if it logs in the browser that has this nonce. The numbers are those of the list in docs/integrate.md."""
     claims = jwt.decode(proof, keys.get_signing_key_from_jwt(proof), algorithms=["RS256"], issuer=ISSUER, audience=CLIENT_ID,  # 1, 2, 3
                         leeway=LEEWAY, options={"require": ["iss", "aud", "exp", "sub", "jti", "nonce", "purpose", "auth_time"]})  # 4
     reason = ("the proof is for another browser" if claims["nonce"] != nonce else  # 5
               "the proof is for another purpose" if claims["purpose"] != "login" else  # 6
               "the code was entered too long ago" if time.time() - claims["auth_time"] > 300 else  # 7
               "the proof is for a test destination" if claims.get("test") else  # 8
-              "the proof was used before" if not add(used, claims["jti"], claims["exp"] + LEEWAY) else None)
+              "the proof was used before" if not add(used, claims["jti"], claims["exp"] + LEEWAY) else None)  # 9
     if reason:
         raise jwt.InvalidTokenError(reason)
     return claims

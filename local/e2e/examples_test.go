@@ -101,19 +101,25 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// runExample runs an application until the end of the test.
+// runExample runs an application of examples/ until the end of the test.
 func runExample(t *testing.T, name, address string, environment ...string) {
 	t.Helper()
 	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	log, command := &output{}, exampleCommands[name]
+	runApplication(t, filepath.Join(root, "examples", name), address, exampleCommands[name], append(environment, "CLIENT_ID="+exampleClient)...)
+}
+
+// runApplication runs a command in a folder until the end of the test. It returns once the application responds at the address.
+func runApplication(t *testing.T, dir, address string, command []string, environment ...string) {
+	t.Helper()
+	log := &output{}
 	_, port, _ := net.SplitHostPort(address)
 	ctx, kill := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(root, "examples", name), log, log
-	cmd.Env = append(os.Environ(), append(environment, "CLIENT_ID="+exampleClient, "PORT="+port)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Env = append(os.Environ(), append(environment, "PORT="+port)...)
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("%v (make unit installs the examples)", err)
 	}
@@ -123,7 +129,7 @@ func runExample(t *testing.T, name, address string, environment ...string) {
 		kill()
 		<-ended
 		if t.Failed() {
-			t.Logf("the log of examples/%s:\n%s", name, log)
+			t.Logf("the log of %s:\n%s", dir, log)
 		}
 	})
 	until(t, Patience, "the application responds", func() bool {
@@ -132,12 +138,12 @@ func runExample(t *testing.T, name, address string, environment ...string) {
 			t.Fatalf("the application ended (make unit installs the examples):\n%s", log)
 		default:
 		}
-		response, err := client.Get("http://" + address + "/login.js")
+		response, err := client.Get("http://" + address + "/")
 		if err != nil {
 			return false
 		}
 		_ = response.Body.Close()
-		return response.StatusCode == http.StatusOK
+		return true
 	})
 }
 
