@@ -62,7 +62,7 @@ func main() {
 			claims["purpose"] != "login" || // 6
 			time.Since(time.Unix(int64(enteredAt), 0)) > 5*time.Minute || // 7
 			claims["test"] == true || claims["jti"] == nil || // 8
-			again() {
+			again() { // 9
 			http.Error(w, "the proof is not for a login of this browser, or was used before", http.StatusUnauthorized)
 			return
 		}
