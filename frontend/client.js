@@ -83,7 +83,7 @@ export class Client {
     this.#timeoutMs = timeoutMs;
   }
 
-  // request: {purpose, email | phone, password?, contact_me_by_fax_only?, captchaToken?} → {sessionId}
+  // request: {purpose, email | phone, password?, clientId?, nonce?, transaction?, contact_me_by_fax_only?, captchaToken?} → {sessionId}
   generate(request) {
     return this.#post('generate', { ...request, locale: this.#locale }, (a) => typeof a.sessionId === 'string');
   }
@@ -108,16 +108,29 @@ export class Client {
   // retryAfter is how many seconds a lock still lasts, undefined in any other state
   async status(sessionId) {
     let date, retryAfter;
-    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string' && isChannel(a.channel), (headers) => {
-      date = headers.get('date');
-      retryAfter = retryAfterSeconds(headers.get('retry-after'));
+    const answer = await this.#post('status', { sessionId }, (a) => typeof a.state === 'string' && isChannel(a.channel), {
+      seen(headers) {
+        date = headers.get('date');
+        retryAfter = retryAfterSeconds(headers.get('retry-after'));
+      },
     });
     const resendAt = answer.resendAt && byOwnClock(answer.resendAt, date);
     return { ...answer, expiresAt: byOwnClock(answer.expiresAt, date), resendAt, retryAfter };
   }
 
-  async #post(call, body, isExpected, seen = () => {}) {
-    const { response, answer } = await this.#send(call, body);
+  // What the site's own login page asks for an application, with the cookie of the browser in which the login began.
+  // → {name, purposes, loginHint?, locale?}
+  transaction(transaction) {
+    return this.#post('oauth2/transaction', { transaction }, (a) => typeof a.name === 'string', { credentials: 'same-origin' });
+  }
+
+  // → {redirect}: the way back to the application
+  complete(transaction, proof) {
+    return this.#post('oauth2/complete', { transaction, proof }, (a) => typeof a.redirect === 'string', { credentials: 'same-origin' });
+  }
+
+  async #post(call, body, isExpected, { seen = () => {}, credentials = 'omit' } = {}) {
+    const { response, answer } = await this.#send(call, body, credentials);
     seen(response.headers);
     if (!response.ok) throw errorFrom(response.status, answer, retryAfterSeconds(response.headers.get('retry-after')));
     // A page from a proxy or from a static host's fallback is a 200 too.
@@ -126,7 +139,7 @@ export class Client {
   }
 
   // answer is null if the body is not JSON.
-  async #send(call, body) {
+  async #send(call, body, credentials) {
     // Not AbortSignal.timeout, which Safari has only since 16.
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), this.#timeoutMs);
@@ -135,7 +148,7 @@ export class Client {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
-        credentials: 'omit',
+        credentials,
         cache: 'no-store',
         redirect: 'error', // a redirect would carry the password elsewhere
         referrerPolicy: 'no-referrer',

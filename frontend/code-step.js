@@ -35,7 +35,7 @@ export function codeStep(flow, { arrivesByText, follows, lost, checkCode, submit
     send: async (values) => {
       stopSms();
       try {
-        done(await submit(client, store.load().sessionId, values));
+        await done(await submit(client, store.load().sessionId, values));
       } catch (error) {
         if (error.code === 'wrong_code') noteWrong(values.code, error);
         throw error;

@@ -1,6 +1,7 @@
 // What the three pages have around <stream-otp>: the application's name, the title, the mailbox of the development stack, and where a
 // login leads.
 
+import './transaction.js'; // before the element
 import './stream-otp.js';
 
 const element = document.querySelector('stream-otp');

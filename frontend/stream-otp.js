@@ -10,6 +10,7 @@
 //   config     the URL of another config.json
 //   locale     the language of the messages, as a BCP 47 tag; the document's own by default
 //   autofocus  the first field gets the focus at once
+//   transaction  in the site's own login page only: the login that an application began (hosted.js)
 //
 // Events, which bubble:
 //   streamotp-verified  the code was right: {purpose, proof, proofExpiresAt, email, phone}, the last four undefined for a reset. After
@@ -29,6 +30,7 @@ import { codeStep } from './code-step.js';
 import { isBaseUrl, loadConfig } from './config.js';
 import { channelOf } from './channels.js';
 import { bindForm } from './form.js';
+import { openHosted } from './hosted.js';
 import { stepsOf } from './markup.js';
 import { purposes } from './purposes.js';
 import { SessionStore } from './session.js';
@@ -52,29 +54,38 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     const name = this.getAttribute('purpose') ?? 'verify';
     const purpose = Object.hasOwn(purposes, name) && purposes[name];
     if (!purpose) throw new TypeError(`<stream-otp>: the purpose must be one of ${Object.keys(purposes).join(', ')}`);
-    const request = name === 'reset' ? {} : { clientId: this.getAttribute('client-id') ?? undefined, nonce: this.nonce || undefined };
+    const transaction = this.getAttribute('transaction') ?? undefined;
     // A browser hides the attribute nonce where the page has a policy, so it is read as a property.
+    const client = { clientId: this.getAttribute('client-id') ?? undefined, nonce: this.nonce || undefined };
+    const request = name === 'reset' ? {} : transaction ? { transaction } : client;
 
     this.append(...stepsOf(purpose));
     for (const template of this.querySelectorAll(':scope > template')) {
       this.querySelector(`section[data-step="${template.dataset.for}"]`)?.append(template.content.cloneNode(true));
     }
-    const store = new SessionStore(name, [request.clientId, request.nonce].filter(Boolean).join(' '));
+    const store = new SessionStore(name, Object.values(request).filter(Boolean).join(' '));
     const steps = new Steps(this, name);
     const focus = this.hasAttribute('autofocus');
+    const showFirst = () => steps.show(steps.remembered() === 'code' && store.load() ? 'code' : 'start', { focus });
     // This is shown before the settings arrive, so that a reload does not flash the first step.
-    steps.show(steps.remembered() === 'code' && store.load() ? 'code' : 'start', { focus });
+    if (!transaction) showFirst();
 
     const { settings, problem, url } = await this.#settings();
     if (signal.aborted) return;
     this.#showProblem(problem);
     this.#emit('streamotp-ready', { settings });
     const locale = this.getAttribute('locale') ?? document.documentElement.lang;
-    const client = new Client(settings.apiBaseUrl, { locale });
+    const api = new Client(settings.apiBaseUrl, { locale });
+    const hosted = transaction && await openHosted(steps, api, transaction);
+    if (signal.aborted || (transaction && !hosted)) return;
+    if (hosted) showFirst();
     const form = steps.section('start').querySelector('form');
     const captcha = openCaptcha(settings.captcha, form, { purpose: name, language: locale || 'en', base: url });
-    const flow = { root: this, settings, client, steps, store, signal };
-    const code = codeStep(flow, purpose, (answer) => this.#finish(flow, name, answer));
+    const flow = { root: this, settings, client: api, steps, store, signal };
+    const code = codeStep(flow, purpose, (answer) => {
+      this.#forget(flow);
+      return hosted ? hosted.complete(answer.proof) : this.#finish(flow, name, answer);
+    });
 
     window.addEventListener('popstate', () => {
       if (steps.remembered() === steps.current) return; // the application's own navigation
@@ -96,7 +107,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
       send: async ({ contact_me_by_fax_only, ...values }) => {
         const asked = Date.now();
         const { request: own, address, channel } = purpose.request(values);
-        const { sessionId } = await captcha.solved((captchaToken) => client.generate({ purpose: name, ...own, ...request, contact_me_by_fax_only, captchaToken }));
+        const { sessionId } = await captcha.solved((captchaToken) => api.generate({ purpose: name, ...own, ...request, contact_me_by_fax_only, captchaToken }));
         if (form.elements.password) form.elements.password.value = '';
         code.begin({ sessionId, address, channel, asked });
       },
@@ -153,9 +164,12 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
   }
 
   // Removes everything that was typed, for the next person at this screen.
-  #finish({ steps, store }, purpose, { proof, proofExpiresAt, email, phone }) {
+  #forget({ store }) {
     store.clear();
     for (const form of this.querySelectorAll('form')) form.reset();
+  }
+
+  #finish({ steps }, purpose, { proof, proofExpiresAt, email, phone }) {
     const place = this.querySelector('[data-proven]');
     if (place) place.textContent = email ?? phone;
     if (this.#emit('streamotp-verified', { purpose, proof, proofExpiresAt, email, phone }, { cancelable: true })) steps.show('done');

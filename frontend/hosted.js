@@ -1,0 +1,54 @@
+// A login that an application began: OpenID Connect's authorization endpoint leads to the site's login page, with the transaction behind
+// the # of its address. The browser's cookie and a proof for this transaction together end it, and lead back to the application.
+
+// Asks what the application wants, and shows it. Resolves to {complete}, or to undefined if the login cannot go on, which it shows.
+export async function openHosted(steps, client, transaction) {
+  let offer;
+  try {
+    offer = await client.transaction(transaction);
+  } catch (error) {
+    showEnd(steps, error);
+    return undefined;
+  }
+  const start = steps.section('start');
+  start.querySelector('.otp-lead').textContent = `To go on to ${offer.name}: first your password, then a code we send you.`;
+  const { email, password } = start.querySelector('form').elements;
+  if (offer.loginHint && !email.value) {
+    email.value = offer.loginHint;
+    delete email.dataset.focus; // what is to be filled in next gets the focus
+    password.dataset.focus = '';
+  }
+  return { complete: (proof) => complete(steps, client, transaction, proof) };
+}
+
+// Leads back to the application. After a failure that passes, the same proof can be sent again.
+async function complete(steps, client, transaction, proof) {
+  try {
+    const { redirect } = await client.complete(transaction, proof);
+    location.replace(redirect);
+  } catch (error) {
+    showEnd(steps, error, () => complete(steps, client, transaction, proof));
+  }
+}
+
+const PASSES = ['network', 'timeout', 'unavailable', 'internal', 'too_many_requests'];
+
+function showEnd(steps, error, again = () => location.reload()) {
+  const section = steps.section('ended');
+  const passes = PASSES.includes(error.code);
+  section.querySelector('h1').textContent = passes ? 'The service cannot answer right now' : 'This login has ended';
+  section.querySelector('[data-reason]').textContent = passes ? 'Check your network, then try again.' :
+    'It took too long, was used, or began in another browser. Go back to the application and log in there again.';
+  for (const button of section.querySelectorAll('button')) button.hidden = true;
+  if (passes) {
+    const button = section.querySelector('.otp-primary').cloneNode();
+    button.textContent = 'Try again';
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      button.remove();
+      again();
+    });
+    section.append(button);
+  }
+  steps.show('ended');
+}
