@@ -22,6 +22,9 @@ const (
 // ErrInvalidClient says that credentials are not those of a client. It is the same for a client that does not exist.
 var ErrInvalidClient = errors.New("the client's credentials are wrong")
 
+// ErrInvalidProof says that a token is not one of ours, or is for something else.
+var ErrInvalidProof = errors.New("the token is not one of ours, or is for something else")
+
 // Client is an application that relies on what StreamOTP proves.
 type Client struct {
 	ID           string // base64url, 22 characters
