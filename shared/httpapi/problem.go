@@ -112,6 +112,16 @@ func problemOf(err error) problem {
 	return problem{Status: 500, Code: "internal", Detail: "Something is wrong on our side.", event: telemetry.ServerError}
 }
 
+// Status returns the status of an error and how long to wait before a retry, or 0, for a response that is no problem document. It notes in
+// the audit event what the error counts as.
+func Status(err error, audit *telemetry.Event) (status int, retryAfter time.Duration) {
+	p := problemOf(err)
+	if p.event != "" {
+		audit.Name, audit.Reason = p.event, p.Code
+	}
+	return p.Status, p.retryAfter
+}
+
 // response writes a problem.
 func (p problem) response(requestID string) events.APIGatewayV2HTTPResponse {
 	p.Title, p.RequestID = http.StatusText(p.Status), requestID
