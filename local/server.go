@@ -24,15 +24,16 @@ func (s *stack) routes() http.Handler {
 			api.Routes[r.Method+" "+r.Path] = f.ID
 		}
 	}
-	stage, public := "/"+s.spec.API.StageName, plain(s.spec.PublicHeaders)
+	stage, public, oauth := "/"+s.spec.API.StageName, plain(s.spec.PublicHeaders), plain(s.spec.OauthHeaders)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, stage+"/oauth2/") && path != stage+"/oauth2/token" && path != stage+"/oauth2/userinfo": // as the distribution's paths
+			set(w.Header(), oauth)
+			api.ServeHTTP(without{w, s.spec.OauthRemoved}, r)
 		case path == stage || strings.HasPrefix(path, stage+"/"):
 			api.ServeHTTP(w, r)
 		case strings.HasPrefix(path, "/.well-known/"): // the distribution has a path for it, whose origin is the stage
-			for name, value := range public {
-				w.Header().Set(name, value)
-			}
+			set(w.Header(), public)
 			api.ServeHTTP(w, under(stage, r))
 		case path == "/_local" || strings.HasPrefix(path, "/_local/"):
 			control.ServeHTTP(w, r)
@@ -40,4 +41,23 @@ func (s *stack) routes() http.Handler {
 			pages.ServeHTTP(w, r)
 		}
 	})
+}
+
+func set(h http.Header, values map[string]string) {
+	for name, value := range values {
+		h.Set(name, value)
+	}
+}
+
+// without takes headers away from a response.
+type without struct {
+	http.ResponseWriter
+	names []string
+}
+
+func (w without) WriteHeader(status int) {
+	for _, name := range w.names {
+		w.Header().Del(name)
+	}
+	w.ResponseWriter.WriteHeader(status)
 }

@@ -17,9 +17,10 @@ import (
 
 // clientDocument is a client as --json shows it.
 type clientDocument struct {
-	ID, Name, Type, Secret, HomeURL string
-	Purposes, Origins               []string
-	Secrets                         int
+	ID, Name, Type, Secret, HomeURL, APIAudience    string
+	Purposes, Origins, RedirectURIs, PostLogoutURIs []string
+	Secrets                                         int
+	NoPKCE                                          bool
 }
 
 func (r result) client(t *testing.T) (c clientDocument) {
@@ -122,6 +123,39 @@ func TestClient(t *testing.T) {
 			t.Error(home)
 		}
 	})
+	t.Run("a client of hosted login has redirect URIs in place of purposes", func(t *testing.T) {
+		const back, out = "https://shop.example/callback", "https://shop.example/bye"
+		c := a.run(t, "client", "add", "Hosted", "--redirect-uri", back, "--redirect-uri", "http://127.0.0.1/cb", "--post-logout-uri", out, "--no-pkce",
+			"--api-audience", "https://api.shop.example", "--confidential", "--json").client(t)
+		held := stored(c.ID)
+		if !held.Hosted() || held.NeedsPKCE() || !held.RedirectsTo(back) || !held.LogsOutTo(out) || held.APIAudience != c.APIAudience || len(c.RedirectURIs) != 2 ||
+			len(c.Purposes) != 0 || c.Secret == "" {
+			t.Errorf("%+v, %+v", c, held)
+		}
+		a.run(t, "client", "show", c.ID).want(t, exitOK, "hosted login", "redirect: "+back+", http://127.0.0.1/cb", "logout:   "+out, "PKCE:     not required")
+		a.run(t, "client", "set", c.ID, "--no-pkce=false", "--post-logout-uri", "", "--api-audience", "").want(t, exitOK)
+		if held := stored(c.ID); !held.NeedsPKCE() || len(held.PostLogoutURIs) != 0 || held.APIAudience != "" || len(held.RedirectURIs) != 2 {
+			t.Errorf("%+v", held)
+		}
+		for says, flags := range map[string][]string{
+			"exclude each other":                 {"--purpose", "login"},
+			"--redirect-uri must be the whole U": {"--redirect-uri", "javascript:alert(1)"},
+			"without a user name or #":           {"--redirect-uri", back + "#x"},
+			"--post-logout-uri must be":          {"--post-logout-uri", "http://shop.example/"},
+			"--api-audience must be a whole URI": {"--api-audience", "demo"},
+			"must not be the URL of the login":   {"--api-audience", a.outputs["SiteUrl"]},
+			"--purpose is missing":               {"--redirect-uri", ""},
+		} {
+			a.run(t, append([]string{"client", "set", c.ID}, flags...)...).want(t, exitUsage, says)
+		}
+		a.run(t, "client", "set", server.ID, "--no-pkce").want(t, exitUsage, "add --redirect-uri")
+		a.run(t, "client", "add", "App", "--redirect-uri", "http://127.0.0.1/cb", "--no-pkce").want(t, exitUsage, "--no-pkce is for a confidential client only")
+		a.run(t, "client", "set", c.ID, "--redirect-uri", "", "--purpose", "login").want(t, exitOK)
+		if held := stored(c.ID); held.Hosted() || !held.MayAsk(otp.Login) {
+			t.Errorf("%+v", held)
+		}
+		a.run(t, "client", "remove", c.ID, "--yes").want(t, exitOK)
+	})
 	t.Run("bad input says what to do and writes nothing", func(t *testing.T) {
 		for says, args := range map[string][]string{
 			"--purpose is missing":         {"client", "add", "Shop"},
@@ -133,7 +167,8 @@ func TestClient(t *testing.T) {
 			"lower case":                   {"client", "add", "Shop", "--purpose", "login", "--origin", "https://Shop.example"},
 			"without a path":               {"client", "add", "Shop", "--purpose", "login", "--origin", "http://shop.example"},
 			"--origin must be a page":      {"client", "set", server.ID, "--origin", "null"},
-			"--purpose must be login, ver": {"client", "set", server.ID, "--purpose", ""},
+			"or --redirect-uri":            {"client", "set", server.ID, "--purpose", ""},
+			"--purpose must be login, ver": {"client", "set", server.ID, "--purpose", "login,"},
 		} {
 			a.run(t, args...).want(t, exitUsage, says)
 		}

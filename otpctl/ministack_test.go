@@ -69,6 +69,7 @@ Outputs:
   KeySecretArn: { Value: none }
   CodesTableName: { Value: !Ref Codes }
   ClientsTableName: { Value: !Ref Clients }
+  SiteUrl: { Value: "https://login.example.com" }
   SigningKeyAlias: { Value: !Ref SigningKeyAlias }
   DeadLetterQueueUrl: { Value: !Ref Letters }
   RetryQueueUrl: { Value: !Ref Retries }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
@@ -44,7 +43,7 @@ type captcha struct {
 }
 
 // newCaptcha reads the environment. It returns nil if no CAPTCHA is required.
-func newCaptcha(env *config.Env, cfg aws.Config, now func() time.Time) *captcha {
+func newCaptcha(env *config.Env, cfg aws.Config, own *site.Site, now func() time.Time) *captcha {
 	provider := env.OneOf("CAPTCHA_PROVIDER", "none", "recaptcha", "turnstile", "hcaptcha")
 	if provider == "none" {
 		return nil
@@ -53,7 +52,7 @@ func newCaptcha(env *config.Env, cfg aws.Config, now func() time.Time) *captcha 
 		provider: provider,
 		url:      env.String("CAPTCHA_URL"),
 		hosts:    hostsOf(env.List("CAPTCHA_HOSTS")),
-		site:     site.New(cfg, env.String("SITE_PARAMETER"), now, rand.Float64),
+		site:     own,
 		secret:   keys.NewText(cfg, env.String("CAPTCHA_SECRET"), now),
 		client:   newCaptchaClient(),
 	}

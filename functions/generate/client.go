@@ -21,6 +21,8 @@ type clientTable interface {
 // Errors: *httpapi.InvalidError; otp.ErrInvalidClient for a confidential client without its credentials.
 func (h handler) client(ctx context.Context, request httpapi.Request, body generateRequest) (c otp.Client, err error) {
 	switch server := request.Server; {
+	case body.transaction != "":
+		return h.hosted(ctx, request, body.transaction)
 	case server != nil && body.client != "" && body.client != server.ID:
 		return c, httpapi.Invalid("clientId", "is not the client whose credentials were sent")
 	case server != nil:
@@ -49,4 +51,30 @@ func (h handler) client(ctx context.Context, request httpapi.Request, body gener
 		return c, httpapi.Invalid("nonce", httpapi.Missing+": a page's client sends one, and compares it with the proof's")
 	}
 	return c, nil
+}
+
+// hosted returns the client of a transaction of hosted login. It does not see the cookie: a code for a transaction that began in another
+// browser gives a proof that completes nothing.
+//
+// Errors: otp.ErrNoTransaction, httpapi.ErrForeign.
+func (h handler) hosted(ctx context.Context, request httpapi.Request, id string) (c otp.Client, err error) {
+	if origin := request.Header["origin"]; origin != "" {
+		own, err := h.site.URL(ctx)
+		if err != nil {
+			return c, err
+		}
+		if origin != own {
+			return c, httpapi.ErrForeign
+		}
+	}
+	t, err := h.codes.Transaction(ctx, id)
+	if err != nil {
+		return c, err
+	}
+	c, err = h.clients.Get(ctx, t.ClientID)
+	if errors.Is(err, store.ErrNoClient) || err == nil && !(t.IsOpen(h.now()) && c.Hosted()) {
+		return c, otp.ErrNoTransaction
+	}
+	request.Event.Client = c.ID
+	return c, err
 }

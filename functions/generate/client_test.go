@@ -106,6 +106,81 @@ func merge(header map[string]string, name, value string) map[string]string {
 	return header
 }
 
+// fixedSite is a site whose URL is known.
+type fixedSite string
+
+func (s fixedSite) URL(context.Context) (string, error) { return string(s), nil }
+
+// TestTransaction: a page of the site asks for a code for a transaction, whose client it does not name.
+func TestTransaction(t *testing.T) {
+	const id, site = "abcdefghijklmnopqrstuv", "https://login.example.com"
+	begin := func(t *testing.T, change func(*otp.Transaction, *otp.Client)) *fixture {
+		t.Helper()
+		f := withClients(t)
+		f.handler.site = fixedSite(site)
+		transaction := otp.Transaction{ID: id, ClientID: "hosted", Browser: "b", KeyID: "0", CreatedAt: f.at, ExpiresAt: f.at.Add(otp.TransactionLife)}
+		client := otp.Client{ID: "hosted", Name: "Shop", Type: otp.ConfidentialClient, RedirectURIs: []string{"https://shop.example/cb"}, CreatedAt: f.at}
+		if change != nil {
+			change(&transaction, &client)
+		}
+		must(t, f.codes.(store.Codes).PutTransaction(t.Context(), transaction, "r"))
+		must(t, store.Clients{DB: f.DB, Table: f.Clients}.Add(t.Context(), client))
+		return f
+	}
+	t.Run("its session is for our own issuer, and the message names the client", func(t *testing.T) {
+		f := begin(t, nil)
+		f.header = map[string]string{"origin": site}
+		if status, _, body := f.call(t, "/generate", login(fields{"transaction": id})); status != 200 {
+			t.Fatalf("%d %v", status, body)
+		}
+		items := f.items(t)
+		for _, item := range items {
+			if item["sessionId"] == "authz#"+id {
+				continue
+			}
+			c, err := f.ring.Open("0", fmt.Sprint(item["sessionId"]), item["sealed"].([]byte))
+			if must(t, err); !c.Hosted || c.Nonce != id || c.Client != "hosted" || c.App != "Shop" || c.Server || uuid.Validate(c.AccountID) != nil {
+				t.Errorf("%+v", c)
+			}
+		}
+		if len(items) != 2 {
+			t.Errorf("%d items", len(items))
+		}
+	})
+	for name, c := range map[string]struct {
+		change func(*otp.Transaction, *otp.Client)
+		header map[string]string
+		body   fields
+		status int
+		says   string
+	}{
+		"an unknown transaction": {nil, nil, login(fields{"transaction": id[:21] + "x"}), 404, "transaction_not_found"},
+		"an expired transaction": {func(t *otp.Transaction, _ *otp.Client) { t.ExpiresAt = t.CreatedAt }, nil, login(fields{"transaction": id}), 404, "transaction_not_found"},
+		"the transaction of a client that gets proofs now": {func(_ *otp.Transaction, c *otp.Client) { c.Purposes = []otp.Purpose{otp.Login} }, nil,
+			login(fields{"transaction": id}), 404, "transaction_not_found"},
+		"the transaction of a client that was removed": {func(_ *otp.Transaction, c *otp.Client) { c.ID = "other" }, nil, login(fields{"transaction": id}), 404, "transaction_not_found"},
+		"a page of another origin":                     {nil, map[string]string{"origin": "https://page.example"}, login(fields{"transaction": id}), 403, "foreign_request"},
+		"a client beside it":                           {nil, nil, login(fields{"transaction": id, "clientId": pageClient}), 400, "transaction"},
+		"a nonce beside it":                            {nil, nil, login(fields{"transaction": id, "nonce": "n"}), 400, "transaction"},
+		"credentials beside it":                        {nil, (&fixture{}).as(serverClient, serverSecret).header, login(fields{"transaction": id}), 400, "transaction"},
+		"another purpose":                              {nil, nil, fields{"email": "ada@example.com", "transaction": id}, 400, "transaction"},
+		"a text that is no transaction":                {nil, nil, login(fields{"transaction": "authz#x"}), 400, "transaction"},
+		"the client of hosted login, which gets no proof": {func(_ *otp.Transaction, c *otp.Client) { c.Type = otp.PublicClient }, nil,
+			login(fields{"clientId": "hosted", "nonce": "n"}), 400, "purpose"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := begin(t, c.change)
+			f.header = c.header
+			if status, _, body := f.call(t, "/generate", c.body); status != c.status || !strings.Contains(fmt.Sprint(body), c.says) {
+				t.Errorf("%d %v", status, body)
+			}
+			if items := f.items(t); len(items) != 1 {
+				t.Errorf("%d items", len(items))
+			}
+		})
+	}
+}
+
 func TestClientIsSealed(t *testing.T) {
 	t.Run("a page's", func(t *testing.T) {
 		f := withClients(t)

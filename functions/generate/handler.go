@@ -6,13 +6,13 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
 	"streamotp/shared/admit"
 	"streamotp/shared/httpapi"
+	"streamotp/shared/keys"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/store"
@@ -27,6 +27,7 @@ type handler struct {
 	admit   admit.Admitter
 	origin  origin
 	captcha *captcha // nil if none is required
+	site    issuer
 	now     func() time.Time
 	random  io.Reader // crypto/rand
 
@@ -39,6 +40,12 @@ type codes interface {
 	Put(ctx context.Context, s otp.Session, requestID string) error
 	Session(ctx context.Context, id string) (otp.Session, error)
 	PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error
+	Transaction(ctx context.Context, id string) (otp.Transaction, error)
+}
+
+// issuer is the site, whose URL is also the origin of its pages.
+type issuer interface {
+	URL(ctx context.Context) (string, error)
 }
 
 type users interface {
@@ -63,7 +70,7 @@ const honeypot = "contact_me_by_fax_only"
 func (h handler) routes() map[string]httpapi.Endpoint {
 	return map[string]httpapi.Endpoint{
 		"POST /generate": {
-			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "clientId", "nonce", honeypot},
+			Fields: []string{"email", "phone", "purpose", "password", "locale", "captchaToken", "clientId", "nonce", "transaction", honeypot},
 			Serve:  h.generate, Counts: telemetry.Generated,
 		},
 		"POST /resend": {Fields: []string{"sessionId"}, Serve: h.resend, Counts: telemetry.Generated},
@@ -118,7 +125,8 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 	if err != nil {
 		return nil, err
 	}
-	to.Client, to.App, to.Nonce, to.Server = client.ID, client.Name, body.nonce, request.Server != nil
+	to.Client, to.App, to.Nonce, to.Server = client.ID, client.Name, cmp.Or(body.transaction, body.nonce), request.Server != nil
+	to.Hosted = body.transaction != ""
 	channel, _ := to.Channel.Facts() // Admit rejects an unknown channel. Its text is not logged, since it may be anything
 	c.Event.Channel = channel.Channel
 	d, err := h.admit.Admit(ctx, c.admission(&to.Contents, body.purpose == otp.Login, nil))
@@ -204,6 +212,9 @@ func (h handler) login(ctx context.Context, c call, body generateRequest, to *ot
 		return cmp.Or(err, httpapi.ErrInvalidCredentials)
 	}
 	to.AccountID = user.ID
+	if body.transaction != "" {
+		to.Name = otp.ShortName(user.Name)
+	}
 	to.Channel = user.LoginChannel()
 	if channel, _ := to.Channel.Facts(); channel.Kind == otp.PhoneNumber {
 		to.Phone = user.Phone
@@ -277,8 +288,8 @@ func (c call) suppress(s *otp.Session, channel otp.Channel) {
 
 var errNoSource = errors.New("the event has no source address")
 
-// clientIP returns the address that a request came from: what API Gateway saw or, if the request carries the secret that only our
-// CloudFront knows, what CloudFront saw. A client's server names the address of its user, or none. No other header is trusted.
+// clientIP returns the address that a request came from, as keys.Viewer does. A client's server names the address of its user, or
+// none.
 func (h handler) clientIP(ctx context.Context, request httpapi.Request) (string, error) {
 	if request.Server != nil {
 		named := request.Header["x-client-ip"]
@@ -290,17 +301,5 @@ func (h handler) clientIP(ctx context.Context, request httpapi.Request) (string,
 	if request.Source == "" { // API Gateway always says it; without it no limit of an address would apply
 		return "", errNoSource
 	}
-	secret, viewer := request.Header["x-origin-secret"], request.Header["cloudfront-viewer-address"]
-	if secret == "" || viewer == "" {
-		return request.Source, nil
-	}
-	ours, err := h.origin.Sent(ctx, secret)
-	if err != nil || !ours {
-		return request.Source, err
-	}
-	// address:port; an IPv6 address has colons of its own, so only the last one separates them.
-	if colon := strings.LastIndexByte(viewer, ':'); colon > 0 {
-		return strings.Trim(viewer[:colon], "[]"), nil
-	}
-	return request.Source, nil
+	return keys.Viewer(ctx, h.origin, request.Header, request.Source)
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"crypto/rand"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -14,6 +15,7 @@ import (
 	"streamotp/shared/config"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/keys"
+	"streamotp/shared/site"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -26,13 +28,15 @@ func main() {
 	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE"), Rule: env.AttemptLimit()}
 	codeLength := env.Int("CODE_LENGTH", 6, 10)
 	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
+	own := site.New(cfg, env.String("SITE_PARAMETER"), time.Now, mathrand.Float64)
 	h := handler{
 		codes:      store.Codes{DB: db, Table: env.String("CODES_TABLE")},
 		users:      store.Users{DB: db, Table: env.String("USERS_TABLE")},
 		clients:    clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now),
 		keys:       ring,
 		origin:     keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
-		captcha:    newCaptcha(&env, cfg, time.Now),
+		captcha:    newCaptcha(&env, cfg, own, time.Now),
+		site:       own,
 		now:        time.Now,
 		random:     rand.Reader,
 		codeLength: codeLength,

@@ -15,6 +15,7 @@ type generateRequest struct {
 	phone, password string // as typed
 	locale          string // primary language, lower case
 	client, nonce   string // the client's id as it was sent, and what its proof repeats
+	transaction     string // of hosted login, which takes the place of client and nonce
 }
 
 // channel returns the channel that the request asks for by its field, or "" for a login, whose channel is the account's.
@@ -38,7 +39,7 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 	r = generateRequest{
 		purpose: cmp.Or(otp.Purpose(request.Get("purpose")), otp.Verify),
 		phone:   request.Get("phone"), password: request.Get("password"),
-		client: request.Get("clientId"), nonce: request.Get("nonce"),
+		client: request.Get("clientId"), nonce: request.Get("nonce"), transaction: request.Get("transaction"),
 	}
 	hasEmail, hasPhone := request.Get("email") != "", r.phone != ""
 	switch r.purpose {
@@ -71,6 +72,12 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 		refuse("clientId", "is not for purpose reset, which has no proof")
 	case r.nonce != "" && r.purpose == otp.Reset:
 		refuse("nonce", "is not for purpose reset, which has no proof")
+	case r.transaction != "" && (r.client != "" || r.nonce != "" || request.Server != nil):
+		refuse("transaction", "must not come with clientId, nonce or credentials: it says which client it is for")
+	case r.transaction != "" && r.purpose != otp.Login:
+		refuse("transaction", "is for purpose login only")
+	case r.transaction != "" && !otp.IsTransactionID(r.transaction):
+		refuse("transaction", "must be the text after # in the login page's address")
 	case r.nonce != "" && r.client == "" && request.Server == nil:
 		refuse("nonce", "is for a client's proof: send clientId too")
 	case r.nonce != "" && !otp.IsNonce(r.nonce):

@@ -2,90 +2,91 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
-	"net/http"
+	"io"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/go-jose/go-jose/v4"
 
+	"streamotp/shared/httpapi"
+	"streamotp/shared/otp"
 	"streamotp/shared/telemetry"
 )
 
 type handler struct {
-	site issuer
-	keys keySet
-	home homePage
-	now  func() time.Time
+	site    issuer
+	keys    keySet
+	home    homePage
+	codes   transactions
+	clients clientTable
+	rings   keyrings
+	limits  limits
+	signer  signer
+	origin  origin
+	now     func() time.Time
+	random  io.Reader // crypto/rand
 }
 
+// issuer is the site, whose URL is the issuer of tokens and the origin of its pages.
 type issuer interface {
 	URL(ctx context.Context) (string, error)
 }
 
+// keySet has the public keys of proofs and tokens.
 type keySet interface {
 	Set(ctx context.Context) (jose.JSONWebKeySet, error)
+	Open(ctx context.Context, typ, token string, claims any) error
 }
 
 type homePage interface {
 	Document(ctx context.Context) (homeDocument, error)
 }
 
-// discovery says where the keys are (OpenID Connect Discovery 1.0, 3). It has what is true of a proof; there is no authorization
-// endpoint yet.
-type discovery struct {
-	Issuer     string   `json:"issuer"`
-	JWKS       string   `json:"jwks_uri"`
-	Algorithms []string `json:"id_token_signing_alg_values_supported"`
-	Subjects   []string `json:"subject_types_supported"`
-	Scopes     []string `json:"scopes_supported"`
-	Levels     []string `json:"acr_values_supported"`
-	Claims     []string `json:"claims_supported"`
+type transactions interface {
+	PutTransaction(ctx context.Context, t otp.Transaction, requestID string) error
+	Transaction(ctx context.Context, id string) (otp.Transaction, error)
+	Complete(ctx context.Context, t otp.Transaction, now time.Time) (otp.Transaction, error)
+	Exchange(ctx context.Context, t otp.Transaction, tokenHash, requestID string, now time.Time) error
+	Revoke(ctx context.Context, id string, now time.Time) error
 }
 
-func (h handler) handle(ctx context.Context, event events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	var document any
-	var err error
-	caching := "public, max-age=3600"
-	switch event.RouteKey {
-	case "GET /.well-known/openid-configuration":
-		document, err = h.discovery(ctx)
-	case "GET /.well-known/jwks.json":
-		document, err = h.keys.Set(ctx)
-	case "GET /.well-known/streamotp.json":
-		caching = "public, max-age=60"
-		document, err = h.home.Document(ctx)
-	default:
-		return respond(http.StatusNotFound, "no-store", map[string]string{"message": "Not Found"}), nil
-	}
-	if err != nil {
-		slog.Error("request", "requestId", event.RequestContext.RequestID, "route", event.RouteKey, "status", http.StatusServiceUnavailable,
-			telemetry.Cause(err))
-		telemetry.Event{Name: telemetry.ProviderError, Reason: "discovery"}.Write(event.RequestContext.RequestID, h.now())
-		return respond(http.StatusServiceUnavailable, "no-store", map[string]string{"message": "Service Unavailable"}), nil
-	}
-	return respond(http.StatusOK, caching, document), nil
+type clientTable interface {
+	Get(ctx context.Context, id string) (otp.Client, error)
+	Authenticate(ctx context.Context, id, secret, source, requestID string) (otp.Client, error)
 }
 
-func (h handler) discovery(ctx context.Context) (discovery, error) {
-	issuer, err := h.site.URL(ctx)
-	return discovery{
-		Issuer: issuer, JWKS: issuer + "/.well-known/jwks.json", Algorithms: []string{string(jose.RS256)},
-		Subjects: []string{"public", "pairwise"}, Scopes: []string{"otp:login", "otp:verify"},
-		Levels: []string{"urn:streamotp:1", "urn:streamotp:2"},
-		Claims: []string{"iss", "aud", "sub", "iat", "exp", "jti", "nonce", "auth_time", "purpose", "channel", "scope", "amr", "acr", "email",
-			"email_verified", "phone_number", "phone_number_verified", "test"},
-	}, err
+type keyrings interface {
+	Current(ctx context.Context) (*otp.Keyring, error)
+	For(ctx context.Context, keyID string) (*otp.Keyring, error)
 }
 
-// respond writes a document. Every page may read it: CloudFront's own headers say so.
-func respond(status int, caching string, document any) events.APIGatewayV2HTTPResponse {
-	text, err := json.Marshal(document)
-	if err != nil {
-		panic(err) // only for types without a JSON form, and ours have one
+type limits interface {
+	Count(ctx context.Context, key string, most int, now, end time.Time) error
+}
+
+type signer interface {
+	SignJWT(ctx context.Context, typ string, claims any) (string, error)
+}
+
+// origin reports whether a request came through our own CloudFront distribution.
+type origin interface {
+	Sent(ctx context.Context, secret string) (bool, error)
+}
+
+// routes are the calls. The application's server makes those that are not gated: it does not come through CloudFront.
+func (h handler) routes() map[string]httpapi.Endpoint {
+	return map[string]httpapi.Endpoint{
+		"GET /oauth2/authorize":    {Open: h.authorize},
+		"POST /oauth2/authorize":   {Open: h.authorizeByForm},
+		"POST /oauth2/transaction": {Fields: []string{"transaction"}, Serve: h.transaction},
+		"POST /oauth2/complete":    {Fields: []string{"transaction", "proof"}, Serve: h.complete, Counts: telemetry.Authorized},
+		"POST /oauth2/token":       {Open: h.token, Ungated: true},
+		"GET /oauth2/userinfo":     {Open: h.userinfo, Ungated: true},
+		"POST /oauth2/userinfo":    {Open: h.userinfo, Ungated: true},
+		"GET /oauth2/logout":       {Open: h.logout},
+		"POST /oauth2/logout":      {Open: h.logout},
+
+		"GET /.well-known/openid-configuration": document(anHour, h.discovery),
+		"GET /.well-known/jwks.json":            document(anHour, h.keys.Set),
+		"GET /.well-known/streamotp.json":       document(aMinute, h.home.Document),
 	}
-	return events.APIGatewayV2HTTPResponse{StatusCode: status, Body: string(text), Headers: map[string]string{
-		"content-type": "application/json", "cache-control": caching, "x-content-type-options": "nosniff",
-	}}
 }

@@ -16,7 +16,7 @@ const (
 
 // home says to which application people go on after a login that no application asked for. It is safe for concurrent use.
 type home struct {
-	clients clients
+	clients homeClients
 	now     func() time.Time
 
 	mu     sync.Mutex
@@ -24,7 +24,7 @@ type home struct {
 	readAt time.Time
 }
 
-type clients interface {
+type homeClients interface {
 	WithHome(ctx context.Context) iter.Seq2[otp.Client, error]
 }
 

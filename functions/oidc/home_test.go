@@ -13,7 +13,9 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
+	"streamotp/shared/proof"
 )
 
 // table has clients with home URLs, and perhaps an error after them.
@@ -45,7 +47,8 @@ func ask(t *testing.T, h *home) (response string, errors int) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 	defer slog.SetDefault(previous)
 	event := events.APIGatewayV2HTTPRequest{RouteKey: "GET /.well-known/streamotp.json"}
-	r, err := handler{home: h, now: h.now}.handle(t.Context(), event)
+	event.RequestContext.RequestID = "request"
+	r, err := httpapi.Handler(handler{home: h, keys: &proof.Published{}}.routes(), nil, nil)(t.Context(), event)
 	if err != nil || !json.Valid([]byte(r.Body)) || r.Headers["content-type"] != "application/json" {
 		t.Errorf("%+v, %v", r, err)
 	}

@@ -1,15 +1,26 @@
-// Command oidc serves GET /.well-known/openid-configuration and /.well-known/jwks.json, with which back ends check proofs, and
-// /.well-known/streamotp.json, which says to which application people go on after a login.
+// Command oidc is the OpenID provider: it serves hosted login, by which people log in to applications on StreamOTP's own pages, and
+// the documents under /.well-known/, with which back ends check proofs and tokens.
+//
+// Its invariants:
+//
+//	L1: no redirect leads to a URL that is not registered for the client, to the byte.
+//	L2: a transaction is completed only where a proof for it and the cookie of the browser in which it began meet.
+//	L3: nothing is signed for a caller who has not proven all that the exchange of a code needs.
+//	L4: of any number of exchanges of a code one gets tokens, and each further one ends them.
 package main
 
 import (
-	"math/rand/v2"
+	"crypto/rand"
+	mathrand "math/rand/v2"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"streamotp/shared/clients"
 	"streamotp/shared/config"
+	"streamotp/shared/httpapi"
+	"streamotp/shared/keys"
 	"streamotp/shared/proof"
 	"streamotp/shared/site"
 	"streamotp/shared/store"
@@ -20,14 +31,27 @@ func main() {
 	var env config.Env
 	telemetry.Start(env.String("METRICS_NAMESPACE"))
 	cfg := env.AWS()
+	db := dynamodb.NewFromConfig(cfg)
+	limits := store.Limits{DB: db, Table: env.String("LIMITS_TABLE")}
+	ring := keys.New(cfg, env.String("KEY_SECRET"), time.Now)
+	own := site.New(cfg, env.String("SITE_PARAMETER"), time.Now, mathrand.Float64)
+	table := env.String("CLIENTS_TABLE")
 	h := handler{
-		site: site.New(cfg, env.String("SITE_PARAMETER"), time.Now, rand.Float64),
-		keys: proof.NewPublished(cfg, env.List("SIGNING_KEYS"), time.Now),
-		home: &home{clients: store.Clients{DB: dynamodb.NewFromConfig(cfg), Table: env.String("CLIENTS_TABLE")}, now: time.Now},
-		now:  time.Now,
+		site:    own,
+		keys:    proof.NewPublished(cfg, env.List("SIGNING_KEYS"), time.Now),
+		home:    &home{clients: store.Clients{DB: db, Table: table}, now: time.Now},
+		codes:   store.Codes{DB: db, Table: env.String("CODES_TABLE")},
+		clients: clients.New(limits, table, ring, time.Now),
+		rings:   ring,
+		limits:  limits,
+		signer:  proof.NewSigner(cfg, env.String("SIGNING_KEY"), own, time.Now),
+		origin:  keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
+		now:     time.Now,
+		random:  rand.Reader,
 	}
+	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)
 	if err := env.Err(); err != nil {
 		telemetry.Fatal(err)
 	}
-	lambda.Start(h.handle)
+	lambda.Start(httpapi.Handler(h.routes(), gate, nil))
 }

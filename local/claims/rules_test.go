@@ -77,9 +77,28 @@ func TestTemplate(t *testing.T) {
 		same("what answers plain HTTP, where a redirect would come after the password", at(behavior, "ViewerProtocolPolicy"), "https-only")
 	}
 	same("paths with headers of their own, and those that pages elsewhere may read", paths,
-		map[any]any{"/api/*": "SiteHeaders", "/.well-known/*": "PublicHeaders", "*.js": "PublicHeaders", "/config.json": "PublicHeaders"})
-	same("the cache of the API's answers", at(behaviors[0], "CachePolicyId"), "4135ea2d-6df8-44a3-9df3-4b5a84be39ad") // AWS's CachingDisabled
-	same("error pages, which would take the place of the API's answers", at(distribution, "CustomErrorResponses"), nil)
+		map[any]any{"/api/oauth2/token": "SiteHeaders", "/api/oauth2/userinfo": "SiteHeaders", "/api/oauth2/*": "OauthHeaders",
+			"/api/*": "SiteHeaders", "/.well-known/*": "PublicHeaders", "*.js": "PublicHeaders", "/config.json": "PublicHeaders"})
+	same("the path of hosted login, before that of the whole API", at(behaviors[2], "PathPattern"), "/api/oauth2/*")
+	for i, cache := range []string{"OauthCache", "OauthCache", "OauthCache", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"} { // AWS's CachingDisabled
+		same("the cache of the API's answers", at(behaviors[i], "CachePolicyId"), cache)
+	}
+	cache := at(resources, "OauthCache", "Properties", "CachePolicyConfig")
+	same("what passes through the cache of hosted login", at(cache, "ParametersInCacheKeyAndForwardedToOrigin"), tree{"EnableAcceptEncodingGzip": false,
+		"HeadersConfig": tree{"HeaderBehavior": "whitelist", "Headers": []any{"authorization", "origin"}}, "CookiesConfig": tree{"CookieBehavior": "all"},
+		"QueryStringsConfig": tree{"QueryStringBehavior": "all"}})
+	same("its longest time", []any{at(cache, "MinTTL"), at(cache, "DefaultTTL"), at(cache, "MaxTTL")}, []any{0, 0, 1})
+	var kept []any // the errors that CloudFront would keep, without pages, which would take the place of the API's answers
+	for _, code := range []int{404, 500, 501, 502, 503, 504} {
+		kept = append(kept, tree{"ErrorCode": code, "ErrorCachingMinTTL": 0})
+	}
+	same("errors that CloudFront keeps", at(distribution, "CustomErrorResponses"), kept)
+	var removed []any
+	for _, header := range []string{"Origin", "Credentials", "Headers", "Methods"} {
+		removed = append(removed, tree{"Header": "Access-Control-Allow-" + header})
+	}
+	removed = append(removed, tree{"Header": "Access-Control-Expose-Headers"}, tree{"Header": "Access-Control-Max-Age"})
+	same("what hosted login keeps from pages elsewhere", at(resources, "OauthHeaders", "Properties", "ResponseHeadersPolicyConfig", "RemoveHeadersConfig", "Items"), removed)
 
 	topic := []any{[]any{"HasAlarmTopicArn", "AlarmTopicArn", "AlarmTopic"}}
 	for _, id := range of("AWS::CloudWatch::Alarm") {

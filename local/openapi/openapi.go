@@ -114,11 +114,19 @@ var waits = []any{"locked", "too_many_requests", "unavailable"}
 
 // CheckResponse checks the response to a call. The response to a call that the document does not describe must be API Gateway's.
 func (d *Document) CheckResponse(method, path string, status int, header http.Header, body []byte) error {
+	operation := d.Operation(method, path)
+	if described := operation.At("responses", strconv.Itoa(status)); described.Value != nil {
+		if len(body) == 0 && described.At("content").Value == nil { // a redirect
+			return nil
+		}
+		if html := described.At("content", "text/html"); html.Value != nil && strings.HasPrefix(header.Get("Content-Type"), "text/html") {
+			return nil
+		}
+	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
-	operation := d.Operation(method, path)
 	if operation.Value == nil || status == http.StatusRequestHeaderFieldsTooLarge {
 		return d.At("components", "schemas", "Message").Validate(value)
 	}

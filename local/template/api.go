@@ -68,12 +68,19 @@ func (h *pageHeaders) check(p place) {
 	}
 }
 
-// readPageHeaders reads the headers of the pages or, if they let pages of other origins read a response, those of public files.
+// removedHeaders are the headers that a policy takes away from a response.
+type removedHeaders struct {
+	Items []struct{ Header string }
+}
+
+// readPageHeaders reads the headers of the pages; or those of public files, if they let pages of other origins read a response; or those
+// of hosted login, if they take headers away.
 func readPageHeaders(res *resource) {
 	var policy struct {
 		ResponseHeadersPolicyConfig struct {
 			Name, Comment         ignored
 			SecurityHeadersConfig pageHeaders
+			RemoveHeadersConfig   *removedHeaders
 			CorsConfig            *struct {
 				AccessControlAllowOrigins                            struct{ Items []string }
 				AccessControlAllowHeaders, AccessControlAllowMethods ignored // there are no preflights of a plain GET
@@ -88,8 +95,14 @@ func readPageHeaders(res *resource) {
 		out = res.properties.out.PublicHeaders
 		out["Access-Control-Allow-Origin"] = strings.Join(cors.AccessControlAllowOrigins.Items, " ")
 	}
+	if removed := policy.ResponseHeadersPolicyConfig.RemoveHeadersConfig; removed != nil {
+		out = res.properties.out.OauthHeaders
+		for _, item := range removed.Items {
+			res.properties.out.OauthRemoved = append(res.properties.out.OauthRemoved, item.Header)
+		}
+	}
 	if len(out) > 1 {
-		res.properties.failf("the development stack imitates one policy of response headers for the pages, and one for public files")
+		res.properties.failf("the development stack imitates one policy of response headers for the pages, one for public files, and one for hosted login")
 	}
 	for name, properties := range policy.ResponseHeadersPolicyConfig.SecurityHeadersConfig {
 		h := securityHeaders[name]

@@ -58,6 +58,7 @@ func init() { // a literal would refer to itself through the functions that read
 		"AWS::CloudFront::Function":              {},
 		"AWS::CloudFront::OriginAccessControl":   {},
 		"AWS::CloudFront::OriginRequestPolicy":   {},
+		"AWS::CloudFront::CachePolicy":           {},
 		"AWS::S3::Bucket":                        {reference: "{lower}", attributes: map[string]string{"Arn": "arn:aws:s3:::{lower}"}},
 		"AWS::S3::BucketPolicy":                  {},
 	}

@@ -49,6 +49,8 @@ type Stack struct {
 	EventDestinations []EventDestination
 	PageHeaders       map[string]string // what the distribution adds to each page
 	PublicHeaders     map[string]string // and to what pages of other origins may read
+	OauthHeaders      map[string]string // and to the responses of hosted login
+	OauthRemoved      []string          // the headers that it takes away from those
 
 	Parameters map[string]string // by name, defaults and overrides
 	NoEcho     map[string]bool   // the parameters whose values CloudFormation does not return
@@ -120,7 +122,8 @@ func Parse(name string, data []byte, stackName, suffix string, overrides map[str
 	}
 	r := &reader{file: name, suffix: suffix, out: &Stack{
 		Name: stackName, ID: ARN("cloudformation", "stack/"+stackName+"/"+suffix),
-		Parameters: map[string]string{}, NoEcho: map[string]bool{}, SSM: map[string]string{}, PageHeaders: map[string]string{}, PublicHeaders: map[string]string{}}}
+		Parameters: map[string]string{}, NoEcho: map[string]bool{}, SSM: map[string]string{}, PageHeaders: map[string]string{}, PublicHeaders: map[string]string{},
+		OauthHeaders: map[string]string{}}}
 	r.document = place{reader: r, node: doc.Content[0]}
 	r.read(overrides)
 	if r.stopped {

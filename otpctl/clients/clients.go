@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -29,7 +28,12 @@ type settings struct {
 	name              string
 	purposes, origins []string
 	homeURL           string
-	flags             *pflag.FlagSet // those that were given
+
+	redirectURIs, postLogoutURIs []string
+	noPKCE                       bool
+	apiAudience                  string
+
+	flags *pflag.FlagSet // those that were given
 }
 
 func (s *settings) declare(flags *pflag.FlagSet) {
@@ -37,6 +41,10 @@ func (s *settings) declare(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which it may ask for proofs: login, verify, or both as login,verify")
 	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, such as https://www.example.com; give the flag once for each")
 	flags.StringVar(&s.homeURL, "home-url", "", "`URL` of the application's page to which the deployment's own login page links after a login")
+	flags.StringArrayVar(&s.redirectURIs, "redirect-uri", nil, "`URL` to which hosted login may return people; give the flag once for each")
+	flags.StringArrayVar(&s.postLogoutURIs, "post-logout-uri", nil, "`URL` to which a logout may return people; give the flag once for each")
+	flags.BoolVar(&s.noPKCE, "no-pkce", false, "accept logins without PKCE, for a server whose library does not have it")
+	flags.StringVar(&s.apiAudience, "api-audience", "", "`URI` of the API that access tokens, then JWTs, are for")
 }
 
 // nameForm is that of AppName: what fits into one SMS.
@@ -61,9 +69,6 @@ func (s *settings) apply(c *otp.Client) error {
 			}
 			c.Purposes = append(c.Purposes, purpose)
 		}
-		if len(c.Purposes) == 0 {
-			return console.UsageErrorf("--purpose must be login, verify or both, as login,verify")
-		}
 		slices.Sort(c.Purposes)
 		c.Purposes = slices.Compact(c.Purposes)
 	}
@@ -80,31 +85,73 @@ func (s *settings) apply(c *otp.Client) error {
 		}
 	}
 	if s.flags.Changed("home-url") {
-		if s.homeURL != "" && !isHomeURL(s.homeURL) {
-			return console.UsageErrorf("--home-url must be the whole URL of a page, as https://www.example.com/: https, or http for this machine alone, without a user name or #, and percent-encoded")
+		if s.homeURL != "" && !otp.IsPageURL(s.homeURL) {
+			return console.UsageErrorf("--home-url must be %s", pageURL)
 		}
 		c.HomeURL = s.homeURL
+	}
+	if err := s.applyHosted(c); err != nil {
+		return err
+	}
+	return check(*c)
+}
+
+// applyHosted checks the settings of hosted login that were given, and changes a client to them.
+//
+// Errors: console.UsageError.
+func (s *settings) applyHosted(c *otp.Client) error {
+	for _, list := range []struct {
+		flag  string
+		given []string
+		held  *[]string
+	}{{"redirect-uri", s.redirectURIs, &c.RedirectURIs}, {"post-logout-uri", s.postLogoutURIs, &c.PostLogoutURIs}} {
+		if list.given == nil {
+			continue
+		}
+		*list.held = slices.DeleteFunc(slices.Clone(list.given), func(uri string) bool { return uri == "" }) // '' removes all
+		for _, uri := range *list.held {
+			if !otp.IsPageURL(uri) {
+				return console.UsageErrorf("--%s must be %s", list.flag, pageURL)
+			}
+		}
+	}
+	if s.flags.Changed("no-pkce") {
+		c.NoPKCE = s.noPKCE
+	}
+	if s.flags.Changed("api-audience") {
+		if s.apiAudience != "" && !otp.IsAPIAudience(s.apiAudience) {
+			return console.UsageErrorf("--api-audience must be a whole URI, as https://api.example.com, without #")
+		}
+		c.APIAudience = s.apiAudience
 	}
 	return nil
 }
 
-// isHomeURL reports whether a text is a URL that a page may lead to. A text that the parser would write in another way is rejected,
-// because a browser might read it in another way too.
-func isHomeURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Hostname() != "" && u.User == nil && !strings.Contains(text, "#") && text == u.String() && isSecure(u)
+// check checks the settings of a client against each other.
+//
+// Errors: console.UsageError.
+func check(c otp.Client) error {
+	proofs, tokens := len(c.Purposes) > 0, len(c.RedirectURIs) > 0
+	switch {
+	case proofs && tokens:
+		return console.UsageErrorf("--purpose and --redirect-uri exclude each other: a client gets proofs or tokens, so add a second client, or remove one with --purpose '' or --redirect-uri ''")
+	case !proofs && !tokens:
+		return console.UsageErrorf("--purpose is missing: login, verify or both, as login,verify; or --redirect-uri for a client of hosted login")
+	case !tokens && (len(c.PostLogoutURIs) > 0 || c.NoPKCE || c.APIAudience != ""):
+		return console.UsageErrorf("--post-logout-uri, --no-pkce and --api-audience are for a client of hosted login: add --redirect-uri")
+	case c.NoPKCE && c.Type != otp.ConfidentialClient:
+		return console.UsageErrorf("--no-pkce is for a confidential client only: a public one has no other protection of its code")
+	}
+	return nil
 }
 
-// isSecure reports whether a page's URL has https. Plain HTTP is for this machine alone.
-func isSecure(u *url.URL) bool {
-	local := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
-	return u.Scheme == "https" || u.Scheme == "http" && local
-}
+// pageURL says what otp.IsPageURL accepts.
+const pageURL = "the whole URL of a page, as https://www.example.com/: https, or http for this machine alone, without a user name or #, and percent-encoded"
 
 // isOrigin reports whether a text is an origin as a browser sends it (RFC 6454 6.1).
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && text == u.Scheme+"://"+strings.ToLower(u.Host) && isSecure(u)
+	return err == nil && u.Host != "" && text == u.Scheme+"://"+strings.ToLower(u.Host) && otp.IsSecure(u)
 }
 
 // AddCommand returns "otpctl client add".
@@ -118,13 +165,16 @@ func AddCommand(c *console.Console) *cobra.Command {
 
 A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
 secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
-the client's codes. After a login on the deployment's own page, that page links to --home-url, unless several clients
-have one.`,
+the client's codes. After a login on the deployment's own page, that page links to the only --home-url.
+
+With --redirect-uri people log in on StreamOTP's own pages, by OpenID Connect. Such a client gets tokens in place of
+proofs, and has no --purpose. URLs must match to the byte, except a public client's port on 127.0.0.1 or [::1].`,
 		Example: `  otpctl client add Shop --purpose login --origin https://shop.example --home-url https://shop.example/
-  otpctl client add Shop --purpose login,verify --confidential`,
+  otpctl client add Shop --redirect-uri https://shop.example/callback --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",
 			`{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
- "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":1,"secret":"…"}`),
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "createdAt":"2026-11-28T15:00:00Z","secrets":1,"secret":"…"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			s.name = args[0]
 			return add(ctx, c, d, s, confidential)
@@ -137,11 +187,14 @@ have one.`,
 
 func add(ctx context.Context, c *console.Console, d *deployed.Stack, s settings, confidential bool) error {
 	client := otp.Client{Type: otp.PublicClient, CreatedAt: d.Clock.Now()}
+	if confidential {
+		client.Type = otp.ConfidentialClient
+	}
 	if err := s.apply(&client); err != nil {
 		return err
 	}
-	if len(client.Purposes) == 0 {
-		return console.UsageErrorf("--purpose is missing: login, verify or both, as login,verify")
+	if err := notIssuer(d, client); err != nil {
+		return err
 	}
 	var secret string
 	var err error
@@ -149,7 +202,6 @@ func add(ctx context.Context, c *console.Console, d *deployed.Stack, s settings,
 		return err
 	}
 	if confidential {
-		client.Type = otp.ConfidentialClient
 		if secret, err = otp.NewClientSecret(rand.Reader); err != nil {
 			return err
 		}
@@ -163,6 +215,16 @@ func add(ctx context.Context, c *console.Console, d *deployed.Stack, s settings,
 		sayOnce(w, secret)
 		sayCORS(w, d, client)
 	})
+}
+
+// notIssuer rejects the site's own URL as an audience: a token for an API would pass as a proof for hosted login.
+//
+// Errors: console.UsageError.
+func notIssuer(d *deployed.Stack, c otp.Client) error {
+	if c.APIAudience != "" && c.APIAudience == d.Outputs["SiteUrl"] {
+		return console.UsageErrorf("--api-audience must not be the URL of the login pages: name the API itself")
+	}
+	return nil
 }
 
 // sayOnce prints a new secret, if there is one.
@@ -192,7 +254,8 @@ func ListCommand(c *console.Console) *cobra.Command {
 		Long:    "Lists the clients, by name. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client list",
 		Annotations: console.Facts("dynamodb:Scan", `[{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
- "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			if err := d.Need("ClientsTableName"); err != nil {
 				return err
@@ -201,7 +264,7 @@ func ListCommand(c *console.Console) *cobra.Command {
 				func(a, b otp.Client) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 			header := []any{"ID", "NAME", "TYPE", "PURPOSES", "ORIGINS", "CREATED"}
 			return console.List(c, "There is no client.", header, all, func(client otp.Client) (any, []any) {
-				return document(client, ""), []any{client.ID, client.Name, client.Type, joined(client.Purposes), cmp.Or(strings.Join(client.Origins, ", "), "any"),
+				return document(client, ""), []any{client.ID, client.Name, client.Type, purposes(client), cmp.Or(strings.Join(client.Origins, ", "), "any"),
 					console.UTC(client.CreatedAt)}
 			})
 		}),
@@ -216,7 +279,8 @@ func ShowCommand(c *console.Console) *cobra.Command {
 		Long:    "Prints a client. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client show 4fJ2vX0t2mJc5n1v0yq3-w",
 		Annotations: console.Facts("dynamodb:GetItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
- "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			client, err := find(ctx, d, args[0])
 			if err != nil {
@@ -224,8 +288,13 @@ func ShowCommand(c *console.Console) *cobra.Command {
 			}
 			return c.Answer(document(client, ""), func(w io.Writer) {
 				console.Say("id:       %s\nname:     %s\ntype:     %s\npurposes: %s\norigins:  %s\nhome URL: %s\ncreated:  %s\nsecrets:  %d\n", client.ID, client.Name,
-					string(client.Type), joined(client.Purposes), cmp.Or(strings.Join(client.Origins, ", "), "any"), cmp.Or(client.HomeURL, "none"),
+					string(client.Type), purposes(client), cmp.Or(strings.Join(client.Origins, ", "), "any"), cmp.Or(client.HomeURL, "none"),
 					console.UTC(client.CreatedAt), len(client.SecretHashes))(w)
+				if client.Hosted() {
+					pkce := map[bool]string{true: "required", false: "not required"}[client.NeedsPKCE()]
+					console.Say("redirect: %s\nlogout:   %s\nPKCE:     %s\nAPI:      %s\n", strings.Join(client.RedirectURIs, ", "),
+						cmp.Or(strings.Join(client.PostLogoutURIs, ", "), "none"), pkce, cmp.Or(client.APIAudience, "none"))(w)
+				}
 			})
 		}),
 	}
@@ -237,14 +306,20 @@ func SetCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set ID",
 		Short: "Changes what an application may do, or its name.",
-		Long: `Changes a client. A setting whose flag you omit stays as it is. --purpose and --origin replace all earlier values.
---origin '' allows pages of any origin, and --home-url '' removes the home URL. The functions know the change within a
-minute, and pages a new home URL within two.`,
+		Long: `Changes a client. A setting whose flag you omit stays as it is. A flag that may have several values replaces all earlier
+ones. --origin '' allows pages of any origin, and any other flag with '' removes the setting. The functions know the
+change within a minute, and pages a new home URL within two.`,
 		Example: "  otpctl client set 4fJ2vX0t2mJc5n1v0yq3-w --purpose login,verify",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login","verify"],"origins":[],
- "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
-			return change(ctx, c, d, args[0], "", func(client *otp.Client) error { return s.apply(client) })
+			return change(ctx, c, d, args[0], "", func(client *otp.Client) error {
+				if err := s.apply(client); err != nil {
+					return err
+				}
+				return notIssuer(d, *client)
+			})
 		}),
 	}
 	s.declare(cmd.Flags())
@@ -263,7 +338,8 @@ the server without an interruption; any older secret ends. Then run the command 
 two secrets and makes no new one. After a leak, run both at once. The functions know the change within a minute.`,
 		Example: "  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w\n  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w --end",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
- "homeUrl":"","createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			secret, err := otp.NewClientSecret(rand.Reader)
 			if err != nil {
@@ -356,17 +432,22 @@ func change(ctx context.Context, c *console.Console, d *deployed.Stack, id, secr
 
 // document returns a client as --json shows it, with a secret that was just made.
 func document(c otp.Client, secret string) console.Object {
-	o := console.Object{"id": c.ID, "name": c.Name, "type": c.Type, "purposes": c.Purposes, "origins": append([]string{}, c.Origins...),
-		"homeUrl": c.HomeURL, "createdAt": console.ShownTime(c.CreatedAt), "secrets": len(c.SecretHashes)}
+	o := console.Object{"id": c.ID, "name": c.Name, "type": c.Type, "purposes": append([]otp.Purpose{}, c.Purposes...), "origins": append([]string{}, c.Origins...),
+		"homeUrl": c.HomeURL, "redirectUris": append([]string{}, c.RedirectURIs...), "postLogoutUris": append([]string{}, c.PostLogoutURIs...),
+		"noPkce": c.NoPKCE, "apiAudience": c.APIAudience, "createdAt": console.ShownTime(c.CreatedAt), "secrets": len(c.SecretHashes)}
 	if secret != "" {
 		o["secret"] = secret
 	}
 	return o
 }
 
-func joined(purposes []otp.Purpose) string {
-	texts := make([]string, len(purposes))
-	for i, p := range purposes {
+// purposes returns what a client is for, in words.
+func purposes(c otp.Client) string {
+	if c.Hosted() {
+		return "hosted login"
+	}
+	texts := make([]string, len(c.Purposes))
+	for i, p := range c.Purposes {
 		texts[i] = string(p)
 	}
 	return strings.Join(texts, ", ")

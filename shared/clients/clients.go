@@ -101,15 +101,26 @@ func (c *Clients) Server(ctx context.Context, header map[string]string, source, 
 	if header["origin"] != "" {
 		return nil, httpapi.Invalid("", "must not come from a page with the header authorization: a page cannot keep a secret")
 	}
-	id, secret := basic(credentials)
-	client, err := c.Get(ctx, id)
-	if err != nil && !errors.Is(err, store.ErrNoClient) {
+	id, secret := Basic(credentials)
+	client, err := c.Authenticate(ctx, id, secret, source, requestID)
+	if err != nil {
 		return nil, err
 	}
-	if client.HasSecret(secret) {
-		return &client, nil
+	return &client, nil
+}
+
+// Authenticate returns the confidential client with this id and secret. source is the address that API Gateway saw.
+//
+// Errors: otp.ErrInvalidClient, *otp.TooManyRequestsError.
+func (c *Clients) Authenticate(ctx context.Context, id, secret, source, requestID string) (otp.Client, error) {
+	client, err := c.Get(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNoClient) {
+		return otp.Client{}, err
 	}
-	return nil, c.refuse(ctx, source, requestID)
+	if client.HasSecret(secret) {
+		return client, nil
+	}
+	return otp.Client{}, c.refuse(ctx, source, requestID)
 }
 
 // refuse counts a wrong secret, and returns why it is refused.
@@ -125,9 +136,9 @@ func (c *Clients) refuse(ctx context.Context, source, requestID string) error {
 	return otp.ErrInvalidClient
 }
 
-// basic reads "Basic " and base64 of id:secret (RFC 7617). Both are empty if the text is anything else. A client's id and secret
+// Basic reads "Basic " and base64 of id:secret (RFC 7617). Both are empty if the text is anything else. A client's id and secret
 // are base64url, so that the form encoding of RFC 6749 2.3.1 leaves them as they are.
-func basic(credentials string) (id, secret string) {
+func Basic(credentials string) (id, secret string) {
 	scheme, encoded, _ := strings.Cut(credentials, " ")
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 	if err != nil || !strings.EqualFold(scheme, "Basic") {

@@ -20,6 +20,9 @@ import (
 // ErrInvalidCredentials says that an address and a password do not match. It is the same for an address without an account.
 var ErrInvalidCredentials = errors.New("invalid credentials")
 
+// ErrForeign says that a call of the login page came from another page or another browser.
+var ErrForeign = errors.New("a call of another page or browser")
+
 // ErrCaptchaFailed says that a CAPTCHA is required and was not solved. The caller must solve it and retry.
 var ErrCaptchaFailed = errors.New("captcha failed")
 
@@ -57,6 +60,10 @@ var fixed = []struct {
 	{ErrCaptchaFailed, http.StatusBadRequest, "captcha_failed", "Solve the CAPTCHA and send its token as captchaToken.", telemetry.Blocked},
 	{ErrInvalidCredentials, http.StatusUnauthorized, "invalid_credentials", "The address and the password do not match.", telemetry.WrongPassword},
 	{otp.ErrInvalidClient, http.StatusUnauthorized, "invalid_client", "The client's credentials are wrong or missing.", telemetry.ClientRefused},
+	{otp.ErrNoTransaction, http.StatusNotFound, "transaction_not_found", "There is no such login. Go back to the application and log in again.", ""},
+	{otp.ErrTransactionOver, http.StatusGone, "transaction_over", "The login has ended. Go back to the application and log in again.", ""},
+	{otp.ErrInvalidProof, http.StatusUnauthorized, "invalid_proof", "The proof is not for this login, or has expired. Ask for a new code.", ""},
+	{ErrForeign, http.StatusForbidden, "foreign_request", "Only the login page may make this call, in the browser in which the login began.", telemetry.Blocked},
 	{otp.ErrSessionNotFound, http.StatusNotFound, "session_not_found", "There is no such session for this call. Ask for a new code.", ""},
 	{otp.ErrCodeExpired, http.StatusGone, "code_expired", "The code has expired. Ask for a new one.", telemetry.Expired},
 	{otp.ErrCodeUsed, http.StatusGone, "code_used", "The code was used before. Ask for a new one.", telemetry.Expired},
@@ -103,6 +110,16 @@ func problemOf(err error) problem {
 			event: telemetry.ProviderError}
 	}
 	return problem{Status: 500, Code: "internal", Detail: "Something is wrong on our side.", event: telemetry.ServerError}
+}
+
+// Status returns the status of an error and how long to wait before a retry, or 0, for a response that is no problem document. It notes in
+// the audit event what the error counts as.
+func Status(err error, audit *telemetry.Event) (status int, retryAfter time.Duration) {
+	p := problemOf(err)
+	if p.event != "" {
+		audit.Name, audit.Reason = p.event, p.Code
+	}
+	return p.Status, p.retryAfter
 }
 
 // response writes a problem.

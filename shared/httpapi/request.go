@@ -34,6 +34,7 @@ type Request struct {
 	ID     string            // API Gateway's request id
 	Source string            // the IP address that API Gateway was called from
 	Header map[string]string // names in lower case; a caller can set any of them
+	Cookie []string          // as name=value
 	Fields map[string]string // of the JSON body; every field of every call is a string
 	Server *otp.Client       // whose credentials came with the request; nil for a call from anywhere else
 	Event  *telemetry.Event  // what the audit log reports about the request; handlers fill in what they learn
@@ -76,25 +77,35 @@ var (
 // read decodes and checks an event's body. fields are the names that the call accepts.
 func read(event events.APIGatewayV2HTTPRequest, fields []string) (Request, error) {
 	request := Request{ID: event.RequestContext.RequestID, Source: event.RequestContext.HTTP.SourceIP, Header: event.Headers,
-		Event: &telemetry.Event{}}
-	body := []byte(event.Body)
-	if event.IsBase64Encoded {
-		decoded, err := base64.StdEncoding.DecodeString(event.Body)
-		if err != nil {
-			return request, Invalid("", "the body cannot be read")
-		}
-		body = decoded
-	}
-	if len(body) > maxBody {
-		return request, errTooLarge
+		Cookie: event.Cookies, Event: &telemetry.Event{}}
+	body, err := Body(event)
+	if err != nil {
+		return request, err
 	}
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // a byte order mark, which RFC 8259 8.1 allows to ignore
 	if mediaType, _, err := mime.ParseMediaType(event.Headers["content-type"]); err != nil || mediaType != "application/json" {
 		return request, errNotJSON
 	}
-	var err error
 	request.Fields, err = parse(body, fields)
 	return request, err
+}
+
+// Body returns the body of a request.
+//
+// Errors: *InvalidError; one that the table answers with 413 if the body is over 8 KiB.
+func Body(event events.APIGatewayV2HTTPRequest) ([]byte, error) {
+	body := []byte(event.Body)
+	if event.IsBase64Encoded { // as API Gateway encodes forms
+		decoded, err := base64.StdEncoding.DecodeString(event.Body)
+		if err != nil {
+			return nil, Invalid("", "the body cannot be read")
+		}
+		body = decoded
+	}
+	if len(body) > maxBody {
+		return nil, errTooLarge
+	}
+	return body, nil
 }
 
 // parse reads a JSON object of strings, more strictly than encoding/json does: only known names, none twice, nothing

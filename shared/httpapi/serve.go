@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -21,7 +22,14 @@ type Endpoint struct {
 	Fields []string                                                // the names that its body may have
 	Serve  func(ctx context.Context, request Request) (any, error) // returns a success as JSON (and perhaps a delayed), or an error of the table
 	Counts string                                                  // the event that a success counts as, unless the handler sets another
+
+	Ungated bool // it does not pass the gate
+	Open    Open // serves the call instead of Serve, if its requests or responses are not JSON
 }
+
+// Open serves a call of another form than this API's. It always returns a response; the error is the cause of a failure, which is only
+// logged.
+type Open func(ctx context.Context, event events.APIGatewayV2HTTPRequest, audit *telemetry.Event) (events.APIGatewayV2HTTPResponse, error)
 
 // delayed is a success with a Retry-After header, unless that is 0.
 type delayed interface{ RetryAfter() time.Duration }
@@ -99,11 +107,16 @@ func answer(ctx context.Context, event events.APIGatewayV2HTTPRequest, endpoint 
 	if servers != nil {
 		server, err = servers.Server(ctx, event.Headers, event.RequestContext.HTTP.SourceIP, id)
 	}
-	if err == nil && server == nil {
+	if err == nil && server == nil && !endpoint.Ungated {
 		err = gate.pass(ctx, event.Headers)
 	}
 	if err != nil {
 		return failure(err, id, telemetry.Event{})
+	}
+	if endpoint.Open != nil {
+		o.response, o.cause = endpoint.Open(ctx, event, &o.event)
+		o.code = strings.ToLower(http.StatusText(o.response.StatusCode))
+		return o
 	}
 	request, err := read(event, endpoint.Fields)
 	if err != nil {

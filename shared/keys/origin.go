@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,6 +34,29 @@ func Gate(cfg aws.Config, secretID string, now func() time.Time) func(context.Co
 		}
 		return origin.Sent(ctx, header["x-origin-secret"])
 	}
+}
+
+// sender reports whether our CloudFront sent a secret; an Origin does.
+type sender interface {
+	Sent(ctx context.Context, secret string) (bool, error)
+}
+
+// Viewer returns the address that a request came from: what CloudFront saw if the request carries the secret that only our CloudFront
+// knows, otherwise source, which API Gateway saw. No other header is trusted.
+func Viewer(ctx context.Context, origin sender, header map[string]string, source string) (string, error) {
+	secret, viewer := header["x-origin-secret"], header["cloudfront-viewer-address"]
+	if secret == "" || viewer == "" {
+		return source, nil
+	}
+	ours, err := origin.Sent(ctx, secret)
+	if err != nil || !ours {
+		return source, err
+	}
+	// address:port; an IPv6 address has colons of its own, so only the last one separates them.
+	if colon := strings.LastIndexByte(viewer, ':'); colon > 0 {
+		return strings.Trim(viewer[:colon], "[]"), nil
+	}
+	return source, nil
 }
 
 // Sent reports whether a request with this secret came from our CloudFront. It compares in constant time.

@@ -22,6 +22,9 @@ const (
 // ErrInvalidClient says that credentials are not those of a client. It is the same for a client that does not exist.
 var ErrInvalidClient = errors.New("the client's credentials are wrong")
 
+// ErrInvalidProof says that a token is not one of ours, or is for something else.
+var ErrInvalidProof = errors.New("the token is not one of ours, or is for something else")
+
 // Client is an application that relies on what StreamOTP proves.
 type Client struct {
 	ID           string // base64url, 22 characters
@@ -32,10 +35,18 @@ type Client struct {
 	Origins      []string  // that its pages may have, as https://www.example.com; empty for any
 	HomeURL      string    // where people go on after a login that no application asked for; empty for none
 	CreatedAt    time.Time
+
+	// Of a client of hosted login, which has RedirectURIs and no Purposes.
+	RedirectURIs   []string // where people may be sent with an authorization code
+	PostLogoutURIs []string // where they may be sent after a logout
+	NoPKCE         bool     // a confidential client that sends no code challenge
+	APIAudience    string   // of its access tokens, which are JWTs then; empty for opaque ones
 }
 
 // MayAsk reports whether the client may ask a proof for a purpose.
-func (c Client) MayAsk(p Purpose) bool { return slices.Contains(c.Purposes, p) }
+func (c Client) MayAsk(p Purpose) bool {
+	return len(c.RedirectURIs) == 0 && slices.Contains(c.Purposes, p)
+}
 
 // AllowsOrigin reports whether the client's pages may have this origin. A call from no page has none.
 func (c Client) AllowsOrigin(origin string) bool {

@@ -2,7 +2,9 @@ package otp
 
 import (
 	"cmp"
+	"encoding/json"
 	"strings"
+	"unicode/utf8"
 )
 
 // Contents hold what the functions need to send and check a session's code. Nobody else can read them.
@@ -21,6 +23,27 @@ type Contents struct {
 	Server    bool   `json:"s,omitempty"` // the client made the session with its credentials, and nobody else may use it
 	Nonce     string `json:"o,omitempty"` // of the client, for the proof
 	AccountID string `json:"a,omitempty"` // of the account of a login for a client: a UUID that never changes
+
+	Hosted bool   `json:"y,omitempty"` // the proof is for our own hosted login, whose transaction is Nonce, and not for the client
+	Name   string `json:"m,omitempty"` // of the account, by ShortName; only with Hosted
+}
+
+// maxNameJSON is the most bytes that a name may have in sealed contents, as JSON.
+const maxNameJSON = 160
+
+// ShortName returns a name, cut if its JSON is too long for sealed contents.
+func ShortName(name string) string {
+	for {
+		text, err := json.Marshal(name)
+		if err != nil {
+			return ""
+		}
+		if len(text) <= maxNameJSON {
+			return name
+		}
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
 }
 
 // UsableBy reports whether a call may use the session: one that a server made with its credentials answers only to them. serverID

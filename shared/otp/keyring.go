@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Contents are padded to the longest possible, in bytes, so that the size of an item reveals nothing about them (I6) but what the
@@ -21,6 +22,10 @@ import (
 const (
 	sealedSize = 384
 	clientSize = 128 // what a client adds, without its nonce
+	hostedSize = maxNameJSON + 16
+
+	transactionSize = 352                     // of a transaction, without its state and nonce: an address of 254 bytes and the rest
+	completedSize   = 384 + maxNameJSON + 100 // of one that was completed
 )
 
 // ErrUnknownKey says that an item was made with a key that this keyring does not have (yet).
@@ -125,6 +130,12 @@ func (k *Keyring) SecretGuesses(address string) string {
 	return mac(k.index, "secret", network(address))
 }
 
+// Authorizations returns the hash that transactions from a client IP address are counted under, as ClientIP does. Each hour has its
+// own.
+func (k *Keyring) Authorizations(address string, hour time.Time) string {
+	return mac(k.index, "authorize", network(address), hour.UTC().Format("2006010215"))
+}
+
 // Pairwise returns the hash by which a client knows a destination that was confirmed for it: 43 characters, base64url. Another
 // client knows the same destination by another hash (OpenID Connect Core 8.1).
 func (k *Keyring) Pairwise(clientID, destination string) string {
@@ -178,15 +189,37 @@ func mac(key []byte, parts ...string) string {
 
 // Seal encrypts contents under the current key (AES-256-GCM, random nonce) and binds them to the session.
 func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
+	size := sealedSize
+	if c.Client != "" {
+		size += clientSize + escaped(c.Nonce)
+	}
+	if c.Hosted {
+		size += hostedSize
+	}
+	return k.seal(sessionID, c, size)
+}
+
+// SealTransaction encrypts the contents of a transaction as Seal does, and binds them to it.
+func (k *Keyring) SealTransaction(id string, c TransactionContents) ([]byte, error) {
+	size := transactionSize
+	if c.Email != "" {
+		size = completedSize
+	}
+	return k.seal(transactionData(id), c, size+escaped(c.State)+escaped(c.Nonce))
+}
+
+func transactionData(id string) string { return "authz#" + id }
+
+// escaped returns the size of printable ASCII in JSON, which escapes two characters.
+func escaped(text string) int { return len(text) + strings.Count(text, `"`) + strings.Count(text, `\`) }
+
+// seal encrypts a value, padded to a size in bytes, with associated data.
+func (k *Keyring) seal(data string, value any, size int) ([]byte, error) {
 	var plain bytes.Buffer
 	enc := json.NewEncoder(&plain)
 	enc.SetEscapeHTML(false) // an & in an address stays one byte
-	if err := enc.Encode(c); err != nil {
+	if err := enc.Encode(value); err != nil {
 		return nil, err
-	}
-	size := sealedSize
-	if c.Client != "" {
-		size += clientSize + len(c.Nonce) + strings.Count(c.Nonce, `"`) + strings.Count(c.Nonce, `\`) // JSON escapes these two
 	}
 	if plain.Len() > size {
 		return nil, fmt.Errorf("contents of %d bytes are over %d", plain.Len(), size)
@@ -194,28 +227,52 @@ func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
 	for plain.Len() < size {
 		plain.WriteByte(' ') // JSON ignores spaces at its end
 	}
-	return gcm(k.keys[0]).Seal(nil, nil, plain.Bytes(), []byte(sessionID)), nil
+	return gcm(k.keys[0]).Seal(nil, nil, plain.Bytes(), []byte(data)), nil
 }
 
 // Open decrypts what Seal made for the same session.
 //
 // Errors: ErrUnknownKey; *UnknownChannelError; any other means that the item was tampered with. With an error, the contents are zero.
 func (k *Keyring) Open(keyID, sessionID string, sealed []byte) (c Contents, err error) {
-	key, err := k.find(keyID)
-	if err != nil {
-		return c, err
-	}
-	plain, err := gcm(key).Open(nil, nil, sealed, []byte(sessionID))
-	if err != nil {
-		return c, err
-	}
-	if err := json.Unmarshal(plain, &c); err != nil {
+	if err := k.open(keyID, sessionID, sealed, &c); err != nil {
 		return Contents{}, err
 	}
 	if _, err := c.Channel.Facts(); err != nil {
 		return Contents{}, err
 	}
 	return c, nil
+}
+
+// OpenTransaction decrypts what SealTransaction made for the same transaction.
+//
+// Errors: ErrUnknownKey; any other means that the item was tampered with.
+func (k *Keyring) OpenTransaction(t Transaction) (c TransactionContents, err error) {
+	err = k.open(t.KeyID, transactionData(t.ID), t.Sealed, &c)
+	return c, err
+}
+
+func (k *Keyring) open(keyID, data string, sealed []byte, into any) error {
+	key, err := k.find(keyID)
+	if err != nil {
+		return err
+	}
+	plain, err := gcm(key).Open(nil, nil, sealed, []byte(data))
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(plain, into)
+}
+
+// AuthorizationCode returns the secret part of the authorization code that a proof gives for a transaction. It is the same each time, so
+// that a page whose response was lost asks again, and nothing but the code's hash is stored.
+//
+// Errors: ErrUnknownKey.
+func (k *Keyring) AuthorizationCode(keyID, transactionID, proof string) (string, error) {
+	key, err := k.find(keyID)
+	if err != nil {
+		return "", err
+	}
+	return mac(key.digest, "authz", transactionID, proof), nil
 }
 
 func gcm(k key) cipher.AEAD {

@@ -6,10 +6,12 @@
 //	T1: a token contains only facts of its session: for whom it is, for which purpose, and where the code went.
 //	T2: a token's header names the key that signed it, also while the key is being replaced.
 //	T3: a token exists only for a session with a client, and never for a reset.
+//	T4: a proof of hosted login is for the issuer itself, and so for no application.
 package proof
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"streamotp/shared/otp"
@@ -21,16 +23,34 @@ const (
 	byPasswordAndCode = "urn:streamotp:2" // and knew the account's password
 )
 
+// Levels are the values of acr, the weakest first.
+var Levels = []string{byCode, byPasswordAndCode}
+
+// Wanted returns the weakest level among those that an application asks for, or "" if it asks for none that exists.
+func Wanted(asked []string) string {
+	for _, level := range Levels {
+		if slices.Contains(asked, level) {
+			return level
+		}
+	}
+	return ""
+}
+
+// Meets reports whether a level is as strong as a wanted one, which may be "".
+func Meets(level, wanted string) bool {
+	return slices.Contains(Levels, level) && slices.Index(Levels, level) >= slices.Index(Levels, wanted)
+}
+
 // Claims are what a token says (RFC 7519 4.1; OpenID Connect Core 2 and 5.1).
 type Claims struct {
 	Issuer   string `json:"iss"` // URL of the site, without a slash at its end
-	Audience string `json:"aud"` // id of the client that the proof is for
+	Audience string `json:"aud"` // id of the client that the proof is for; Sign replaces "" by the issuer, for our own hosted login
 	Subject  string `json:"sub"` // login: the account's id; verify: a hash of the destination that this client alone knows
 	IssuedAt int64  `json:"iat"` // epoch seconds, as all times
 	Expires  int64  `json:"exp"`
-	ID       string `json:"jti"` // UUID
-	Nonce    string `json:"nonce,omitempty"`
-	AuthTime int64  `json:"auth_time"` // when the code was entered
+	ID       string `json:"jti"`             // UUID
+	Nonce    string `json:"nonce,omitempty"` // of the client, or the transaction of hosted login
+	AuthTime int64  `json:"auth_time"`       // when the code was entered
 
 	Purpose otp.Purpose `json:"purpose"`
 	Channel otp.Channel `json:"channel"` // that the code took
@@ -42,6 +62,7 @@ type Claims struct {
 	EmailVerified *bool  `json:"email_verified,omitempty"` // whether this code went to the address
 	Phone         string `json:"phone_number,omitempty"`   // E.164
 	PhoneVerified *bool  `json:"phone_number_verified,omitempty"`
+	Name          string `json:"name,omitempty"` // of the account; only for hosted login
 	Test          bool   `json:"test,omitempty"` // a test destination: the operator fixed the code, and nothing was sent
 }
 
@@ -54,6 +75,10 @@ func ClaimsOf(c otp.Contents, id string, now time.Time, life time.Duration, pair
 	claims := Claims{
 		Audience: c.Client, IssuedAt: now.Unix(), Expires: now.Add(life).Unix(), ID: id, Nonce: c.Nonce, AuthTime: now.Unix(),
 		Purpose: c.Purpose, Channel: c.Channel, Scope: "otp:" + string(c.Purpose), Email: c.Email, Phone: c.Phone, Test: c.Test,
+		Name: c.Name,
+	}
+	if c.Hosted {
+		claims.Audience = ""
 	}
 	channel, err := c.Channel.Facts()
 	if err != nil {

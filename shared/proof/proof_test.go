@@ -57,6 +57,31 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// TestHosted: T4.
+func TestHosted(t *testing.T) {
+	claims, err := proof.ClaimsOf(otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com", AccountID: "account", Client: "shop", Nonce: "t",
+		Hosted: true, Name: "Ada"}, "id", now, time.Minute, pairwise)
+	if err != nil || claims.Audience != "" || claims.Nonce != "t" || claims.Subject != "account" || claims.Name != "Ada" {
+		t.Errorf("%+v, %v", claims, err)
+	}
+}
+
+func TestMeets(t *testing.T) {
+	const one, two = "urn:streamotp:1", "urn:streamotp:2"
+	for _, c := range []struct {
+		asked []string
+		level string
+		want  bool
+	}{
+		{nil, one, true}, {[]string{one}, two, true}, {[]string{two}, one, false}, {[]string{two}, two, true}, {[]string{two, one}, one, true},
+		{[]string{"urn:other"}, one, true}, {nil, "urn:other", false}, {nil, "", false},
+	} {
+		if got := proof.Meets(c.level, proof.Wanted(c.asked)); got != c.want {
+			t.Errorf("%q for %q: %v", c.level, c.asked, got)
+		}
+	}
+}
+
 // TestNothingToProve: T3.
 func TestNothingToProve(t *testing.T) {
 	for name, contents := range map[string]otp.Contents{

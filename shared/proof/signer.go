@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rsa"
@@ -139,7 +140,19 @@ func (s *Signer) Sign(ctx context.Context, c Claims) (token string, err error) {
 	if c.Issuer, err = s.site.URL(ctx); err != nil {
 		return "", err
 	}
-	payload, err := json.Marshal(c)
+	c.Audience = cmp.Or(c.Audience, c.Issuer)
+	return s.SignJWT(ctx, TypeJWT, c)
+}
+
+// Types of tokens, in the header typ.
+const (
+	TypeJWT         = "JWT"    // a proof or an ID token
+	TypeAccessToken = "at+jwt" // RFC 9068 2.1: no library takes it for an ID token
+)
+
+// SignJWT signs what is marshalled from claims as a token of a type. The errors are those of Sign.
+func (s *Signer) SignJWT(ctx context.Context, typ string, claims any) (token string, err error) {
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}
@@ -147,18 +160,18 @@ func (s *Signer) Sign(ctx context.Context, c Claims) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	token, err = s.sign(ctx, key, payload)
+	token, err = s.sign(ctx, key, typ, payload)
 	if errors.Is(err, errOtherKey) {
 		if key, err = s.key.Again(ctx, s.now()); err == nil {
-			token, err = s.sign(ctx, key, payload)
+			token, err = s.sign(ctx, key, typ, payload)
 		}
 	}
 	return token, err
 }
 
-func (s *Signer) sign(ctx context.Context, key Key, payload []byte) (string, error) {
+func (s *Signer) sign(ctx context.Context, key Key, typ string, payload []byte) (string, error) {
 	remote := jose.JSONWebKey{Key: opaque{ctx, s, key}, KeyID: key.JWK.KeyID}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: remote}, (&jose.SignerOptions{}).WithType("JWT"))
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: remote}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	if err != nil {
 		return "", err
 	}

@@ -6,7 +6,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +22,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"streamotp/shared/otp"
 	"streamotp/shared/proof"
 )
 
@@ -213,5 +216,58 @@ func TestPublished(t *testing.T) {
 	f.fail["GetPublicKey"] = 2
 	if _, err := proof.NewPublished(cfg, []string{current}, time.Now).Set(t.Context()); err == nil {
 		t.Error("a set without keys")
+	}
+}
+
+// TestOpen: a token is read only if one of the published keys signed it, with RS256, as a token of the type that is asked for.
+func TestOpen(t *testing.T) {
+	f, cfg := newKMS(t)
+	signer, at := newSigner(cfg), now
+	keys := proof.NewPublished(cfg, []string{current, "alias/streamotp-test-previous"}, func() time.Time { return at })
+	sign := func(typ string) string {
+		token, err := signer.SignJWT(t.Context(), typ, claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	open := func(typ, token string) error {
+		var out proof.Claims
+		err := keys.Open(t.Context(), typ, token, &out)
+		if err == nil && out.Subject != "account" {
+			t.Errorf("%+v", out)
+		}
+		return err
+	}
+	token := sign(proof.TypeJWT)
+	if err := open(proof.TypeJWT, token); err != nil {
+		t.Error(err)
+	}
+	parts := strings.Split(token, ".")
+	forged := func(header string) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + parts[1] + "." + parts[2]
+	}
+	kid := published(t, cfg).Keys[0].KeyID
+	for name, text := range map[string]string{
+		"nothing": "", "no token": "a.b.c", "another type": sign(proof.TypeAccessToken), "another payload": parts[0] + "." + parts[0] + "." + parts[2],
+		"no signature": parts[0] + "." + parts[1] + ".", "alg none": forged(`{"alg":"none","typ":"JWT"}`), "HS256": forged(`{"alg":"HS256","typ":"JWT","kid":"` + kid + `"}`),
+		"no kid": forged(`{"alg":"RS256","typ":"JWT"}`), "an unknown kid": forged(`{"alg":"RS256","typ":"JWT","kid":"other"}`),
+		"a header that was not signed": forged(`{"alg":"RS256","typ":"JWT","kid":"` + kid + `","x":1}`), "JSON form": `{"payload":"` + parts[1] + `"}`,
+	} {
+		if err := open(proof.TypeJWT, text); !errors.Is(err, otp.ErrInvalidProof) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	f.mu.Lock()
+	f.aliases[current], f.aliases["alias/streamotp-test-previous"] = "arn:2", "arn:1"
+	f.mu.Unlock()
+	at = at.Add(10 * time.Second) // the set is not a minute old, and lacks the new key
+	fresh := newSigner(cfg)
+	signed, err := fresh.SignJWT(t.Context(), proof.TypeJWT, claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open(proof.TypeJWT, signed); err != nil {
+		t.Errorf("a token of a new key: %v", err)
 	}
 }

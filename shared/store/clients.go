@@ -26,16 +26,25 @@ type client struct {
 	Name         string         `dynamodbav:"name"`
 	Type         otp.ClientType `dynamodbav:"type"`
 	SecretHashes []string       `dynamodbav:"secretHash,omitempty"` // the newer one first
-	Purposes     []otp.Purpose  `dynamodbav:"purposes"`
+	Purposes     []otp.Purpose  `dynamodbav:"purposes,omitempty"`
 	Origins      []string       `dynamodbav:"origins,omitempty"`
 	HomeURL      string         `dynamodbav:"homeUrl,omitempty"`
 	CreatedAt    int64          `dynamodbav:"createdAt"` // epoch milliseconds
+
+	RedirectURIs   []string `dynamodbav:"redirectUris,omitempty"`
+	PostLogoutURIs []string `dynamodbav:"postLogoutUris,omitempty"`
+	NoPKCE         bool     `dynamodbav:"noPkce,omitempty"`
+	APIAudience    string   `dynamodbav:"apiAudience,omitempty"`
 }
 
 func (c client) client() otp.Client {
 	return otp.Client{ID: c.ID, Name: c.Name, Type: c.Type, SecretHashes: c.SecretHashes, Purposes: c.Purposes, Origins: c.Origins,
-		HomeURL: c.HomeURL, CreatedAt: time.UnixMilli(c.CreatedAt)}
+		HomeURL: c.HomeURL, CreatedAt: time.UnixMilli(c.CreatedAt), RedirectURIs: c.RedirectURIs, PostLogoutURIs: c.PostLogoutURIs,
+		NoPKCE: c.NoPKCE, APIAudience: c.APIAudience}
 }
+
+// changeable are the attributes that two operators could change at once.
+var changeable = []string{"purposes", "origins", "homeUrl", "secretHash", "redirectUris", "postLogoutUris", "noPkce", "apiAudience"}
 
 // Why a client was not found or written.
 var (
@@ -85,7 +94,7 @@ func (c Clients) Replace(ctx context.Context, held, wanted otp.Client) error {
 		return err
 	}
 	condition, values := "attribute_exists(id)", item{}
-	for _, attribute := range []string{"purposes", "origins", "homeUrl", "secretHash"} { // what two operators could change at once
+	for _, attribute := range changeable {
 		if before[attribute] == nil {
 			condition += " AND attribute_not_exists(" + attribute + ")"
 			continue
@@ -97,7 +106,8 @@ func (c Clients) Replace(ctx context.Context, held, wanted otp.Client) error {
 }
 
 func marshalClient(c otp.Client) (item, error) {
-	return attributevalue.MarshalMap(client{c.ID, c.Name, c.Type, c.SecretHashes, c.Purposes, c.Origins, c.HomeURL, c.CreatedAt.UnixMilli()})
+	return attributevalue.MarshalMap(client{c.ID, c.Name, c.Type, c.SecretHashes, c.Purposes, c.Origins, c.HomeURL, c.CreatedAt.UnixMilli(),
+		c.RedirectURIs, c.PostLogoutURIs, c.NoPKCE, c.APIAudience})
 }
 
 func (c Clients) put(ctx context.Context, av item, condition string, values item, otherwise error) error {

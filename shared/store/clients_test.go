@@ -16,7 +16,8 @@ func TestClients(t *testing.T) {
 	clients := store.Clients{DB: tables.DB, Table: tables.Clients}
 	shop := otp.Client{ID: "shop", Name: "Shop", Type: otp.ConfidentialClient, SecretHashes: []string{"b", "a"},
 		Purposes: []otp.Purpose{otp.Login, otp.Verify}, Origins: []string{"https://shop.example"}, HomeURL: "https://shop.example/in",
-		CreatedAt: time.UnixMilli(1764370000000)}
+		CreatedAt: time.UnixMilli(1764370000000), RedirectURIs: []string{"https://shop.example/callback"}, PostLogoutURIs: []string{"https://shop.example/bye"},
+		NoPKCE: true, APIAudience: "https://api.shop.example"}
 	if err := clients.Add(t.Context(), shop); err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +61,11 @@ func TestClients(t *testing.T) {
 			"origins":    func(c *otp.Client) { c.Origins = nil },
 			"homeUrl":    func(c *otp.Client) { c.HomeURL = "" },
 			"secretHash": func(c *otp.Client) { c.SecretHashes = []string{"c"} },
+
+			"redirectUris":   func(c *otp.Client) { c.RedirectURIs = nil },
+			"postLogoutUris": func(c *otp.Client) { c.PostLogoutURIs = []string{"https://shop.example/"} },
+			"noPkce":         func(c *otp.Client) { c.NoPKCE = false },
+			"apiAudience":    func(c *otp.Client) { c.APIAudience = "https://api.shop.example/v2" },
 		} {
 			changed := held
 			change(&changed)

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"streamotp/shared/otp"
 )
 
@@ -168,4 +171,20 @@ func (l Limits) TakeWrongPassword(ctx context.Context, q Quota, requestID string
 		return err
 	}
 	return cmp.Or(l.checkQuota(ctx, q, held, now), errContention)
+}
+
+// Count counts one event under a key that belongs to a period, and forgets the key after the period's end. most is how
+// many events the period may have. A repeated write counts twice.
+//
+// Errors: *otp.TooManyRequestsError.
+func (l Limits) Count(ctx context.Context, key string, most int, now, end time.Time) error {
+	_, err := l.DB.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &l.Table, Key: keyed(key), UpdateExpression: aws.String("SET expiredAt = :ttl ADD events :one"),
+		ConditionExpression:       aws.String(either("attribute_not_exists(events)", "events < :most")),
+		ExpressionAttributeValues: item{":ttl": seconds(end), ":one": number(1), ":most": number(int64(most))},
+	})
+	if _, failed := conditionFailed(err); failed {
+		return &otp.TooManyRequestsError{RetryAfter: end.Sub(now)}
+	}
+	return err
 }

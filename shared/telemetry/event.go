@@ -42,6 +42,11 @@ const (
 	ProofFailed   = "ProofFailed"   // a client's proof could not be signed, and the code stays usable; beside ProviderError
 	ClientRefused = "ClientRefused" // wrong credentials of a client
 
+	// Of hosted login, without dimensions only.
+	Authorized = "Authorized" // a person logged in to an application
+	Exchanged  = "Exchanged"  // the application got its tokens
+	Revoked    = "Revoked"    // an authorization code was used again, so its tokens ended
+
 	Proven = "Proven" // a client's proof was signed; beside Verified, and by purpose alone: verify and login
 
 	WrongPassword = "WrongPassword" // an audit event without a metric
@@ -155,7 +160,7 @@ func (e Event) dimensions() (dimensions [][]string) {
 }
 
 // withoutDimension are the metrics that exist without a dimension only.
-var withoutDimension = []string{ServerError, Undelivered, ProofFailed, ClientRefused}
+var withoutDimension = []string{ServerError, Undelivered, ProofFailed, ClientRefused, Authorized, Exchanged, Revoked}
 
 // watched are the metrics that also exist without a dimension, so that an alarm can watch all channels and purposes together.
 var watched = []string{ProviderError, Locked, Blocked, Sent}
