@@ -17,7 +17,8 @@ element.addEventListener('streamotp-step', ({ detail }) => showTitle(detail.head
 element.addEventListener('streamotp-ready', ({ detail: { settings } }) => {
   appName = settings.appName;
   for (const place of document.querySelectorAll('[data-app-name]')) place.textContent = appName;
-  showTitle(element.querySelector('section:not([hidden]) h1').textContent);
+  const heading = element.querySelector('section:not([hidden]) h1'); // none while an application's login is looked up
+  if (heading) showTitle(heading.textContent);
   if (settings.captcha === null) shutProvidersOut();
   else document.querySelector('meta[name=referrer]').content = 'strict-origin'; // a provider may check which site uses its key
   if (settings.mailbox) linkMailbox(settings.mailbox);
