@@ -72,6 +72,7 @@ func (c *console) welcome(url, awsURL, clientSecret string, spec *template.Stack
 		fmt.Fprintf(&b, "  %s %s\n", c.paint(bold, fmt.Sprintf("%-10s", name)), value)
 	}
 	b.WriteString("\n")
+	row("Try it", c.paint(cyan, url+appPath)+"  (an application to log in to)")
 	row("Page", c.paint(cyan, url+"/"))
 	row("API", c.paint(cyan, url+"/"+spec.API.StageName)+"  (described at "+c.paint(cyan, url+"/_local/api")+")")
 	row("Mailbox", c.paint(cyan, url+"/_local/"))
@@ -81,8 +82,8 @@ func (c *console) welcome(url, awsURL, clientSecret string, spec *template.Stack
 		row("Password", demoPassword)
 	}
 	if clientSecret != "" {
-		row("Clients", demoClient+" (public), "+demoServer+" (confidential)")
-		row("Secret", clientSecret+"  (of "+demoServer+", in this run)")
+		row("Clients", demoClient+" (public), "+demoServer+" and "+demoApp+" (confidential)")
+		row("Secret", clientSecret+"  (of the two, in this run)")
 	}
 	b.WriteString("\n  Ctrl-C ends it.\n")
 	c.line("%s", b.String())

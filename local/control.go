@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"streamotp/local/app"
 	"streamotp/local/aws"
 	"streamotp/local/dynamo"
 	"streamotp/local/lambda"
@@ -68,6 +69,7 @@ func controlRoutes(s *stack) http.Handler {
 	m.HandleFunc("GET /_local/events", s.mailbox.Events)
 	m.HandleFunc("GET /_local/api", func(w http.ResponseWriter, r *http.Request) { apiPage(w, r, s.dir) })
 	m.Handle("GET /_local/", mailbox.Page())
+	(&app.App{Issuer: s.url, Path: appPath, ClientID: demoApp, Secret: s.demoSecret}).Register(m)
 	if s.captcha != nil {
 		s.captcha.Serve(m, func(function string, do http.Handler) http.Handler {
 			return s.aws.Outside("captcha", "siteverify", function, do)

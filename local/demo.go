@@ -18,10 +18,14 @@ import (
 // clientsTable is the logical id of the table that has the demo clients.
 const clientsTable = "ClientsTable"
 
-// The demo clients: one for the pages of this server and of an example application, and one for a server that runs beside it.
-const demoClient, demoServer = "demo", "demo-server"
+// The demo clients: one for the pages of this server and of an example application, one for a server that runs beside it, and one for
+// the application at appPath.
+const demoClient, demoServer, demoApp = "demo", "demo-server", "demo-app"
 
-// putDemoClients writes the demo clients and returns the secret of demoServer, which is another one in each run.
+// appPath is where the application is that people log in to.
+const appPath = "/_local/app"
+
+// putDemoClients writes the demo clients and returns the secret of demoServer and demoApp, which is another one in each run.
 func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.Stack, origin string) (secret string, err error) {
 	t := spec.Table(clientsTable)
 	if t == nil {
@@ -40,11 +44,14 @@ func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.S
 	if allowed := spec.Parameters["AllowedOrigins"]; allowed != "" {
 		origins = append(origins, strings.Split(allowed, ",")...)
 	}
+	purposes, secretHash := texts("login", "verify"), texts(base64.RawURLEncoding.EncodeToString(hash[:]))
 	for _, c := range []map[string]any{
-		{"id": demoClient, "name": "Demo", "type": "public", "origins": texts(origins...), "homeUrl": origin + examplePath},
-		{"id": demoServer, "name": "Demo server", "type": "confidential", "secretHash": texts(base64.RawURLEncoding.EncodeToString(hash[:]))},
+		{"id": demoClient, "name": "Demo", "type": "public", "purposes": purposes, "origins": texts(origins...), "homeUrl": origin + examplePath},
+		{"id": demoServer, "name": "Demo server", "type": "confidential", "purposes": purposes, "secretHash": secretHash},
+		{"id": demoApp, "name": "Example application", "type": "confidential", "secretHash": secretHash, "redirectUris": texts(origin + appPath + "/callback"),
+			"postLogoutUris": texts(origin + appPath)},
 	} {
-		item := map[string]any{"purposes": texts("login", "verify"), "createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}
+		item := map[string]any{"createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}
 		for name, value := range c {
 			if text, ok := value.(string); ok {
 				value = map[string]any{"S": text}

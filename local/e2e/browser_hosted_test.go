@@ -22,6 +22,7 @@ func TestPagesHosted(t *testing.T) {
 		holds func(*visit, *relyingParty)
 	}{
 		{"a login leads back to the application, logged in", hostedLogin},
+		{"the development stack has an application to log in to", hostedApp},
 		{"after a reload and Back the login goes on, and nothing is sent again", hostedReload},
 		{"a login that ended elsewhere says so", hostedUsed},
 		{"an address from another browser shows no form", hostedForeign},
@@ -84,6 +85,25 @@ func (v *visit) visitApplication(rp *relyingParty) {
 	v.wait("location.hash.length === 23")
 	v.waitStep("start")
 	v.ready()
+}
+
+// hostedApp logs in to the application that the development stack itself has.
+func hostedApp(v *visit, _ *relyingParty) {
+	user := v.addUser("email", "")
+	v.open("/_local/app")
+	v.inspect("app-start")
+	v.click(".otp-primary")
+	v.waitStep("start")
+	v.ready()
+	v.logIn(user, demoPassword)
+	v.press(v.code(user, 1))
+	v.waitText("h1", "You are logged in")
+	v.waitText("main", user)
+	v.waitText("pre", `"aud": "demo-app"`)
+	v.inspect("app-done")
+	v.click("main button")
+	v.waitText("h1", "You are not logged in")
+	v.same("the address", eval[string](v.tab, "location.pathname"), "/_local/app")
 }
 
 func hostedLogin(v *visit, rp *relyingParty) {
