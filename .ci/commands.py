@@ -31,7 +31,6 @@ FILL = {
     # what somebody answers at a terminal
     "^otpctl captcha set$": r"\g<0> --secret-stdin <<<key",
     "^otpctl user add .*@.*": r"\g<0> --password-stdin <<<'tulip harbor lantern 42'",
-    "^otpctl test-destinations add .*@.*": r"\g<0> --code-stdin <<<4829130576",
     "^otpctl rotate-secret$": r"\g<0> --yes",
 }
 
