@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -158,3 +159,47 @@ func TestPersonOf(t *testing.T) {
 }
 
 func same(a, b *bool) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
+// lastCompleted keeps the transaction that was completed.
+type lastCompleted struct {
+	transactions
+	t otp.Transaction
+}
+
+func (l *lastCompleted) Complete(_ context.Context, t otp.Transaction, _ time.Time) (otp.Transaction, error) {
+	l.t = t
+	return t, nil
+}
+
+type fixedRing struct{ *otp.Keyring }
+
+func (r fixedRing) Current(context.Context) (*otp.Keyring, error)     { return r.Keyring, nil }
+func (r fixedRing) For(context.Context, string) (*otp.Keyring, error) { return r.Keyring, nil }
+
+// TestFinish: what a proof says about the person is sealed, and what its code has confirmed is confirmed – never by a test destination, whose
+// code the operator has fixed.
+func TestFinish(t *testing.T) {
+	ring, err := otp.ParseKeyring([]byte(`{"index":"0123456789abcdef0123456789abcdef"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	yes, no := true, false
+	for _, test := range []bool{false, true} {
+		codes := &lastCompleted{}
+		h := handler{codes: codes, rings: fixedRing{ring}, now: func() time.Time { return t0 }}
+		claims := proof.Claims{Subject: "account", Email: "ada@example.com", EmailVerified: &no, Phone: "+4915112345678", PhoneVerified: &yes, Name: "Ada", Test: test}
+		asked := otp.TransactionContents{State: "s", Nonce: "n", Hint: "other@example.com"}
+		done, err := h.finish(t.Context(), otp.Transaction{ID: "abcdefghijklmnopqrstuv"}, asked, claims, otp.HashSecret("proof"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ring.OpenTransaction(codes.t)
+		want := otp.TransactionContents{State: "s", Nonce: "n", Email: "ada@example.com", Phone: "+4915112345678", PhoneVerified: !test, Name: "Ada", Test: test}
+		if err != nil || got != want || codes.t.Subject != "account" || !codes.t.ExpiresAt.Equal(t0.Add(otp.GrantLife)) {
+			t.Errorf("%+v, %v\n%+v", got, err, codes.t)
+		}
+		if code, err := h.code(t.Context(), done); err != nil || !done.HasCode(code) || otp.TransactionOf(code) != done.ID {
+			t.Errorf("%q, %v", code, err)
+		}
+	}
+}
