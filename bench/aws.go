@@ -42,7 +42,8 @@ func newCloud() *cloud {
 	return c
 }
 
-const client = "shop" // id of the only one
+// The ids of the clients: one for proofs, and one of hosted login.
+const client, hosted = "shop", "hosted"
 
 const secret = `{"index":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}`
 
@@ -106,6 +107,9 @@ func (c *cloud) find(table string, key item) item {
 	case "codes":
 		return c.items[key["sessionId"]["S"].(string)]
 	case "clients":
+		if key["id"]["S"] == hosted {
+			return item{"id": {"S": hosted}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": {"L": []any{map[string]string{"S": "https://shop.example/"}}}}
+		}
 		return item{"id": {"S": client}, "name": {"S": "Shop"}, "type": {"S": "public"}, "purposes": {"L": []any{map[string]string{"S": "verify"}}}}
 	case "users":
 		return c.users[key["email"]["S"].(string)]

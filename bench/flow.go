@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // environment returns the variables that every function gets. Each function reads those that it needs.
@@ -36,9 +37,10 @@ func request(path string, body map[string]string) []byte {
 	return event
 }
 
-// get returns the event of a GET.
+// get returns the event of a GET of a path with its query.
 func get(path string) []byte {
-	event, _ := json.Marshal(map[string]any{"version": "2.0", "routeKey": "GET " + path, "rawPath": "/api" + path,
+	path, query, _ := strings.Cut(path, "?")
+	event, _ := json.Marshal(map[string]any{"version": "2.0", "routeKey": "GET " + path, "rawPath": "/api" + path, "rawQueryString": query,
 		"requestContext": map[string]any{"requestId": "JKJaXmPLvHcESHA=", "routeKey": "GET " + path, "stage": "api",
 			"http": map[string]string{"method": "GET", "path": "/api" + path, "sourceIp": "203.0.113.7"}}})
 	return event

@@ -53,6 +53,14 @@ func (b *lab) firsts() []first {
 			_, err := answer(i.invoke(get("/.well-known/jwks.json")))
 			return err
 		}},
+		{"oidc, a login to an application begins", "oidc", "verify", false, func(i *instance, _, _ string) error {
+			body, err := i.invoke(get("/oauth2/authorize?client_id=" + hosted + "&redirect_uri=https://shop.example/&response_type=code&scope=openid" +
+				"&code_challenge_method=S256&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"))
+			if err == nil && !bytes.Contains(body, []byte(`"statusCode":303`)) {
+				err = fmt.Errorf("authorize answers %s", body)
+			}
+			return err
+		}},
 		{"reset, weak password", "reset", "reset", false, func(i *instance, sessionID, code string) error {
 			_, err := i.invoke(request("/reset", map[string]string{"sessionId": sessionID, "code": code, "password": "password1"}))
 			return err

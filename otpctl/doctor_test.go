@@ -125,6 +125,14 @@ func TestDoctor(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an issuer that a domain would change, once there are clients", func(t *testing.T) {
+		a.ready()
+		added := a.run(t, "client", "add", "Shop", "--redirect-uri", "https://shop.example/cb", "--json").client(t)
+		if states, x, code := a.examine(t); states["issuer"] != isWarning || code != exitOK {
+			t.Errorf("exit code %d, %+v", code, x)
+		}
+		a.run(t, "client", "remove", added.ID, "--yes").want(t, exitOK)
+	})
 	t.Run("a value that AWS does not report is neither a crash nor ok", func(t *testing.T) {
 		called := slices.DeleteFunc(permissions(find("doctor")), func(p string) bool {
 			return strings.HasPrefix(p, "sms-voice:") // SNS makes these calls

@@ -67,12 +67,12 @@ func (h handler) hosted(ctx context.Context, request httpapi.Request, id string)
 			return c, httpapi.ErrForeign
 		}
 	}
-	t, err := h.codes.Transaction(ctx, id)
+	clientID, err := h.codes.ClientOf(ctx, id, h.now())
 	if err != nil {
 		return c, err
 	}
-	c, err = h.clients.Get(ctx, t.ClientID)
-	if errors.Is(err, store.ErrNoClient) || err == nil && !(t.IsOpen(h.now()) && c.Hosted()) {
+	c, err = h.clients.Get(ctx, clientID)
+	if errors.Is(err, store.ErrNoClient) || err == nil && !c.Hosted() {
 		return c, otp.ErrNoTransaction
 	}
 	request.Event.Client = c.ID

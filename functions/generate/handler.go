@@ -40,7 +40,7 @@ type codes interface {
 	Put(ctx context.Context, s otp.Session, requestID string) error
 	Session(ctx context.Context, id string) (otp.Session, error)
 	PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error
-	Transaction(ctx context.Context, id string) (otp.Transaction, error)
+	ClientOf(ctx context.Context, transaction string, now time.Time) (string, error)
 }
 
 // issuer is the site, whose URL is also the origin of its pages.

@@ -70,12 +70,12 @@ func (p page) response() response {
   <link rel="stylesheet" href="/style.css">
 </head>
 <body>
-  <main class="card">
+  <main class="card otp">
     <h1>` + p.heading + `</h1>
-    <p>` + p.text + `</p>`
+    <p class="otp-lead">` + p.text + `</p>`
 	if p.developer != "" {
 		body += `
-    <p>For the application's developer: ` + p.developer + `</p>`
+    <p class="otp-hint">For the application's developer: ` + p.developer + `</p>`
 	}
 	r := response{StatusCode: p.status, Body: body + "\n  </main>\n</body>\n</html>\n", Headers: map[string]string{
 		"content-type": "text/html; charset=utf-8", "cache-control": noStore, "content-security-policy": policy, "referrer-policy": "no-referrer",

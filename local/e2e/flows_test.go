@@ -26,6 +26,8 @@ var flows = []flow{
 	}},
 	{"a proof for a page's client", proven},
 	{"the way to the application after a login", led},
+	{"hosted login", hosted},
+	{"a code that is exchanged twice", reused},
 	{"a message is marked as sent", marked},
 	{"resend", resent},
 	{"reset", wasReset},

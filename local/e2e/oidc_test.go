@@ -274,8 +274,21 @@ func payload(token any) (header, claims fields) {
 	return header, claims
 }
 
-// hosted logs a person in to each kind of client, and uses what it gets.
+// copied makes a copy of ada's account, whose limits are its own, and returns its address.
+func copied(s *Stack, email string) string {
+	for _, item := range s.Items("UsersTable") {
+		if item["email"]["S"] == "ada@example.com" {
+			item["email"] = map[string]any{"S": email}
+			delete(item, "id")
+			s.PutItem("UsersTable", item)
+		}
+	}
+	return email
+}
+
+// hosted logs a person in to each kind of client, through CloudFront, and uses what it gets.
 func hosted(t *testing.T, s *Stack) error {
+	s = fromCloudFront(t, s)
 	register(s)
 	app := newApplication(appClient, strings.Replace(appCallback, "127.0.0.1", "127.0.0.1:49152", 1)) // an app gets its port from the system
 	plain := newApplication(plainClient, webCallback)
@@ -285,8 +298,8 @@ func hosted(t *testing.T, s *Stack) error {
 		email  string
 		change func(url.Values, http.Header)
 	}{
-		{newApplication(webClient, webCallback), "ada@example.com", basic}, {newApplication(webClient, webCallback), "grace@example.com", nil},
-		{app, "ada@example.com", nil}, {plain, "ada@example.com", basic},
+		{newApplication(webClient, webCallback), copied(s, "holly@example.com"), basic}, {newApplication(webClient, webCallback), "grace@example.com", nil},
+		{app, copied(s, "hugo@example.com"), nil}, {plain, copied(s, "hana@example.com"), basic},
 	} {
 		code, err := (&visitor{s: s}).login(t, login.a, login.email)
 		if err != nil {
@@ -298,7 +311,7 @@ func hosted(t *testing.T, s *Stack) error {
 		}
 		_, id := payload(got.json["id_token"])
 		if id["iss"] != s.URL || id["aud"] != login.a.id || id["nonce"] != login.a.nonce || id["email"] != login.email || id["purpose"] != nil ||
-			id["email_verified"] != (login.email == "ada@example.com") || id["acr"] != "urn:streamotp:2" || id["name"] == nil {
+			id["email_verified"] != (login.email != "grace@example.com") || id["acr"] != "urn:streamotp:2" || id["name"] == nil {
 			return fmt.Errorf("%s: the ID token says %v", login.a.id, id)
 		}
 		who := userinfo(s, fmt.Sprint(got.json["access_token"]))
@@ -323,7 +336,7 @@ func hosted(t *testing.T, s *Stack) error {
 func reused(t *testing.T, s *Stack) error {
 	register(s)
 	a := newApplication(webClient, webCallback)
-	code, err := (&visitor{s: s}).login(t, a, "ada@example.com")
+	code, err := (&visitor{s: s}).login(t, a, copied(s, "rita@example.com"))
 	if err != nil {
 		return err
 	}
@@ -918,5 +931,51 @@ func TestHostedCORS(t *testing.T) {
 				t.Errorf("%s %s: %v", method, path, res.Header)
 			}
 		}
+	}
+}
+
+// TestTransactionRights: an attacker with the credentials of the function reads and changes no session, and sends people of a transaction
+// nowhere else.
+func TestTransactionRights(t *testing.T) {
+	s := Start(t)
+	register(s)
+	if _, err := (&visitor{s: s}).begin(newApplication(webClient, webCallback)); err != nil { // starts the function
+		t.Fatal(err)
+	}
+	expect(t, s, "/api/generate", fields{"email": "eve@example.com"}, 200, "")
+	until(t, Patience, "the functions have started", func() bool { return s.CodeSince(nil, "eve@example.com") != "" })
+	session := Item{"sessionId": {"S": "6f2a9d0c"}, "code": {"S": "digest"}}
+	transaction := Item{"sessionId": {"S": "authz#held"}, "code": {"S": "authz"}}
+	for _, item := range []Item{session, transaction} {
+		s.PutItem("CodesTable", item)
+	}
+	value := fields{":v": fields{"S": "x"}}
+	for _, c := range []struct {
+		name, function, action string
+		rest                   fields // of the call
+		allowed                bool
+	}{
+		{"reads a transaction", "OidcFunction", "GetItem", fields{"Key": transaction}, true},
+		{"reads no session", "OidcFunction", "GetItem", fields{"Key": session}, false},
+		{"queries no session", "OidcFunction", "Query", fields{"KeyConditionExpression": "sessionId = :v", "ExpressionAttributeValues": value}, false},
+		{"writes no session", "OidcFunction", "PutItem", fields{"Item": session}, false},
+		{"exchanges a code", "OidcFunction", "UpdateItem", fields{"Key": transaction, "UpdateExpression": "SET usedBy = :v", "ExpressionAttributeValues": value}, true},
+		{"uses no code of a session", "OidcFunction", "UpdateItem", fields{"Key": session, "UpdateExpression": "SET usedBy = :v", "ExpressionAttributeValues": value}, false},
+		{"changes no URL", "OidcFunction", "UpdateItem", fields{"Key": transaction, "UpdateExpression": "SET redirect = :v", "ExpressionAttributeValues": value}, false},
+		{"changes no challenge", "OidcFunction", "UpdateItem", fields{"Key": transaction, "UpdateExpression": "REMOVE challenge"}, false},
+		{"reads a transaction", "GenerateFunction", "GetItem", fields{"Key": transaction}, true},
+		{"marks no transaction", "GenerateFunction", "UpdateItem", fields{"Key": transaction, "UpdateExpression": "SET codeHash = :v", "ExpressionAttributeValues": value}, false},
+	} {
+		t.Run(c.function+" "+c.name, func(t *testing.T) {
+			s := s.In(t)
+			body := fields{"TableName": stackOutput(t, s, "CodesTableName")}
+			for name, v := range c.rest {
+				body[name] = v
+			}
+			status, text := awsAs(t, s, credential(t, s, c.function), "dynamodb", "DynamoDB_20120810."+c.action, body)
+			if denied := strings.Contains(string(text), "AccessDeniedException"); denied == c.allowed || c.allowed && status != 200 {
+				t.Errorf("%d %s", status, text)
+			}
+		})
 	}
 }

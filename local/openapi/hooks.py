@@ -64,6 +64,7 @@ def complete(operation, body, headers):
     if operation in ("generate", "resend"):
         headers["x-client-ip"] = "203.0.113.7"
     if operation == "generate":
+        body.pop("transaction", None)  # a generated one is unknown
         if body.get("phone"):
             body["phone"] = f"+49 151 {10000000 + next(number)}"
         if body.get("locale"):

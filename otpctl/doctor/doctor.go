@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
@@ -19,6 +20,7 @@ import (
 
 	"streamotp/otpctl/console"
 	"streamotp/otpctl/deployed"
+	"streamotp/shared/store"
 )
 
 // Command returns "otpctl doctor".
@@ -30,8 +32,8 @@ func Command(c *console.Console) *cobra.Command {
 changes nothing.
 
 It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit,
-AWS's rules for the countries of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, and Lambda's
-concurrency. A finding is one of these:
+AWS's rules for the countries of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, Lambda's
+concurrency, and the issuer that the applications rely on. A finding is one of these:
 
     ok         nothing to do
     note       worth knowing
@@ -43,7 +45,7 @@ SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the pe
 		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",
 		Annotations: console.Facts(`ses:GetAccount ses:GetEmailIdentity sns:GetSMSSandboxAccountStatus sns:GetSMSAttributes sns:ListOriginationNumbers
 sms-voice:DescribeAccountAttributes sms-voice:DescribeSpendLimits sms-voice:DescribePhoneNumbers
-sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSettings`,
+sns:ListSubscriptionsByTopic secretsmanager:DescribeSecret lambda:GetAccountSettings dynamodb:Scan`,
 			`{"problems":1,"findings":[{"check":"ses.sandbox","state":"problem","finding":"SES is in its sandbox",
 "advice":"ask for production access"}]}`, "a problem was found"),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return doctor(ctx, c, d) }),
@@ -79,6 +81,7 @@ type examination struct {
 	sns     *sns.Client
 	lambda  *lambda.Client
 	secrets *secretsmanager.Client
+	clients store.Clients
 }
 
 // patience is how often doctor attempts a call. An AWS service that does not respond now is a finding too.
@@ -90,7 +93,8 @@ func doctor(ctx context.Context, c *console.Console, d *deployed.Stack) error {
 		return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = patience })
 	}
 	x := &examination{Findings: []finding{}, stack: d.Description, region: cfg.Region,
-		ses: sesv2.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg)}
+		ses: sesv2.NewFromConfig(cfg), sns: sns.NewFromConfig(cfg), lambda: lambda.NewFromConfig(cfg), secrets: secretsmanager.NewFromConfig(cfg),
+		clients: store.Clients{DB: dynamodb.NewFromConfig(cfg), Table: d.Outputs["ClientsTableName"]}}
 	for _, check := range []struct {
 		name string
 		run  func(context.Context) error
@@ -98,6 +102,7 @@ func doctor(ctx context.Context, c *console.Console, d *deployed.Stack) error {
 		{"ses.account", x.mailAccount}, {"ses.sender", x.mailSender},
 		{"sms.sandbox", x.smsSandbox}, {"sms.spend", x.smsSpend}, {"sms.countries", x.smsCountries},
 		{"captcha", x.captcha}, {"alarms", x.alarms}, {"lambda.concurrency", x.concurrency},
+		{"issuer", x.issuer},
 	} {
 		if err := check.run(ctx); err != nil {
 			x.cannot(check.name, err)

@@ -95,3 +95,26 @@ func (x *examination) captcha(ctx context.Context) error {
 		problem, "nobody gets a code: "+provider+"'s secret key is not stored", "run otpctl captcha set")
 	return nil
 }
+
+// issuer checks the URL that the applications trust: another domain is another issuer.
+func (x *examination) issuer(ctx context.Context) error {
+	issuer, clients := x.stack.Outputs["SiteUrl"], 0
+	if x.clients.Table == "" {
+		return nil // a stack of an older version
+	}
+	for client, err := range x.clients.List(ctx) {
+		if err != nil {
+			return err
+		}
+		if clients++; client.APIAudience == issuer && issuer != "" {
+			x.add("issuer", warning, "otpctl client set "+client.ID+" --api-audience with the URI of the API",
+				"the API audience of the client %s is the issuer, so it gets no tokens for an API", client.Name)
+		}
+	}
+	if clients > 0 {
+		found := "the issuer of " + console.Plural(clients, "application") + " is " + issuer
+		x.either("issuer", x.stack.Parameters["DomainName"] != "", found, warning, found+", a name that CloudFront chose",
+			"set DomainName early: another domain is another issuer, which you have to change in each application, and it ends logins in progress")
+	}
+	return nil
+}

@@ -38,34 +38,47 @@ type Source struct {
 // Lambda freezes an instance after the response, and with it a refresh that is still running. That is harmless: nobody
 // waits for the refresh, and the next call thaws it or, after refreshEvery, replaces it. All ages are by the wall clock,
 // which goes on while the instance is frozen.
-type Value[T any] struct {
+type Value[T any] struct{ core core }
+
+// core does the work of a Value. It is not generic, so that a binary has it once for all its values.
+type core struct {
 	source Source
-	parse  func(text string) (T, error) // mu is held during it
+	parse  func(text string) (any, error) // mu is held during it
 
 	mu     sync.Mutex // guards the rest; it is not held while AWS is called
 	known  bool
-	value  T
+	value  any
 	asOf   time.Time     // when the read of value began
 	life   time.Duration // age at which value is refreshed
-	latest *read[T]      // the read that began last; nil before the first
+	latest *read         // the read that began last; nil before the first
 	forced time.Time     // when Again last began a read
 }
 
 // read is one read of a value.
-type read[T any] struct {
+type read struct {
 	began time.Time
 	done  chan struct{} // closed at its end; value and err are valid then
-	value T
+	value any
 	err   error
 }
 
 // New returns a value that has not been read yet. parse converts its text; only one goroutine at a time calls it.
 func New[T any](source Source, parse func(text string) (T, error)) Value[T] {
-	return Value[T]{source: source, parse: parse}
+	return Value[T]{core{source: source, parse: func(text string) (any, error) { return parse(text) }}}
+}
+
+// typed returns a value with its type; without one it returns the zero value.
+func typed[T any](value any, err error) (T, error) {
+	t, _ := value.(T)
+	return t, err
 }
 
 // Current returns the known value. If there is none yet, it waits for the first read, which concurrent callers share.
 func (v *Value[T]) Current(ctx context.Context, now time.Time) (T, error) {
+	return typed[T](v.core.current(ctx, now))
+}
+
+func (v *core) current(ctx context.Context, now time.Time) (any, error) {
 	v.mu.Lock()
 	if v.known {
 		defer v.mu.Unlock()
@@ -87,6 +100,10 @@ func (v *Value[T]) Current(ctx context.Context, now time.Time) (T, error) {
 // Fresh returns a value that was read within the last minute. If the known value is older, Fresh waits for the refresh that
 // Current began. The caller must have called Current with the same time, and the source must have no Random.
 func (v *Value[T]) Fresh(ctx context.Context, now time.Time) (T, error) {
+	return typed[T](v.core.fresh(ctx, now))
+}
+
+func (v *core) fresh(ctx context.Context, now time.Time) (any, error) {
 	v.mu.Lock()
 	value, asOf, latest := v.value, v.asOf, v.latest
 	v.mu.Unlock()
@@ -99,6 +116,10 @@ func (v *Value[T]) Fresh(ctx context.Context, now time.Time) (T, error) {
 // Again returns the value of a refresh that is in progress or begins now. If Again began one less than refreshEvery ago,
 // it returns the known value. A value must be known already.
 func (v *Value[T]) Again(ctx context.Context, now time.Time) (T, error) {
+	return typed[T](v.core.again(ctx, now))
+}
+
+func (v *core) again(ctx context.Context, now time.Time) (any, error) {
 	v.mu.Lock()
 	latest := v.latest
 	switch {
@@ -117,13 +138,13 @@ func (v *Value[T]) Again(ctx context.Context, now time.Time) (T, error) {
 }
 
 // begin notes a read that is about to run. The caller holds mu.
-func (v *Value[T]) begin(now time.Time) *read[T] {
-	v.latest = &read[T]{began: now, done: make(chan struct{})}
+func (v *core) begin(now time.Time) *read {
+	v.latest = &read{began: now, done: make(chan struct{})}
 	return v.latest
 }
 
 // refresh runs a read in one attempt. If it fails, the known value stays in use.
-func (v *Value[T]) refresh(ctx context.Context, r *read[T]) {
+func (v *core) refresh(ctx context.Context, r *read) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTime)
 	defer cancel()
 	v.run(ctx, r, true)
@@ -131,7 +152,7 @@ func (v *Value[T]) refresh(ctx context.Context, r *read[T]) {
 
 // run reads the value. The result of a read that was frozen for some time is kept if the read began after the one that gave the
 // known value: an instance with a call every few minutes may never complete another.
-func (v *Value[T]) run(ctx context.Context, r *read[T], once bool) {
+func (v *core) run(ctx context.Context, r *read, once bool) {
 	text, err := v.source.Read(ctx, once)
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -157,7 +178,7 @@ func (s Source) life() time.Duration {
 	return freshFor - spread + time.Duration(s.Random()*float64(2*spread))
 }
 
-func (r *read[T]) over() bool {
+func (r *read) over() bool {
 	select {
 	case <-r.done:
 		return true
@@ -166,7 +187,7 @@ func (r *read[T]) over() bool {
 	}
 }
 
-func (r *read[T]) wait(ctx context.Context) (value T, err error) {
+func (r *read) wait(ctx context.Context) (value any, err error) {
 	select {
 	case <-r.done:
 		return r.value, r.err

@@ -119,7 +119,8 @@ func TestAuthorizationCode(t *testing.T) {
 		}
 		return code
 	}
-	if code("t", "p") != code("t", "p") || code("t", "p") == code("t", "q") || code("t", "p") == code("u", "p") {
+	first := code("t", "p")
+	if again := code("t", "p"); first != again || first == code("t", "q") || first == code("u", "p") {
 		t.Error("a code is not that of its transaction and proof alone")
 	}
 	if _, err := r.AuthorizationCode("other", "t", "p"); err == nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -91,11 +92,39 @@ func (c Codes) PutTransaction(ctx context.Context, t otp.Transaction, requestID 
 //
 // Errors: otp.ErrNoTransaction.
 func (c Codes) Transaction(ctx context.Context, id string) (otp.Transaction, error) {
-	out, err := c.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &c.Table, Key: transactionKey(id), ConsistentRead: aws.Bool(true)})
+	found, err := c.transactionItem(ctx, id)
 	if err != nil {
 		return otp.Transaction{}, err
 	}
-	return decodeTransaction(out.Item)
+	return decodeTransaction(found)
+}
+
+func (c Codes) transactionItem(ctx context.Context, id string) (item, error) {
+	out, err := c.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &c.Table, Key: transactionKey(id), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// ClientOf returns the client of a transaction that is open at now. It decodes nothing else of it, which keeps generate small.
+//
+// Errors: otp.ErrNoTransaction.
+func (c Codes) ClientOf(ctx context.Context, id string, now time.Time) (string, error) {
+	found, err := c.transactionItem(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	client, _ := found["client"].(*types.AttributeValueMemberS)
+	expires, _ := found["expiredAt"].(*types.AttributeValueMemberN)
+	if client == nil || expires == nil || found["codeHash"] != nil {
+		return "", otp.ErrNoTransaction
+	}
+	at, err := strconv.ParseInt(expires.Value, 10, 64)
+	if err == nil && now.Unix() >= at {
+		err = otp.ErrNoTransaction
+	}
+	return client.Value, err
 }
 
 // decodeTransaction reads a transaction from an item.

@@ -36,6 +36,15 @@ func TestTransaction(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
+	t.Run("its client is that of a transaction that is open", func(t *testing.T) {
+		if client, err := f.codes.ClientOf(ctx, "first", t0); err != nil || client != "shop" {
+			t.Errorf("%q, %v", client, err)
+		}
+		_, err := f.codes.ClientOf(ctx, "first", t0.Add(otp.TransactionLife))
+		wantErr(t, err, otp.ErrNoTransaction)
+		_, err = f.codes.ClientOf(ctx, "other", t0)
+		wantErr(t, err, otp.ErrNoTransaction)
+	})
 	t.Run("another request writes no second one under the id", func(t *testing.T) {
 		if err := f.codes.PutTransaction(ctx, first, "r2"); err == nil {
 			t.Error("it was written")
@@ -97,6 +106,8 @@ func TestComplete(t *testing.T) {
 	})
 	held, err := f.codes.Transaction(ctx, "t")
 	must(t, err)
+	_, err = f.codes.ClientOf(ctx, "t", t0)
+	wantErr(t, err, otp.ErrNoTransaction)
 	t.Run("the same proof finds its own success, with the key that its code was made with, until the code is used or expired", func(t *testing.T) {
 		again := held
 		again.KeyID = "2"
