@@ -135,16 +135,19 @@ func (p *tab) text(selector string) string {
 	return eval[string](p, fmt.Sprintf("document.querySelector(%q)?.innerText ?? ''", selector))
 }
 
-// wait polls until the expression is true.
+// wait polls until the expression is true. It fails while the page is left for another, which is not an error.
 func (p *tab) wait(expression string) {
 	p.t.Helper()
 	deadline := time.Now().Add(Patience)
 	for {
-		if eval[bool](p, "Boolean("+expression+")") {
+		ctx, cancel := context.WithTimeout(p.ctx, Patience)
+		met, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
+		cancel()
+		if err == nil && met {
 			return
 		}
 		if time.Now().After(deadline) {
-			p.t.Fatalf("never true: %s\nthe page says:\n%s", expression, p.text("body"))
+			p.t.Fatalf("never true: %s, %v\nthe page says:\n%s", expression, err, p.text("body"))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
