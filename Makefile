@@ -15,6 +15,9 @@ JWT_NODE   := local/proofs/node/node_modules/.package-lock.json
 JWT_PYTHON := $(TOOLS)/proofs/python/.done
 JWT_GO     := $(TOOLS)/proofs/go/checker
 JWT_JAVA   := $(TOOLS)/proofs/java/Check.class
+EXAMPLE_NODE   := examples/node/node_modules/.package-lock.json
+EXAMPLE_PYTHON := $(TOOLS)/examples/python/.done
+EXAMPLE_GO     := $(TOOLS)/examples/go/server
 REDOCLY      := local/openapi/node_modules/.package-lock.json
 SCHEMATHESIS := $(TOOLS)/openapi/python/.done
 REDOC    := $(TOOLS)/redoc-2.5.4.js
@@ -27,11 +30,22 @@ MODULES := bench frontend functions local otpctl shared
 # Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-.PHONY: run check test lint template unit package proofs openapi attack second-engine deploy-test fuzz bench clean
+.PHONY: run example-node example-python example-go check test lint template unit package proofs openapi attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	exec $(TOOLS)/local $(ARGS)
+
+# An application that logs people in by `make run`, which runs in another terminal. examples/README.md describes them.
+example-node: $(EXAMPLE_NODE)
+	@cd examples/node && exec node server.js
+
+example-python: $(EXAMPLE_PYTHON)
+	@cd examples/python && exec $(CURDIR)/$(TOOLS)/examples/python/bin/python app.py
+
+example-go: $(EXAMPLE_GO)
+	@echo "http://127.0.0.1:$${PORT:-8080}"
+	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
 # Tests mostly wait, so the first six run beside each other. The attacks need both CPUs.
 test: lint template
@@ -50,20 +64,21 @@ check: lint $(ENGINE) $(MINISTACK)
 # ---- the parts of `make test` ---------------------------------------------------------------------------------------
 
 lint: $(LINT)
-	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l $(MODULES) examples); test -z "$$unformatted" || { echo "gofmt: $$unformatted"; exit 1; }
 	go vet work
 	for module in $(MODULES); do (cd $$module && ../$(LINT) run -c ../.golangci.yml ./...); done
 
 template: $(VENV)
-	$(TOOLS)/venv/bin/cfn-lint template.yaml
+	$(TOOLS)/venv/bin/cfn-lint template.yaml examples/http-api/template.yaml
 	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/venv/bin/sam validate --lint --region us-east-1 --template examples/http-api/template.yaml
 
 # Deploy the output of `sam build` to MiniStack, an imitation of AWS that others wrote, and use the stack there.
 deploy-test: $(VENV) $(MINISTACK)
 	@$(call apt,openssl,openssl)
 	$(TOOLS)/venv/bin/python .ci/build.py
 
-unit: $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE)
+unit: $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
 	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|openapi|proofs)$$')
@@ -89,9 +104,9 @@ openapi: $(ENGINE) $(REDOCLY) $(SCHEMATHESIS)
 attack: $(ENGINE)
 	@cd local/attack && go test -race -count=1 -timeout 40m # the default of ten minutes is too short for a busy machine
 
-# Tests that are skipped on other engines: the pages in the browser, the development stack itself, and the oracle gate
+# Tests that are skipped on other engines: the pages and the examples in the browser, the development stack itself, and the oracle gate
 # (DynamoDB Local deletes expired items between its two calls).
-NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle)$$
+NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples)$$
 
 # Test the store, the functions and the HTTP suite on DynamoDB Local: behaviour of only one engine is not DynamoDB's.
 second-engine: $(DDB) $(MINISTACK)
@@ -119,13 +134,15 @@ fuzz:
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
-$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
+$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
-# This Go module is outside the workspace, so that its libraries do not become dependencies of the development stack.
+# These Go modules are outside the workspace, so that their libraries do not become dependencies of the development stack.
 $(JWT_GO): $(addprefix local/proofs/go/,main.go go.mod go.sum)
-	@cd local/proofs/go && GOWORK=off go build -buildvcs=false -o $(CURDIR)/$@
+$(EXAMPLE_GO): $(addprefix examples/go/,main.go go.mod go.sum)
+$(JWT_GO) $(EXAMPLE_GO):
+	@cd $(<D) && GOWORK=off go build -buildvcs=false -o $(CURDIR)/$@
 
 $(JWT_JAVA): local/proofs/java/Check.java local/proofs/java/pom.xml
 	@$(call apt,mvn,maven)
@@ -143,8 +160,9 @@ $(LINT):
 $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
 $(JWT_PYTHON): local/proofs/python/requirements.txt
+$(EXAMPLE_PYTHON): examples/python/requirements.txt
 $(SCHEMATHESIS): local/openapi/requirements.txt
-$(VENV) $(MINISTACK) $(JWT_PYTHON) $(SCHEMATHESIS):
+$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(SCHEMATHESIS):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
@@ -176,4 +194,4 @@ bench: $(ENGINE)
 	go run streamotp/bench $(ARGS)
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules

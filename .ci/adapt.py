@@ -42,16 +42,23 @@ def adapt():
 
 
 def wire(stack):
-    """Makes the routes and the CORS configuration that the template's HttpApi has."""
+    """Makes the routes, the authorizers and the CORS configuration that the template's HttpApi has."""
     gateway, api = aws("apigatewayv2"), stack.ids["HttpApi"]
     body = stack.template()["Resources"]["HttpApi"]["Properties"]["Body"]
-    if origins := stack.parameters["AllowedOrigins"]:
+    if origins := stack.parameters.get("AllowedOrigins"):
         [_, cors, _] = body["x-amazon-apigateway-cors"]["Fn::If"]
         names = {name[0].upper() + name[1:]: value for name, value in cors.items()}
         gateway.update_api(ApiId=api, CorsConfiguration={**names, "AllowOrigins": origins.split(",")})
     if api in wired:
         return
     wired[api] = [route["RouteKey"] for route in gateway.get_routes(ApiId=api)["Items"]]
+    authorizers = {}
+    for name, scheme in body.get("components", {}).get("securitySchemes", {}).items():
+        jwt = scheme["x-amazon-apigateway-authorizer"]
+        checks = {"Issuer": jwt["jwtConfiguration"]["issuer"], "Audience": jwt["jwtConfiguration"]["audience"]}
+        checks = json.loads(re.sub(r'{"Ref": "(\w+)"}', lambda ref: json.dumps(stack.parameters[ref[1]]), json.dumps(checks)))
+        authorizers[name] = gateway.create_authorizer(ApiId=api, Name=name, AuthorizerType=jwt["type"].upper(),
+                                                      IdentitySource=[jwt["identitySource"]], JwtConfiguration=checks)["AuthorizerId"]
     for path, methods in body["paths"].items():
         for method, operation in methods.items():
             integration = operation["x-amazon-apigateway-integration"]
@@ -59,7 +66,9 @@ def wire(stack):
             function = aws("lambda").get_function(FunctionName=name)["Configuration"]["FunctionArn"]
             made = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationMethod=integration["httpMethod"],
                                               PayloadFormatVersion=integration["payloadFormatVersion"], IntegrationUri=function)
-            gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=f"integrations/{made['IntegrationId']}")
+            needed = [{"AuthorizationType": "JWT", "AuthorizerId": authorizers[name], "AuthorizationScopes": scopes}
+                      for security in operation.get("security", []) for name, scopes in security.items() if name in authorizers]
+            gateway.create_route(ApiId=api, RouteKey=f"{method.upper()} {path}", Target=f"integrations/{made['IntegrationId']}", **(needed or [{}])[0])
 
 
 # ---- What is so still -----------------------------------------------------------------------------------------------
@@ -133,7 +142,7 @@ def nothing_is_throttled(stack):
 # How MiniStack differs from AWS, each with a check that it still does. The last two checks break the stack that they use.
 LACKS = {
     "on AWS `Ref` of a secret is its ARN, on MiniStack its name; the test deploys the secret's attribute `Id` instead, which is the ARN": lambda s: not s.ids["KeySecret"].startswith("arn:"),
-    "MiniStack makes no routes and no CORS from an API's `Body`; the test makes them": lambda s: "POST /generate" not in wired[s.ids["HttpApi"]],
+    "MiniStack makes no routes, no authorizers and no CORS from an API's `Body`; the test makes them": lambda s: "POST /generate" not in wired[s.ids["HttpApi"]],
     "CloudFront calls no origin at amazonaws.com; the test gives the API another host name": origin_is_refused,
     "for `ses:SendEmail` IAM knows neither resources nor `ses:FromAddress`; in the test the send function may use any sender": mail_is_denied,
     "IAM does not check `dynamodb:Attributes` of an update": attributes_are_not_asked,

@@ -27,6 +27,7 @@ FILL = {
     "ACCOUNT_ID": ACCOUNT,
     "COMMAND": "user list",
     " (DESTINATION|EMAIL|PREFIX)$": "",
+    "^otpctl client add NAME$": r"\g<0> --purpose login",
     # what somebody answers at a terminal
     "^otpctl captcha set$": r"\g<0> --secret-stdin <<<key",
     "^otpctl user add .*@.*": r"\g<0> --password-stdin <<<'tulip harbor lantern 42'",

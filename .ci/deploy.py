@@ -17,7 +17,7 @@ import pexpect
 import adapt
 import build
 import commands
-from drive import Drive
+from drive import PASSWORD, Drive
 from judge import ACCOUNT, LONGEST, Stack, attempt, aws, check, eventually, judge, request, run, tool
 
 STACK, DOCS = "streamotp", "docs/deploy.md"
@@ -36,14 +36,14 @@ CHANGED = {
 OUTLIVES, OUTLIVES_FAILURE = ["AccessLogGroup", "KeySecret", "LogGroup", "UsersTable"], ["UsersTable"]
 
 
-def deploy(stack, parameters):
+def deploy(stack, parameters, template=adapt.BUILT):
     """Exit code and output of a deployment with these parameters."""
-    return attempt(tool("sam"), "deploy", "--template-file", adapt.BUILT, "--stack-name", stack, "--resolve-s3", "--capabilities",
+    return attempt(tool("sam"), "deploy", "--template-file", template, "--stack-name", stack, "--resolve-s3", "--capabilities",
                    "CAPABILITY_IAM", "--no-confirm-changeset", "--parameter-overrides", *(f"{name}='{value}'" for name, value in parameters.items()))
 
 
-def deployed(stack, parameters):
-    code, output = deploy(stack, parameters)
+def deployed(stack, parameters, template=adapt.BUILT):
+    code, output = deploy(stack, parameters, template)
     check(f"the deployment of {stack}: {output}", code, 0)
     return wired(stack)
 
@@ -199,29 +199,31 @@ class Forwarder(http.server.BaseHTTPRequestHandler):
 
 
 def authorize(stack, otpctl):
-    """Has API Gateway's own authorizer check proofs of a stack, which was not called before."""
+    """Has API Gateway's own authorizer, in the example of an HTTP API, check proofs of a stack, which was not called before."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("To", (Forwarder,), {"host": stack.host()})) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         issuer = f"http://127.0.0.1:{server.server_port}"
         aws("ssm").put_parameter(Name=f"/streamotp/{stack.name}/site", Value=issuer, Overwrite=True)
         drive = Drive(stack, functools.partial(otpctl, "--stack", stack.name), issuer)
-        client, proof = drive.proofs()
-        head, claims, signature = proof.split(".")
-        gateway = aws("apigatewayv2")
-        api = gateway.create_api(Name="relies", ProtocolType="HTTP")["ApiId"]
-        gateway.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
-        target = gateway.create_integration(ApiId=api, IntegrationType="AWS_PROXY", PayloadFormatVersion="2.0", IntegrationMethod="POST",
-                                            IntegrationUri=aws("lambda").get_function(FunctionName=stack.ids["OidcFunction"])["Configuration"]["FunctionArn"])
-        for path, audience, scope in (("/in", client, "otp:verify"), ("/scope", client, "otp:login"), ("/audience", "another", "otp:verify")):
-            authorizer = gateway.create_authorizer(ApiId=api, Name=path[1:], AuthorizerType="JWT", IdentitySource=["$request.header.Authorization"],
-                                                   JwtConfiguration={"Issuer": issuer, "Audience": [audience]})["AuthorizerId"]
-            gateway.create_route(ApiId=api, RouteKey=f"GET {path}", Target=f"integrations/{target['IntegrationId']}", AuthorizationType="JWT",
-                                 AuthorizerId=authorizer, AuthorizationScopes=[scope])
+        other, _ = drive.proofs()
+        client, address = drive.client("login,verify"), drive.account()
+        api = deployed("example", {"Issuer": issuer, "ClientId": client}, "examples/http-api/template.yaml").api_host()
+        answer = request("POST", api, "/nonce")
+        nonce, cookie = answer[2]["nonce"], answer[1]["set-cookie"].split(";")[0]
+
+        def proof(client, number, nonce=nonce, **login):
+            return drive.expect("verify", "verify", drive.coded(address, number, clientId=client, nonce=nonce, **login))["proof"]
+        login = {"purpose": "login", "password": PASSWORD}
+        right = proof(client, 1, **login)
+        head, claims, signature = right.split(".")
         tampered = f"{head}.{claims[:-4]}{claims[-4:][::-1]}.{signature}"
-        for what, path, token, status in (("a proof", "/in", proof, 404), ("another scope", "/scope", proof, 403), ("another audience", "/audience", proof, 401),
-                                          ("a changed proof", "/in", tampered, 401), ("no proof", "/in", "", 401)):
-            answer = request("GET", f"{api}.execute-api.localhost", path, **({"Authorization": f"Bearer {token}"} if token else {}))
-            check(f"what API Gateway's authorizer says to {what} (404 is the function's own answer)", answer[0], status)
+        for what, token, sent, status in (
+                ("a login", right, cookie, 200), ("no cookie", right, "", 403), ("another nonce", proof(client, 2, "n", **login), cookie, 403),
+                ("another scope", proof(client, 3), cookie, 403), ("another client", proof(other, 4), cookie, 401),
+                ("a changed proof", tampered, cookie, 401), ("no proof", "", cookie, 401)):
+            got, _, said = request("POST", api, "/session", Cookie=sent, **({"Authorization": f"Bearer {token}"} if token else {}))
+            check(f"what the example says to {what}", [got, got == 200 and [said["person"][0], said["email"]]], [status, status == 200 and [issuer, address]])
+        aws("cloudformation").delete_stack(StackName="example")
         server.shutdown()
     return stack
 

@@ -54,13 +54,23 @@ class Drive:
     def is_in_state(self, session, state):
         eventually(f"the session is {state}", lambda: self.expect("status", "status", {"sessionId": session})["state"] == state)
 
+    def account(self):
+        address = somebody()
+        self.otpctl("user", "add", address, "--name", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+        return address
+
+    def client(self, purposes):
+        return json.loads(self.otpctl("client", "add", "Shop", "--purpose", purposes, "--json"))["data"]["id"]
+
     # ---- Promises ---------------------------------------------------------------------------------------------------
 
     def pages(self):
-        for path in ("/", "/index.html", "/verify.html", "/forgot.html", "/config.json"):
-            kind = "application/json" if path == "/config.json" else "text/html"
+        for path in ("/config.json", "/stream-otp.js"):
+            status, headers, _ = request("GET", self.site, path, Origin="https://shop.example")
+            check(f"whether pages of other origins may read {path}", [status, headers.get("access-control-allow-origin")], [200, "*"])
+        for path in ("/", "/index.html", "/verify.html", "/forgot.html"):
             status, headers, body = request("GET", self.site, path)
-            check(path, [status, headers["content-type"].split(";")[0], headers["x-frame-options"]], [200, kind, "DENY"])
+            check(path, [status, headers["content-type"].split(";")[0], headers["x-frame-options"]], [200, "text/html", "DENY"])
             check(f"who may run scripts on {path}", "script-src 'self'" in headers["content-security-policy"], True)
             for file in re.findall(r'(?:src|href)="([^":]+\.(?:js|css|svg))"', str(body)):
                 check(f"{file} of {path}", request("GET", self.site, f"/{file.lstrip('/')}")[0], 200)
@@ -91,8 +101,7 @@ class Drive:
         self.expect("a country that is not allowed", "generate", {"phone": "+33612345678"}, 400, code="unsupported_destination")
 
     def login_and_reset(self):
-        address = somebody()
-        self.otpctl("user", "add", address, "--name", "Ada", "--password-stdin", stdin=f"{PASSWORD}\n")
+        address = self.account()
         login = {"email": address, "purpose": "login"}
         self.expect("a wrong password", "generate", {**login, "password": NEW_PASSWORD}, 401, code="invalid_credentials")
         right = self.coded(address, purpose="login", password=PASSWORD)

@@ -218,7 +218,7 @@ func (d *development) load() error {
 			}
 		}
 	}) {
-		fmt.Printf("| CPU a trip, %s | %s ms |\n", name, ms((after[name]-before[name])/time.Duration(max(1, trips.Load()))))
+		fmt.Printf("| CPU time per round trip, %s | %s ms |\n", name, ms((after[name]-before[name])/time.Duration(max(1, trips.Load()))))
 	}
 	return nil
 }

@@ -19,9 +19,9 @@
 //   streamotp-step      another step is shown: {step, heading}; step is start, code, ended or done
 //   streamotp-ready     the settings were read: {settings}
 //
-// A <template data-for="start"> in the element is shown at the end of that step. In it, a button with data-restart begins again.
-// The element reads its attributes when it is put into the document. It sends nothing by itself: neither then nor after a reload,
-// when it goes on with the code that was asked for.
+// What is in the element is shown until its module has loaded. A <template data-for="start"> is shown at the end of that step; in it, a
+// button with data-restart begins again. The element reads its attributes when it is put into the document. It sends nothing by itself:
+// neither then nor after a reload, when it goes on with the code that was asked for.
 
 import { openCaptcha } from './captcha.js';
 import { Client } from './client.js';
@@ -55,6 +55,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     const request = name === 'reset' ? {} : { clientId: this.getAttribute('client-id') ?? undefined, nonce: this.nonce || undefined };
     // A browser hides the attribute nonce where the page has a policy, so it is read as a property.
 
+    for (const child of [...this.childNodes]) if (child.localName !== 'template') child.remove(); // what stood there until now
     this.append(...stepsOf(purpose));
     for (const template of this.querySelectorAll(':scope > template')) {
       this.querySelector(`section[data-step="${template.dataset.for}"]`)?.append(template.content.cloneNode(true));

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"streamotp/local/dynamo"
@@ -35,8 +36,12 @@ func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.S
 		}
 		return map[string]any{"L": list}
 	}
+	origins := []string{origin}
+	if allowed := spec.Parameters["AllowedOrigins"]; allowed != "" {
+		origins = append(origins, strings.Split(allowed, ",")...)
+	}
 	for _, c := range []map[string]any{
-		{"id": demoClient, "name": "Demo", "type": "public", "origins": texts(origin, template.ExampleOrigin), "homeUrl": origin + examplePath},
+		{"id": demoClient, "name": "Demo", "type": "public", "origins": texts(origins...), "homeUrl": origin + examplePath},
 		{"id": demoServer, "name": "Demo server", "type": "confidential", "secretHash": texts(base64.RawURLEncoding.EncodeToString(hash[:]))},
 	} {
 		item := map[string]any{"purposes": texts("login", "verify"), "createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}

@@ -15,8 +15,8 @@
 //	C6: a test destination has an end, within a year; if two operators change entries at once, both changes are made.
 //	C7: rotating the root key ends live codes only with --force, never changes "index", and shows no key; of two rotations at
 //	    once, only one succeeds.
-//	C8: a redrive queues nothing that has expired or was sent before. It deletes only dead letters that it queued or that
-//	    were sent since, unless it is asked to drop those that cannot be sent.
+//	C8: a redrive queues nothing that has expired or was sent before. It deletes a dead letter only if it queued
+//	    the message again, or if the message was sent meanwhile or is no longer needed; with --drop also if it cannot be sent.
 package main
 
 import (

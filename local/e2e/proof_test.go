@@ -14,11 +14,17 @@ import (
 // asServer returns the stack for the demo client of a server, with its credentials.
 func asServer(t *testing.T, s *Stack) *Stack {
 	t.Helper()
+	return withCredentials(s, "demo-server", serverSecret(t, s))
+}
+
+// serverSecret returns the secret of demo-server, which the stack prints.
+func serverSecret(t *testing.T, s *Stack) string {
+	t.Helper()
 	secret := regexp.MustCompile(`Secret +(\S+)`).FindStringSubmatch(s.Log())
 	if secret == nil {
 		t.Fatalf("the log has no secret of demo-server:\n%s", s.Log())
 	}
-	return withCredentials(s, "demo-server", secret[1])
+	return secret[1]
 }
 
 func withCredentials(s *Stack, id, secret string) *Stack {

@@ -17,7 +17,7 @@ const ExampleOrigin = "http://127.0.0.1:8080"
 var LocalDefaults = map[string]string{
 	"SesFromAddress":   "login@example.com",
 	"AllowedCountries": "US,GB,DE,IN",
-	"AllowedOrigins":   ExampleOrigin,
+	"AllowedOrigins":   ExampleOrigin + ",http://localhost:8080",
 }
 
 // parameter is an entry of the section Parameters.

@@ -40,7 +40,7 @@ func (s *settings) declare(flags *pflag.FlagSet) {
 	s.flags = flags
 	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which it may ask for proofs: login, verify, or both as login,verify")
 	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, such as https://www.example.com; give the flag once for each")
-	flags.StringVar(&s.homeURL, "home-url", "", "`URL` where people go on after a login that no application asked for")
+	flags.StringVar(&s.homeURL, "home-url", "", "`URL` of the application's page to which the deployment's own login page links after a login")
 	flags.StringArrayVar(&s.redirectURIs, "redirect-uri", nil, "`URL` to which hosted login may return people; give the flag once for each")
 	flags.StringArrayVar(&s.postLogoutURIs, "post-logout-uri", nil, "`URL` to which a logout may return people; give the flag once for each")
 	flags.BoolVar(&s.noPKCE, "no-pkce", false, "accept logins without PKCE, for a server whose library does not have it")
@@ -165,7 +165,7 @@ func AddCommand(c *console.Console) *cobra.Command {
 
 A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
 secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
-the client's codes. After a login that no application asked for, the login page leads to the only --home-url.
+the client's codes. After a login on the deployment's own page, that page links to the only --home-url.
 
 With --redirect-uri people log in on StreamOTP's own pages, by OpenID Connect. Such a client gets tokens in place of
 proofs, and has no --purpose. URLs must match to the byte, except a public client's port on 127.0.0.1 or [::1].`,
