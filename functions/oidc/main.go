@@ -4,9 +4,10 @@
 // Its invariants:
 //
 //	L1: no redirect leads to a URL that is not registered for the client, to the byte.
-//	L2: a transaction is completed only where a proof for it and the cookie of the browser in which it began meet.
-//	L3: nothing is signed for a caller who has not proven all that the exchange of a code needs.
-//	L4: of any number of exchanges of a code one gets tokens, and each further one ends them.
+//	L2: a transaction (a login in progress) is completed only by a request that has both a proof for the transaction and the cookie
+//	    of the browser in which the transaction began.
+//	L3: no token is signed for a caller who has not met every condition for the exchange of a code.
+//	L4: only one exchange of a code gets tokens, and each further exchange ends these tokens.
 package main
 
 import (

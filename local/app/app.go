@@ -1,5 +1,5 @@
-// Package app is an application that people log in to with the stack, by OpenID Connect: the first thing that a visitor of the
-// development stack can log in to. It knows the stack only as its issuer, like any other application.
+// Package app is an example application, to which people log in through the development stack by OpenID Connect. It is the first
+// application that a visitor of the stack sees. It knows the stack only as its issuer, like any other application.
 package app
 
 import (

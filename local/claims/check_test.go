@@ -1,7 +1,7 @@
 // Package claims compares what a document claims with the repository: the tests and the parameters that docs/security.md
 // names. Whether a test really shows what the document claims is for a reader to decide. costs_test.go compares the
-// costs in the documents with what otpctl prints, and rules_test.go checks what all of the template's functions, alarms and
-// parameters must have. .ci/commands.py runs the documents' commands.
+// costs in the documents with what otpctl prints, and rules_test.go checks the rules for all functions, alarms and
+// parameters of the template. .ci/commands.py runs the documents' commands.
 //
 // It recognises these, all in backquotes:
 //

@@ -1,5 +1,5 @@
-// Package lambda runs functions as Lambda does: the bootstrap that ships, as a process of its own, behind the Lambda
-// Runtime API.
+// Package lambda runs functions as Lambda does: the released bootstrap of each function runs in processes of its own, behind
+// the Lambda Runtime API.
 //
 // It promises: (L1) a process has one invocation at a time; (L2) an invocation reaches at most one process, once;
 // (L3) a process that runs out of time is killed, and the next invocation gets a fresh one; (L4) no process outlives

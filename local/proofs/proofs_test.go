@@ -3,8 +3,8 @@
 // There is a checker for each language, in a folder of its own. It reads {issuer, audience, nonce, tokens: [{name, token,
 // purpose}]} from stdin and prints {library: {name: result}}. A result is "accepted" or the reason for the rejection. Each
 // library is used as its documentation recommends and checks the signature, iss, aud, exp and nbf. The checkers themselves
-// compare the purpose and the nonce; with Nimbus, the library compares the nonce. No sample depends on iat, which half of the
-// libraries do not check, and none is without exp, which half of them do not require.
+// compare the purpose and the nonce; with Nimbus, the library compares the nonce. No sample depends on iat, because half of the
+// libraries do not check it. Every sample has exp, because half of the libraries do not require it.
 package proofs
 
 import (

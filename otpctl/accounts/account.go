@@ -1,4 +1,4 @@
-// Package accounts has the commands for accounts, their locks, and suppressed addresses (C2 to C5).
+// Package accounts has the commands for accounts, their locks, and suppressed addresses (promises C2 to C5 of otpctl).
 package accounts
 
 import (

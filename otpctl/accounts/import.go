@@ -33,7 +33,7 @@ and optionally name, phone, channel, and either password or password_hash.
 
 If a line has no password, the account has none until its owner uses "Forgot password". A password_hash is imported
 only if StreamOTP could have made it: Argon2id in PHC format, with StreamOTP's parameters. With any other hash, such
-as bcrypt, the account is created without a password, because the time of a login would reveal who has an account.
+as bcrypt, the account is created without a password, because the time to check it would reveal who has an account.
 
 A line that cannot be imported is skipped. The report gives the line's number and the reason, and quotes no address,
 number or password. Existing accounts are skipped too. With --replace they get the values of their line, and an empty

@@ -77,7 +77,7 @@ func UserShowCommand(c *console.Console) *cobra.Command {
 		Use:   "show EMAIL",
 		Short: "Shows an account and its locks.",
 		Long: `Shows an account, with most digits of its phone number hidden. For each purpose it also shows how many wrong codes are
-counted for the address, and until when the address is locked. It changes nothing.`,
+counted for the address, and until when the address is locked. The command changes nothing.`,
 		Example: "  otpctl user show ada@example.com",
 		Annotations: console.Facts("dynamodb:GetItem secretsmanager:GetSecretValue",
 			`{"id":"6f2a9d0c-3b1c-4a77-9d3a-0c1b2a3d4f5f","email":"ada@example.com","name":"Ada",

@@ -18,7 +18,7 @@ func SuppressionsListCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [EMAIL]",
 		Short: "Lists the suppressed e-mail addresses, or looks one up.",
-		Long: `Lists the suppressed e-mail addresses, the latest first, or looks one up. It reads the whole table of limits.
+		Long: `Lists the suppressed e-mail addresses, the latest first, or looks one up. The command reads the whole table of limits.
 
 If e-mail to an address bounces permanently, or its owner reports the e-mail as spam, the address gets no e-mail for the
 next 30 days. The list shows keyed hashes of addresses: only somebody who knows an address can look it up.`,
@@ -54,7 +54,7 @@ func SuppressionsRemoveCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove EMAIL",
 		Short: "Ends the suppression of an e-mail address.",
-		Long: `Ends the suppression of an e-mail address, so that the next code goes there again.
+		Long: `Ends the suppression of an e-mail address, so that the address gets e-mail again.
 
 Another bounce or complaint suppresses the address again. The stack does not use the suppression list that SES has for
 the AWS account.`,

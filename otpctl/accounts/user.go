@@ -26,9 +26,9 @@ func UserAddCommand(c *console.Console) *cobra.Command {
 		Long: `Adds an account.
 
 otpctl asks for the password twice without showing it, or reads it from stdin with --password-stdin. An account
-without a password (--no-password) gets one when its owner uses "Forgot password". An existing account is left alone,
-unless you give --replace: then it gets the new password, or none, and the name, phone and channel that you give, and
-its open login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
+without a password (--no-password) gets one when its owner uses "Forgot password". An existing account stays as it is,
+unless you give --replace. Then the account gets the new password, or none, and the name, phone and channel that you
+give, and its open login sessions end. Codes go by SMS only to mobile numbers of the stack's AllowedCountries.`,
 		Example: `  otpctl user add ada@example.com --name Ada
   otpctl user add grace@example.com --phone +4915112345678 --channel sms --password-stdin < password.txt`,
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
@@ -116,7 +116,7 @@ func UserRemoveCommand(c *console.Console) *cobra.Command {
 		Short: "Removes an account.",
 		Long: `Removes an account and ends its login sessions, after a confirmation at the terminal or with --yes.
 
-A removed account comes back only by the point-in-time recovery of the table (docs/operations.md).`,
+Only the point-in-time recovery of the table can restore a removed account (docs/operations.md).`,
 		Example: "  otpctl user remove ada@example.com",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:DeleteItem dynamodb:UpdateItem secretsmanager:GetSecretValue",
 			`{"email":"ada@example.com"}`),

@@ -38,13 +38,13 @@ type settings struct {
 
 func (s *settings) declare(flags *pflag.FlagSet) {
 	s.flags = flags
-	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which it may ask for proofs: login, verify, or both as login,verify")
-	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of its pages, such as https://www.example.com; give the flag once for each")
+	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which the client may request proofs: login, verify, or both as login,verify")
+	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of the client's pages, such as https://www.example.com; one flag for each")
 	flags.StringVar(&s.homeURL, "home-url", "", "`URL` of the application's page to which the deployment's own login page links after a login")
 	flags.StringArrayVar(&s.redirectURIs, "redirect-uri", nil, "`URL` to which hosted login may return people; give the flag once for each")
 	flags.StringArrayVar(&s.postLogoutURIs, "post-logout-uri", nil, "`URL` to which a logout may return people; give the flag once for each")
 	flags.BoolVar(&s.noPKCE, "no-pkce", false, "accept logins without PKCE, for a server whose library does not have it")
-	flags.StringVar(&s.apiAudience, "api-audience", "", "`URI` of the API that access tokens, then JWTs, are for")
+	flags.StringVar(&s.apiAudience, "api-audience", "", "`URI` of the API that the access tokens are for; the tokens are then JWTs")
 }
 
 // nameForm is that of AppName: what fits into one SMS.
@@ -165,10 +165,10 @@ func AddCommand(c *console.Console) *cobra.Command {
 
 A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
 secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
-the client's codes. After a login on the deployment's own page, that page links to the only --home-url.
+the client's codes. If exactly one client has a --home-url, the deployment's login page links to it.
 
 With --redirect-uri people log in on StreamOTP's own pages, by OpenID Connect. Such a client gets tokens in place of
-proofs, and has no --purpose. URLs must match to the byte, except a public client's port on 127.0.0.1 or [::1].`,
+proofs, and has no --purpose. URLs must match to the byte; a public client may use any port on 127.0.0.1 or [::1].`,
 		Example: `  otpctl client add Shop --purpose login --origin https://shop.example --home-url https://shop.example/
   otpctl client add Shop --redirect-uri https://shop.example/callback --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",
@@ -307,8 +307,8 @@ func SetCommand(c *console.Console) *cobra.Command {
 		Use:   "set ID",
 		Short: "Changes what an application may do, or its name.",
 		Long: `Changes a client. A setting whose flag you omit stays as it is. A flag that may have several values replaces all earlier
-ones. --origin '' allows pages of any origin, and any other flag with '' removes the setting. The functions know the
-change within a minute, and pages a new home URL within two.`,
+ones. --origin '' allows pages of any origin, and any other flag with '' removes the setting. The functions use the
+change within a minute. The pages use a new home URL within two minutes.`,
 		Example: "  otpctl client set 4fJ2vX0t2mJc5n1v0yq3-w --purpose login,verify",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login","verify"],"origins":[],
  "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
@@ -335,7 +335,7 @@ func RotateSecretCommand(c *console.Console) *cobra.Command {
 		Short: "Gives an application a new secret, beside its present secret.",
 		Long: `Gives a confidential client a new secret, which is printed once. The present secret stays valid, so that you can change
 the server without an interruption; any older secret ends. Then run the command with --end, which ends the older of the
-two secrets and makes no new one. After a leak, run both at once. The functions know the change within a minute.`,
+two secrets and makes no new one. After a leak, run both commands at once. The functions use the change within a minute.`,
 		Example: "  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w\n  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w --end",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
  "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",

@@ -35,7 +35,7 @@ func RotateSigningKeyCommand(c *console.Console) *cobra.Command {
 
   1. The first run makes and publishes a new key, so that back ends learn of it.
   2. The second run, three hours and ten minutes later, makes the new key sign. The old key stays published.
-  3. The third run, once the last proof of the old key has expired, has AWS delete the old key 30 days later.
+  3. The third run is possible once the last proof of the old key has expired. AWS deletes the old key 30 days later.
 
 Each run prints the time of the next step. A run before that time changes nothing and fails.`,
 		Example: "  otpctl signing-key rotate",

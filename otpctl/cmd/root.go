@@ -1,5 +1,5 @@
 // Package cmd is otpctl's command tree: groups, help, completion and manual pages, the checks that all commands share,
-// and the exit codes. Each command's code is in the package of its subject.
+// and the exit codes. The code of each command is in the package of the command's subject.
 package cmd
 
 import (
@@ -24,8 +24,8 @@ import (
 
 const rootLong = `otpctl operates a StreamOTP stack.
 
-It finds the stack's tables and secrets through its CloudFormation outputs, with your usual AWS credentials. For the
-development stack, pass the AWS URL that "make run" prints as --endpoint.`
+otpctl finds the stack's tables and secrets through the stack's CloudFormation outputs, with your usual AWS credentials.
+For the development stack, set --endpoint to the AWS URL that "make run" prints.`
 
 // Root returns the command tree.
 func Root(c *console.Console) *cobra.Command {
@@ -169,7 +169,7 @@ func manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "man",
 		Short:   "Prints the manual pages, in roff.",
-		Long:    "Prints the manual pages of otpctl and of each command, in roff. It calls no AWS API.",
+		Long:    "Prints the manual pages of otpctl and of each command, in roff. The command calls no AWS API.",
 		Example: "  otpctl man | man -l -\n  otpctl man > /usr/local/share/man/man1/otpctl.1",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return writeMan(cmd.Root()) },
 	}

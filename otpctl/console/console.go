@@ -1,4 +1,4 @@
-// Package console is the terminal that a command talks to: its flags, the prompts for secrets (C1), and the tables and
+// Package console is the terminal that a command talks to: its flags, the prompts for secrets (promise C1 of otpctl), and the tables and
 // JSON documents that it prints. It does not use AWS.
 package console
 

@@ -1,4 +1,4 @@
-// Package cost has the command that estimates what a month costs, from the prices in prices.json.
+// Package cost has the command that estimates the costs of a month, from the prices in prices.json.
 package cost
 
 import (

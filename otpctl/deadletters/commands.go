@@ -104,14 +104,13 @@ func RedriveCommand(c *console.Console) *cobra.Command {
 DeadLetterAlarm.
 
 If a message can still be sent, the command puts it into the retry queue, from which the send function takes it, and
-deletes the dead letter. It also deletes the dead letter of a message that was sent meanwhile, or that nobody needs
-any more. The log's "message" lines report whether each message was sent.
+deletes the dead letter. The command also deletes the dead letter of a message that was sent meanwhile, or that
+nobody needs any more. The log's "message" lines report whether each message was sent.
 
 A code can be sent for minutes, a security notification for a day. A dead letter that has expired, or that is only a
-position in the stream and so cannot be read, stays and is reported until --drop deletes it. If it was a security
-notification, notify the account's owner yourself. A message in the queue that is not a dead letter of this stack always
-stays. If two redrives run at once, each handles a part of the dead
-letters.`,
+position in the stream and so cannot be read, stays and is reported until --drop deletes it. If the expired
+message was a security notification, notify the account's owner yourself. A message in the queue that is not a dead
+letter of this stack always stays. If two redrives run at once, each handles a part of the dead letters.`,
 		Example: "  otpctl deadletters redrive\n  otpctl deadletters redrive --drop --json",
 		Annotations: console.Facts("sqs:ReceiveMessage sqs:SendMessage sqs:DeleteMessage sqs:ChangeMessageVisibility "+readRow,
 			`{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"crashed","row":"waiting","queued":true,

@@ -1,4 +1,4 @@
-// Package deadletters has the commands that list dead letters (messages that could not be sent) and redrive them (C8).
+// Package deadletters has the commands that list dead letters (messages that could not be sent) and redrive them (promise C8 of otpctl).
 package deadletters
 
 import (

@@ -27,9 +27,9 @@ import (
 func Command(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Checks what keeps codes from arriving, and suggests fixes.",
-		Long: `Checks what keeps codes from arriving, in the account and region of the stack, and suggests a fix for each finding. It
-changes nothing.
+		Short: "Finds problems that keep codes from arriving, and suggests fixes.",
+		Long: `Finds problems that keep codes from arriving, in the account and region of the stack, and suggests a fix for each. The
+command changes nothing.
 
 It checks SES's sandbox, quota and state, the sender's verification and signature, SNS's SMS sandbox and spend limit,
 AWS's rules for the countries of AllowedCountries, the CAPTCHA's secret key, the subscriptions of alarms, Lambda's
@@ -39,7 +39,7 @@ concurrency, and the issuer that the applications rely on. A finding is one of t
     note       worth knowing
     warning    sending works now, but will stop soon, or fails for some people or under load
     problem    messages do not arrive, or nobody gets the alarms
-    unchecked  AWS could not be asked, for the reason shown
+    unchecked  otpctl could not check this, for the reason shown
 
 SNS passes its SMS calls on to AWS End User Messaging SMS, which requires the permissions that begin with sms-voice.`,
 		Example: "  otpctl doctor\n  otpctl doctor --json | jq -r '.data.findings[] | select(.state == \"problem\") | .check'",

@@ -1,5 +1,5 @@
-// Command incident creates a paused number prefix and a suppressed address in a stack. Tests of operator commands need both, and on an
-// imitation of AWS neither happens by itself.
+// Command incident creates a paused number prefix and a suppressed address in a stack. Tests of operator commands need both, and an
+// imitation of AWS makes neither by itself.
 //
 //	incident LIMITS_TABLE KEY_SECRET PREFIX EMAIL
 package main

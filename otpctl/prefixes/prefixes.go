@@ -22,12 +22,12 @@ func ListCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "Lists the number prefixes of SMS messages, the paused ones first.",
-		Long: `Lists the number prefixes of SMS messages, the paused ones first. It reads the whole table of limits.
+		Long: `Lists the number prefixes of SMS messages, the paused ones first. The command reads the whole table of limits.
 
 SMS pumping protection counts the messages to new numbers of each prefix (country code and leading digits) today and
-yesterday (UTC), and how many of their codes were verified. If these are too few, the prefix is paused: until the pause
-ends, no code goes to numbers of the prefix that were not verified before. PAUSES counts the recent pauses; each pause
-is longer than the previous one, up to a day.`,
+yesterday (UTC), and how many of their codes were verified. If too few were verified, the prefix is paused: until the
+pause ends, no code goes to numbers of the prefix that were not verified before. PAUSES counts the recent pauses; each
+pause is longer than the previous one, up to a day.`,
 		Example: "  otpctl prefixes list --paused",
 		Annotations: console.Facts("dynamodb:Scan",
 			`[{"prefix":"+4915112","messages":31,"verified":2,"pauses":1,"pausedUntil":"2026-11-21T16:09:39Z"}]`),
@@ -67,10 +67,11 @@ func ReleaseCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "release PREFIX",
 		Short: "Ends the pause of a number prefix.",
-		Long: `Ends the pause of a number prefix, as otpctl prefixes list shows it, and resets its counts and earlier pauses.
+		Long: `Ends the pause of a number prefix, and resets its counts and earlier pauses. PREFIX is as otpctl prefixes list
+shows it.
 
 Release a prefix only if you know that honest people are waiting for their codes. If the messages were fraud, as many
-of them are sent again as before the first pause.`,
+fraudulent messages are sent again as before the first pause.`,
 		Example: "  otpctl prefixes release +4915112",
 		Annotations: console.Facts("dynamodb:DeleteItem",
 			`{"prefix":"+4915112"}`),

@@ -1,5 +1,5 @@
-// Package secrets has the commands that write a secret of the stack: the root key (C7), the test destinations (C6) and
-// the CAPTCHA provider's key.
+// Package secrets has the commands that write a secret of the stack: the root key (promise C7 of otpctl), the test
+// destinations (C6) and the CAPTCHA provider's key.
 package secrets
 
 import (
@@ -25,10 +25,10 @@ func RotateSecretCommand(c *console.Console) *cobra.Command {
 		Long: `Rotates the root key: new sessions use a new random key within a minute, and the previous key stays valid, so that
 live codes are still sent and accepted. The command asks first; it prints the names of keys and never a key.
 
-Only one previous key is kept, so a second rotation ends the codes of the key before it. The command refuses to rotate
-until the secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force rotates at once, and
-people request new codes. Do not rotate a second time during an SES or SNS outage: security notifications that are still
-waiting would be lost.
+Only one previous key is kept, so a second rotation ends the codes of the key that the first rotation replaced. The
+command refuses to rotate until the secret has been unchanged for CodeTtlSeconds and two minutes. After a leak, --force
+rotates at once, and people must request new codes. Do not rotate a second time during an SES or SNS outage: security
+notifications that are still waiting would be lost.
 
 To remove a leaked key, rotate twice. The secret's member "index" never changes, because locks and limits are stored
 under hashes made with it. Anybody who has "index" can compare an address with the hashes in the tables and the log.

@@ -22,10 +22,10 @@ func TestAddCommand(c *console.Console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add DESTINATION",
 		Short: "Gives an address or number a fixed code that is never sent.",
-		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for users who cannot read its messages,
+		Long: `Gives an e-mail address or a mobile number a fixed code that is never sent, for users who cannot read the messages,
 such as an app's reviewer or an end-to-end test. The code begins to work within a minute and ends at the time of
 --until, at most a year ahead. Locks and the limits on wrong passwords still apply. If DESTINATION has a fixed code
-already, it gets the new code and the new end.
+already, DESTINATION gets the new code and the new end.
 
 To log in to an account whose codes go to DESTINATION, somebody needs this code and the password. If DESTINATION is an
 address, the code alone is enough to set a new password. Use an address that belongs to nobody, a code that is hard to

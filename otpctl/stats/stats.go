@@ -36,7 +36,7 @@ SENT counts the messages that SES or SNS accepted, including resends and securit
 right codes, including those of test destinations, which are never sent. CONVERSION is VERIFIED divided by SENT.
 
 The SMS costs are those of the whole AWS account in this region since the month began (UTC). They are null if SNS
-reports no costs, as before the first SMS of a month.`,
+reports no costs, such as before the first SMS of a month.`,
 		Example: "  otpctl stats\n  otpctl stats --days 7 --json | jq .data.byChannel",
 		Annotations: console.Facts("cloudwatch:GetMetricData",
 			`{"days":7,"since":"2026-11-14T15:09:39Z","until":"2026-11-21T15:09:39Z",

@@ -1,12 +1,12 @@
 // Package admit decides whether a message may be sent. The lists in lists.go are the whole rule: a message passes the checks of its
-// list in order, and each check counts the message against its limit. If a later check rejects the message, or it is not written, the
-// counts are taken back. Only that of the client IP address stays if the prefix is paused.
+// list in order, and each check counts the message against its limit. If a later check rejects the message, or the message is not written,
+// the counts are taken back. If the prefix is paused, only the count of the client IP address stays.
 //
 // Its invariants:
 //
 //	A1: no key ever gets more messages than its limit in a rolling hour or a day, at any parallelism, even if messages are given back.
-//	A2: a rejected request uses up no messages of anybody else: the client IP address is checked before the mailbox.
-//	A3: once an account or a client IP address has no wrong password left, a right password gets the same response as a wrong one.
+//	A2: a rejected request takes no message from another person's limit: the client IP address is checked before the mailbox.
+//	A3: after an account or a client IP address reaches its limit of wrong passwords, a right password gets the same response as a wrong one.
 //	A4: an unknown address costs the same calls as an account.
 package admit
 

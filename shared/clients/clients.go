@@ -3,9 +3,9 @@
 //
 // Its invariants:
 //
-//	K1: a right secret is never rejected. It is compared before anything is counted, because otherwise a stranger who knows a
-//	    client's id, which is public, could shut the client's server out.
-//	K2: wrong secrets are limited by the address that API Gateway saw, which a caller cannot set.
+//	K1: a right secret is never rejected. Secrets are compared before anything is counted, because otherwise anybody could lock
+//	    out a client's server by sending wrong secrets with the client's public id.
+//	K2: wrong secrets are limited for each IP address that API Gateway saw. A caller cannot set this address.
 //	K3: a secret never comes from a page: a request with credentials and an Origin is rejected.
 //	K4: every function instance knows the change or removal of a client within a minute.
 package clients

@@ -1,4 +1,4 @@
-// Package deliver hands messages to SES and SNS and holds their texts.
+// Package deliver hands messages to SES and SNS, and holds the texts of the messages.
 //
 // Its invariants:
 //

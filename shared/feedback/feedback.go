@@ -3,7 +3,7 @@
 // Its invariants:
 //
 //	F1: a tag reveals no address and no code, because it contains only keyed hashes of them.
-//	F2: of an event only the types, the times and our own tags are read, because the rest contains the address.
+//	F2: only the types, the times and our own tags of an event are read, because the rest of the event contains the address.
 package feedback
 
 import (

@@ -6,7 +6,7 @@
 //		c. only then compare, in constant time;
 //		d. consume a right code in one conditional write, and forget the attempts.
 //
-// So of any number of parallel right codes exactly one is accepted, and no more attempts than the limit are ever checked, over
+// So exactly one of any number of parallel right codes is accepted, and no more attempts than the limit are ever checked, over
 // all sessions of a subject together (NIST SP 800-63B-4 3.1.3.2).
 package judge
 

@@ -4,11 +4,11 @@
 // Its invariants, which tests name:
 //
 //		I1: a code is uniform over all strings of its length.
-//	  I2: nothing that is stored or compared reveals the code without the key: digests are keyed, contents sealed.
+//	  I2: nothing that is stored or compared reveals the code without the key: digests are keyed, and contents are encrypted.
 //		I3: a code is accepted at most once, and never after it expired.
 //	  I4: between two locks, no more than MaxAttempts codes are checked for a subject, over all its sessions.
 //		I5: an address means one mailbox and nothing else: no display name, no second line, no second recipient.
-//		I6: a decoy differs from a real session in nothing that its caller can see.
+//		I6: a caller can see no difference between a decoy session and a real session.
 package otp
 
 // UnavailableError reports a temporary failure that is not the caller's fault, other than a failed call to AWS. Reason holds

@@ -1,8 +1,9 @@
 // Package password decides which passwords are accepted, and keeps them as Argon2id hashes.
 //
-// Its rules are those of NIST SP 800-63B-4 3.1.1.2: length and a blocklist, no composition rules, any Unicode,
-// nothing cut off. A password is compared in its NFKC form and without invisible characters around it, so that it is the same from
-// every keyboard, and the same if it is copied or piped instead of typed.
+// Its rules are those of NIST SP 800-63B-4 3.1.1.2: passwords are checked for their length and
+// against a blocklist. Any Unicode is accepted, there are no composition rules, and nothing is cut off. A password is compared in its NFKC form
+// and without invisible characters around it, so that it is the same from every keyboard, and the same if it is copied or piped
+// instead of typed.
 package password
 
 import (

@@ -3,10 +3,10 @@
 //
 // Its invariants:
 //
-//	T1: a token contains only facts of its session: for whom it is, for which purpose, and where the code went.
+//	T1: a token contains only facts of its session: the client, the purpose, and the destination of the code.
 //	T2: a token's header names the key that signed it, also while the key is being replaced.
 //	T3: a token exists only for a session with a client, and never for a reset.
-//	T4: a proof of hosted login is for the issuer itself, and so for no application.
+//	T4: the audience of a proof for hosted login is the issuer itself, so no application accepts the proof.
 package proof
 
 import (

@@ -7,7 +7,7 @@
 //	U1: nothing calls AWS, or prepares a call, before the URL is needed.
 //	U2: a known URL is returned at once. It is read again in the background about each minute, so that a change of the
 //	    parameter needs no second deployment: an update publishes the functions before it changes the parameter.
-//	U3: a parameter that is missing or holds no URL of a site is *otp.UnavailableError, never an empty host.
+//	U3: a parameter that is missing or holds no URL of a site causes *otp.UnavailableError, and never gives an empty host.
 package site
 
 import (

@@ -1,11 +1,11 @@
 // Package store keeps sessions, limits, users and clients in DynamoDB. It is the only package that knows attribute names. The name of
-// each file begins with that of its table: codes, limits, users or clients.
+// each file begins with the name of a table: codes, limits, users or clients.
 //
-// Every write that decides something is one conditional write with named clauses, so that of any number of parallel callers
-// exactly one succeeds. Every write must be safe to repeat, since the SDK repeats a call whose response was lost: a write that
-// decides records the request's id, and a repeated write that finds its own id has succeeded. Only the last id is kept: if
-// another request wrote in between, a repeated write may count twice, which never exceeds a limit. The counts of prefixes record no
-// request, so a repeated write may count twice there too.
+// Every write that decides something is one conditional write with named clauses, so that exactly one of any number
+// of parallel callers succeeds. Every write must be safe to repeat, because the SDK repeats a call whose response was
+// lost: a write that decides records the request's id, and a repeated write that finds its own id has succeeded. Only the last id is
+// kept. So if another request wrote in between, a repeated write may count twice, but a limit is still never exceeded. The
+// counts of prefixes record no request, so a repeated write may count twice there too.
 package store
 
 import (
