@@ -1,5 +1,5 @@
-// Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS. It forwards DynamoDB's calls to an engine. It
-// imitates SES v2, SNS, SQS, Lambda, Secrets Manager, KMS, SSM, CloudWatch and CloudFormation as far as StreamOTP uses them. calls.go has
+// Package aws is the endpoint that functions, otpctl and the AWS CLI call in place of AWS. It forwards calls to DynamoDB to the engine
+// that package dynamo starts. It imitates SES v2, SNS, SQS, Lambda, Secrets Manager, KMS, SSM, CloudWatch and CloudFormation as far as StreamOTP uses them. calls.go has
 // a row for each imitated call, and a file for each service has the handlers that the rows name.
 //
 // It promises: (A1) an action or option that it does not imitate gets an error in the service's own shape; (A2) every

@@ -70,8 +70,8 @@ func ReleaseCommand(c *console.Console) *cobra.Command {
 		Long: `Ends the pause of a number prefix, and resets its counts and earlier pauses. PREFIX is as otpctl prefixes list
 shows it.
 
-Release a prefix only if you know that honest people are waiting for their codes. If the messages were fraud, as many
-fraudulent messages are sent again as before the first pause.`,
+Release a prefix only if you know that honest people are waiting for their codes. If the messages were fraudulent, the
+fraud can go on: until the prefix is paused again, it may get as many messages as before its first pause.`,
 		Example: "  otpctl prefixes release +4915112",
 		Annotations: console.Facts("dynamodb:DeleteItem",
 			`{"prefix":"+4915112"}`),
