@@ -18,6 +18,8 @@ JWT_JAVA   := $(TOOLS)/proofs/java/Check.class
 EXAMPLE_NODE   := examples/node/node_modules/.package-lock.json
 EXAMPLE_PYTHON := $(TOOLS)/examples/python/.done
 EXAMPLE_GO     := $(TOOLS)/examples/go/server
+RELYING_NODE   := local/relying/node/node_modules/.package-lock.json
+RELYING_PYTHON := $(TOOLS)/relying/python/.done
 REDOCLY      := local/openapi/node_modules/.package-lock.json
 SCHEMATHESIS := $(TOOLS)/openapi/python/.done
 REDOC    := $(TOOLS)/redoc-2.5.4.js
@@ -31,7 +33,7 @@ MODULES := bench frontend functions local otpctl shared
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
 # What the unit tests need. It comes first, so that they, which take longest, start at once.
-UNIT := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO)
+UNIT := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
 .PHONY: run example-node example-python example-go check test lint template unit package proofs openapi attack second-engine deploy-test fuzz bench clean
 
@@ -108,9 +110,9 @@ openapi: $(ENGINE) $(REDOCLY) $(SCHEMATHESIS)
 attack: $(ENGINE)
 	@cd local/attack && go test -race -count=1 -timeout 40m # the default of ten minutes is too short for a busy machine
 
-# Tests that are skipped on other engines: the pages and the examples in the browser, the development stack itself, and the oracle gate
+# Tests that are skipped on other engines: the pages and the applications in the browser, the development stack itself, and the oracle gate
 # (DynamoDB Local deletes expired items between its two calls).
-NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples)$$
+NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples|Guide|RelyingParties|HostedInBrowser)$$
 
 # Test the store, the functions and the HTTP suite on DynamoDB Local: behaviour of only one engine is not DynamoDB's.
 second-engine: $(DDB) $(MINISTACK)
@@ -138,7 +140,7 @@ fuzz:
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
-$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
+$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(RELYING_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
@@ -165,8 +167,9 @@ $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
 $(JWT_PYTHON): local/proofs/python/requirements.txt
 $(EXAMPLE_PYTHON): examples/python/requirements.txt
+$(RELYING_PYTHON): local/relying/python/requirements.txt
 $(SCHEMATHESIS): local/openapi/requirements.txt
-$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(SCHEMATHESIS):
+$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(RELYING_PYTHON) $(SCHEMATHESIS):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
@@ -198,4 +201,4 @@ bench: $(ENGINE)
 	go run streamotp/bench $(ARGS)
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules local/relying/node/node_modules

@@ -1,7 +1,8 @@
 // A login that an application began: OpenID Connect's authorization endpoint leads to the site's login page, with the transaction behind
 // the # of its address. The browser's cookie and a proof for this transaction together end it, and lead back to the application.
 
-// Asks what the application wants, and shows it. Resolves to {complete}, or to undefined if the login cannot go on, which it shows.
+// Asks what the application wants, and shows it. Resolves to {complete, ends}, or to undefined if the login cannot go on, which it shows.
+// ends(error) reports whether an error of the API ends the login, and shows it.
 export async function openHosted(steps, client, transaction) {
   let offer;
   try {
@@ -18,7 +19,10 @@ export async function openHosted(steps, client, transaction) {
     delete email.dataset.focus; // what is to be filled in next gets the focus
     password.dataset.focus = '';
   }
-  return { complete: (proof) => complete(steps, client, transaction, proof) };
+  return {
+    complete: (proof) => complete(steps, client, transaction, proof),
+    ends: (error) => error.code === 'transaction_not_found' && (showEnd(steps, error), true),
+  };
 }
 
 // Leads back to the application. After a failure that passes, the same proof can be sent again.

@@ -108,9 +108,11 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
       send: async ({ contact_me_by_fax_only, ...values }) => {
         const asked = Date.now();
         const { request: own, address, channel } = purpose.request(values);
-        const { sessionId } = await captcha.solved((captchaToken) => api.generate({ purpose: name, ...own, ...request, contact_me_by_fax_only, captchaToken }));
+        const answer = await captcha.solved((captchaToken) => api.generate({ purpose: name, ...own, ...request, contact_me_by_fax_only, captchaToken }))
+          .catch((error) => { if (!hosted?.ends(error)) throw error; });
+        if (!answer) return;
         if (form.elements.password) form.elements.password.value = '';
-        code.begin({ sessionId, address, channel, asked });
+        code.begin({ sessionId: answer.sessionId, address, channel, asked });
       },
     });
     if (steps.current === 'code') code.open({ focus });

@@ -28,6 +28,8 @@ func TestPagesHosted(t *testing.T) {
 		{"an address from another browser shows no form", hostedForeign},
 		{"what passes can be tried again with the same proof", hostedAgain},
 		{"two tabs of a browser log in to two applications", hostedTwoTabs},
+		{"a login that expires before the password or the code says so, and a new one works", hostedExpires},
+		{"a link to log in, opened where somebody else is half-way, begins anew", hostedHalfWay},
 		{"the way to the forgot-password page and back keeps the login", hostedForgot},
 		{"the hint of the application is filled in", hostedHint},
 		{"what the application's developer did wrong is on a page", hostedError},
@@ -192,6 +194,50 @@ func hostedTwoTabs(v *visit, rp *relyingParty) {
 	v.same("this tab's login", eval[string](v.tab, "location.hash"), first)
 	v.fill("#code", code)
 	v.waitText("body", "Hello "+user)
+}
+
+func hostedExpires(v *visit, rp *relyingParty) {
+	user := v.addUser("email", "")
+	expire := func() { v.t.Helper(); v.age("authz#" + eval[string](v.tab, "location.hash.slice(1)")) }
+	v.visitApplication(rp)
+	expire()
+	v.fill("#email", user)
+	v.fill("#password", demoPassword)
+	v.press(kb.Enter)
+	v.waitText("[data-step=ended] h1", "This login has ended")
+	v.same("messages", len(v.messages(user, 0)), 0)
+
+	v.visitApplication(rp)
+	v.logIn(user, demoPassword)
+	expire()
+	v.press(v.code(user, 1))
+	v.waitText("[data-step=ended] h1", "This login has ended")
+
+	v.visitApplication(rp)
+	v.logIn(user, demoPassword)
+	v.press(v.code(user, 2))
+	v.waitText("body", "Hello "+user)
+}
+
+func hostedHalfWay(v *visit, rp *relyingParty) {
+	first, second := v.addUser("email", ""), v.addUser("email", "")
+	v.visitApplication(rp)
+	half := eval[string](v.tab, "location.href")
+	v.logIn(first, demoPassword)
+	code := v.code(first, 1)
+	v.visitApplication(rp)
+	v.same("the address", eval[string](v.tab, "document.querySelector('[name=email]').value"), "")
+	v.same("the other person's code is offered", eval[bool](v.tab, "document.querySelector('[data-resume]').checkVisibility()"), false)
+	v.same("the page names the other person", strings.Contains(v.text("body"), first), false)
+	v.do(chromedp.NavigateBack()) // the first person goes on, and ends the login that they began
+	v.wait(fmt.Sprintf("location.href === %q", half))
+	v.waitStep("code")
+	v.visitApplication(rp)
+	v.logIn(second, demoPassword)
+	v.fill("#code", code) // belongs to the other login
+	v.waitText("#code-error", "Wrong code")
+	v.fill("#code", v.code(second, 1))
+	v.waitText("body", "Hello "+second)
 }
 
 func hostedForgot(v *visit, rp *relyingParty) {
