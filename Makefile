@@ -18,6 +18,8 @@ JWT_JAVA   := $(TOOLS)/proofs/java/Check.class
 EXAMPLE_NODE   := examples/node/node_modules/.package-lock.json
 EXAMPLE_PYTHON := $(TOOLS)/examples/python/.done
 EXAMPLE_GO     := $(TOOLS)/examples/go/server
+RELYING_NODE   := local/relying/node/node_modules/.package-lock.json
+RELYING_PYTHON := $(TOOLS)/relying/python/.done
 REDOCLY      := local/openapi/node_modules/.package-lock.json
 SCHEMATHESIS := $(TOOLS)/openapi/python/.done
 REDOC    := $(TOOLS)/redoc-2.5.4.js
@@ -78,7 +80,7 @@ deploy-test: $(VENV) $(MINISTACK)
 	@$(call apt,openssl,openssl)
 	$(TOOLS)/venv/bin/python .ci/build.py
 
-unit: $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO)
+unit: $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
 	node --test frontend/test/
 	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|openapi|proofs)$$')
@@ -104,9 +106,9 @@ openapi: $(ENGINE) $(REDOCLY) $(SCHEMATHESIS)
 attack: $(ENGINE)
 	@cd local/attack && go test -race -count=1 -timeout 40m # the default of ten minutes is too short for a busy machine
 
-# Tests that are skipped on other engines: the pages and the examples in the browser, the development stack itself, and the oracle gate
+# Tests that are skipped on other engines: the pages and the applications in the browser, the development stack itself, and the oracle gate
 # (DynamoDB Local deletes expired items between its two calls).
-NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples)$$
+NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples|RelyingParties)$$
 
 # Test the store, the functions and the HTTP suite on DynamoDB Local: behaviour of only one engine is not DynamoDB's.
 second-engine: $(DDB) $(MINISTACK)
@@ -134,7 +136,7 @@ fuzz:
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
-$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
+$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(RELYING_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
@@ -161,8 +163,9 @@ $(VENV): .ci/requirements.txt
 $(MINISTACK): .ci/ministack.txt
 $(JWT_PYTHON): local/proofs/python/requirements.txt
 $(EXAMPLE_PYTHON): examples/python/requirements.txt
+$(RELYING_PYTHON): local/relying/python/requirements.txt
 $(SCHEMATHESIS): local/openapi/requirements.txt
-$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(SCHEMATHESIS):
+$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(RELYING_PYTHON) $(SCHEMATHESIS):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
@@ -194,4 +197,4 @@ bench: $(ENGINE)
 	go run streamotp/bench $(ARGS)
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules local/relying/node/node_modules

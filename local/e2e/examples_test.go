@@ -111,17 +111,18 @@ func runExample(t *testing.T, name, address string, environment ...string) {
 	runApplication(t, filepath.Join(root, "examples", name), address, exampleCommands[name], append(environment, "CLIENT_ID="+exampleClient)...)
 }
 
-// runApplication runs a command in a folder until the end of the test. It returns once the application responds at the address.
-func runApplication(t *testing.T, dir, address string, command []string, environment ...string) {
+// runApplication runs a command in a folder until the end of the test, and returns its log. It returns once the application responds at
+// the address.
+func runApplication(t *testing.T, dir, address string, command []string, environment ...string) (log *output) {
 	t.Helper()
-	log := &output{}
+	log = &output{}
 	_, port, _ := net.SplitHostPort(address)
 	ctx, kill := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.Env = append(os.Environ(), append(environment, "PORT="+port)...)
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v (make unit installs the examples)", err)
+		t.Fatalf("%v (make unit installs the applications)", err)
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
@@ -135,7 +136,7 @@ func runApplication(t *testing.T, dir, address string, command []string, environ
 	until(t, Patience, "the application responds", func() bool {
 		select {
 		case <-ended:
-			t.Fatalf("the application ended (make unit installs the examples):\n%s", log)
+			t.Fatalf("the application ended (make unit installs the applications):\n%s", log)
 		default:
 		}
 		response, err := client.Get("http://" + address + "/")
@@ -145,6 +146,7 @@ func runApplication(t *testing.T, dir, address string, command []string, environ
 		_ = response.Body.Close()
 		return true
 	})
+	return log
 }
 
 // ---- In Chromium -----------------------------------------------------------------------------------------------------
