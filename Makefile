@@ -32,10 +32,10 @@ MODULES := bench frontend functions local otpctl shared
 # Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-# What the unit tests need. It comes first, so that they, which take longest, start at once.
-UNIT := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
+# What the tests from outside need. It comes first, so that they, which take longest, start at once.
+E2E := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
-.PHONY: run example-node example-python example-go check test lint template unit package proofs openapi attack second-engine deploy-test fuzz bench clean
+.PHONY: run example-node example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
@@ -52,10 +52,10 @@ example-go: $(EXAMPLE_GO)
 	@echo "http://127.0.0.1:$${PORT:-8080}"
 	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
-# Tests mostly wait, so the first six run beside each other. The attacks need both CPUs.
+# Tests mostly wait, so the first seven run beside each other. The attacks need both CPUs.
 test: lint template
-	@$(MAKE) --no-print-directory -j2 $(UNIT)
-	$(MAKE) --no-print-directory -j2 --output-sync=target unit second-engine deploy-test proofs package openapi
+	@$(MAKE) --no-print-directory -j2 $(E2E)
+	$(MAKE) --no-print-directory -j2 --output-sync=target e2e second-engine unit deploy-test proofs package openapi
 	$(MAKE) --no-print-directory attack fuzz
 	echo "all passed"
 
@@ -84,11 +84,15 @@ deploy-test: $(VENV) $(MINISTACK)
 	@$(call apt,openssl,openssl)
 	$(TOOLS)/venv/bin/python .ci/build.py
 
-unit: $(UNIT)
-	@$(call apt,chromium,chromium fonts-dejavu-core)
-	node --test frontend/test/
-	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|openapi|proofs)$$')
+unit: $(ENGINE) $(MINISTACK)
+	@node --test frontend/test/
+	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|openapi|proofs)$$')
 	go test -count=1 streamotp/local/claims # it reads files outside its module, which the test cache does not track
+
+# Test the running stack from outside, and the pages in Chromium. The race detector would see only the tests themselves.
+e2e: $(E2E)
+	@$(call apt,chromium,chromium fonts-dejavu-core)
+	go test -count=1 -timeout 40m streamotp/local/e2e
 
 # Check the npm package with the tools of its field, and use it installed.
 package: $(PACKAGE)

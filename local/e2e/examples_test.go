@@ -42,7 +42,7 @@ type example struct {
 
 const exampleClient = "shop"
 
-// exampleCommands start the applications, each in its folder. `make unit` installs what they need.
+// exampleCommands start the applications, each in its folder. `make e2e` installs what they need.
 var exampleCommands = map[string][]string{
 	"node":   {"node", "server.js"},
 	"python": {"../../.tools/examples/python/bin/python", "app.py"},
@@ -122,7 +122,7 @@ func runApplication(t *testing.T, dir, address string, command []string, environ
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.Env = append(os.Environ(), append(environment, "PORT="+port)...)
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v (make unit installs the applications)", err)
+		t.Fatalf("%v (make e2e installs the applications)", err)
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
@@ -136,7 +136,7 @@ func runApplication(t *testing.T, dir, address string, command []string, environ
 	until(t, Patience, "the application responds", func() bool {
 		select {
 		case <-ended:
-			t.Fatalf("the application ended (make unit installs the applications):\n%s", log)
+			t.Fatalf("the application ended (make e2e installs the applications):\n%s", log)
 		default:
 		}
 		response, err := client.Get("http://" + address + "/")

@@ -19,7 +19,7 @@ import (
 // A relyingLibrary is a library that applications log people in with, and what its client needs. Its application is in local/relying.
 type relyingLibrary struct {
 	name     string
-	command  []string // in the application's folder; `make unit` installs what it needs
+	command  []string // in the application's folder; `make e2e` installs what it needs
 	public   bool     // the library runs in the browser
 	callback string   // path
 	bye      string   // path to which a logout leads back
