@@ -47,8 +47,8 @@ var attacks = []attack{
 		{"SendsPerIpPerHour", []string{"SendsPerIpPerHour=0"}, nil},
 	}, nil},
 	{"60 mailboxes from one address with forged forwarding headers", floodForged, []control{
-		{"the origin secret's check", nil, edit(generate, "ours, err := h.origin.Sent(ctx, secret)\n\tif err != nil || !ours {",
-			"_, err := h.origin.Sent(ctx, secret)\n\tif err != nil {")},
+		{"the origin secret's check", nil, edit(origin, "ours, err := origin.Sent(ctx, secret)\n\tif err != nil || !ours {",
+			"_, err := origin.Sent(ctx, secret)\n\tif err != nil {")},
 		{"API Gateway's word on the address", nil, edit(request, "Source: event.RequestContext.HTTP.SourceIP,", `Source: event.Headers["x-forwarded-for"],`)},
 	}, nil},
 	{"20 calls to the API's own URL, around the web ACL", goAround, []control{
@@ -176,6 +176,7 @@ const (
 	session     = "shared/otp/session.go"
 	destination = "shared/otp/destination.go"
 	request     = "shared/httpapi/request.go"
+	origin      = "shared/keys/origin.go"
 	generate    = "functions/generate/handler.go"
 	forClient   = "functions/generate/client.go"
 	clients     = "shared/otp/client.go"
