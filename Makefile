@@ -32,7 +32,7 @@ MODULES := bench frontend functions local otpctl shared
 # Install the tools that tests need. Tests do not skip when a tool is missing; they fail.
 apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2) >/dev/null; }
 
-# What the tests from outside need. It comes first, so that they, which take longest, start at once.
+# The tools of the tests from outside. They are installed first, so that these tests, which take longest, start at once.
 E2E := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
 .PHONY: run example-node example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench clean

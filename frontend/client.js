@@ -118,7 +118,7 @@ export class Client {
     return { ...answer, expiresAt: byOwnClock(answer.expiresAt, date), resendAt, retryAfter };
   }
 
-  // What the site's own login page asks for an application, with the cookie of the browser in which the login began.
+  // A call of the site's own login page, with the cookie of the browser in which an application's login began.
   // → {name, purposes, loginHint?, locale?}
   transaction(transaction) {
     return this.#post('oauth2/transaction', { transaction }, (a) => typeof a.name === 'string', { credentials: 'same-origin' });

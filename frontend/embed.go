@@ -1,4 +1,4 @@
-// Package frontend is the static site: three pages, one stylesheet and ES modules, with no build step.
+// Package frontend is the static site: three pages, two stylesheets and ES modules, with no build step.
 //
 // S3, Amplify or any static host serves the files unchanged; only config.json differs between sites. The package embeds them for Go
 // programs, such as the development stack.

@@ -1,4 +1,4 @@
-// What differs between the purposes: the words of each step, the fields, and the calls.
+// The table of purposes: the words of each step, the fields, and the calls.
 //
 //   start   the first step: heading, lead, fields, submit, busy
 //   code    the step of the code: heading, lead (given the two parts that change), change (what its link changes), hint, submit, busy,

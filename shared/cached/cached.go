@@ -40,7 +40,7 @@ type Source struct {
 // which goes on while the instance is frozen.
 type Value[T any] struct{ core core }
 
-// core does the work of a Value. It is not generic, so that a binary has it once for all its values.
+// core does the work of a Value. It is not generic, so that a binary contains the code once for all values.
 type core struct {
 	source Source
 	parse  func(text string) (any, error) // mu is held during it

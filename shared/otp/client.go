@@ -36,7 +36,7 @@ type Client struct {
 	HomeURL      string    // where people go on after a login that no application asked for; empty for none
 	CreatedAt    time.Time
 
-	// Of a client of hosted login, which has RedirectURIs and no Purposes.
+	// Only a client of hosted login has these. It has RedirectURIs and no Purposes.
 	RedirectURIs   []string // where people may be sent with an authorization code
 	PostLogoutURIs []string // where they may be sent after a logout
 	NoPKCE         bool     // a confidential client that sends no code challenge

@@ -58,8 +58,8 @@ func IsSecure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && local
 }
 
-// IsAPIAudience reports whether a text may be the audience of access tokens for an API: an absolute URI (RFC 8707 2). Its colon
-// tells it from every client's id.
+// IsAPIAudience reports whether a text may be the audience of access tokens for an API: an absolute URI (RFC 8707 2). No client's
+// id has its colon.
 func IsAPIAudience(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.IsAbs() && (u.Host != "" || u.Opaque != "") && isURIText(text)

@@ -25,7 +25,7 @@ var (
 // Transaction is one login to an application on StreamOTP's own pages, from the application's request to its tokens. Whoever knows ID
 // alone can do nothing with it: completing it takes the cookie of the browser in which it began, and a proof for it.
 type Transaction struct {
-	ID          string // 128 random bits, base64url; the login page has it in its URL's fragment
+	ID          string // 128 random bits, base64url; the fragment of the login page's URL
 	Browser     string // hash of the browser's cookie, by HashSecret, as all hashes here
 	ClientID    string
 	RedirectURI string
