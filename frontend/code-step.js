@@ -15,7 +15,7 @@ const LOOKS_MS = [2_000, 5_000, 10_000, 20_000, 45_000];
 // When the API is asked whether a code has ended that is over by this browser's clock.
 const LAST_LOOKS_MS = [0, 1_000, 5_000, 20_000, 60_000];
 
-// flow: {root, settings, client, steps, store, signal} of the element; signal ends the timers. `done` gets the answer to a right code.
+// flow: {settings, client, steps, store, signal} of the element; signal ends the timers. `done` gets the answer to a right code.
 export function codeStep(flow, { arrivesByText, follows, lost, checkCode, submit }, done) {
   const { settings, client, steps, store, signal } = flow;
   const section = steps.section('code');

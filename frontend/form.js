@@ -1,6 +1,7 @@
 // The parts that all forms share: one request at a time, errors next to their fields, a busy button.
 
 import { ApiError } from './client.js';
+import { emit } from './dom.js';
 import { explain } from './words.js';
 
 // Wires a form. `check(values)` returns {field: text} for what is wrong before anything is sent;
@@ -61,7 +62,7 @@ export function present(form, thrown, ended) {
   else showAlert(form, shown.text);
 }
 
-const report = (form, name, detail) => form.closest('stream-otp').dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
+const report = (form, name, detail) => emit(form.closest('stream-otp'), name, detail);
 
 // A field that can show an error has a place for it; a field that is not in use is disabled.
 const fieldsOf = (form) => [...form.querySelectorAll('input[aria-describedby]:enabled')].map((input) => input.name);

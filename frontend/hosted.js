@@ -1,6 +1,8 @@
 // A login that an application began: OpenID Connect's authorization endpoint leads to the site's login page, with the transaction behind
 // the # of its address. The browser's cookie and a proof for this transaction together end it, and lead back to the application.
 
+import { h } from './dom.js';
+
 // Asks what the application wants, and shows it. Resolves to {complete, ends}, or to undefined if the login cannot go on, which it shows.
 // ends(error) reports whether an error of the API ends the login, and shows it.
 export async function openHosted(steps, client, transaction) {
@@ -45,9 +47,7 @@ function showEnd(steps, error, again = () => location.reload()) {
     'It took too long, was used, or began in another browser. Go back to the application and log in there again.';
   for (const button of section.querySelectorAll('button')) button.hidden = true;
   if (passes) {
-    const button = section.querySelector('.otp-primary').cloneNode();
-    button.textContent = 'Try again';
-    button.hidden = false;
+    const button = h('button', { type: 'button', class: 'otp-primary' }, 'Try again');
     button.addEventListener('click', () => {
       button.remove();
       again();

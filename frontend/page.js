@@ -1,5 +1,5 @@
-// What the three pages have around <stream-otp>: the application's name, the title, the mailbox of the development stack, and where a
-// login leads.
+// The three pages around <stream-otp>: shows the application's name, the title, the mailbox of the development stack, and the link to the
+// application after a login.
 
 import './transaction.js'; // before the element
 import './stream-otp.js';

@@ -1,6 +1,8 @@
 // The element shows one of its sections at a time. Only the step's name is kept in the history, beside what the application keeps
 // there, so that Back leaves the code step and a reload returns to it; neither sends anything.
 
+import { emit } from './dom.js';
+
 export class Steps {
   #root;
   #purpose;
@@ -47,6 +49,6 @@ export class Steps {
   }
 
   announce() {
-    this.#root.dispatchEvent(new CustomEvent('streamotp-step', { bubbles: true, detail: { step: this.current, heading: this.heading } }));
+    emit(this.#root, 'streamotp-step', { step: this.current, heading: this.heading });
   }
 }

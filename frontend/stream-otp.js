@@ -29,6 +29,7 @@ import { Client } from './client.js';
 import { codeStep } from './code-step.js';
 import { isBaseUrl, loadConfig } from './config.js';
 import { channelOf } from './channels.js';
+import { emit } from './dom.js';
 import { bindForm } from './form.js';
 import { openHosted } from './hosted.js';
 import { stepsOf } from './markup.js';
@@ -74,7 +75,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     const { settings, problem, url } = await this.#settings();
     if (signal.aborted) return;
     this.#showProblem(problem);
-    this.#emit('streamotp-ready', { settings });
+    emit(this, 'streamotp-ready', { settings });
     const locale = this.getAttribute('locale') ?? document.documentElement.lang;
     const api = new Client(settings.apiBaseUrl, { locale });
     const hosted = transaction && await openHosted(steps, api, transaction);
@@ -82,7 +83,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     if (hosted) showFirst();
     const form = steps.section('start').querySelector('form');
     const captcha = openCaptcha(settings.captcha, form, { purpose: name, language: locale || 'en', base: url });
-    const flow = { root: this, settings, client: api, steps, store, signal };
+    const flow = { settings, client: api, steps, store, signal };
     const code = codeStep(flow, purpose, (answer) => {
       this.#forget(flow);
       return hosted ? hosted.complete(answer.proof) : this.#finish(flow, name, answer);
@@ -135,10 +136,6 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     box.hidden = problem === '';
   }
 
-  #emit(name, detail, options = {}) {
-    return this.dispatchEvent(new CustomEvent(name, { bubbles: true, detail, ...options }));
-  }
-
   // Showing the first step sends nothing.
   #restart(flow) {
     this.#offerResume(flow);
@@ -175,7 +172,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
   #finish({ steps }, purpose, { proof, proofExpiresAt, email, phone }) {
     const place = this.querySelector('[data-proven]');
     if (place) place.textContent = email ?? phone;
-    if (this.#emit('streamotp-verified', { purpose, proof, proofExpiresAt, email, phone }, { cancelable: true })) steps.show('done');
+    if (emit(this, 'streamotp-verified', { purpose, proof, proofExpiresAt, email, phone }, { cancelable: true })) steps.show('done');
   }
 }
 

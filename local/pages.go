@@ -40,9 +40,7 @@ func (p pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasSuffix(r.URL.Path, ".js") || r.URL.Path == "/config.json" {
 		headers = p.public
 	}
-	for name, value := range headers {
-		w.Header().Set(name, value)
-	}
+	set(w.Header(), headers)
 	w.Header().Set("Cache-Control", "no-cache") // an edited page shows at the next reload
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

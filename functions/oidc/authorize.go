@@ -116,11 +116,7 @@ func isNavigation(header map[string]string) bool {
 type refusal struct{ code, description string }
 
 func (r refusal) response(values url.Values, issuer string) response {
-	back := url.Values{"error": {r.code}, "error_description": {r.description}, "iss": {issuer}}
-	if state := values.Get("state"); state != "" {
-		back.Set("state", state)
-	}
-	return redirect(values.Get("redirect_uri"), back)
+	return redirect(values.Get("redirect_uri"), withState(url.Values{"error": {r.code}, "error_description": {r.description}, "iss": {issuer}}, values.Get("state")))
 }
 
 // readAuthorization checks a request of a known client. Parameters that it does not know are ignored.

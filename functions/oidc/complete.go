@@ -127,11 +127,7 @@ func (h handler) complete(ctx context.Context, request httpapi.Request) (any, er
 		}
 	}
 	code, err := h.code(ctx, t)
-	back := url.Values{"code": {code}, "iss": {issuer}}
-	if contents.State != "" {
-		back.Set("state", contents.State)
-	}
-	return way{redirect(t.RedirectURI, back).Headers["location"]}, err
+	return way{redirect(t.RedirectURI, withState(url.Values{"code": {code}, "iss": {issuer}}, contents.State)).Headers["location"]}, err
 }
 
 // proves reports whether a proof, whose signature is right, is for a transaction and meets what the application asked for. The person

@@ -45,11 +45,7 @@ func (h handler) logout(ctx context.Context, event request, audit *telemetry.Eve
 		return badLink("post_logout_redirect_uri is not registered for this client, or client_id and id_token_hint are both missing. It must match to the byte. See otpctl client set --post-logout-uri."), nil
 	}
 	audit.Client = client.ID
-	back := url.Values{}
-	if state := values.Get("state"); state != "" {
-		back.Set("state", state)
-	}
-	return redirect(to, back), nil
+	return redirect(to, withState(url.Values{}, values.Get("state"))), nil
 }
 
 // audienceOf returns the client of an ID token, which may have expired.

@@ -46,6 +46,14 @@ func redirect(to string, parameters url.Values) response {
 	}}
 }
 
+// withState adds the application's own state, if it sent one, to what it gets back.
+func withState(back url.Values, state string) url.Values {
+	if state != "" {
+		back.Set("state", state)
+	}
+	return back
+}
+
 // page is a page for a person, with a sentence for the application's developer. Nothing of a request is in it.
 type page struct {
 	status    int

@@ -18,8 +18,7 @@ func TestPagesElement(t *testing.T) {
 	browser := openBrowser(t)
 	application := httptest.NewUnstartedServer(nil)
 	stack := Start(t, append(unlimited, "-parameter", "AllowedOrigins=http://"+application.Listener.Addr().String(), "-parameter", "CodeLength=8")...)
-	stack.PutItem("ClientsTable", Item{"id": {"S": "shop"}, "name": {"S": "Shop"}, "type": {"S": "public"},
-		"purposes": {"L": []any{map[string]any{"S": "login"}, map[string]any{"S": "verify"}}}, "createdAt": {"N": "1"}})
+	registerShop(stack)
 	application.Config.Handler = elementPage(stack.URL)
 	application.Start()
 	t.Cleanup(application.Close)
@@ -52,6 +51,14 @@ func TestPagesElement(t *testing.T) {
 		})
 	}
 }
+
+// registerShop writes the client of an application that gets proofs. Its pages may have these origins, or any without one.
+func registerShop(s *Stack, origins ...string) {
+	s.PutItem("ClientsTable", Item{"id": {"S": shopClient}, "name": {"S": "Shop"}, "type": {"S": "public"}, "origins": texts(origins...),
+		"purposes": texts("login", "verify"), "createdAt": {"N": "1764370000000"}})
+}
+
+const shopClient = "shop"
 
 // elementPage is an application's page whose policy allows the site's files and calls, and nothing else. The query has the elements'
 // attributes.

@@ -40,8 +40,6 @@ type example struct {
 	stack *Stack
 }
 
-const exampleClient = "shop"
-
 // exampleCommands start the applications, each in its folder. `make e2e` installs what they need.
 var exampleCommands = map[string][]string{
 	"node":   {"node", "server.js"},
@@ -83,10 +81,7 @@ func startExample(t *testing.T, name string) *example {
 	t.Helper()
 	address := freeAddress(t)
 	x := &example{url: "http://" + address, stack: Start(t, append([]string{"-parameter", "AllowedOrigins=http://" + address}, unlimited...)...)}
-	list := func(values ...any) map[string]any { return map[string]any{"L": values} }
-	text := func(value string) map[string]any { return map[string]any{"S": value} }
-	x.stack.PutItem("ClientsTable", Item{"id": text(exampleClient), "name": text("Shop"), "type": text("public"), "origins": list(text(x.url)),
-		"purposes": list(text("login"), text("verify")), "createdAt": {"N": fmt.Sprint(time.Now().UnixMilli())}})
+	registerShop(x.stack, x.url)
 	runExample(t, name, address, "ISSUER="+x.stack.URL)
 	return x
 }
@@ -108,7 +103,7 @@ func runExample(t *testing.T, name, address string, environment ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runApplication(t, filepath.Join(root, "examples", name), address, exampleCommands[name], append(environment, "CLIENT_ID="+exampleClient)...)
+	runApplication(t, filepath.Join(root, "examples", name), address, exampleCommands[name], append(environment, "CLIENT_ID="+shopClient)...)
 }
 
 // runApplication runs a command in a folder until the end of the test, and returns its log. It returns once the application responds at
@@ -382,7 +377,7 @@ func (a *agent) nonce() string {
 // proof requests a code, enters it and returns the proof with what it says.
 func (x *example) proof(t *testing.T, nonce string, ask fields) (proof string, said fields) {
 	t.Helper()
-	body := fields{"clientId": exampleClient, "nonce": nonce}
+	body := fields{"clientId": shopClient, "nonce": nonce}
 	maps.Copy(body, ask)
 	id, code := session(t, x.stack.In(t), body, ask["email"].(string))
 	status, _, answer := x.stack.In(t).Post("/api/verify", try(id, code))
@@ -592,7 +587,7 @@ func inProduction(t *testing.T, name string) {
 		}, http.StatusUnauthorized},
 		{"RS256", func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest) }, http.StatusOK},
 	} {
-		proof, err := sign(fields{"alg": sample.alg, "kid": "own", "typ": "JWT"}, fields{"iss": issuer.URL, "aud": exampleClient, "sub": "ada", "exp": now + 60,
+		proof, err := sign(fields{"alg": sample.alg, "kid": "own", "typ": "JWT"}, fields{"iss": issuer.URL, "aud": shopClient, "sub": "ada", "exp": now + 60,
 			"iat": now, "auth_time": now, "jti": sample.alg, "nonce": found[1], "purpose": "login", "email": "ada@example.com"}, sample.sign)
 		if err != nil {
 			t.Fatal(err)

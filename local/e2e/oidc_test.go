@@ -36,11 +36,16 @@ func texts(values ...string) map[string]any {
 	return map[string]any{"L": list}
 }
 
+// secretHash is the attribute of a client with this secret.
+func secretHash(s *Stack, secret string) map[string]any {
+	s.Remember(secret)
+	hash := sha256.Sum256([]byte(secret))
+	return texts(base64.RawURLEncoding.EncodeToString(hash[:]))
+}
+
 // register writes the clients.
 func register(s *Stack) {
-	hash := sha256.Sum256([]byte(webSecret))
-	secret := texts(base64.RawURLEncoding.EncodeToString(hash[:]))
-	s.Remember(webSecret)
+	secret := secretHash(s, webSecret)
 	for _, c := range []Item{
 		{"id": {"S": webClient}, "name": {"S": "Web Shop"}, "type": {"S": "confidential"}, "secretHash": secret, "redirectUris": texts(webCallback),
 			"postLogoutUris": texts("https://web.example/bye")},
@@ -191,6 +196,15 @@ func (v *visitor) prove(t testing.TB, transaction, email string) (proof string, 
 	return proof, nil
 }
 
+// beginAndProve opens the application's request and logs a person in for its transaction.
+func (v *visitor) beginAndProve(t testing.TB, a application, email string) (id, proof string, err error) {
+	t.Helper()
+	if id, err = v.begin(a); err == nil {
+		proof, err = v.prove(t, id, email)
+	}
+	return id, proof, err
+}
+
 // complete brings a proof to its transaction, and returns where the browser is led.
 func (v *visitor) complete(transaction, proof string) (*url.URL, error) {
 	r := v.post("/api/oauth2/complete", fields{"transaction": transaction, "proof": proof})
@@ -208,11 +222,7 @@ func (v *visitor) complete(transaction, proof string) (*url.URL, error) {
 // login goes the whole way of a person's browser, and returns the authorization code.
 func (v *visitor) login(t testing.TB, a application, email string) (code string, err error) {
 	t.Helper()
-	id, err := v.begin(a)
-	if err != nil {
-		return "", err
-	}
-	proof, err := v.prove(t, id, email)
+	id, proof, err := v.beginAndProve(t, a, email)
 	if err != nil {
 		return "", err
 	}
@@ -460,11 +470,7 @@ func TestTransactionThreats(t *testing.T) {
 	register(s)
 	a := newApplication(webClient, webCallback)
 	ada := &visitor{s: s}
-	id, err := ada.begin(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proof, err := ada.prove(t, id, "ada@example.com")
+	id, proof, err := ada.beginAndProve(t, a, "ada@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -569,11 +575,7 @@ func TestExpiredTransaction(t *testing.T) {
 			}
 		}
 	}
-	id, err := v.begin(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proof, err := v.prove(t, id, "ada@example.com")
+	id, proof, err := v.beginAndProve(t, a, "ada@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -716,11 +718,7 @@ func TestHostedFaults(t *testing.T) {
 		s.Fault(fields{"service": service, "action": action, "function": "OidcFunction", "error": failure})
 	}
 	lost("PutItem")
-	id, err := v.begin(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proof, err := v.prove(t, id, "ada@example.com")
+	id, proof, err := v.beginAndProve(t, a, "ada@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,6 @@ package e2e
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -86,9 +84,7 @@ func (l relyingLibrary) register(s *Stack) (secret string) {
 		"postLogoutUris": texts(site + l.bye), "createdAt": {"N": "1764370000000"}}
 	if !l.public {
 		secret = random()
-		hash := sha256.Sum256([]byte(secret))
-		item["type"], item["secretHash"] = fields{"S": "confidential"}, texts(base64.RawURLEncoding.EncodeToString(hash[:]))
-		s.Remember(secret)
+		item["type"], item["secretHash"] = fields{"S": "confidential"}, secretHash(s, secret)
 	}
 	s.PutItem("ClientsTable", item)
 	return secret
