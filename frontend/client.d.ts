@@ -24,7 +24,7 @@ export type ApiErrorCode =
   | 'network' | 'timeout' | 'refused' | 'bad_answer' | 'no_route' | 'captcha_missing' | 'captcha_unavailable' | (string & {});
 
 export interface GenerateRequest {
-  purpose?: 'verify' | 'login' | 'reset';
+  purpose?: 'verify' | 'login' | 'passwordless' | 'reset';
   /** Exactly one of the two; a phone for `verify` only. */
   email?: string;
   phone?: string;

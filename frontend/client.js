@@ -119,9 +119,9 @@ export class Client {
   }
 
   // A call of the site's own login page, with the cookie of the browser in which an application's login began.
-  // → {name, purposes, loginHint?, locale?}
+  // → {name, purposes, signUp, loginHint?, locale?}
   transaction(transaction) {
-    return this.#post('oauth2/transaction', { transaction }, (a) => typeof a.name === 'string', { credentials: 'same-origin' });
+    return this.#post('oauth2/transaction', { transaction }, (a) => typeof a.name === 'string' && Array.isArray(a.purposes) && a.purposes.length > 0, { credentials: 'same-origin' });
   }
 
   // → {redirect}: the way back to the application

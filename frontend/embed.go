@@ -1,4 +1,4 @@
-// Package frontend is the static site: three pages, two stylesheets and ES modules, with no build step.
+// Package frontend is the static site: five pages, two stylesheets and ES modules, with no build step.
 //
 // S3, Amplify or any static host serves the files unchanged; only config.json differs between sites. The package embeds them for Go
 // programs, such as the development stack.
@@ -10,7 +10,7 @@ package frontend
 
 import "embed"
 
-// Files has the site at its root: index.html, forgot.html, verify.html, config.json and what they load.
+// Files has the site at its root: index.html, code.html, signup.html, forgot.html, verify.html, config.json and what they load.
 //
 //go:embed *.html *.css *.svg *.js config.json
 var Files embed.FS

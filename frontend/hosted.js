@@ -2,10 +2,14 @@
 // the # of its address. The browser's cookie and a proof for this transaction together end it, and lead back to the application.
 
 import { h } from './dom.js';
+import { purposes } from './purposes.js';
 
-// Asks what the application wants, and shows it. Resolves to {complete, ends}, or to undefined if the login cannot go on, which it shows.
-// ends(error) reports whether an error of the API ends the login, and shows it.
-export async function openHosted(steps, client, transaction) {
+// The page of each way to log in. A link to one has the way's name in data-way, and is hidden until the application offers the way.
+const PAGES = { login: 'index.html', passwordless: 'code.html', 'sign-up': 'signup.html' };
+
+// Asks what the application wants, and shows it. Resolves to {complete, ends}, or to undefined if the login cannot go on here: then it
+// shows why, or leads to the page of another way. ends(error) reports whether an error of the API ends the login, and shows it.
+export async function openHosted(steps, client, transaction, way) {
   let offer;
   try {
     offer = await client.transaction(transaction);
@@ -13,13 +17,21 @@ export async function openHosted(steps, client, transaction) {
     showEnd(steps, error);
     return undefined;
   }
+  const ways = [...offer.purposes, ...(offer.signUp ? ['sign-up'] : [])];
+  if (!ways.includes(way)) {
+    location.replace(`${PAGES[ways[0]]}#${transaction}`);
+    return undefined;
+  }
   const start = steps.section('start');
-  start.querySelector('.otp-lead').textContent = `To go on to ${offer.name}: first your password, then a code we send you.`;
+  start.querySelector('.otp-lead').textContent = purposes[way].start.hosted(offer.name);
+  for (const link of start.querySelectorAll('[data-way]')) link.hidden = !ways.includes(link.dataset.way);
   const { email, password } = start.querySelector('form').elements;
   if (offer.loginHint && !email.value) {
     email.value = offer.loginHint;
-    delete email.dataset.focus; // what is to be filled in next gets the focus
-    password.dataset.focus = '';
+    if (password) {
+      delete email.dataset.focus; // what is to be filled in next gets the focus
+      password.dataset.focus = '';
+    }
   }
   return {
     complete: (proof) => complete(steps, client, transaction, proof),

@@ -1,4 +1,4 @@
-// The three pages around <stream-otp>: shows the application's name, the title, the mailbox of the development stack, and the link to the
+// The pages around <stream-otp>: shows the application's name, the title, the mailbox of the development stack, and the link to the
 // application after a login.
 
 import './transaction.js'; // before the element

@@ -1,6 +1,7 @@
 // The table of purposes: the words of each step, the fields, and the calls.
 //
-//   start   the first step: heading, lead, fields, submit, busy
+//   sentAs  the purpose that the API gets, if it has another name
+//   start   the first step: heading, lead, fields, submit, busy; hosted is the lead for a login that an application began, given its name
 //   code    the step of the code: heading, lead (given the two parts that change), change (what its link changes), hint, submit, busy,
 //           password (whether a new password is set), auto (whether the last digit submits)
 //   other   what is offered while a lock lasts
@@ -23,9 +24,32 @@ const emailProblem = (typed) => (isEmail(typed) ? {} : { email: 'Enter your e-ma
 const phoneProblem = (typed) => (lacksCountry(typed) ? { phone: 'Enter the number with + and its country code, like +49 151 23456789.' } : {});
 const verify = (client, sessionId, { code }) => client.verify(sessionId, code);
 
+// Returns the row of a purpose that needs only an address and a code. It never shows whether the address has an account.
+function byCode({ start, code, done }) {
+  return {
+    sentAs: 'passwordless',
+    start: { ...start, fields: ['email'], submit: 'Send the code', busy: 'Sending…' },
+    code: {
+      ...code, heading: 'Enter your code', change: 'the address', hint: 'It is checked as soon as the last digit is in.', busy: 'Checking…', auto: true,
+    },
+    other: 'Use another address',
+    done,
+    follows: false,
+    lost: '',
+    arrivesByText: () => false,
+    check: ({ email }) => emailProblem(email),
+    request: ({ email }) => ({ request: { email: foldAddress(email) }, address: foldAddress(email), channel: 'email' }),
+    checkCode: () => ({}),
+    submit: verify,
+  };
+}
+
 export const purposes = Object.freeze({
   login: {
-    start: { heading: 'Log in', lead: 'First your password, then a code we send you.', fields: ['email', 'password'], submit: 'Continue', busy: 'Checking…' },
+    start: {
+      heading: 'Log in', lead: 'First your password, then a code we send you.', fields: ['email', 'password'], submit: 'Continue', busy: 'Checking…',
+      hosted: (name) => `To go on to ${name}: first your password, then a code we send you.`,
+    },
     code: {
       heading: 'Enter your code',
       lead: (destination, untilKnown) => ['We sent a code to ', untilKnown('the e-mail address or phone on the account of '), destination, '.'],
@@ -62,6 +86,24 @@ export const purposes = Object.freeze({
     checkCode: () => ({}),
     submit: verify,
   },
+
+  passwordless: byCode({
+    start: {
+      heading: 'Log in by code', lead: 'Enter your e-mail address. We send a code that logs you in.',
+      hosted: (name) => `To go on to ${name}, enter your e-mail address. We send a code that logs you in.`,
+    },
+    code: { lead: (destination) => ['If ', destination, ' can log in by code, a code is on its way.'], submit: 'Log in' },
+    done: { heading: 'Your code was right', lead: (proven) => ['Proven for ', proven, ': the code that we sent.'] },
+  }),
+
+  'sign-up': byCode({
+    start: {
+      heading: 'Create your account', lead: 'Enter your e-mail address. We send a code to show that it is yours.',
+      hosted: (name) => `To go on to ${name}, enter your e-mail address. We send a code to show that it is yours.`,
+    },
+    code: { lead: (destination) => ['If ', destination, ' can have an account, a code is on its way.'], submit: 'Create the account' },
+    done: { heading: 'You have an account', lead: (proven) => ['You entered the code that we sent to ', proven, '.'] },
+  }),
 
   // It never shows whether the address has an account, and logs nobody in: with the new password its owner can log in, with the
   // second step that this needs.

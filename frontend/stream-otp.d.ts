@@ -1,7 +1,7 @@
 import type { ApiErrorCode } from './client.js';
 
 /** Why a code is asked for. */
-export type Purpose = 'verify' | 'login' | 'reset';
+export type Purpose = 'verify' | 'login' | 'passwordless' | 'reset';
 
 /** The step that the element shows. */
 export type Step = 'start' | 'code' | 'ended' | 'done';

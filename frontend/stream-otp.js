@@ -3,7 +3,7 @@
 //   <stream-otp purpose="login" client-id="…" nonce="…" api="https://login.example.com/api"></stream-otp>
 //
 // Attributes:
-//   purpose    verify (the default), login or reset
+//   purpose    verify (the default), login, passwordless (a code alone), sign-up (the same in words for new people) or reset
 //   client-id  the client that the proof is for, and
 //   nonce      the application's value for this browser, which the proof repeats. Neither is sent for a reset
 //   api        the API's URL; the settings are read from config.json beside it. Without it config.json of the page names the API
@@ -59,6 +59,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     // A browser hides the attribute nonce where the page has a policy, so it is read as a property.
     const client = { clientId: this.getAttribute('client-id') ?? undefined, nonce: this.nonce || undefined };
     const request = name === 'reset' ? {} : transaction ? { transaction } : client;
+    const sentAs = purpose.sentAs ?? name;
 
     for (const child of [...this.childNodes]) if (child.localName !== 'template') child.remove(); // what stood there until now
     this.append(...stepsOf(purpose));
@@ -78,15 +79,15 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
     emit(this, 'streamotp-ready', { settings });
     const locale = this.getAttribute('locale') ?? document.documentElement.lang;
     const api = new Client(settings.apiBaseUrl, { locale });
-    const hosted = transaction && await openHosted(steps, api, transaction);
+    const hosted = transaction && await openHosted(steps, api, transaction, name);
     if (signal.aborted || (transaction && !hosted)) return;
     if (hosted) showFirst();
     const form = steps.section('start').querySelector('form');
-    const captcha = openCaptcha(settings.captcha, form, { purpose: name, language: locale || 'en', base: url });
+    const captcha = openCaptcha(settings.captcha, form, { purpose: sentAs, language: locale || 'en', base: url });
     const flow = { settings, client: api, steps, store, signal };
     const code = codeStep(flow, purpose, (answer) => {
       this.#forget(flow);
-      return hosted ? hosted.complete(answer.proof) : this.#finish(flow, name, answer);
+      return hosted ? hosted.complete(answer.proof) : this.#finish(flow, sentAs, answer);
     });
 
     window.addEventListener('popstate', () => {
@@ -109,7 +110,7 @@ export class StreamOTP extends (globalThis.HTMLElement ?? Object) {
       send: async ({ contact_me_by_fax_only, ...values }) => {
         const asked = Date.now();
         const { request: own, address, channel } = purpose.request(values);
-        const answer = await captcha.solved((captchaToken) => api.generate({ purpose: name, ...own, ...request, contact_me_by_fax_only, captchaToken }))
+        const answer = await captcha.solved((captchaToken) => api.generate({ purpose: sentAs, ...own, ...request, contact_me_by_fax_only, captchaToken }))
           .catch((error) => { if (!hosted?.ends(error)) throw error; });
         if (!answer) return;
         if (form.elements.password) form.elements.password.value = '';

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
@@ -22,7 +23,7 @@ type clientTable interface {
 func (h handler) client(ctx context.Context, request httpapi.Request, body generateRequest) (c otp.Client, err error) {
 	switch server := request.Server; {
 	case body.transaction != "":
-		return h.hosted(ctx, request, body.transaction)
+		return h.hosted(ctx, request, body)
 	case server != nil && body.client != "" && body.client != server.ID:
 		return c, httpapi.Invalid("clientId", "is not the client whose credentials were sent")
 	case server != nil:
@@ -46,18 +47,20 @@ func (h handler) client(ctx context.Context, request httpapi.Request, body gener
 	case !c.AllowsOrigin(request.Header["origin"]):
 		return c, httpapi.Invalid("clientId", "is not for pages of this origin")
 	case body.purpose != otp.Reset && !c.MayAsk(body.purpose):
-		return c, httpapi.Invalid("purpose", "is not one that this client may ask for")
+		return c, errPurpose
 	case c.Type == otp.PublicClient && body.nonce == "":
 		return c, httpapi.Invalid("nonce", httpapi.Missing+": a page's client sends one, and compares it with the proof's")
 	}
 	return c, nil
 }
 
-// hosted returns the client of a transaction of hosted login. It does not see the cookie: a code for a transaction that began in another
-// browser gives a proof that completes nothing.
+var errPurpose = httpapi.Invalid("purpose", "is not one that this client may ask for")
+
+// hosted returns the client of a transaction of hosted login, if it may log people in with the purpose. It does not see the cookie: a
+// code for a transaction that began in another browser gives a proof that completes nothing.
 //
-// Errors: otp.ErrNoTransaction, httpapi.ErrForeign.
-func (h handler) hosted(ctx context.Context, request httpapi.Request, id string) (c otp.Client, err error) {
+// Errors: otp.ErrNoTransaction, httpapi.ErrForeign; *httpapi.InvalidError for another purpose.
+func (h handler) hosted(ctx context.Context, request httpapi.Request, body generateRequest) (c otp.Client, err error) {
 	if origin := request.Header["origin"]; origin != "" {
 		own, err := h.site.URL(ctx)
 		if err != nil {
@@ -67,7 +70,7 @@ func (h handler) hosted(ctx context.Context, request httpapi.Request, id string)
 			return c, httpapi.ErrForeign
 		}
 	}
-	clientID, err := h.codes.ClientOf(ctx, id, h.now())
+	clientID, wanted, err := h.codes.ClientOf(ctx, body.transaction, h.now())
 	if err != nil {
 		return c, err
 	}
@@ -76,5 +79,8 @@ func (h handler) hosted(ctx context.Context, request httpapi.Request, id string)
 		return c, otp.ErrNoTransaction
 	}
 	request.Event.Client = c.ID
+	if err == nil && !slices.Contains(c.LogsInBy(wanted), body.purpose) {
+		err = errPurpose
+	}
 	return c, err
 }

@@ -28,6 +28,7 @@ type handler struct {
 	origin  origin
 	captcha *captcha // nil if none is required
 	site    issuer
+	signUps signUps // nil if nobody may create an account
 	now     func() time.Time
 	random  io.Reader // crypto/rand
 
@@ -40,7 +41,7 @@ type codes interface {
 	Put(ctx context.Context, s otp.Session, requestID string) error
 	Session(ctx context.Context, id string) (otp.Session, error)
 	PutResend(ctx context.Context, s otp.Session, requestID string, now time.Time, cooldown time.Duration) error
-	ClientOf(ctx context.Context, transaction string, now time.Time) (string, error)
+	ClientOf(ctx context.Context, transaction string, now time.Time) (client, wanted string, err error)
 }
 
 // issuer is the site, whose URL is also the origin of its pages.
@@ -51,6 +52,10 @@ type issuer interface {
 type users interface {
 	Get(ctx context.Context, email string) (store.User, error)
 	Identify(ctx context.Context, email, id string) (string, error)
+}
+
+type signUps interface {
+	Blocks(ctx context.Context, email string) (bool, error)
 }
 
 type keyrings interface {
@@ -134,7 +139,7 @@ func (h handler) generate(ctx context.Context, request httpapi.Request) (any, er
 		return nil, err
 	}
 	c.noteUse(d)
-	if err := h.identify(ctx, &to.Contents); err != nil {
+	if err := h.identify(ctx, c, &to.Contents); err != nil {
 		d.GiveBack(ctx, c.ID)
 		return nil, err
 	}
@@ -176,8 +181,8 @@ func (c call) noteUse(d admit.Decision) {
 	}
 }
 
-// recipient decides where the code goes: for verify to what was typed, for login to the account's own channel, for reset by e-mail
-// only, so that a phone alone is never enough to take over an account.
+// recipient decides where the code goes: for verify to what was typed, for login to the account's own channel. For reset and
+// passwordless it goes by e-mail only, so that a phone alone is never enough to take over an account.
 func (h handler) recipient(ctx context.Context, c call, body generateRequest) (to recipient, err error) {
 	to.Contents = otp.Contents{Purpose: body.purpose, Channel: body.channel(), Email: body.email, Phone: body.phone, Locale: body.locale}
 	switch body.purpose {
@@ -187,8 +192,36 @@ func (h handler) recipient(ctx context.Context, c call, body generateRequest) (t
 		var user store.User
 		user, err = h.users.Get(ctx, body.email)
 		to.decoy = user.Email == ""
+	case otp.Passwordless:
+		err = h.passwordless(ctx, c, body, &to)
 	}
 	return to, err
+}
+
+// passwordless decides who gets a code without a password: an account whose codes go by e-mail, since the caller must not choose the
+// weaker channel; and, if people may create accounts, an address without one. Both have the same reads.
+func (h handler) passwordless(ctx context.Context, c call, body generateRequest, to *recipient) error {
+	user, err := h.users.Get(ctx, body.email)
+	if err != nil {
+		return err
+	}
+	blocked := true
+	if h.signUps != nil {
+		if blocked, err = h.signUps.Blocks(ctx, body.email); err != nil {
+			return err
+		}
+	}
+	switch {
+	case user.Email != "":
+		to.AccountID = cmp.Or(user.ID, c.ring.AccountID(user.Email))
+		to.decoy = user.LoginChannel() != otp.Email
+	default:
+		to.AccountID, to.New, to.decoy = uuid.NewString(), true, blocked
+	}
+	if body.transaction != "" {
+		to.Name = otp.ShortName(user.Name)
+	}
+	return nil
 }
 
 // login checks the password, and takes as long if there is no account. Since that takes time, it checks the client IP address first.
@@ -224,12 +257,12 @@ func (h handler) login(ctx context.Context, c call, body generateRequest, to *ot
 
 // identify makes sure that the account of a login for a client has an id. It comes after every limit was taken, so that it reveals
 // nothing about the password. Without a client nothing needs the id.
-func (h handler) identify(ctx context.Context, to *otp.Contents) (err error) {
+func (h handler) identify(ctx context.Context, c call, to *otp.Contents) (err error) {
 	switch {
-	case to.Client == "" || to.Purpose != otp.Login:
+	case to.Client == "":
 		to.AccountID = ""
-	case to.AccountID == "":
-		to.AccountID, err = h.users.Identify(ctx, to.Email, uuid.NewString())
+	case to.Purpose == otp.Login && to.AccountID == "":
+		to.AccountID, err = h.users.Identify(ctx, to.Email, c.ring.AccountID(to.Email))
 	}
 	return err
 }

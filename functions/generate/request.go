@@ -44,8 +44,12 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 	hasEmail, hasPhone := request.Get("email") != "", r.phone != ""
 	switch r.purpose {
 	case otp.Verify, otp.Login, otp.Reset:
+	case otp.Passwordless:
+		if r.client == "" && r.transaction == "" && request.Server == nil {
+			refuse("purpose", "is for a client only: send clientId")
+		}
 	default:
-		refuse("purpose", "must be verify, login or reset")
+		refuse("purpose", "must be verify, login, reset or passwordless")
 	}
 	switch {
 	case hasEmail && hasPhone:
@@ -74,8 +78,8 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 		refuse("nonce", "is not for purpose reset, which has no proof")
 	case r.transaction != "" && (r.client != "" || r.nonce != "" || request.Server != nil):
 		refuse("transaction", "must not come with clientId, nonce or credentials: it says which client it is for")
-	case r.transaction != "" && r.purpose != otp.Login:
-		refuse("transaction", "is for purpose login only")
+	case r.transaction != "" && r.purpose != otp.Login && r.purpose != otp.Passwordless:
+		refuse("transaction", "is for purposes login and passwordless only")
 	case r.transaction != "" && !otp.IsTransactionID(r.transaction):
 		refuse("transaction", "must be the text after # in the login page's address")
 	case r.nonce != "" && r.client == "" && request.Server == nil:

@@ -25,7 +25,7 @@ func (h handler) resend(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	over := s.Check(c.now, otp.Verify, otp.Login, otp.Reset)
+	over := s.Check(c.now, otp.Purposes...)
 	ring, err := h.keys.For(ctx, s.KeyID)
 	if err != nil {
 		return nil, cmp.Or(over, err)

@@ -14,7 +14,6 @@ import (
 	"streamotp/shared/httpapi"
 	"streamotp/shared/keys"
 	"streamotp/shared/otp"
-	"streamotp/shared/proof"
 	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
@@ -123,7 +122,7 @@ func (r refusal) response(values url.Values, issuer string) response {
 func readAuthorization(values url.Values, client otp.Client) (t otp.Transaction, contents otp.TransactionContents, refused *refusal) {
 	granted := grant(values.Get("scope"))
 	t = otp.Transaction{ClientID: client.ID, RedirectURI: values.Get("redirect_uri"), Challenge: values.Get("code_challenge"), Scopes: granted,
-		WantedLevel: proof.Wanted(strings.Fields(values.Get("acr_values")))}
+		WantedLevel: otp.WantedLevel(strings.Fields(values.Get("acr_values")))}
 	contents = otp.TransactionContents{State: values.Get("state"), Nonce: values.Get("nonce")}
 	contents.Locale, _ = otp.Language(strings.Join(strings.Fields(values.Get("ui_locales")), ","))
 	contents.Hint, _ = otp.NormalizeEmail(values.Get("login_hint")) // anything else is no help on the page
@@ -147,6 +146,7 @@ func readAuthorization(values url.Values, client otp.Client) (t otp.Transaction,
 		{!isAge(values.Get("max_age")), "invalid_request", "max_age must be a number of seconds"},
 		{slices.ContainsFunc(prompt, func(p string) bool { return !slices.Contains(prompts, p) }), "invalid_request", "prompt must be none or login"},
 		{slices.Contains(prompt, "none") && len(prompt) > 1, "invalid_request", "prompt must not have none beside another value"},
+		{len(client.LogsInBy(t.WantedLevel)) == 0, "unmet_authentication_requirements", "no way to log in to this client reaches the level of acr_values"},
 		{slices.Contains(prompt, "none"), "login_required", "the person has to log in"}, // there is no session of ours
 	} {
 		if rule.broken {

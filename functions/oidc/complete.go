@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"slices"
 	"time"
 
 	"streamotp/shared/httpapi"
@@ -16,6 +17,7 @@ import (
 type offer struct {
 	Name     string        `json:"name"`     // of the application
 	Purposes []otp.Purpose `json:"purposes"` // of codes by which people may log in to it
+	SignUp   bool          `json:"signUp"`   // whether a code of Passwordless creates an account
 	Hint     string        `json:"loginHint,omitempty"`
 	Locale   string        `json:"locale,omitempty"`
 }
@@ -36,7 +38,8 @@ func (h handler) transaction(ctx context.Context, request httpapi.Request) (any,
 		return nil, err
 	}
 	contents, err := h.open(ctx, t)
-	return offer{client.Name, []otp.Purpose{otp.Login}, contents.Hint, contents.Locale}, err
+	purposes := client.LogsInBy(t.WantedLevel)
+	return offer{client.Name, purposes, h.signUp && slices.Contains(purposes, otp.Passwordless), contents.Hint, contents.Locale}, err
 }
 
 // read reads the transaction that a call of the login page names.
@@ -96,8 +99,9 @@ func (h handler) complete(ctx context.Context, request httpapi.Request) (any, er
 	if err == nil && !t.IsBegunBy(cookieOf(request.Cookie)) {
 		return nil, httpapi.ErrForeign
 	}
+	var client otp.Client
 	if err == nil {
-		_, err = h.client(ctx, t)
+		client, err = h.client(ctx, t)
 	}
 	if errors.Is(err, otp.ErrNoTransaction) {
 		return nil, otp.ErrTransactionOver
@@ -114,7 +118,7 @@ func (h handler) complete(ctx context.Context, request httpapi.Request) (any, er
 	if err := h.keys.Open(ctx, proof.TypeJWT, token, &claims); err != nil {
 		return nil, err
 	}
-	if !proves(claims, issuer, t, now) {
+	if !proves(claims, issuer, client, t, now) {
 		return nil, otp.ErrInvalidProof
 	}
 	contents, err := h.open(ctx, t)
@@ -130,11 +134,11 @@ func (h handler) complete(ctx context.Context, request httpapi.Request) (any, er
 	return way{redirect(t.RedirectURI, withState(url.Values{"code": {code}, "iss": {issuer}}, contents.State)).Headers["location"]}, err
 }
 
-// proves reports whether a proof, whose signature is right, is for a transaction and meets what the application asked for. The person
-// has entered the code after the application's request, which meets every max_age.
-func proves(c proof.Claims, issuer string, t otp.Transaction, now time.Time) bool {
-	return c.Issuer == issuer && c.Audience == issuer && c.Nonce == t.ID && c.Purpose == otp.Login && c.Subject != "" &&
-		now.Unix() < c.Expires && c.AuthTime >= t.CreatedAt.Unix() && proof.Meets(c.Level, t.WantedLevel)
+// proves reports whether a proof, whose signature is right, is for a transaction and meets what the client allows and the application asked
+// for. The person has entered the code after the application's request, which meets every max_age.
+func proves(c proof.Claims, issuer string, client otp.Client, t otp.Transaction, now time.Time) bool {
+	return c.Issuer == issuer && c.Audience == issuer && c.Nonce == t.ID && c.Subject != "" && now.Unix() < c.Expires &&
+		c.AuthTime >= t.CreatedAt.Unix() && slices.Contains(client.LogsInBy(t.WantedLevel), c.Purpose) && otp.Meets(c.Level, t.WantedLevel)
 }
 
 // finish stores what a proof says in its transaction, and returns the transaction as it is then.

@@ -8,7 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"streamotp/shared/httpapi"
-	"streamotp/shared/proof"
+	"streamotp/shared/otp"
 	"streamotp/shared/telemetry"
 )
 
@@ -63,7 +63,7 @@ func (h handler) discovery(ctx context.Context) (discovery, error) {
 		Issuer: issuer, Authorization: oauth + "authorize", Token: oauth + "token", UserInfo: oauth + "userinfo", EndSession: oauth + "logout",
 		JWKS: issuer + "/.well-known/jwks.json", Responses: []string{"code"}, Modes: []string{"query"}, Grants: []string{"authorization_code"},
 		Challenges: []string{"S256"}, TokenAuth: []string{"client_secret_basic", "client_secret_post", "none"},
-		Algorithms: []string{string(jose.RS256)}, Subjects: []string{"public", "pairwise"}, Scopes: scopes, Levels: proof.Levels, Prompts: prompts,
+		Algorithms: []string{string(jose.RS256)}, Subjects: []string{"public", "pairwise"}, Scopes: scopes, Levels: otp.Levels, Prompts: prompts,
 		Claims: []string{"iss", "aud", "sub", "iat", "exp", "jti", "nonce", "auth_time", "purpose", "channel", "scope", "amr", "acr", "email",
 			"email_verified", "phone_number", "phone_number_verified", "name", "test"},
 		ResponseIss: true,

@@ -22,6 +22,7 @@ type handler struct {
 	limits  limits
 	signer  signer
 	origin  origin
+	signUp  bool // whether people may create accounts
 	now     func() time.Time
 	random  io.Reader // crypto/rand
 }

@@ -47,6 +47,7 @@ func main() {
 		limits:  limits,
 		signer:  proof.NewSigner(cfg, env.String("SIGNING_KEY"), own, time.Now),
 		origin:  keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
+		signUp:  env.OneOf("SIGN_UP", "off", "on") == "on",
 		now:     time.Now,
 		random:  rand.Reader,
 	}

@@ -19,16 +19,17 @@ var t0 = time.Unix(1764370000, 0)
 func TestProves(t *testing.T) {
 	const issuer, id = "https://login.example.com", "abcdefghijklmnopqrstuv"
 	for name, change := range map[string]func(*proof.Claims, *otp.Transaction){
-		"":                                     func(*proof.Claims, *otp.Transaction) {},
-		"of another issuer":                    func(c *proof.Claims, _ *otp.Transaction) { c.Issuer = "https://other.example.com" },
-		"for a client":                         func(c *proof.Claims, _ *otp.Transaction) { c.Audience = "shop" },
-		"for another transaction":              func(c *proof.Claims, _ *otp.Transaction) { c.Nonce = "bbcdefghijklmnopqrstuv" },
-		"of an address":                        func(c *proof.Claims, _ *otp.Transaction) { c.Purpose = otp.Verify },
-		"without a purpose, as an ID token is": func(c *proof.Claims, _ *otp.Transaction) { c.Purpose = "" },
-		"of nobody":                            func(c *proof.Claims, _ *otp.Transaction) { c.Subject = "" },
-		"that has expired":                     func(c *proof.Claims, _ *otp.Transaction) { c.Expires = t0.Unix() },
-		"of a login before the application's request": func(_ *proof.Claims, t *otp.Transaction) { t.CreatedAt = t0.Add(time.Second) },
-		"without a level": func(c *proof.Claims, _ *otp.Transaction) { c.Level = "" },
+		"":                        func(*proof.Claims, *otp.Transaction) {},
+		"of another issuer":       func(c *proof.Claims, _ *otp.Transaction) { c.Issuer = "https://other.example.com" },
+		"for a client":            func(c *proof.Claims, _ *otp.Transaction) { c.Audience = "shop" },
+		"for another transaction": func(c *proof.Claims, _ *otp.Transaction) { c.Nonce = "bbcdefghijklmnopqrstuv" },
+		"of an address":           func(c *proof.Claims, _ *otp.Transaction) { c.Purpose = otp.Verify },
+		"of a code alone, which the client does not allow": func(c *proof.Claims, _ *otp.Transaction) { c.Purpose, c.Level = otp.Passwordless, "urn:streamotp:1" },
+		"without a purpose, as an ID token is":             func(c *proof.Claims, _ *otp.Transaction) { c.Purpose = "" },
+		"of nobody":                                        func(c *proof.Claims, _ *otp.Transaction) { c.Subject = "" },
+		"that has expired":                                 func(c *proof.Claims, _ *otp.Transaction) { c.Expires = t0.Unix() },
+		"of a login before the application's request":      func(_ *proof.Claims, t *otp.Transaction) { t.CreatedAt = t0.Add(time.Second) },
+		"without a level":                                  func(c *proof.Claims, _ *otp.Transaction) { c.Level = "" },
 		"of a weaker level than was asked for": func(c *proof.Claims, t *otp.Transaction) {
 			c.Level, t.WantedLevel = "urn:streamotp:1", "urn:streamotp:2"
 		},
@@ -38,7 +39,7 @@ func TestProves(t *testing.T) {
 				Level: "urn:streamotp:2"}
 			transaction := otp.Transaction{ID: id, CreatedAt: t0}
 			change(&claims, &transaction)
-			if got := proves(claims, issuer, transaction, t0); got != (name == "") {
+			if got := proves(claims, issuer, otp.Client{}, transaction, t0); got != (name == "") {
 				t.Error(got)
 			}
 		})

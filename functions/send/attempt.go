@@ -106,6 +106,7 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	text = deliver.Message{
 		Purpose: m.Purpose, Channel: contents.Channel, App: contents.App, To: contents.Destination(),
 		Code: contents.Code, Life: m.ExpiresAt.Sub(h.now()), Locale: contents.Locale, At: m.CreatedAt,
+		New: contents.New,
 	}
 	m.ring, m.to = ring, contents
 	m.tags = feedback.Tags{Destination: ring.Destination(text.To), Login: ring.Subject(otp.Login, text.To)}
@@ -116,7 +117,7 @@ func (h handler) open(ctx context.Context, m *message) (text deliver.Message, er
 	switch {
 	case m.Kind != store.SendCode:
 		text.Notification = otp.NotificationKind(m.Kind)
-	case m.Purpose != otp.Reset: // what became of a reset's code would reveal whether there is an account
+	case !m.Purpose.HidesAccounts(): // otherwise what became of the message would reveal whether there is an account
 		m.tags.Session = m.SessionID
 		m.tags.Digest, err = ring.Digest(m.KeyID, m.SessionID, contents.Code) // the session's row, even if this is a resend's
 	}

@@ -72,8 +72,8 @@ func (h handler) status(ctx context.Context, request httpapi.Request) (any, erro
 		return nil, err
 	}
 	now := h.now()
-	attempts, notBefore := s.Own(h.rule), time.Time{} // for a reset: the subject's attempts would show what the account's owner does
-	if s.Purpose != otp.Reset {
+	attempts, notBefore := s.Own(h.rule), time.Time{} // the subject's attempts would show what the account's owner does
+	if !s.Purpose.HidesAccounts() {
 		if attempts, notBefore, err = h.limits.Attempts(ctx, s.Subject); err != nil {
 			return nil, err
 		}

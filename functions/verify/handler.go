@@ -11,14 +11,17 @@ import (
 	"streamotp/shared/judge"
 	"streamotp/shared/otp"
 	"streamotp/shared/proof"
+	"streamotp/shared/store"
 	"streamotp/shared/telemetry"
 )
 
 type handler struct {
 	judge     judge.Judge
 	codes     codes
+	limits    limits
 	prefixes  prefixes
 	signer    signer
+	users     *store.Users // for the accounts that right codes create; nil if none may be created
 	proofLife time.Duration
 	now       func() time.Time
 }
@@ -30,6 +33,11 @@ type signer interface {
 
 type codes interface {
 	Consume(ctx context.Context, s otp.Session, requestID string, now time.Time) error
+	SignUp(ctx context.Context, s otp.Session, users store.Users, user store.User, requestID string, now time.Time) error
+}
+
+type limits interface {
+	EndedBefore(ctx context.Context, subject string) (time.Time, error)
 }
 
 type prefixes interface {
@@ -58,7 +66,7 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	c, err := h.judge.Open(ctx, request.Event, request.ServerID(), id, otp.Verify, otp.Login)
+	c, err := h.judge.Open(ctx, request.Event, request.ServerID(), id, otp.Verify, otp.Login, otp.Passwordless)
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +77,19 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	// The proof is signed before the code is used: if KMS is down, the code still works later. Of parallel requests only the one that uses
 	// the code gets its proof.
 	err = h.judge.Check(ctx, &c, code, request.ID, func(ctx context.Context) error {
+		if err := h.ended(ctx, c); err != nil {
+			return err
+		}
 		if err := h.prove(ctx, request, c, &proven); err != nil {
 			return &judge.KeptError{Err: err}
 		}
-		return h.codes.Consume(ctx, c.Session, request.ID, h.now())
+		return h.consume(ctx, c, request.ID)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if c.Contents.New {
+		request.Event.WriteAs(telemetry.SignedUp, request.ID, h.now())
 	}
 	if proven.Proof != "" {
 		request.Event.WriteAs(telemetry.Proven, request.ID, h.now())
@@ -86,6 +100,37 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 		}
 	}
 	return proven, nil
+}
+
+// ended returns an error if a reset, or an operator's change of the account, ended a passwordless session. Reserve has checked this for a
+// login. Only a right code may learn it here: before that it would show a stranger what the account's owner does.
+//
+// Errors: otp.ErrCodeExpired.
+func (h handler) ended(ctx context.Context, c judge.Case) error {
+	if c.Purpose != otp.Passwordless {
+		return nil
+	}
+	before, err := h.limits.EndedBefore(ctx, c.Ring.Subject(otp.Login, c.Contents.Email))
+	if err != nil {
+		return &judge.KeptError{Err: err}
+	}
+	if c.CreatedAt.Before(before) {
+		return otp.ErrCodeExpired
+	}
+	return nil
+}
+
+// consume uses the code, and creates the account of an address that has none.
+//
+// Errors: otp.ErrCodeUsed; otp.ErrCodeExpired, also if the account exists by now, since the proof has another account's id.
+func (h handler) consume(ctx context.Context, c judge.Case, requestID string) error {
+	switch {
+	case !c.Contents.New:
+		return h.codes.Consume(ctx, c.Session, requestID, h.now())
+	case h.users == nil: // sign-up was turned off since
+		return otp.ErrCodeExpired
+	}
+	return h.codes.SignUp(ctx, c.Session, *h.users, store.User{Email: c.Contents.Email, ID: c.Contents.AccountID}, requestID, h.now())
 }
 
 // prove adds the proof of a session that has a client.

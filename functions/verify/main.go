@@ -1,4 +1,4 @@
-// Command verify serves POST /verify, which checks a code of a verify or login session.
+// Command verify serves POST /verify, which checks a code of a verify, login or passwordless session.
 package main
 
 import (
@@ -30,11 +30,15 @@ func main() {
 	h := handler{
 		judge:    judge.Judge{Codes: codes, Limits: limits, Keys: ring, Rule: limits.Rule, Now: time.Now},
 		codes:    codes,
+		limits:   limits,
 		prefixes: store.Prefixes{DB: db, Table: limits.Table},
 		signer: proof.NewSigner(cfg, env.String("SIGNING_KEY"),
 			site.New(cfg, env.String("SITE_PARAMETER"), time.Now, rand.Float64), time.Now),
 		proofLife: env.Seconds("PROOF_TTL_SECONDS", 30, 600),
 		now:       time.Now,
+	}
+	if env.OneOf("SIGN_UP", "off", "on") == "on" {
+		h.users = &store.Users{DB: db, Table: env.String("USERS_TABLE")}
 	}
 	servers := clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now)
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)

@@ -120,7 +120,7 @@ func attempts(ctx context.Context, d *deployed.Stack, email string) (all []shown
 	if err != nil {
 		return nil, err
 	}
-	for _, purpose := range []otp.Purpose{otp.Verify, otp.Login, otp.Reset} {
+	for _, purpose := range otp.Purposes {
 		counted, _, err := d.Limits.Attempts(ctx, ring.Subject(purpose, email))
 		if err != nil {
 			return nil, err

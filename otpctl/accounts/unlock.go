@@ -46,7 +46,7 @@ otpctl prefixes).`,
 "futurePasswordChange":null}`),
 		RunE: func(cmd *cobra.Command, args []string) error { return unlock(cmd.Context(), c, args[0], purpose) },
 	}
-	cmd.Flags().StringVar(&purpose, "purpose", "", "reset only this purpose, `verify|login|reset`; without the flag, every purpose")
+	cmd.Flags().StringVar(&purpose, "purpose", "", "reset only this purpose, `verify|login|reset|passwordless`; without the flag, every purpose")
 	return cmd
 }
 
@@ -86,11 +86,11 @@ func unlock(ctx context.Context, c *console.Console, typed, purpose string) erro
 //
 // Errors: console.UsageError.
 func readPurposes(named string, to console.Destination) ([]otp.Purpose, error) {
-	all := []otp.Purpose{otp.Verify, otp.Login, otp.Reset}
+	all := otp.Purposes
 	purpose := otp.Purpose(named)
 	switch {
 	case named != "" && !slices.Contains(all, purpose):
-		return nil, console.UsageErrorf("--purpose must be verify, login or reset")
+		return nil, console.UsageErrorf("--purpose must be verify, login, reset or passwordless")
 	case to.Number != "" && named != "" && purpose != otp.Verify:
 		return nil, console.UsageErrorf("a %s is counted for the account: name its e-mail address", named)
 	case named != "":

@@ -30,6 +30,7 @@ type settings struct {
 	homeURL           string
 
 	redirectURIs, postLogoutURIs []string
+	logins                       []string
 	noPKCE                       bool
 	apiAudience                  string
 
@@ -38,11 +39,12 @@ type settings struct {
 
 func (s *settings) declare(flags *pflag.FlagSet) {
 	s.flags = flags
-	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which the client may request proofs: login, verify, or both as login,verify")
+	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which the client may request proofs: login, passwordless, verify, or several as login,verify")
 	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of the client's pages, such as https://www.example.com; one flag for each")
 	flags.StringVar(&s.homeURL, "home-url", "", "`URL` of the application's page to which the deployment's own login page links after a login")
 	flags.StringArrayVar(&s.redirectURIs, "redirect-uri", nil, "`URL` to which hosted login may return people; give the flag once for each")
 	flags.StringArrayVar(&s.postLogoutURIs, "post-logout-uri", nil, "`URL` to which a logout may return people; give the flag once for each")
+	flags.StringSliceVar(&s.logins, "login", nil, "`WAYS` in which people may log in: password+code (the default), code, or both as password+code,code")
 	flags.BoolVar(&s.noPKCE, "no-pkce", false, "accept logins without PKCE, for a server whose library does not have it")
 	flags.StringVar(&s.apiAudience, "api-audience", "", "`URI` of the API that the access tokens are for; the tokens are then JWTs")
 }
@@ -64,8 +66,8 @@ func (s *settings) apply(c *otp.Client) error {
 		c.Purposes = nil
 		for _, p := range s.purposes {
 			purpose := otp.Purpose(p)
-			if purpose != otp.Login && purpose != otp.Verify {
-				return console.UsageErrorf("--purpose must be login, verify or both, as login,verify")
+			if purpose != otp.Login && purpose != otp.Passwordless && purpose != otp.Verify {
+				return console.UsageErrorf("--purpose must be login, passwordless, verify or several, as login,verify")
 			}
 			c.Purposes = append(c.Purposes, purpose)
 		}
@@ -115,6 +117,18 @@ func (s *settings) applyHosted(c *otp.Client) error {
 			}
 		}
 	}
+	if s.logins != nil {
+		c.Logins = nil
+		for _, way := range s.logins {
+			i := slices.IndexFunc(ways, func(w loginWay) bool { return w.name == way })
+			if i < 0 {
+				return console.UsageErrorf("--login must be password+code, code or both, as password+code,code")
+			}
+			c.Logins = append(c.Logins, ways[i].purpose)
+		}
+		slices.Sort(c.Logins)
+		c.Logins = slices.Compact(c.Logins)
+	}
 	if s.flags.Changed("no-pkce") {
 		c.NoPKCE = s.noPKCE
 	}
@@ -127,6 +141,25 @@ func (s *settings) applyHosted(c *otp.Client) error {
 	return nil
 }
 
+// loginWay is a way to log in on StreamOTP's own pages, with the purpose of its code.
+type loginWay struct {
+	name    string
+	purpose otp.Purpose
+}
+
+var ways = []loginWay{{"password+code", otp.Login}, {"code", otp.Passwordless}}
+
+// loginsOf returns the names of the ways in which people may log in to a client of hosted login; for any other client there are none.
+func loginsOf(c otp.Client) []string {
+	names := []string{}
+	for _, way := range ways {
+		if c.Hosted() && slices.Contains(c.LogsInBy(""), way.purpose) {
+			names = append(names, way.name)
+		}
+	}
+	return names
+}
+
 // check checks the settings of a client against each other.
 //
 // Errors: console.UsageError.
@@ -136,9 +169,9 @@ func check(c otp.Client) error {
 	case proofs && tokens:
 		return console.UsageErrorf("--purpose and --redirect-uri exclude each other: a client gets proofs or tokens, so add a second client, or remove one with --purpose '' or --redirect-uri ''")
 	case !proofs && !tokens:
-		return console.UsageErrorf("--purpose is missing: login, verify or both, as login,verify; or --redirect-uri for a client of hosted login")
-	case !tokens && (len(c.PostLogoutURIs) > 0 || c.NoPKCE || c.APIAudience != ""):
-		return console.UsageErrorf("--post-logout-uri, --no-pkce and --api-audience are for a client of hosted login: add --redirect-uri")
+		return console.UsageErrorf("--purpose is missing: login, passwordless, verify or several, as login,verify; or --redirect-uri for a client of hosted login")
+	case !tokens && (len(c.PostLogoutURIs) > 0 || len(c.Logins) > 0 || c.NoPKCE || c.APIAudience != ""):
+		return console.UsageErrorf("--post-logout-uri, --login, --no-pkce and --api-audience are for a client of hosted login: add --redirect-uri")
 	case c.NoPKCE && c.Type != otp.ConfidentialClient:
 		return console.UsageErrorf("--no-pkce is for a confidential client only: a public one has no other protection of its code")
 	}
@@ -173,7 +206,7 @@ proofs, and has no --purpose. URLs must match to the byte; a public client may u
   otpctl client add Shop --redirect-uri https://shop.example/callback --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",
 			`{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
- "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"logins":[],"noPkce":false,"apiAudience":"",
  "createdAt":"2026-11-28T15:00:00Z","secrets":1,"secret":"…"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			s.name = args[0]
@@ -254,7 +287,7 @@ func ListCommand(c *console.Console) *cobra.Command {
 		Long:    "Lists the clients, by name. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client list",
 		Annotations: console.Facts("dynamodb:Scan", `[{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
- "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"logins":[],"noPkce":false,"apiAudience":"",
  "createdAt":"2026-11-28T15:00:00Z","secrets":0}]`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error {
 			if err := d.Need("ClientsTableName"); err != nil {
@@ -279,7 +312,7 @@ func ShowCommand(c *console.Console) *cobra.Command {
 		Long:    "Prints a client. It shows no secrets, because only their hashes are stored.",
 		Example: "  otpctl client show 4fJ2vX0t2mJc5n1v0yq3-w",
 		Annotations: console.Facts("dynamodb:GetItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login"],"origins":[],
- "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"logins":[],"noPkce":false,"apiAudience":"",
  "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			client, err := find(ctx, d, args[0])
@@ -292,8 +325,8 @@ func ShowCommand(c *console.Console) *cobra.Command {
 					console.UTC(client.CreatedAt), len(client.SecretHashes))(w)
 				if client.Hosted() {
 					pkce := map[bool]string{true: "required", false: "not required"}[client.NeedsPKCE()]
-					console.Say("redirect: %s\nlogout:   %s\nPKCE:     %s\nAPI:      %s\n", strings.Join(client.RedirectURIs, ", "),
-						cmp.Or(strings.Join(client.PostLogoutURIs, ", "), "none"), pkce, cmp.Or(client.APIAudience, "none"))(w)
+					console.Say("redirect: %s\nlogout:   %s\nlogin by: %s\nPKCE:     %s\nAPI:      %s\n", strings.Join(client.RedirectURIs, ", "),
+						cmp.Or(strings.Join(client.PostLogoutURIs, ", "), "none"), strings.Join(loginsOf(client), ", "), pkce, cmp.Or(client.APIAudience, "none"))(w)
 				}
 			})
 		}),
@@ -311,7 +344,7 @@ ones. --origin '' allows pages of any origin, and any other flag with '' removes
 change within a minute. The pages use a new home URL within two minutes.`,
 		Example: "  otpctl client set 4fJ2vX0t2mJc5n1v0yq3-w --purpose login,verify",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"public","purposes":["login","verify"],"origins":[],
- "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"logins":[],"noPkce":false,"apiAudience":"",
  "createdAt":"2026-11-28T15:00:00Z","secrets":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			return change(ctx, c, d, args[0], "", func(client *otp.Client) error {
@@ -338,7 +371,7 @@ the server without an interruption; any older secret ends. Then run the command 
 two secrets and makes no new one. After a leak, run both commands at once. The functions use the change within a minute.`,
 		Example: "  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w\n  otpctl client rotate-secret 4fJ2vX0t2mJc5n1v0yq3-w --end",
 		Annotations: console.Facts("dynamodb:GetItem dynamodb:PutItem", `{"id":"4fJ2vX0t2mJc5n1v0yq3-w","name":"Shop","type":"confidential","purposes":["login"],"origins":[],
- "homeUrl":"","redirectUris":[],"postLogoutUris":[],"noPkce":false,"apiAudience":"",
+ "homeUrl":"","redirectUris":[],"postLogoutUris":[],"logins":[],"noPkce":false,"apiAudience":"",
  "createdAt":"2026-11-28T15:00:00Z","secrets":2,"secret":"…"}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, args []string) error {
 			secret, err := otp.NewClientSecret(rand.Reader)
@@ -433,7 +466,7 @@ func change(ctx context.Context, c *console.Console, d *deployed.Stack, id, secr
 // document returns a client as --json shows it, with a secret that was just made.
 func document(c otp.Client, secret string) console.Object {
 	o := console.Object{"id": c.ID, "name": c.Name, "type": c.Type, "purposes": append([]otp.Purpose{}, c.Purposes...), "origins": append([]string{}, c.Origins...),
-		"homeUrl": c.HomeURL, "redirectUris": append([]string{}, c.RedirectURIs...), "postLogoutUris": append([]string{}, c.PostLogoutURIs...),
+		"homeUrl": c.HomeURL, "redirectUris": append([]string{}, c.RedirectURIs...), "postLogoutUris": append([]string{}, c.PostLogoutURIs...), "logins": loginsOf(c),
 		"noPkce": c.NoPKCE, "apiAudience": c.APIAudience, "createdAt": console.ShownTime(c.CreatedAt), "secrets": len(c.SecretHashes)}
 	if secret != "" {
 		o["secret"] = secret

@@ -19,6 +19,7 @@ import (
 	"streamotp/otpctl/doctor"
 	"streamotp/otpctl/prefixes"
 	"streamotp/otpctl/secrets"
+	"streamotp/otpctl/signups"
 	"streamotp/otpctl/stats"
 )
 
@@ -54,7 +55,9 @@ func Root(c *console.Console) *cobra.Command {
 		group("suppressions", "Lists and ends the suppression of e-mail addresses.", accounts.SuppressionsListCommand(c), accounts.SuppressionsRemoveCommand(c)),
 		group("test-destinations", "Manages the addresses and numbers with a fixed code.", secrets.TestAddCommand(c), secrets.TestListCommand(c), secrets.TestRemoveCommand(c)),
 		group("client", "Manages the applications that rely on StreamOTP.", clients.AddCommand(c), clients.ListCommand(c), clients.ShowCommand(c),
-			clients.SetCommand(c), clients.RotateSecretCommand(c), clients.RemoveCommand(c)))
+			clients.SetCommand(c), clients.RotateSecretCommand(c), clients.RemoveCommand(c)),
+		group("signup", "Manages who may create an account.",
+			group("block", "Manages the domains whose addresses create no account.", signups.BlockAddCommand(c), signups.BlockListCommand(c), signups.BlockRemoveCommand(c))))
 	add("stack", "The stack:", doctor.Command(c), stats.Command(c), cost.Command(c),
 		group("deadletters", "Lists the messages that could not be sent, and sends them again.", deadletters.ListCommand(c), deadletters.RedriveCommand(c)),
 		group("prefixes", "Lists the number prefixes of SMS messages, and ends their pauses.", prefixes.ListCommand(c), prefixes.ReleaseCommand(c)),

@@ -135,9 +135,10 @@ func (d *Decision) GiveBack(ctx context.Context, requestID string) {
 
 // GiveBackRefused gives back the slots of the mailbox and of the number for a message that its provider rejected permanently, at any
 // time after it was admitted. The slots of the client IP address, the prefix and the day stay taken, because the request was made.
-// A reset's slots stay taken too: no provider can reject a decoy's message, so the difference would reveal an account.
+// If the purpose hides accounts, all slots stay taken: no provider can reject a decoy's message, so the difference would reveal an
+// account.
 func (a Admitter) GiveBackRefused(ctx context.Context, r Request) error {
-	if r.To.Purpose == otp.Reset {
+	if r.To.Purpose.HidesAccounts() {
 		return nil
 	}
 	channel, err := r.To.Channel.Facts()

@@ -31,6 +31,7 @@ const Timeout = 3 * time.Second
 type Message struct {
 	Notification otp.NotificationKind // empty for a code
 	Purpose      otp.Purpose
+	New          bool // the code creates an account
 	Channel      otp.Channel
 	App          string        // name of the client that the code is for, in place of the deployment's; empty for none
 	To           string        // e-mail address or E.164 number

@@ -25,6 +25,9 @@ type language struct {
 	date                    string // time layout
 }
 
+// signUp stands in the texts for Passwordless where the address has no account.
+const signUp otp.Purpose = "sign-up"
+
 // notification is an e-mail without a code.
 type notification struct {
 	subject    string
@@ -37,19 +40,25 @@ var languages = map[string]*language{"en": &english, "de": &german}
 var english = language{
 	tag: "en",
 	subject: map[otp.Purpose]string{
-		otp.Verify: "Your %[1]s confirmation code",
-		otp.Login:  "Your %[1]s login code",
-		otp.Reset:  "Your %[1]s password reset code",
+		otp.Verify:       "Your %[1]s confirmation code",
+		otp.Login:        "Your %[1]s login code",
+		otp.Reset:        "Your %[1]s password reset code",
+		otp.Passwordless: "Your %[1]s login code",
+		signUp:           "Your code for a new %[1]s account",
 	},
 	action: map[otp.Purpose]string{
-		otp.Verify: "Use this code to confirm your e-mail address for %[1]s:",
-		otp.Login:  "Use this code to log in to %[1]s:",
-		otp.Reset:  "Use this code to set a new password for %[1]s:",
+		otp.Verify:       "Use this code to confirm your e-mail address for %[1]s:",
+		otp.Login:        "Use this code to log in to %[1]s:",
+		otp.Reset:        "Use this code to set a new password for %[1]s:",
+		otp.Passwordless: "Use this code to log in to %[1]s:",
+		signUp:           "Use this code to create your account at %[1]s:",
 	},
 	notYou: map[otp.Purpose]string{
-		otp.Verify: "If you did not ask for it, ignore this message: nothing happens without the code.",
-		otp.Login:  "If you did not try to log in, somebody knows your password: set a new one now.",
-		otp.Reset:  "If you did not ask for it, ignore this message: your password stays as it is.",
+		otp.Verify:       "If you did not ask for it, ignore this message: nothing happens without the code.",
+		otp.Login:        "If you did not try to log in, somebody knows your password: set a new one now.",
+		otp.Reset:        "If you did not ask for it, ignore this message: your password stays as it is.",
+		otp.Passwordless: "If you did not ask for it, ignore this message: nobody gets in without the code.",
+		signUp:           "If you did not ask for it, ignore this message: there is no account without the code.",
 	},
 	expires:   "It expires in %s and works once.",
 	minutes:   "%d minutes",
@@ -87,19 +96,25 @@ var english = language{
 var german = language{
 	tag: "de",
 	subject: map[otp.Purpose]string{
-		otp.Verify: "Ihr Bestätigungscode für %[1]s",
-		otp.Login:  "Ihr Anmeldecode für %[1]s",
-		otp.Reset:  "Ihr Code für ein neues Passwort bei %[1]s",
+		otp.Verify:       "Ihr Bestätigungscode für %[1]s",
+		otp.Login:        "Ihr Anmeldecode für %[1]s",
+		otp.Reset:        "Ihr Code für ein neues Passwort bei %[1]s",
+		otp.Passwordless: "Ihr Anmeldecode für %[1]s",
+		signUp:           "Ihr Code für ein neues Konto bei %[1]s",
 	},
 	action: map[otp.Purpose]string{
-		otp.Verify: "Mit diesem Code bestätigen Sie Ihre E-Mail-Adresse für %[1]s:",
-		otp.Login:  "Mit diesem Code melden Sie sich bei %[1]s an:",
-		otp.Reset:  "Mit diesem Code setzen Sie ein neues Passwort für %[1]s:",
+		otp.Verify:       "Mit diesem Code bestätigen Sie Ihre E-Mail-Adresse für %[1]s:",
+		otp.Login:        "Mit diesem Code melden Sie sich bei %[1]s an:",
+		otp.Reset:        "Mit diesem Code setzen Sie ein neues Passwort für %[1]s:",
+		otp.Passwordless: "Mit diesem Code melden Sie sich bei %[1]s an:",
+		signUp:           "Mit diesem Code legen Sie Ihr Konto bei %[1]s an:",
 	},
 	notYou: map[otp.Purpose]string{
-		otp.Verify: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code geschieht nichts.",
-		otp.Login:  "Wenn Sie sich nicht anmelden wollten, kennt jemand Ihr Passwort: Setzen Sie jetzt ein neues.",
-		otp.Reset:  "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ihr Passwort bleibt, wie es ist.",
+		otp.Verify:       "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code geschieht nichts.",
+		otp.Login:        "Wenn Sie sich nicht anmelden wollten, kennt jemand Ihr Passwort: Setzen Sie jetzt ein neues.",
+		otp.Reset:        "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ihr Passwort bleibt, wie es ist.",
+		otp.Passwordless: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code kommt niemand hinein.",
+		signUp:           "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code entsteht kein Konto.",
 	},
 	expires:   "Er gilt %s und nur einmal.",
 	minutes:   "%d Minuten",
@@ -155,11 +170,15 @@ func (s *Sender) email(m Message) emailText {
 	if m.Life < 2*time.Minute {
 		life = fmt.Sprintf(l.seconds, int(m.Life/time.Second))
 	}
-	return s.compose(l.tag, s.fill(l.subject[m.Purpose]), []string{
-		s.fill(l.action[m.Purpose]),
+	purpose := m.Purpose
+	if m.New {
+		purpose = signUp
+	}
+	return s.compose(l.tag, s.fill(l.subject[purpose]), []string{
+		s.fill(l.action[purpose]),
 		fmt.Sprintf(l.expires, life),
 		s.fill(l.secret),
-		s.fill(l.notYou[m.Purpose]),
+		s.fill(l.notYou[purpose]),
 	}, m.Code)
 }
 

@@ -123,11 +123,11 @@ func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consu
 	return err
 }
 
-// wrong returns the error for a wrong code. A reset session counts its own attempts: the subject's attempts would show a stranger
-// what the account's owner does meanwhile, and so reveal the account.
+// wrong returns the error for a wrong code. A session whose purpose hides accounts counts its own attempts: the subject's attempts would
+// show a stranger what the account's owner does meanwhile, and so reveal the account.
 func (j Judge) wrong(ctx context.Context, c *Case, requestID string) (err error) {
 	now := j.Now()
-	if c.Purpose != otp.Reset {
+	if !c.Purpose.HidesAccounts() {
 		return &otp.WrongCodeError{AttemptsRemaining: c.Reserved.Remaining(), RetryAfter: j.Rule.LockedFor(c.Reserved, now)}
 	}
 	c.AttemptedAt = now

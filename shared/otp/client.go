@@ -37,15 +37,27 @@ type Client struct {
 	CreatedAt    time.Time
 
 	// Only a client of hosted login has these. It has RedirectURIs and no Purposes.
-	RedirectURIs   []string // where people may be sent with an authorization code
-	PostLogoutURIs []string // where they may be sent after a logout
-	NoPKCE         bool     // a confidential client that sends no code challenge
-	APIAudience    string   // of its access tokens, which are JWTs then; empty for opaque ones
+	RedirectURIs   []string  // where people may be sent with an authorization code
+	PostLogoutURIs []string  // where they may be sent after a logout
+	Logins         []Purpose // of the codes by which people may log in to it; empty for Login alone
+	NoPKCE         bool      // a confidential client that sends no code challenge
+	APIAudience    string    // of its access tokens, which are JWTs then; empty for opaque ones
 }
 
 // MayAsk reports whether the client may ask a proof for a purpose.
 func (c Client) MayAsk(p Purpose) bool {
 	return len(c.RedirectURIs) == 0 && slices.Contains(c.Purposes, p)
+}
+
+// LogsInBy returns the purposes of codes that log people in to the client on our own pages, and give at least the wanted level.
+func (c Client) LogsInBy(wanted string) (purposes []Purpose) {
+	for _, p := range []Purpose{Login, Passwordless} {
+		allowed := slices.Contains(c.Logins, p) || len(c.Logins) == 0 && p == Login
+		if allowed && Meets(p.Level(), wanted) {
+			purposes = append(purposes, p)
+		}
+	}
+	return purposes
 }
 
 // AllowsOrigin reports whether the client's pages may have this origin. A call from no page has none.

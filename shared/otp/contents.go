@@ -12,7 +12,7 @@ type Contents struct {
 	Purpose Purpose `json:"u"` // repeats the row's purpose where nobody can change it
 	Code    string  `json:"c"`
 	Channel Channel `json:"h"`
-	Email   string  `json:"e,omitempty"` // the account's address (login, reset) or the address to verify
+	Email   string  `json:"e,omitempty"` // the account's address, or the address to verify
 	Phone   string  `json:"p,omitempty"` // E.164; the account's or the one to verify
 	Locale  string  `json:"l,omitempty"` // primary language of the message, as "de"
 	Prefix  string  `json:"x,omitempty"` // of a number that is new here: a right code counts as verified for the prefix
@@ -23,6 +23,7 @@ type Contents struct {
 	Server    bool   `json:"s,omitempty"` // the client made the session with its credentials, and nobody else may use it
 	Nonce     string `json:"o,omitempty"` // of the client, for the proof
 	AccountID string `json:"a,omitempty"` // of the account of a login for a client: a UUID that never changes
+	New       bool   `json:"w,omitempty"` // the address has no account: the right code creates it, with AccountID
 
 	Hosted bool   `json:"y,omitempty"` // the proof is for our own hosted login, whose transaction is Nonce, and not for the client
 	Name   string `json:"m,omitempty"` // of the account, by ShortName; only with Hosted

@@ -15,6 +15,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Contents are padded to the longest possible, in bytes, so that the size of an item reveals nothing about them (I6) but what the
@@ -23,6 +25,7 @@ const (
 	sealedSize = 384
 	clientSize = 128 // what a client adds, without its nonce
 	hostedSize = maxNameJSON + 16
+	newSize    = 16 // the longer name of Passwordless, and New
 
 	transactionSize = 352                     // of a transaction, without its state and nonce: an address of 254 bytes and the rest
 	completedSize   = 384 + maxNameJSON + 100 // of one that was completed
@@ -142,6 +145,12 @@ func (k *Keyring) Pairwise(clientID, destination string) string {
 	return mac(k.index, "pairwise", clientID, destination)
 }
 
+// AccountID returns the id of an account that was stored without one, by an older version or another program: a UUID (RFC 9562 5.8)
+// that is the same each time, so that a code can be requested for the account without a write, which would reveal the account.
+func (k *Keyring) AccountID(email string) string {
+	return uuid.NewHash(hmac.New(sha256.New, k.index), uuid.Nil, []byte("account\x00"+email), 8).String()
+}
+
 // network returns the part of an IP address that one customer has.
 func network(address string) string {
 	ip, err := netip.ParseAddr(address)
@@ -195,6 +204,9 @@ func (k *Keyring) Seal(sessionID string, c Contents) ([]byte, error) {
 	}
 	if c.Hosted {
 		size += hostedSize
+	}
+	if c.Purpose == Passwordless {
+		size += newSize
 	}
 	return k.seal(sessionID, c, size)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"streamotp/shared/otp"
@@ -46,6 +47,26 @@ func TestKeyring(t *testing.T) {
 		large := seal("a", otp.Contents{Code: "1234567890", Channel: otp.Email, Email: long, Phone: "+123456789012345", Locale: "gsw"})
 		if len(small) != len(large) {
 			t.Errorf("%d and %d bytes", len(small), len(large))
+		}
+	})
+	t.Run("I6: so it is for a code alone, whether there is an account or not", func(t *testing.T) {
+		long := strings.Repeat("&", 64) + "@" + strings.Repeat("d.", 94) + "d"
+		c := otp.Contents{Purpose: otp.Passwordless, Code: "1234567890", Channel: otp.Email, Email: long, Locale: "gsw", Client: strings.Repeat("c", 22),
+			App: "App with a name of 24 ch", Nonce: "n", AccountID: r.AccountID(long), Server: true, Test: true, Hosted: true}
+		known := c
+		known.Name = otp.ShortName(strings.Repeat("n", 200))
+		c.New = true
+		if k, n := len(seal("a", known)), len(seal("a", c)); k != n {
+			t.Errorf("%d and %d bytes", k, n)
+		}
+	})
+	t.Run("an account's id is a UUID, the same each time, and its address's alone", func(t *testing.T) {
+		id := r.AccountID("ada@example.com")
+		if parsed, err := uuid.Parse(id); err != nil || parsed.Version() != 8 || parsed.Variant() != uuid.RFC4122 {
+			t.Errorf("%s, %v", id, err)
+		}
+		if id != r.AccountID("ada@example.com") || id == r.AccountID("bob@example.com") {
+			t.Error("it depends on something else")
 		}
 	})
 	t.Run("I6: a decoy's digest looks like one", func(t *testing.T) {

@@ -10,10 +10,18 @@ import (
 type Purpose string
 
 const (
-	Verify Purpose = "verify" // confirm that somebody reads an address or number
-	Login  Purpose = "login"  // the second step after a password
-	Reset  Purpose = "reset"  // set a new password without the old one
+	Verify       Purpose = "verify"       // confirm that somebody reads an address or number
+	Login        Purpose = "login"        // the second step after a password
+	Reset        Purpose = "reset"        // set a new password without the old one
+	Passwordless Purpose = "passwordless" // log in without a password, or create an account
 )
+
+// Purposes are all purposes.
+var Purposes = []Purpose{Verify, Login, Reset, Passwordless}
+
+// HidesAccounts reports whether anybody may ask for a code of an account with this purpose. Then only what a caller would also see of a
+// decoy may be reported, and nothing of what became of the message.
+func (p Purpose) HidesAccounts() bool { return p == Reset || p == Passwordless }
 
 // The reasons why a session accepts no code; httpapi has the status of each.
 var (
@@ -40,7 +48,7 @@ type Session struct {
 	Resends    []time.Time // when the code was sent again
 	NextResend int         // the number of the next resend's row
 
-	Attempts    int       // wrong codes for this session alone; counted only for a reset
+	Attempts    int       // wrong codes for this session alone; counted only if its purpose hides accounts
 	AttemptedAt time.Time // the last of them
 }
 
@@ -80,7 +88,7 @@ func (s Session) ResendWait(now time.Time, cooldown time.Duration) time.Duration
 // ResendAt returns when the code may be sent again, or zero if never.
 func (s Session) ResendAt(now time.Time, cooldown time.Duration) time.Time {
 	at := now.Add(s.ResendWait(now, cooldown))
-	if !at.Before(s.ExpiresAt) || s.Purpose != Reset && !s.UsedAt.IsZero() {
+	if !at.Before(s.ExpiresAt) || !s.Purpose.HidesAccounts() && !s.UsedAt.IsZero() {
 		return time.Time{}
 	}
 	return at

@@ -15,10 +15,10 @@ const (
 	StateLocked    State = "locked" // no code is accepted for a time
 )
 
-// State returns the session's state at now. A reset's state depends on time and attempts alone: what became of a message
-// would reveal whether there is an account.
+// State returns the session's state at now. If the purpose hides accounts, the state depends on time and attempts alone: what became of
+// a message would reveal whether there is an account.
 func (s Session) State(locked bool, now time.Time) State {
-	known := s.Purpose != Reset
+	known := !s.Purpose.HidesAccounts()
 	switch {
 	case known && !s.UsedAt.IsZero():
 		return StateUsed

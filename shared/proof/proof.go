@@ -11,41 +11,16 @@ package proof
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"streamotp/shared/otp"
 )
 
-// Levels of assurance, the values of acr.
-const (
-	byCode            = "urn:streamotp:1" // the person read a code that was sent
-	byPasswordAndCode = "urn:streamotp:2" // and knew the account's password
-)
-
-// Levels are the values of acr, the weakest first.
-var Levels = []string{byCode, byPasswordAndCode}
-
-// Wanted returns the weakest level among those that an application asks for, or "" if it asks for none that exists.
-func Wanted(asked []string) string {
-	for _, level := range Levels {
-		if slices.Contains(asked, level) {
-			return level
-		}
-	}
-	return ""
-}
-
-// Meets reports whether a level is as strong as a wanted one, which may be "".
-func Meets(level, wanted string) bool {
-	return slices.Contains(Levels, level) && slices.Index(Levels, level) >= slices.Index(Levels, wanted)
-}
-
 // Claims are what a token says (RFC 7519 4.1; OpenID Connect Core 2 and 5.1).
 type Claims struct {
 	Issuer   string `json:"iss"` // URL of the site, without a slash at its end
 	Audience string `json:"aud"` // id of the client that the proof is for; Sign replaces "" by the issuer, for our own hosted login
-	Subject  string `json:"sub"` // login: the account's id; verify: a hash of the destination that this client alone knows
+	Subject  string `json:"sub"` // the account's id; verify: a hash of the destination that this client alone knows
 	IssuedAt int64  `json:"iat"` // epoch seconds, as all times
 	Expires  int64  `json:"exp"`
 	ID       string `json:"jti"`             // UUID
@@ -54,7 +29,7 @@ type Claims struct {
 
 	Purpose otp.Purpose `json:"purpose"`
 	Channel otp.Channel `json:"channel"` // that the code took
-	Scope   string      `json:"scope"`   // otp:login or otp:verify; API Gateway's authorizers distinguish tokens by it
+	Scope   string      `json:"scope"`   // otp: and the purpose; API Gateway's authorizers distinguish tokens by it
 	Methods []string    `json:"amr"`     // RFC 8176
 	Level   string      `json:"acr"`
 
@@ -75,7 +50,7 @@ func ClaimsOf(c otp.Contents, id string, now time.Time, life time.Duration, pair
 	claims := Claims{
 		Audience: c.Client, IssuedAt: now.Unix(), Expires: now.Add(life).Unix(), ID: id, Nonce: c.Nonce, AuthTime: now.Unix(),
 		Purpose: c.Purpose, Channel: c.Channel, Scope: "otp:" + string(c.Purpose), Email: c.Email, Phone: c.Phone, Test: c.Test,
-		Name: c.Name,
+		Name: c.Name, Level: c.Purpose.Level(),
 	}
 	if c.Hosted {
 		claims.Audience = ""
@@ -96,9 +71,11 @@ func ClaimsOf(c otp.Contents, id string, now time.Time, life time.Duration, pair
 	case c.Client == "":
 		return claims, errNothingToProve
 	case c.Purpose == otp.Verify:
-		claims.Subject, claims.Methods, claims.Level = pairwise(c.Client, c.Identity()), []string{"otp"}, byCode
+		claims.Subject, claims.Methods = pairwise(c.Client, c.Identity()), []string{"otp"}
+	case c.Purpose == otp.Passwordless && c.AccountID != "":
+		claims.Subject, claims.Methods = c.AccountID, []string{"otp"}
 	case c.Purpose == otp.Login && c.AccountID != "":
-		claims.Subject, claims.Methods, claims.Level = c.AccountID, []string{"pwd", "otp"}, byPasswordAndCode
+		claims.Subject, claims.Methods = c.AccountID, []string{"pwd", "otp"}
 		if byPhone { // a phone is something that the person has; a mailbox is not (NIST SP 800-63B-4 3.1.3.1)
 			claims.Methods = append(claims.Methods, "sms", "mfa")
 		}

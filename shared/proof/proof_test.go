@@ -38,6 +38,10 @@ func TestClaims(t *testing.T) {
 			otp.Contents{Purpose: otp.Login, Channel: otp.SMS, Email: "ada@example.com", Phone: "+4915112345678", AccountID: "account"}, "account",
 			`"purpose":"login","channel":"sms","scope":"otp:login","amr":["pwd","otp","sms","mfa"],"acr":"urn:streamotp:2","email":"ada@example.com","email_verified":false,"phone_number":"+4915112345678","phone_number_verified":true}`,
 		},
+		"a code alone is the account's, by its address": {
+			otp.Contents{Purpose: otp.Passwordless, Channel: otp.Email, Email: "ada@example.com", AccountID: "account", New: true}, "account",
+			`"purpose":"passwordless","channel":"email","scope":"otp:passwordless","amr":["otp"],"acr":"urn:streamotp:1","email":"ada@example.com","email_verified":true}`,
+		},
 		"a test destination says so": {
 			otp.Contents{Purpose: otp.Verify, Channel: otp.Email, Email: "ada@example.com", Test: true}, "hash of ada@example.com for shop",
 			`"purpose":"verify","channel":"email","scope":"otp:verify","amr":["otp"],"acr":"urn:streamotp:1","email":"ada@example.com","email_verified":true,"test":true}`,
@@ -66,27 +70,12 @@ func TestHosted(t *testing.T) {
 	}
 }
 
-func TestMeets(t *testing.T) {
-	const one, two = "urn:streamotp:1", "urn:streamotp:2"
-	for _, c := range []struct {
-		asked []string
-		level string
-		want  bool
-	}{
-		{nil, one, true}, {[]string{one}, two, true}, {[]string{two}, one, false}, {[]string{two}, two, true}, {[]string{two, one}, one, true},
-		{[]string{"urn:other"}, one, true}, {nil, "urn:other", false}, {nil, "", false},
-	} {
-		if got := proof.Meets(c.level, proof.Wanted(c.asked)); got != c.want {
-			t.Errorf("%q for %q: %v", c.level, c.asked, got)
-		}
-	}
-}
-
 // TestNothingToProve: T3.
 func TestNothingToProve(t *testing.T) {
 	for name, contents := range map[string]otp.Contents{
 		"a reset":                     {Client: "shop", Purpose: otp.Reset, Channel: otp.Email, Email: "ada@example.com", AccountID: "account"},
 		"no client":                   {Purpose: otp.Verify, Channel: otp.Email, Email: "ada@example.com"},
+		"a code alone, of no account": {Client: "shop", Purpose: otp.Passwordless, Channel: otp.Email, Email: "ada@example.com"},
 		"a login of no known account": {Client: "shop", Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"},
 		"an unknown channel":          {Client: "shop", Purpose: otp.Verify, Channel: "fax", Phone: "+4915112345678"},
 		"an unknown purpose":          {Client: "shop", Purpose: "other", Channel: otp.Email, Email: "ada@example.com"},

@@ -31,20 +31,21 @@ type client struct {
 	HomeURL      string         `dynamodbav:"homeUrl,omitempty"`
 	CreatedAt    int64          `dynamodbav:"createdAt"` // epoch milliseconds
 
-	RedirectURIs   []string `dynamodbav:"redirectUris,omitempty"`
-	PostLogoutURIs []string `dynamodbav:"postLogoutUris,omitempty"`
-	NoPKCE         bool     `dynamodbav:"noPkce,omitempty"`
-	APIAudience    string   `dynamodbav:"apiAudience,omitempty"`
+	RedirectURIs   []string      `dynamodbav:"redirectUris,omitempty"`
+	PostLogoutURIs []string      `dynamodbav:"postLogoutUris,omitempty"`
+	Logins         []otp.Purpose `dynamodbav:"logins,omitempty"`
+	NoPKCE         bool          `dynamodbav:"noPkce,omitempty"`
+	APIAudience    string        `dynamodbav:"apiAudience,omitempty"`
 }
 
 func (c client) client() otp.Client {
 	return otp.Client{ID: c.ID, Name: c.Name, Type: c.Type, SecretHashes: c.SecretHashes, Purposes: c.Purposes, Origins: c.Origins,
 		HomeURL: c.HomeURL, CreatedAt: time.UnixMilli(c.CreatedAt), RedirectURIs: c.RedirectURIs, PostLogoutURIs: c.PostLogoutURIs,
-		NoPKCE: c.NoPKCE, APIAudience: c.APIAudience}
+		Logins: c.Logins, NoPKCE: c.NoPKCE, APIAudience: c.APIAudience}
 }
 
 // changeable are the attributes that two operators could change at once.
-var changeable = []string{"purposes", "origins", "homeUrl", "secretHash", "redirectUris", "postLogoutUris", "noPkce", "apiAudience"}
+var changeable = []string{"purposes", "origins", "homeUrl", "secretHash", "redirectUris", "postLogoutUris", "logins", "noPkce", "apiAudience"}
 
 // Why a client was not found or written.
 var (
@@ -107,7 +108,7 @@ func (c Clients) Replace(ctx context.Context, held, wanted otp.Client) error {
 
 func marshalClient(c otp.Client) (item, error) {
 	return attributevalue.MarshalMap(client{c.ID, c.Name, c.Type, c.SecretHashes, c.Purposes, c.Origins, c.HomeURL, c.CreatedAt.UnixMilli(),
-		c.RedirectURIs, c.PostLogoutURIs, c.NoPKCE, c.APIAudience})
+		c.RedirectURIs, c.PostLogoutURIs, c.Logins, c.NoPKCE, c.APIAudience})
 }
 
 func (c Clients) put(ctx context.Context, av item, condition string, values item, otherwise error) error {

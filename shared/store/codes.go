@@ -225,17 +225,28 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 	if err != nil {
 		return err
 	}
-	_, err = c.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{
-		{Update: &types.Update{
-			TableName: &c.Table, Key: key(r.Session.ID, r.Session.Digest),
-			UpdateExpression:                    aws.String(useIt),
-			ConditionExpression:                 all(sessionExists, notUsed, notExpired),
-			ExpressionAttributeValues:           consumption(r.RequestID, r.Now),
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}},
-		{Update: r.Users.setPassword(r.Email, r.PasswordHash, r.Session.CreatedAt, r.Now)},
-		{Put: &types.Put{TableName: &c.Table, Item: av}},
-	}})
+	return c.consumeWith(ctx, r.Session, r.RequestID, r.Now,
+		types.TransactWriteItem{Update: r.Users.setPassword(r.Email, r.PasswordHash, r.Session.CreatedAt, r.Now)},
+		types.TransactWriteItem{Put: &types.Put{TableName: &c.Table, Item: av}})
+}
+
+// SignUp consumes the code of a session that is for a new account, and creates the account: both or neither, in one transaction.
+//
+// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired, also if the address has an account by now.
+func (c Codes) SignUp(ctx context.Context, s otp.Session, users Users, user User, requestID string, now time.Time) error {
+	return c.consumeWith(ctx, s, requestID, now, types.TransactWriteItem{Update: users.create(user, now)})
+}
+
+// consumeWith consumes a session's code together with other writes: all or nothing, in one transaction.
+//
+// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired, also if the condition of another write fails.
+func (c Codes) consumeWith(ctx context.Context, s otp.Session, requestID string, now time.Time, others ...types.TransactWriteItem) error {
+	consume := types.TransactWriteItem{Update: &types.Update{
+		TableName: &c.Table, Key: key(s.ID, s.Digest), UpdateExpression: aws.String(useIt), ConditionExpression: all(sessionExists, notUsed, notExpired),
+		ExpressionAttributeValues:           consumption(requestID, now),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}}
+	_, err := c.DB.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: append([]types.TransactWriteItem{consume}, others...)})
 	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok {
 		return err
@@ -245,7 +256,7 @@ func (c Codes) Reset(ctx context.Context, r Reset) error {
 			continue
 		}
 		if i == 0 {
-			return whyNotConsumed(reason.Item, r.RequestID)
+			return whyNotConsumed(reason.Item, requestID)
 		}
 		return otp.ErrCodeExpired
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -180,6 +181,57 @@ func TestReset(t *testing.T) {
 		s, err := f.codes.Session(ctx, "s")
 		must(t, err)
 		must(t, f.codes.Reset(ctx, reset(f, s.UsedBy)))
+	})
+}
+
+func TestSignUp(t *testing.T) {
+	f := newFixture(t)
+	signUp := func(session, email, id, requestID string, now time.Time) error {
+		s, err := f.codes.Session(ctx, session)
+		must(t, err)
+		return f.codes.SignUp(ctx, s, f.users, store.User{Email: email, ID: id}, requestID, now)
+	}
+	t.Run("an account that exists stays as it is, and the code is not used", func(t *testing.T) {
+		before := f.Item(t, f.Users, map[string]types.AttributeValue{"email": text("ada@example.com")})
+		wantErr(t, signUp("s", "ada@example.com", "other", "r", t0), otp.ErrCodeExpired)
+		if after := f.Item(t, f.Users, map[string]types.AttributeValue{"email": text("ada@example.com")}); !reflect.DeepEqual(before, after) {
+			t.Errorf("it is %v", after)
+		}
+		if s, err := f.codes.Session(ctx, "s"); err != nil || !s.UsedAt.IsZero() {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
+	t.Run("an expired code makes none", func(t *testing.T) {
+		wantErr(t, signUp("s", "eve@example.com", "id", "r", t0.Add(time.Hour)), otp.ErrCodeExpired)
+		if user, err := f.users.Get(ctx, "eve@example.com"); err != nil || user.Email != "" {
+			t.Errorf("%+v, %v", user, err)
+		}
+	})
+	t.Run("of 40 sessions of one address at once, one makes the account", func(t *testing.T) {
+		var won sync.Map
+		var wait sync.WaitGroup
+		for i := range 40 {
+			name := fmt.Sprint("session", i)
+			must(t, f.codes.Put(ctx, session(name), name))
+			wait.Go(func() {
+				switch err := signUp(name, "eve@example.com", "id of "+name, name, t0); {
+				case err == nil:
+					won.Store(name, true)
+				case !errors.Is(err, otp.ErrCodeExpired) && !strings.Contains(err.Error(), "Conflict"):
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		var winners []string
+		won.Range(func(name, _ any) bool { winners = append(winners, name.(string)); return true })
+		user, err := f.users.Get(ctx, "eve@example.com")
+		if err != nil || len(winners) != 1 || user != (store.User{Email: "eve@example.com", ID: "id of " + winners[0], CreatedAt: t0.UnixMilli()}) {
+			t.Fatalf("%v won, and the account is %+v, %v", winners, user, err)
+		}
+		t.Run("whose repeated call succeeds", func(t *testing.T) {
+			must(t, signUp(winners[0], "eve@example.com", user.ID, winners[0], t0))
+		})
 	})
 }
 

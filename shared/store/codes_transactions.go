@@ -107,24 +107,28 @@ func (c Codes) transactionItem(ctx context.Context, id string) (item, error) {
 	return out.Item, nil
 }
 
-// ClientOf returns the client of a transaction that is open at now. It decodes nothing else of it, which keeps generate small.
+// ClientOf returns the client of a transaction that is open at now, and the level that its application wants. It decodes nothing else of
+// it, which keeps generate small.
 //
 // Errors: otp.ErrNoTransaction.
-func (c Codes) ClientOf(ctx context.Context, id string, now time.Time) (string, error) {
+func (c Codes) ClientOf(ctx context.Context, id string, now time.Time) (client, wanted string, err error) {
 	found, err := c.transactionItem(ctx, id)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	client, _ := found["client"].(*types.AttributeValueMemberS)
+	of, _ := found["client"].(*types.AttributeValueMemberS)
 	expires, _ := found["expiredAt"].(*types.AttributeValueMemberN)
-	if client == nil || expires == nil || found["codeHash"] != nil {
-		return "", otp.ErrNoTransaction
+	if of == nil || expires == nil || found["codeHash"] != nil {
+		return "", "", otp.ErrNoTransaction
 	}
 	at, err := strconv.ParseInt(expires.Value, 10, 64)
 	if err == nil && now.Unix() >= at {
 		err = otp.ErrNoTransaction
 	}
-	return client.Value, err
+	if level, ok := found["wanted"].(*types.AttributeValueMemberS); ok {
+		wanted = level.Value
+	}
+	return of.Value, wanted, err
 }
 
 // decodeTransaction reads a transaction from an item.

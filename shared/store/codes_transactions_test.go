@@ -37,12 +37,12 @@ func TestTransaction(t *testing.T) {
 		}
 	})
 	t.Run("its client is that of a transaction that is open", func(t *testing.T) {
-		if client, err := f.codes.ClientOf(ctx, "first", t0); err != nil || client != "shop" {
-			t.Errorf("%q, %v", client, err)
+		if client, wanted, err := f.codes.ClientOf(ctx, "first", t0); err != nil || client != "shop" || wanted != first.WantedLevel {
+			t.Errorf("%q, %q, %v", client, wanted, err)
 		}
-		_, err := f.codes.ClientOf(ctx, "first", t0.Add(otp.TransactionLife))
+		_, _, err := f.codes.ClientOf(ctx, "first", t0.Add(otp.TransactionLife))
 		wantErr(t, err, otp.ErrNoTransaction)
-		_, err = f.codes.ClientOf(ctx, "other", t0)
+		_, _, err = f.codes.ClientOf(ctx, "other", t0)
 		wantErr(t, err, otp.ErrNoTransaction)
 	})
 	t.Run("another request writes no second one under the id", func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestComplete(t *testing.T) {
 	})
 	held, err := f.codes.Transaction(ctx, "t")
 	must(t, err)
-	_, err = f.codes.ClientOf(ctx, "t", t0)
+	_, _, err = f.codes.ClientOf(ctx, "t", t0)
 	wantErr(t, err, otp.ErrNoTransaction)
 	t.Run("the same proof finds its own success, with the key that its code was made with, until the code is used or expired", func(t *testing.T) {
 		again := held

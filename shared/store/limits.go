@@ -166,6 +166,12 @@ func (l Limits) Attempts(ctx context.Context, subject string) (attempts otp.Atte
 	return held.attempts(), time.UnixMilli(held.NotBefore), err
 }
 
+// EndedBefore returns the time before which a subject's sessions have ended, strongly consistent; 1970 if none have.
+func (l Limits) EndedBefore(ctx context.Context, subject string) (time.Time, error) {
+	held, err := l.read(ctx, subject, true)
+	return time.UnixMilli(held.NotBefore), err
+}
+
 // read returns an item. If there is none, it is zero.
 func (l Limits) read(ctx context.Context, key string, consistent bool) (limit, error) {
 	out, err := l.DB.GetItem(ctx, &dynamodb.GetItemInput{TableName: &l.Table, Key: keyed(key), ConsistentRead: &consistent})
@@ -207,7 +213,7 @@ func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.Notif
 	return ignoreConditionFailed(err)
 }
 
-// EndSessions ends the sessions of a login subject that were created before now, and forgets its wrong passwords, which were
+// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now, and forgets its wrong passwords, which were
 // guesses at the old password. The next attempt at such a session returns otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
 	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")

@@ -276,6 +276,11 @@ func TestEndSessions(t *testing.T) {
 	f := newFixture(t)
 	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
 	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(-time.Hour))) // a late write moves nothing back
+	for subject, want := range map[string]int64{"subject": t0.UnixMilli() + 1, "other": 0} {
+		if at, err := f.limits.EndedBefore(ctx, subject); err != nil || at.UnixMilli() != want {
+			t.Errorf("%s ended before %v, %v", subject, at, err)
+		}
+	}
 	t.Run("an older session has ended and takes no attempt", func(t *testing.T) {
 		_, err := f.guess(t0)
 		wantErr(t, err, otp.ErrCodeExpired)

@@ -31,6 +31,7 @@ type User struct {
 	Phone             string      `dynamodbav:"phone,omitempty"`             // E.164
 	Channel           otp.Channel `dynamodbav:"channel"`                     // as it is stored: see LoginChannel
 	PasswordChangedAt int64       `dynamodbav:"passwordChangedAt,omitempty"` // epoch milliseconds
+	CreatedAt         int64       `dynamodbav:"createdAt,omitempty"`         // epoch milliseconds; of an account that its owner created
 }
 
 // LoginChannel returns the channel that login codes take. An account without a channel has e-mail, the channel that every account can
@@ -73,6 +74,15 @@ const (
 	accountExists = "attribute_exists(email)"
 	passwordOlder = "attribute_not_exists(passwordChangedAt) OR passwordChangedAt <= :created"
 )
+
+// create is the write of an account that its owner creates. It never changes an account that exists.
+func (u Users) create(user User, now time.Time) *types.Update {
+	return &types.Update{
+		TableName: &u.Table, Key: item{"email": text(user.Email)},
+		UpdateExpression: aws.String("SET id = :id, createdAt = :now"), ConditionExpression: aws.String(noAccount),
+		ExpressionAttributeValues: item{":id": text(user.ID), ":now": millis(now)},
+	}
+}
 
 func (u Users) setPassword(email, hash string, created, now time.Time) *types.Update {
 	return &types.Update{
@@ -232,7 +242,7 @@ func (u Users) Remove(ctx context.Context, held User) error {
 func (u Users) List(ctx context.Context) iter.Seq2[User, error] {
 	in := &dynamodb.ScanInput{
 		TableName: &u.Table, ConsistentRead: aws.Bool(true), // or an account that was just added could be missing
-		ProjectionExpression:     aws.String("email, id, #name, phone, channel, passwordChangedAt"),
+		ProjectionExpression:     aws.String("email, id, #name, phone, channel, passwordChangedAt, createdAt"),
 		ExpressionAttributeNames: map[string]string{"#name": "name"},
 	}
 	return scan(ctx, u.DB, in, func(found item) (User, bool, error) {

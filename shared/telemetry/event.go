@@ -47,7 +47,9 @@ const (
 	Exchanged  = "Exchanged"  // the application got its tokens
 	Revoked    = "Revoked"    // an authorization code was used again, so its tokens ended
 
-	Proven = "Proven" // a client's proof was signed; beside Verified, and by purpose alone: verify and login
+	SignedUp = "SignedUp" // a right code created an account; beside Verified, and without dimensions only
+
+	Proven = "Proven" // a client's proof was signed; beside Verified, and by purpose alone
 
 	WrongPassword = "WrongPassword" // an audit event without a metric
 )
@@ -160,7 +162,7 @@ func (e Event) dimensions() (dimensions [][]string) {
 }
 
 // withoutDimension are the metrics that exist without a dimension only.
-var withoutDimension = []string{ServerError, Undelivered, ProofFailed, ClientRefused, Authorized, Exchanged, Revoked}
+var withoutDimension = []string{ServerError, Undelivered, ProofFailed, ClientRefused, Authorized, Exchanged, Revoked, SignedUp}
 
 // watched are the metrics that also exist without a dimension, so that an alarm can watch all channels and purposes together.
 var watched = []string{ProviderError, Locked, Blocked, Sent}
