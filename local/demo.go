@@ -44,12 +44,12 @@ func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.S
 	if allowed := spec.Parameters["AllowedOrigins"]; allowed != "" {
 		origins = append(origins, strings.Split(allowed, ",")...)
 	}
-	purposes, secretHash := texts("login", "verify"), texts(base64.RawURLEncoding.EncodeToString(hash[:]))
+	purposes, secretHash := texts("login", "passwordless", "verify"), texts(base64.RawURLEncoding.EncodeToString(hash[:]))
 	for _, c := range []map[string]any{
 		{"id": demoClient, "name": "Demo", "type": "public", "purposes": purposes, "origins": texts(origins...), "homeUrl": origin + examplePath},
 		{"id": demoServer, "name": "Demo server", "type": "confidential", "purposes": purposes, "secretHash": secretHash},
 		{"id": demoApp, "name": "Example application", "type": "confidential", "secretHash": secretHash, "redirectUris": texts(origin + appPath + "/callback"),
-			"postLogoutUris": texts(origin + appPath)},
+			"postLogoutUris": texts(origin + appPath), "logins": texts("login", "passwordless")},
 	} {
 		item := map[string]any{"createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}
 		for name, value := range c {

@@ -101,8 +101,8 @@ var attacks = []attack{
 		{"the retry queue", nil, edit("functions/send/settle.go", "if outcome == later {", `if outcome == "never" {`)},
 	}, nil},
 	{"who has an account: a stranger's session while its owner resets", watchOwner, []control{
-		{"a session's own attempts at /status", nil, edit("functions/status/handler.go", "if s.Purpose != otp.Reset {", "if s.Purpose != \"\" {")},
-		{"a session's own attempts at /reset", nil, edit("shared/judge/judge.go", "if c.Purpose != otp.Reset {", "if c.Purpose != \"\" {")},
+		{"a session's own attempts at /status", nil, edit("functions/status/handler.go", "if !s.Purpose.HidesAccounts() {", "if s.Purpose != \"\" {")},
+		{"a session's own attempts at /reset", nil, edit("shared/judge/judge.go", "if !c.Purpose.HidesAccounts() {", "if c.Purpose != \"\" {")},
 	}, nil},
 	{"20 SMS when 495 were sent today", outspendSMS, []control{
 		{"SmsPerDay", []string{"SmsPerDay=0"}, nil},
@@ -156,12 +156,12 @@ var attacks = []attack{
 		{"their limit", nil, edit("shared/clients/clients.go", "WrongSecretsPerHour = 50", "WrongSecretsPerHour = 0")},
 	}, nil},
 	{"a used code without a proof, while KMS fails", loseProof, []control{
-		{"signing first", nil, edit("functions/verify/handler.go", "if err := h.prove(ctx, request, c, &proven); err != nil {\n\t\t\treturn &judge.KeptError{Err: err}\n\t\t}\n\t\treturn h.codes.Consume(ctx, c.Session, request.ID, h.now())",
-			"if err := h.codes.Consume(ctx, c.Session, request.ID, h.now()); err != nil {\n\t\t\treturn err\n\t\t}\n\t\treturn h.prove(ctx, request, c, &proven)")},
+		{"signing first", nil, edit("functions/verify/handler.go", "if err := h.prove(ctx, request, c, &proven); err != nil {\n\t\t\treturn &judge.KeptError{Err: err}\n\t\t}\n\t\treturn h.consume(ctx, c, request.ID)",
+			"if err := h.consume(ctx, c, request.ID); err != nil {\n\t\t\treturn err\n\t\t}\n\t\treturn h.prove(ctx, request, c, &proven)")},
 	}, nil},
 	{"a proof without a used code, while DynamoDB fails", keepCode, []control{
-		{"using the code before the answer", nil, edit("functions/verify/handler.go", "return h.codes.Consume(ctx, c.Session, request.ID, h.now())",
-			"_ = h.codes.Consume(ctx, c.Session, request.ID, h.now())\n\t\treturn nil")},
+		{"using the code before the answer", nil, edit("functions/verify/handler.go", "return h.consume(ctx, c, request.ID)",
+			"_ = h.consume(ctx, c, request.ID)\n\t\treturn nil")},
 	}, nil},
 	{"500 requests at once, at a throttle of 20 a second", overrun, []control{
 		{"ThrottleRate and ThrottleBurst", []string{"ThrottleRate=10000", "ThrottleBurst=10000"}, nil},

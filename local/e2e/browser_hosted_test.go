@@ -15,7 +15,7 @@ import (
 func TestPagesHosted(t *testing.T) {
 	findAxe(t)
 	browser := openBrowser(t)
-	stack := Start(t, unlimited...)
+	stack := Start(t, append(unlimited, "-parameter", withSignUp)...)
 	register(stack)
 	for _, rule := range []struct {
 		name  string
@@ -33,6 +33,11 @@ func TestPagesHosted(t *testing.T) {
 		{"the way to the forgot-password page and back keeps the login", hostedForgot},
 		{"the hint of the application is filled in", hostedHint},
 		{"what the application's developer did wrong is on a page", hostedError},
+		{"a code alone logs in where the application allows it", hostedByCode},
+		{"an application that allows only a code alone shows no password", hostedCodeOnly},
+		{"a new person creates an account, and is logged in", hostedSignUp},
+		{"an application that needs a password gets one", hostedStepUp},
+		{"without an application there is nothing to log in to by a code alone", hostedByNobody},
 	} {
 		t.Run(rule.name, func(t *testing.T) {
 			v := &visit{openTab(t, browser, stack.URL), stack.In(t)}
@@ -243,7 +248,7 @@ func hostedHalfWay(v *visit, rp *relyingParty) {
 func hostedForgot(v *visit, rp *relyingParty) {
 	v.visitApplication(rp)
 	login := eval[string](v.tab, "location.hash")
-	v.click(".links a")
+	v.click(".links a[href^=forgot]")
 	v.wait("location.pathname.endsWith('/forgot.html')")
 	v.ready()
 	v.click(".links a")
@@ -272,4 +277,108 @@ func hostedError(v *visit, rp *relyingParty) {
 	v.waitText("body", "redirect_uri is not registered for this client")
 	v.same("what was sent, in the page", strings.Contains(v.text("body"), "evil"), false)
 	v.inspect("hosted-error")
+}
+
+// links returns the texts of the links to other ways, as they are shown.
+func (v *visit) links() string {
+	return eval[string](v.tab, "[...document.querySelectorAll('.links a')].filter(a => a.checkVisibility()).map(a => a.textContent).join(', ')")
+}
+
+func hostedByCode(v *visit, rp *relyingParty) {
+	rp.asks.id = bothClient
+	user := v.addUser("email", "")
+	v.visitApplication(rp)
+	v.same("the links", v.links(), "Log in by code instead, Forgot your password?, Create your account")
+	v.inspect("hosted-ways")
+	v.click(".links a[href^=code]")
+	v.wait("location.pathname.endsWith('/code.html')")
+	v.waitText("[data-step=start] .otp-lead", "To go on to Both, enter your e-mail address")
+	v.ready()
+	v.title("Log in by code – StreamOTP")
+	v.same("the links", v.links(), "Log in with your password, Create your account")
+	v.focus("email")
+	v.inspect("hosted-by-code")
+	v.press(user + kb.Enter)
+	v.waitStep("code")
+	v.waitText("[data-step=code] .otp-lead", "If "+user+" can log in by code")
+	v.inspect("hosted-by-code-code")
+	v.reload()
+	v.waitStep("code")
+	v.press(v.code(user, 1))
+	v.waitText("body", "Hello "+user)
+}
+
+func hostedCodeOnly(v *visit, rp *relyingParty) {
+	rp.asks.id = codeClient
+	user := v.addUser("email", "")
+	v.do(chromedp.Navigate(rp.url + "/?hint=" + user))
+	v.wait("location.pathname.endsWith('/code.html')")
+	v.waitStep("start")
+	v.ready()
+	v.same("the links", v.links(), "Create your account")
+	v.same("the address", eval[string](v.tab, "document.querySelector('[name=email]').value"), user)
+	v.press(kb.Enter)
+	v.waitStep("code")
+	v.press(v.code(user, 1))
+	v.waitText("body", "Hello "+user)
+}
+
+func hostedSignUp(v *visit, rp *relyingParty) {
+	rp.asks.id = bothClient
+	person := v.address()
+	v.visitApplication(rp)
+	v.click(".links a[href^=signup]")
+	v.wait("location.pathname.endsWith('/signup.html')")
+	v.waitText("[data-step=start] h1", "Create your account")
+	v.ready()
+	v.same("the links", v.links(), "Log in to your account")
+	v.inspect("hosted-sign-up")
+	v.press(person + kb.Enter)
+	v.waitStep("code")
+	v.inspect("hosted-sign-up-code")
+	message := v.messages(person, 1)[0]
+	if !strings.Contains(message.Text, "create your account at Both") {
+		v.t.Errorf("the message is %s", message.Text)
+	}
+	v.press(v.stack.Code(message))
+	v.waitText("body", "Hello "+person)
+	if made := user(v.stack, person); made["id"] == nil || made["passwordHash"] != nil {
+		v.t.Errorf("the account is %v", made)
+	}
+}
+
+// hostedStepUp comes with a code alone, then the application asks for more.
+func hostedStepUp(v *visit, rp *relyingParty) {
+	rp.asks.id = bothClient
+	user := v.addUser("email", "")
+	v.visitApplication(rp)
+	v.click(".links a[href^=code]")
+	v.wait("location.pathname.endsWith('/code.html')")
+	v.waitStep("start")
+	v.ready()
+	v.press(user + kb.Enter)
+	v.waitStep("code")
+	v.press(v.code(user, 1))
+	v.waitText("body", "Hello "+user)
+
+	rp.asks.level = "urn:streamotp:2"
+	v.visitApplication(rp)
+	v.same("the links", v.links(), "Forgot your password?")
+	login := eval[string](v.tab, "location.hash")
+	v.open("/code.html" + login) // though no link leads there
+	v.wait("location.pathname.endsWith('/index.html')")
+	v.waitStep("start")
+	v.ready()
+	v.logIn(user, demoPassword)
+	v.press(v.code(user, 2))
+	v.waitText("body", "Hello "+user)
+}
+
+func hostedByNobody(v *visit, _ *relyingParty) {
+	for _, page := range []string{"/code.html", "/signup.html"} {
+		v.open(page)
+		v.wait("location.pathname.endsWith('/index.html')")
+		v.waitStep("start")
+		v.same("the links", v.links(), "Forgot your password?, Confirm an address")
+	}
 }

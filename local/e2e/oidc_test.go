@@ -26,6 +26,8 @@ const (
 	appCallback          = "http://127.0.0.1/callback"
 	plainClient          = "plain" // confidential, without PKCE, with an API
 	apiAudience          = "https://api.example"
+	bothClient           = "both"  // public, with a password or with a code alone
+	codeClient           = "codes" // public, with a code alone
 )
 
 func texts(values ...string) map[string]any {
@@ -52,6 +54,8 @@ func register(s *Stack) {
 		{"id": {"S": appClient}, "name": {"S": "App"}, "type": {"S": "public"}, "redirectUris": texts(appCallback)},
 		{"id": {"S": plainClient}, "name": {"S": "Plain"}, "type": {"S": "confidential"}, "secretHash": secret, "redirectUris": texts(webCallback),
 			"noPkce": {"BOOL": true}, "apiAudience": {"S": apiAudience}},
+		{"id": {"S": bothClient}, "name": {"S": "Both"}, "type": {"S": "public"}, "redirectUris": texts(appCallback), "logins": texts("login", "passwordless")},
+		{"id": {"S": codeClient}, "name": {"S": "Codes"}, "type": {"S": "public"}, "redirectUris": texts(appCallback), "logins": texts("passwordless")},
 	} {
 		c["createdAt"] = map[string]any{"N": "1764370000000"}
 		s.PutItem("ClientsTable", c)
@@ -67,7 +71,7 @@ type visitor struct {
 // application is what an application remembers of a login.
 type application struct {
 	id, redirect, state, nonce, verifier string
-	scope                                string
+	scope, level                         string // level is acr_values; empty for none
 }
 
 func random() string {
@@ -77,12 +81,15 @@ func random() string {
 }
 
 func newApplication(id, redirect string) application {
-	return application{id, redirect, random(), random(), random(), "openid email phone profile offline_access"}
+	return application{id, redirect, random(), random(), random(), "openid email phone profile offline_access", ""}
 }
 
 // query returns the application's request.
 func (a application) query() url.Values {
 	q := url.Values{"client_id": {a.id}, "redirect_uri": {a.redirect}, "response_type": {"code"}, "scope": {a.scope}, "state": {a.state}, "nonce": {a.nonce}}
+	if a.level != "" {
+		q.Set("acr_values", a.level)
+	}
 	if a.verifier != "" {
 		challenge := sha256.Sum256([]byte(a.verifier))
 		q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(challenge[:]))
@@ -247,7 +254,7 @@ func (a application) exchange(s *Stack, code string, change func(url.Values, htt
 		form.Set("code_verifier", a.verifier)
 		s.Remember(a.verifier)
 	}
-	if a.id != appClient {
+	if !slices.Contains([]string{appClient, bothClient, codeClient}, a.id) {
 		form.Set("client_secret", webSecret)
 	}
 	if change != nil {

@@ -32,8 +32,9 @@ func createLogged(password string, p *argon2id.Params) (string, error) {
 `},
 }
 
-// gate runs the flows and returns all differences. At the default limits, every step must have the outcome that it names.
-func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
+// gate runs the flows and returns all differences. At the default limits, every step must have the outcome that it names. If people may
+// sign up, strangers get messages.
+func gate(t *testing.T, s *Stack, atDefaults, signUp bool) (found []string) {
 	t.Helper()
 	compare := func(flow string, steps []step, a, b *party) {
 		differ, ran, work := differences(t, s, steps, a, b)
@@ -50,26 +51,37 @@ func gate(t *testing.T, s *Stack, atDefaults bool) (found []string) {
 		}
 	}
 	a, b := parties(t, s, "ada@example.com", "eve@example.com")
-	compare("reset", resetSteps(t, s, a, b), a, b)
+	compare("reset", resetting.steps(t, s, a, b), a, b)
 	if account, stranger := shapes(s, a.id), shapes(s, b.id); !slices.Equal(account, stranger) {
 		found = append(found, fmt.Sprintf("reset, items:\n  account  %v\n  stranger %v", account, stranger))
 	}
 	a, b = parties(t, s, "bounce@simulator.amazonses.com", "nobody@simulator.amazonses.com")
 	account(t, s, a.email)
-	steps := resetSteps(t, s, a, b)
+	steps := resetting.steps(t, s, a, b)
 	steps[1].before = func() { // the status is requested only after SES has reported the delivery
 		until(t, Patience, "the bounce is known", func() bool { return strings.Contains(strings.Join(s.Logs(), "\n"), `"reason":"Permanent/General"`) })
 	}
 	compare("reset of an account whose mail bounces", steps, a, b)
 	a, b = parties(t, s, "ann@example.com", "bob@example.com")
 	account(t, s, a.email)
-	compare("reset, while the account's owner is at work", watchSteps(t, s, a), a, b)
+	compare("reset, while the account's owner is at work", resetting.watch(t, s, a), a, b)
+	a, b = parties(t, s, "ida@example.com", "zoe@example.com")
+	account(t, s, a.email)
+	compare("a code alone", codeAlone.steps(t, s, a, b), a, b)
+	if account, stranger := shapes(s, a.id), shapes(s, b.id); !slices.Equal(account, stranger) {
+		found = append(found, fmt.Sprintf("a code alone, items:\n  account  %v\n  stranger %v", account, stranger))
+	}
+	a, b = parties(t, s, "grace@example.com", "hedda@example.com")
+	compare("a code alone, of an account whose codes go by SMS", codeAlone.steps(t, s, a, b), a, b)
+	a, b = parties(t, s, "nan@example.com", "pat@example.com")
+	account(t, s, a.email)
+	compare("a code alone, while the account's owner is at work", codeAlone.watch(t, s, a), a, b)
 	a, b = parties(t, s, "ada@example.com", "eve@example.com")
 	compare("login", loginSteps(t, s), a, b)
 	a, b = parties(t, s, "grace@example.com", "hedda@example.com")
 	compare("login by SMS", loginSteps(t, s)[:3], a, b)
-	for _, stranger := range []string{"eve@example.com", "hedda@example.com"} {
-		if n := count(s, stranger); n > 0 {
+	for _, stranger := range []string{"eve@example.com", "hedda@example.com", "zoe@example.com", "pat@example.com"} {
+		if n := count(s, stranger); n > 0 && !signUp {
 			t.Errorf("%d messages went to %s, who has no account", n, stranger)
 		}
 	}
@@ -90,6 +102,7 @@ func account(t *testing.T, s *Stack, email string) {
 func TestNoOracle(t *testing.T) {
 	for name, s := range map[string]func(t *testing.T) *Stack{
 		"at the default limits": func(t *testing.T) *Stack { return Start(t) },
+		"with sign-up":          func(t *testing.T) *Stack { return Start(t, "-parameter", withSignUp) },
 		"without limits": func(t *testing.T) *Stack {
 			return Start(t, free("PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=0")...)
 		},
@@ -97,7 +110,7 @@ func TestNoOracle(t *testing.T) {
 	} {
 		t.Run("nothing reveals an account: "+name, func(t *testing.T) {
 			s := s(t)
-			for _, difference := range gate(t, s, name != "without limits") {
+			for _, difference := range gate(t, s, name != "without limits", name == "with sign-up") {
 				t.Error(difference)
 			}
 			if runs := strings.Count(strings.Join(s.Logs(), "\n"), `"msg":"argon2"`); name == "runs of Argon2" && runs < 20 {
@@ -107,8 +120,8 @@ func TestNoOracle(t *testing.T) {
 	}
 	for name, edits := range oracles() {
 		t.Run("the gate notices "+name, func(t *testing.T) {
-			s := StartChanged(t, edits)
-			if len(gate(t, s, false)) == 0 {
+			s := StartChanged(t, edits, "-parameter", withSignUp)
+			if len(gate(t, s, false, true)) == 0 {
 				t.Error("nothing was noticed")
 			}
 		})
@@ -133,9 +146,12 @@ func oracles() map[string][]Edit {
 		"a stranger without Argon2":           append([]Edit{{"shared/password/password.go", "hash = dummyHash", "return false, nil"}}, logArgon2...),
 		"a stranger's Argon2 with other parameters": append([]Edit{{"shared/password/password.go", `"$argon2id$v=19$m=19456,t=2,p=1$" +`,
 			`"$argon2id$v=19$m=9728,t=2,p=1$" +`}}, logArgon2...),
-		"a reset's bounce that is reported": {{"functions/send/attempt.go", "case m.Purpose != otp.Reset:", "default:"},
-			{"shared/otp/state.go", "known := s.Purpose != Reset", "known := true"}},
-		"attempts of a reset that are everybody's": {{"functions/status/handler.go", "if s.Purpose != otp.Reset {", `if s.Purpose != "" {`}},
+		"a reset's bounce that is reported": {{"functions/send/attempt.go", "case !m.Purpose.HidesAccounts():", "default:"},
+			{"shared/otp/state.go", "known := !s.Purpose.HidesAccounts()", "known := true"}},
+		"attempts of a reset that are everybody's":      {{"functions/status/handler.go", "if !s.Purpose.HidesAccounts() {", `if s.Purpose != "" {`}},
+		"an unknown address that gets no session":       {{handler, "\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID", "\tif user.Email == \"\" {\n\t\treturn otp.ErrSessionNotFound\n\t}\n\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID"}},
+		"the blocked domains, read for strangers alone": {{handler, "if h.signUps != nil {", "if h.signUps != nil && user.Email == \"\" {"}},
+		"a code alone that reports its end by a reset":  {{"functions/verify/handler.go", "c, err := h.judge.Open(", "if s, err := h.codes.Session(ctx, id); err == nil {\n\t\tring, _ := h.judge.Keys.For(ctx, s.KeyID)\n\t\tif contents, err := ring.Open(s.KeyID, s.ID, s.Sealed); err == nil && contents.Purpose == otp.Passwordless {\n\t\t\tif before, _ := h.limits.EndedBefore(ctx, ring.Subject(otp.Login, contents.Email)); s.CreatedAt.Before(before) {\n\t\t\t\treturn nil, otp.ErrCodeExpired\n\t\t\t}\n\t\t}\n\t}\n\tc, err := h.judge.Open("}, {"functions/verify/handler.go", "\tConsume(ctx", "\tSession(ctx context.Context, id string) (otp.Session, error)\n\tConsume(ctx"}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",
 			"\tif user.Email != \"\" {\n\t\t_, _ = h.users.Get(ctx, body.email)\n\t}\n\tok, err := password.Matches("}},
 	}

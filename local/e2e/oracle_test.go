@@ -178,84 +178,102 @@ func loginSteps(t *testing.T, s *Stack) (steps []step) {
 	return steps
 }
 
-// resetSteps go through everything that can happen to a session whose code is unknown.
-func resetSteps(t *testing.T, s *Stack, a, b *party) []step {
-	ask := func(p *party) fields { return fields{"email": p.email, "purpose": "reset"} }
-	again := func(p *party) fields { return fields{"sessionId": p.id} }
-	guess := func(code string) func(*party) fields {
-		return func(p *party) fields {
-			return fields{"sessionId": p.id, "code": code, "password": "violet meadow 7 kites"}
+// blind is a purpose for which anybody may request a code of an account.
+type blind struct {
+	ask         func(p *party) fields
+	path, other string // of the call that takes its codes, and of one that does not
+	password    bool   // whether a new password goes with the code
+}
+
+var (
+	resetting = blind{func(p *party) fields { return fields{"email": p.email, "purpose": "reset"} }, "/api/reset", "/api/verify", true}
+	codeAlone = blind{func(p *party) fields { return byCode(p.email) }, "/api/verify", "/api/reset", false}
+)
+
+// guess returns the body of a call with a code, that of another call if it is for one.
+func (b blind) guess(code string, other bool) func(*party) fields {
+	return func(p *party) fields {
+		body := try(p.id, code)
+		if b.password != other {
+			body["password"] = "violet meadow 7 kites"
 		}
+		return body
 	}
+}
+
+// steps go through everything that can happen to a session whose code is unknown.
+func (f blind) steps(t *testing.T, s *Stack, a, b *party) []step {
+	again := func(p *party) fields { return fields{"sessionId": p.id} }
+	guess := func(code string) func(*party) fields { return f.guess(code, false) }
 	weak := func(password func(*party) string) func(*party) fields {
 		return func(p *party) fields { return fields{"sessionId": p.id, "code": "000000", "password": password(p)} }
 	}
-	elsewhere := func(p *party) fields { return try(p.id, "000000") }
 	both := func(change func(id string)) func() { return func() { change(a.id); change(b.id) } }
 	older := both(func(id string) { age(t, s, id, time.Minute) })
 	steps := []step{
-		{"/api/generate", ask, "200", nil},
+		{"/api/generate", f.ask, "200", nil},
 		{"/api/status", again, "200", nil},
 		{"/api/resend", again, "429 too_many_requests", nil},
 		{"/api/resend", again, "200", older},
 		{"/api/status", again, "200", nil},
 		{"/api/resend", again, "200", older},
 		{"/api/resend", again, "429 too_many_requests", older},
-		{"/api/reset", weak(func(*party) string { return "password1" }), "422 weak_password", nil},
-		{"/api/reset", weak(func(p *party) string { return p.email }), "422 weak_password", nil},
-		{"/api/reset", guess("0000000"), "400 invalid_request", nil},
-		{"/api/reset", guess("00000x"), "400 invalid_request", nil},
-		{"/api/verify", elsewhere, "404 session_not_found", nil},
+		{f.path, guess("0000000"), "400 invalid_request", nil},
+		{f.path, guess("00000x"), "400 invalid_request", nil},
+		{f.other, f.guess("000000", true), "404 session_not_found", nil},
+	}
+	if f.password {
+		steps = append(steps,
+			step{f.path, weak(func(*party) string { return "password1" }), "422 weak_password", nil},
+			step{f.path, weak(func(p *party) string { return p.email }), "422 weak_password", nil})
 	}
 	for i := range 5 {
-		steps = append(steps, step{"/api/reset", guess(fmt.Sprintf("00000%d", i)), "401 wrong_code", nil})
+		steps = append(steps, step{f.path, guess(fmt.Sprintf("00000%d", i)), "401 wrong_code", nil})
 	}
 	return append(steps,
 		step{"/api/status", again, "200", nil},
-		step{"/api/reset", guess("000005"), "403 locked", nil},
+		step{f.path, guess("000005"), "403 locked", nil},
 		step{"/api/resend", again, "429 too_many_requests", older},
-		step{"/api/generate", ask, "403 locked", nil},
-		step{"/api/reset", guess("000006"), "401 wrong_code", func() { unlock(t, s) }},
-		step{"/api/reset", guess("000007"), "410 code_expired", both(func(id string) { expire(t, s, id) })},
+		step{"/api/generate", f.ask, "403 locked", nil},
+		step{f.path, guess("000006"), "401 wrong_code", func() { unlock(t, s) }},
+		step{f.path, guess("000007"), "410 code_expired", both(func(id string) { expire(t, s, id) })},
 		step{"/api/resend", again, "410 code_expired", nil},
 		step{"/api/status", again, "200", nil},
-		step{"/api/generate", ask, "200", nil},
-		step{"/api/generate", ask, "200", nil},
-		step{"/api/generate", ask, "429 too_many_requests", nil},
+		step{"/api/generate", f.ask, "200", nil},
+		step{"/api/generate", f.ask, "200", nil},
+		step{"/api/generate", f.ask, "429 too_many_requests", nil},
 		step{"/api/resend", again, "429 too_many_requests", older},
-		step{"/api/reset", guess("000008"), "401 wrong_code", nil},
+		step{f.path, guess("000008"), "401 wrong_code", nil},
 	)
 }
 
-// watchSteps are those of a stranger who has a reset session for each party and must see nothing of what the account's
-// owner does meanwhile (R15).
-func watchSteps(t *testing.T, s *Stack, account *party) []step {
+// watch has the steps of a stranger who has a session for each party and must see nothing of what the account's owner does meanwhile
+// (R15).
+func (f blind) watch(t *testing.T, s *Stack, account *party) []step {
 	owner, to := nobody(s), account.email
 	again := func(p *party) fields { return fields{"sessionId": p.id} }
-	guess := func(p *party) fields {
-		return fields{"sessionId": p.id, "code": "000000", "password": "violet meadow 7 kites"}
-	}
+	guess := f.guess("000000", false)
 	logsIn := func() {
 		until(t, Patience, "the code of the stranger's session", func() bool { return count(owner, to) > 0 }) // otherwise it would be taken for the code of the login
 		id, code := session(t, owner, login(to, demoPassword), to)
 		expect(t, owner, "/api/verify", try(id, code), 200, "")
 	}
-	resets := func(change func(code string) string, status int, code string, times int) func() {
+	enters := func(f blind, change func(code string) string, status int, code string, times int) func() {
 		return func() {
-			id, right := session(t, owner, fields{"email": to, "purpose": "reset"}, to)
+			id, right := session(t, owner, f.ask(&party{email: to}), to)
 			for range times {
-				expect(t, owner, "/api/reset", fields{"sessionId": id, "code": change(right), "password": "violet meadow 7 kites"}, status, code)
+				expect(t, owner, f.path, f.guess(change(right), false)(&party{id: id}), status, code)
 			}
 		}
 	}
 	same := func(code string) string { return code }
 	return []step{
-		{"/api/generate", func(p *party) fields { return fields{"email": p.email, "purpose": "reset"} }, "200", nil},
-		{"/api/reset", guess, "401 wrong_code", nil},
+		{"/api/generate", f.ask, "200", nil},
+		{f.path, guess, "401 wrong_code", nil},
 		{"/api/status", again, "200", logsIn},
-		{"/api/status", again, "200", resets(same, 200, "", 1)},
-		{"/api/reset", guess, "401 wrong_code", nil},
-		{"/api/status", again, "200", resets(wrong, 401, "wrong_code", 4)}, // with the stranger's own wrong codes, the last one before a lock
+		{"/api/status", again, "200", enters(f, same, 200, "", 1)},
+		{f.path, guess, "401 wrong_code", enters(resetting, same, 200, "", 1)},
+		{"/api/status", again, "200", enters(f, wrong, 401, "wrong_code", 4)}, // with the stranger's own wrong codes, the last one before a lock
 		{"/api/status", again, "200", nil},
 	}
 }

@@ -69,7 +69,7 @@ def complete(operation, body, headers):
             body["phone"] = f"+49 151 {10000000 + next(number)}"
         if body.get("locale"):
             body["locale"] = "".join(c for c in body["locale"] if c.isprintable())
-        if body.get("clientId") or body.get("nonce"):
+        if body.get("clientId") or body.get("nonce") or body.get("purpose") == "passwordless":
             body.update(clientId="demo", nonce=body.get("nonce") or "n")
         if body.get("clientId") and "Authorization" in headers:
             body["clientId"] = "demo-server"
