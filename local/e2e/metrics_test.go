@@ -32,7 +32,9 @@ func (m metric) String() string {
 // TestWatchedMetrics: the functions really count every metric that an alarm or the dashboard uses.
 func TestWatchedMetrics(t *testing.T) {
 	s := StartChanged(t, []Edit{{"functions/status/handler.go", "	request.Event.Session, request.Event.Subject,", "	panic(\"a mistake\")\n	request.Event.Session, request.Event.Subject,"}},
-		"-parameter", "SendsPerHour=2", "-parameter", "SendsPerIpPerHour=0", "-parameter", "MaxAttempts=1", "-parameter", "SmsPrefixSends=4")
+		"-parameter", "SendsPerHour=2", "-parameter", "SendsPerIpPerHour=0", "-parameter", "MaxAttempts=1", "-parameter", "SmsPrefixSends=4", "-parameter", withSignUp)
+	newcomer, code := session(t, s, byCode("newcomer@example.com"), "newcomer@example.com")
+	expect(t, s, "/api/verify", try(newcomer, code), 200, "")
 	for _, purpose := range []string{"verify", "login", "reset"} { // each to its end, to a lock, to a limit, and as a robot
 		ask, path := func(email string) fields { return fields{"email": email, "purpose": purpose} }, "/api/verify"
 		answer := try
