@@ -19,6 +19,7 @@ import (
 type clientDocument struct {
 	ID, Name, Type, Secret, HomeURL, APIAudience    string
 	Purposes, Origins, RedirectURIs, PostLogoutURIs []string
+	Logins                                          []string
 	Secrets                                         int
 	NoPKCE                                          bool
 }
@@ -133,6 +134,14 @@ func TestClient(t *testing.T) {
 			t.Errorf("%+v, %+v", c, held)
 		}
 		a.run(t, "client", "show", c.ID).want(t, exitOK, "hosted login", "redirect: "+back+", http://127.0.0.1/cb", "logout:   "+out, "PKCE:     not required")
+		for ways, want := range map[string][]otp.Purpose{"code": {otp.Passwordless}, "code,password+code": {otp.Login, otp.Passwordless}, "": {otp.Login}} {
+			names := a.run(t, "client", "set", c.ID, "--login", ways, "--json").client(t).Logins
+			if got := stored(c.ID).LogsInBy(""); !slices.Equal(got, want) || len(names) != len(want) {
+				t.Errorf("%q: %v, %v", ways, got, names)
+			}
+		}
+		a.run(t, "client", "set", c.ID, "--login", "code").want(t, exitOK)
+		a.run(t, "client", "show", c.ID).want(t, exitOK, "login by: code\n")
 		a.run(t, "client", "set", c.ID, "--no-pkce=false", "--post-logout-uri", "", "--api-audience", "").want(t, exitOK)
 		if held := stored(c.ID); !held.NeedsPKCE() || len(held.PostLogoutURIs) != 0 || held.APIAudience != "" || len(held.RedirectURIs) != 2 {
 			t.Errorf("%+v", held)
@@ -143,6 +152,7 @@ func TestClient(t *testing.T) {
 			"without a user name or #":           {"--redirect-uri", back + "#x"},
 			"--post-logout-uri must be":          {"--post-logout-uri", "http://shop.example/"},
 			"--api-audience must be a whole URI": {"--api-audience", "demo"},
+			"--login must be password+code":      {"--login", "password"},
 			"must not be the URL of the login":   {"--api-audience", a.outputs["SiteUrl"]},
 			"--purpose is missing":               {"--redirect-uri", ""},
 		} {
@@ -150,7 +160,8 @@ func TestClient(t *testing.T) {
 		}
 		a.run(t, "client", "set", server.ID, "--no-pkce").want(t, exitUsage, "add --redirect-uri")
 		a.run(t, "client", "add", "App", "--redirect-uri", "http://127.0.0.1/cb", "--no-pkce").want(t, exitUsage, "--no-pkce is for a confidential client only")
-		a.run(t, "client", "set", c.ID, "--redirect-uri", "", "--purpose", "login").want(t, exitOK)
+		a.run(t, "client", "set", server.ID, "--login", "code").want(t, exitUsage, "add --redirect-uri")
+		a.run(t, "client", "set", c.ID, "--redirect-uri", "", "--purpose", "login", "--login", "").want(t, exitOK)
 		if held := stored(c.ID); held.Hosted() || !held.MayAsk(otp.Login) {
 			t.Errorf("%+v", held)
 		}
@@ -168,7 +179,7 @@ func TestClient(t *testing.T) {
 			"without a path":               {"client", "add", "Shop", "--purpose", "login", "--origin", "http://shop.example"},
 			"--origin must be a page":      {"client", "set", server.ID, "--origin", "null"},
 			"or --redirect-uri":            {"client", "set", server.ID, "--purpose", ""},
-			"--purpose must be login, ver": {"client", "set", server.ID, "--purpose", "login,"},
+			"--purpose must be login, pas": {"client", "set", server.ID, "--purpose", "login,"},
 		} {
 			a.run(t, args...).want(t, exitUsage, says)
 		}

@@ -26,8 +26,8 @@ func TestCompletion(t *testing.T) {
 		"user add ada@example.com --ch":     "--channel " + noFiles,
 		"user add --pass":                   "--password-stdin " + noFiles,
 		"user add --channel ":               "email sms " + noFiles,
-		"unlock ada@example.com --purpose ": "verify login reset " + noFiles,
-		"unlock --purpose v":                "verify login reset " + noFiles, // the script filters them
+		"unlock ada@example.com --purpose ": "verify login reset passwordless " + noFiles,
+		"unlock --purpose v":                "verify login reset passwordless " + noFiles, // the script filters them
 		"user list --stack ":                noFiles,                         // otpctl does not know the names of stacks
 		"user list --j":                     "--json " + noFiles,
 		"completion ":                       "bash fish powershell zsh " + noFiles,

@@ -12,7 +12,7 @@ func TestShow(t *testing.T) {
 	s := newStack(t)
 	s.add(t, adasEmail, "--name", "Ada", "--phone", mobile)
 	r := s.run("", "user", "show", " ADA@example.com")
-	r.want(t, exitOK, "ACCOUNT   "+adasEmail, "name      Ada", "+49*********78", "password  set", "login    0            -")
+	r.want(t, exitOK, "ACCOUNT   "+adasEmail, "name      Ada", "+49*********78", "password  set", "login         0            -")
 	s.silent(t, r, mobile, "argon2id")
 
 	s.guess(t, otp.Login, adasEmail, 6)

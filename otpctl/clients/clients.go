@@ -39,12 +39,12 @@ type settings struct {
 
 func (s *settings) declare(flags *pflag.FlagSet) {
 	s.flags = flags
-	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` for which the client may request proofs: login, passwordless, verify, or several as login,verify")
+	flags.StringSliceVar(&s.purposes, "purpose", nil, "`PURPOSES` of the client's proofs: login, passwordless, verify, or several as login,verify")
 	flags.StringArrayVar(&s.origins, "origin", nil, "origin `URL` of the client's pages, such as https://www.example.com; one flag for each")
 	flags.StringVar(&s.homeURL, "home-url", "", "`URL` of the application's page to which the deployment's own login page links after a login")
 	flags.StringArrayVar(&s.redirectURIs, "redirect-uri", nil, "`URL` to which hosted login may return people; give the flag once for each")
 	flags.StringArrayVar(&s.postLogoutURIs, "post-logout-uri", nil, "`URL` to which a logout may return people; give the flag once for each")
-	flags.StringSliceVar(&s.logins, "login", nil, "`WAYS` in which people may log in: password+code (the default), code, or both as password+code,code")
+	flags.StringSliceVar(&s.logins, "login", nil, "`WAYS` to log in: password+code (the default), code, or both as password+code,code")
 	flags.BoolVar(&s.noPKCE, "no-pkce", false, "accept logins without PKCE, for a server whose library does not have it")
 	flags.StringVar(&s.apiAudience, "api-audience", "", "`URI` of the API that the access tokens are for; the tokens are then JWTs")
 }
@@ -195,13 +195,12 @@ func AddCommand(c *console.Console) *cobra.Command {
 		Use:   "add NAME",
 		Short: "Adds an application, and prints its id.",
 		Long: `Adds a client: an application that relies on what StreamOTP proves. Messages with its codes show NAME.
-
 A public client runs in browsers or apps and has only an id. With --confidential the client is a server and also gets a
-secret. The secret is printed once, and only its hash is stored. With --origin, only pages of these origins may request
-the client's codes. If exactly one client has a --home-url, the deployment's login page links to it.
+secret, which is printed once. With --origin, only pages of these origins may request the client's codes. If exactly one
+client has a --home-url, the deployment's login page links to it.
 
-With --redirect-uri people log in on StreamOTP's own pages, by OpenID Connect. Such a client gets tokens in place of
-proofs, and has no --purpose. URLs must match to the byte; a public client may use any port on 127.0.0.1 or [::1].`,
+With --redirect-uri people log in on StreamOTP's own pages, by OpenID Connect; such a client has no --purpose. URLs must
+match to the byte; a public client may use any port on 127.0.0.1 or [::1].`,
 		Example: `  otpctl client add Shop --purpose login --origin https://shop.example --home-url https://shop.example/
   otpctl client add Shop --redirect-uri https://shop.example/callback --confidential`,
 		Annotations: console.Facts("dynamodb:PutItem",

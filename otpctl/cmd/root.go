@@ -23,10 +23,8 @@ import (
 	"streamotp/otpctl/stats"
 )
 
-const rootLong = `otpctl operates a StreamOTP stack.
-
-otpctl finds the stack's tables and secrets through the stack's CloudFormation outputs, with your usual AWS credentials.
-For the development stack, set --endpoint to the AWS URL that "make run" prints.`
+const rootLong = `otpctl operates a StreamOTP stack. It finds the stack's tables and secrets through the stack's CloudFormation outputs,
+with your usual AWS credentials. For the development stack, set --endpoint to the AWS URL that "make run" prints.`
 
 // Root returns the command tree.
 func Root(c *console.Console) *cobra.Command {

@@ -22,9 +22,9 @@ func BlockAddCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "add DOMAIN",
 		Short: "Blocks a domain: its addresses create no account.",
-		Long: `Blocks a domain and all domains below it. Nobody can create an account with an address there any more, and the person
-who tries sees no difference. Accounts that exist can still log in. If DOMAIN is -, the command blocks each line of stdin;
-it ignores empty lines and lines that begin with #.`,
+		Long: `Blocks a domain and all domains below it. Nobody can create an account with an address there any more, and a person who
+tries sees no difference. Accounts that exist can still log in. If DOMAIN is -, the command blocks the domain in each
+line of stdin. It ignores empty lines and lines that begin with #.`,
 		Example: "  otpctl signup block add mailinator.com\n  otpctl signup block add - < disposable-domains.txt",
 		Annotations: console.Facts("dynamodb:PutItem",
 			`{"blocked":1}`),
