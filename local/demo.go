@@ -18,9 +18,12 @@ import (
 // clientsTable is the logical id of the table that has the demo clients.
 const clientsTable = "ClientsTable"
 
-// The demo clients: one for the pages of this server and of an example application, one for a server that runs beside it, and one for
-// the application at appPath.
-const demoClient, demoServer, demoApp = "demo", "demo-server", "demo-app"
+// The demo clients: one for the pages of this server and of an example application, one for a server that runs beside it, one for the
+// application at appPath, and one for the example application that people log in to on this server's pages.
+const demoClient, demoServer, demoApp, demoWeb = "demo", "demo-server", "demo-app", "demo-web"
+
+// webOrigin is where the example applications run.
+const webOrigin = "http://127.0.0.1:8080"
 
 // appPath is where the application is that people log in to.
 const appPath = "/_local/app"
@@ -50,6 +53,8 @@ func putDemoClients(ctx context.Context, engine *dynamo.Client, spec *template.S
 		{"id": demoServer, "name": "Demo server", "type": "confidential", "purposes": purposes, "secretHash": secretHash},
 		{"id": demoApp, "name": "Example application", "type": "confidential", "secretHash": secretHash, "redirectUris": texts(origin + appPath + "/callback"),
 			"postLogoutUris": texts(origin + appPath), "logins": texts("login", "passwordless")},
+		{"id": demoWeb, "name": "Example application", "type": "public", "redirectUris": texts(webOrigin + "/callback"),
+			"postLogoutUris": texts(webOrigin + "/"), "logins": texts("login", "passwordless"), "apiAudience": webOrigin + "/api"},
 	} {
 		item := map[string]any{"createdAt": map[string]any{"N": strconv.FormatInt(time.Now().UnixMilli(), 10)}}
 		for name, value := range c {

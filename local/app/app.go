@@ -8,11 +8,13 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -49,21 +51,46 @@ func (a *App) Register(m *http.ServeMux) {
 	m.HandleFunc("GET "+a.Path, a.home)
 	m.HandleFunc("POST "+a.Path+"/login", a.login)
 	m.HandleFunc("GET "+a.Path+"/callback", a.callback)
+	m.HandleFunc("POST "+a.Path+"/pay", a.pay)
 	m.HandleFunc("POST "+a.Path+"/logout", a.logout)
 }
+
+// What a payment needs: a login with a password, in the last five minutes.
+const (
+	payLevel  = "urn:streamotp:2"
+	payMaxAge = 5 * time.Minute
+)
 
 func (a *App) home(w http.ResponseWriter, r *http.Request) {
 	if "http://"+r.Host != a.Issuer { // under another name of this machine the browser would keep another cookie
 		http.Redirect(w, r, a.Issuer+a.Path, http.StatusSeeOther)
 		return
 	}
+	a.show(w, http.StatusOK, map[string]any{"Claims": a.of(r).Claims})
+}
+
+func (a *App) show(w http.ResponseWriter, status int, values map[string]any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = page.Execute(w, map[string]any{"Path": a.Path, "Claims": a.of(r).Claims})
+	w.WriteHeader(status)
+	values["Path"] = a.Path
+	_ = page.Execute(w, values)
 }
 
-// login begins a login, and leads to the issuer's login page.
+// pay needs more than other pages do: a login by code alone, or an old one, is not enough. The response says what would be (RFC 9470).
+func (a *App) pay(w http.ResponseWriter, r *http.Request) {
+	claims := a.of(r).Claims
+	entered, _ := claims["auth_time"].(float64)
+	if claims["acr"] == payLevel && time.Since(time.Unix(int64(entered), 0)) < payMaxAge {
+		a.show(w, http.StatusOK, map[string]any{"Claims": claims, "Paid": true})
+		return
+	}
+	w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_user_authentication", acr_values=%q, max_age="%.0f"`, payLevel, payMaxAge.Seconds()))
+	a.show(w, http.StatusUnauthorized, map[string]any{"Claims": claims, "Level": payLevel, "MaxAge": payMaxAge.Seconds()})
+}
+
+// login begins a login, and leads to the issuer's login page. It passes on what pay asks for.
 func (a *App) login(w http.ResponseWriter, r *http.Request) {
 	config, _, err := a.provider(r.Context())
 	if err != nil {
@@ -72,7 +99,13 @@ func (a *App) login(w http.ResponseWriter, r *http.Request) {
 	}
 	b := &browser{state: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier()}
 	a.renew(w, r, b)
-	http.Redirect(w, r, config.AuthCodeURL(b.state, oidc.Nonce(b.nonce), oauth2.S256ChallengeOption(b.verifier)), http.StatusSeeOther)
+	options := []oauth2.AuthCodeOption{oidc.Nonce(b.nonce), oauth2.S256ChallengeOption(b.verifier)}
+	for _, name := range []string{"acr_values", "max_age"} {
+		if value := r.PostFormValue(name); value != "" {
+			options = append(options, oauth2.SetAuthURLParam(name, value))
+		}
+	}
+	http.Redirect(w, r, config.AuthCodeURL(b.state, options...), http.StatusSeeOther)
 }
 
 // callback exchanges the code for an ID token, checks it, and knows who has logged in.

@@ -37,6 +37,7 @@ func TestPagesHosted(t *testing.T) {
 		{"an application that allows only a code alone shows no password", hostedCodeOnly},
 		{"a new person creates an account, and is logged in", hostedSignUp},
 		{"an application that needs a password gets one", hostedStepUp},
+		{"a payment in the development stack's application needs more than a code alone", hostedPay},
 		{"without an application there is nothing to log in to by a code alone", hostedByNobody},
 	} {
 		t.Run(rule.name, func(t *testing.T) {
@@ -89,9 +90,7 @@ func (rp *relyingParty) begin(s *Stack, hint string) string {
 func (v *visit) visitApplication(rp *relyingParty) {
 	v.t.Helper()
 	v.do(chromedp.Navigate(rp.url + "/"))
-	v.wait("location.hash.length === 23")
-	v.waitStep("start")
-	v.ready()
+	v.onLoginPage()
 }
 
 // hostedApp logs in to the application that the development stack itself has.
@@ -108,7 +107,9 @@ func hostedApp(v *visit, _ *relyingParty) {
 	v.waitText("main", user)
 	v.waitText("pre", `"aud": "demo-app"`)
 	v.inspect("app-done")
-	v.click("main button")
+	v.click("form[action$=pay] button")
+	v.waitText("h1", "You have paid")
+	v.click("form[action$=logout] button")
 	v.waitText("h1", "You are not logged in")
 	v.same("the address", eval[string](v.tab, "location.pathname"), "/_local/app")
 }
@@ -347,17 +348,35 @@ func hostedSignUp(v *visit, rp *relyingParty) {
 	}
 }
 
+// hostedPay logs in to the development stack's application by a code alone, which is not enough for a payment.
+func hostedPay(v *visit, _ *relyingParty) {
+	user := v.addUser("email", "")
+	v.open("/_local/app")
+	v.click(".otp-primary")
+	v.onLoginPage()
+	v.byCodeAlone("code", user)
+	v.press(v.code(user, 1))
+	v.waitText("pre", `"acr": "urn:streamotp:1"`)
+	v.click("form[action$=pay] button")
+	v.waitText("h1", "Is it you?")
+	v.inspect("app-step-up")
+	v.click(".otp-primary")
+	v.onLoginPage()
+	v.same("the links", v.links(), "Forgot your password?")
+	v.logIn(user, demoPassword)
+	v.press(v.code(user, 2))
+	v.waitText("pre", `"acr": "urn:streamotp:2"`)
+	v.click("form[action$=pay] button")
+	v.waitText("h1", "You have paid")
+	v.inspect("app-paid")
+}
+
 // hostedStepUp comes with a code alone, then the application asks for more.
 func hostedStepUp(v *visit, rp *relyingParty) {
 	rp.asks.id = bothClient
 	user := v.addUser("email", "")
 	v.visitApplication(rp)
-	v.click(".links a[href^=code]")
-	v.wait("location.pathname.endsWith('/code.html')")
-	v.waitStep("start")
-	v.ready()
-	v.press(user + kb.Enter)
-	v.waitStep("code")
+	v.byCodeAlone("code", user)
 	v.press(v.code(user, 1))
 	v.waitText("body", "Hello "+user)
 
