@@ -125,6 +125,31 @@ var attacks = []attack{
 	{"finding accounts by the responses of a reset", tellByReset, []control{
 		{"decoys", nil, edit(generate, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)")},
 	}, nil},
+	{"who has an account: responses of a code alone", tellByCodeAlone, []control{
+		{"decoys", nil, edit(generate, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)")},
+	}, nil},
+	{"who has an account: responses of a code alone, with sign-up", tellByCodeAlone, []control{
+		{"one answer for both", nil, edit(generate, "\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID",
+			"\tif user.Email == \"\" {\n\t\treturn httpapi.ErrInvalidCredentials\n\t}\n\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID")},
+	}, []string{"SignUp=on"}},
+	{"3 sign-ups of an address that gets its account meanwhile", takeOver, []control{
+		{"the condition that there is none", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",
+			"ConditionExpression: aws.String(noAccount + \" OR \" + accountExists),\n\t\tExpressionAttributeValues: item{\":id\"")},
+	}, []string{"SignUp=on"}},
+	{"8 sign-ups of one address at once", raceToSignUp, []control{
+		{"the condition that there is no account", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",
+			"ConditionExpression: aws.String(noAccount + \" OR \" + accountExists),\n\t\tExpressionAttributeValues: item{\":id\"")},
+	}, []string{"SignUp=on", "MaxAttempts=10", "SendsPerHour=0"}},
+	{"10 wrong codes of a code alone, to lock the owner out of the login", lockLoginByCodes, []control{
+		{"a subject of its own", nil, edit(generate, "Subject: c.ring.Subject(to.Purpose, to.Identity())", "Subject: c.ring.Subject(otp.Login, to.Identity())")},
+	}, nil},
+	{"a password for an address before its owner has an account", plantPassword, []control{
+		{"decoys", nil, edit(generate, "to.decoy = user.Email == \"\"", "to.decoy = false")},
+	}, []string{"SignUp=on"}},
+	{"accounts at a domain that is blocked", signUpBlocked, []control{
+		{"the list of domains", nil, edit("shared/store/limits_signups.go", "len(out.Item) > 0", "len(out.Item) > 9")},
+		{"the domains below one", nil, edit("shared/store/limits_signups.go", "for strings.Contains(domain, \".\") {", "for range 1 {")},
+	}, []string{"SignUp=on"}},
 	{"codes, addresses and passwords in tables, log and calls", readDump, []control{
 		{"the digest", nil, edit(generate, "s.Digest, err = c.ring.Digest(s.KeyID, s.ID, to.Code); err", "s.Digest = to.Code; err")},
 		{"silence in the log", nil, edit("shared/judge/judge.go", "	reserved := j.Now()",
