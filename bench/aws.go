@@ -42,6 +42,8 @@ func newCloud() *cloud {
 // The ids of the clients: one for proofs, and one of hosted login.
 const client, hosted = "shop", "hosted"
 
+var hostedClient = item{"id": {"S": hosted}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": {"L": []any{map[string]string{"S": callback}}}}
+
 const secret = `{"index":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}`
 
 // siteURL is the site of the functions, and the issuer of their tokens.
@@ -120,7 +122,7 @@ func (c *cloud) find(table string, key item) item {
 		return c.items[key["sessionId"]["S"].(string)]
 	case "clients":
 		if key["id"]["S"] == hosted {
-			return item{"id": {"S": hosted}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": {"L": []any{map[string]string{"S": "https://shop.example/"}}}}
+			return hostedClient
 		}
 		return item{"id": {"S": client}, "name": {"S": "Shop"}, "type": {"S": "public"}, "purposes": {"L": []any{map[string]string{"S": "verify"}}}}
 	case "users":

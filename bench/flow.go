@@ -26,15 +26,20 @@ func (c *cloud) environment() map[string]string {
 // request returns the event of a POST of JSON.
 func request(path string, body map[string]string) []byte {
 	text, _ := json.Marshal(body)
-	return httpEvent("POST", path, string(text), map[string]string{"content-type": "application/json"})
+	return httpEvent("POST", path, string(text), jsonBody)
 }
 
 // httpEvent returns an event as API Gateway makes it.
-func httpEvent(method, path, body string, headers map[string]string, cookies ...string) []byte {
+func httpEvent(method, path, body string, headers map[string]string) []byte {
 	path, query, _ := strings.Cut(path, "?")
 	all := map[string]string{"accept": "*/*", "host": "x.execute-api.us-east-1.amazonaws.com", "user-agent": "bench",
 		"x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443", "x-forwarded-proto": "https"}
 	maps.Copy(all, headers)
+	var cookies []string
+	if cookie := all["cookie"]; cookie != "" {
+		cookies = []string{cookie}
+		delete(all, "cookie")
+	}
 	event, _ := json.Marshal(map[string]any{
 		"version": "2.0", "routeKey": method + " " + path, "rawPath": "/api" + path, "rawQueryString": query, "headers": all, "cookies": cookies,
 		"requestContext": map[string]any{"accountId": "123456789012", "apiId": "x", "domainName": "x.execute-api.us-east-1.amazonaws.com",
@@ -72,18 +77,22 @@ type httpResponse struct {
 
 // answer reads the body of a function's HTTP response, which must be a success.
 func answer(response []byte, err error) (map[string]any, error) {
-	if err != nil {
-		return nil, err
+	var r httpResponse
+	if err == nil {
+		err = json.Unmarshal(response, &r)
 	}
-	var http httpResponse
-	if err := json.Unmarshal(response, &http); err != nil {
-		return nil, err
+	return success(r, err)
+}
+
+// success reads the body of a response, which must be a success.
+func success(r httpResponse, err error) (body map[string]any, _ error) {
+	if err == nil && r.StatusCode != 200 {
+		err = fmt.Errorf("status %d: %s", r.StatusCode, r.Body)
 	}
-	if http.StatusCode != 200 {
-		return nil, fmt.Errorf("status %d: %s", http.StatusCode, http.Body)
+	if err == nil {
+		err = json.Unmarshal([]byte(r.Body), &body)
 	}
-	var body map[string]any
-	return body, json.Unmarshal([]byte(http.Body), &body)
+	return body, err
 }
 
 const (

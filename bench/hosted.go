@@ -2,7 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -17,169 +21,178 @@ const (
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
 
-// authorization is the application's request.
-func authorization(client, redirect string) string {
-	return "/oauth2/authorize?" + url.Values{"client_id": {client}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid email"},
+// browser makes the calls of a hosted login, and gets the code from the message.
+type browser interface {
+	call(method, path, body string, headers map[string]string) (httpResponse, error)
+	code(sessionID string) (string, error)
+}
+
+var (
+	jsonBody = map[string]string{"content-type": "application/json"}
+	formBody = map[string]string{"content-type": "application/x-www-form-urlencoded"}
+)
+
+// authorization is the path of the application's request.
+func authorization() string {
+	return "/oauth2/authorize?" + url.Values{"client_id": {hosted}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid email"},
 		"state": {"state"}, "nonce": {"n-7f3a"}, "code_challenge_method": {"S256"}, "code_challenge": {challenge}}.Encode()
 }
 
 // exchange is the form with which the application gets its tokens.
-func exchange(client, redirect, code string) string {
-	return url.Values{"grant_type": {"authorization_code"}, "client_id": {client}, "redirect_uri": {redirect}, "code": {code}, "code_verifier": {verifier}}.Encode()
+func exchange(code string) string {
+	return url.Values{"grant_type": {"authorization_code"}, "client_id": {hosted}, "redirect_uri": {callback}, "code": {code}, "code_verifier": {verifier}}.Encode()
 }
 
-var form = map[string]string{"content-type": "application/x-www-form-urlencoded"}
-
-// authorize begins a login, and returns its transaction and the browser's cookie.
-func authorize(i *instance) (transaction, cookie string, err error) {
-	text, err := i.invoke(httpEvent("GET", authorization(hosted, callback), "", nil))
+// logIn logs ada in to the application, from its request to the authorization code. origin is that of the login page.
+func logIn(b browser, origin string) (code string, err error) {
+	begun, err := b.call(http.MethodGet, authorization(), "", nil)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
-	var response httpResponse
-	if err := json.Unmarshal(text, &response); err != nil || response.StatusCode != 303 || len(response.Cookies) == 0 {
-		return "", "", fmt.Errorf("authorize: %s, %w", text, err)
+	_, transaction, found := strings.Cut(begun.Headers["location"], "#")
+	if begun.StatusCode != http.StatusSeeOther || !found || len(begun.Cookies) == 0 {
+		return "", fmt.Errorf("authorize: %+v", begun)
 	}
-	_, transaction, _ = strings.Cut(response.Headers["location"], "#")
-	cookie, _, _ = strings.Cut(response.Cookies[0], ";")
-	return transaction, cookie, nil
+	cookie, _, _ := strings.Cut(begun.Cookies[0], ";")
+	fromPage := map[string]string{"origin": origin, "cookie": cookie}
+	maps.Copy(fromPage, jsonBody)
+	post := func(path string, body map[string]string) (out map[string]any) {
+		if err == nil {
+			text, _ := json.Marshal(body)
+			out, err = success(b.call(http.MethodPost, path, string(text), fromPage))
+		}
+		return out
+	}
+	post("/oauth2/transaction", map[string]string{"transaction": transaction})
+	session, _ := post("/generate", map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login", "transaction": transaction})["sessionId"].(string)
+	if err != nil {
+		return "", err
+	}
+	typed, err := b.code(session)
+	proof, _ := post("/verify", map[string]string{"sessionId": session, "code": typed})["proof"].(string)
+	way, _ := post("/oauth2/complete", map[string]string{"transaction": transaction, "proof": proof})["redirect"].(string)
+	back, _ := url.Parse(way)
+	if err == nil && back.Query().Get("code") == "" {
+		err = errors.New("complete gives no code")
+	}
+	return back.Query().Get("code"), err
 }
 
-// visitor drives the functions of hosted logins, each in a warm process.
-type visitor struct {
-	*lab
+// use makes the application's own calls: token and userinfo.
+func use(b browser, code string) error {
+	got, err := success(b.call(http.MethodPost, "/oauth2/token", exchange(code), formBody))
+	if err == nil {
+		_, err = success(b.call(http.MethodGet, "/oauth2/userinfo", "", map[string]string{"authorization": "Bearer " + fmt.Sprint(got["access_token"])}))
+	}
+	return err
+}
+
+// warm is a browser of the functions of a hosted login, each in a warm process.
+type warm struct {
+	*cloud
 	generate, send, verify, oidc *instance
 	spent                        map[string]time.Duration // processor time of each call, summed
 }
 
-func (b *lab) visitor() (v visitor, err error) {
-	v = visitor{lab: b, spent: map[string]time.Duration{}}
-	for _, f := range []struct {
-		name string
-		to   **instance
-	}{{"generate", &v.generate}, {"send", &v.send}, {"verify", &v.verify}, {"oidc", &v.oidc}} {
-		if *f.to, err = b.function(f.name); err != nil {
-			return v, err
+func (b *lab) warm() (w warm, err error) {
+	w = warm{cloud: b.cloud, spent: map[string]time.Duration{}}
+	for name, to := range map[string]**instance{"generate": &w.generate, "send": &w.send, "verify": &w.verify, "oidc": &w.oidc} {
+		if *to, err = b.function(name); err != nil {
+			return w, err
 		}
 	}
-	return v, nil
+	return w, nil
 }
 
-func (v visitor) stop() {
-	for _, i := range []*instance{v.generate, v.send, v.verify, v.oidc} {
+func (w warm) stop() {
+	for _, i := range []*instance{w.generate, w.send, w.verify, w.oidc} {
 		i.stop()
 	}
 }
 
-// call makes a call to a function and adds up its processor time.
-func (v visitor) call(name string, i *instance, make func() error) error {
+func (w warm) call(method, path, body string, headers map[string]string) (r httpResponse, err error) {
+	i := w.oidc
+	switch path {
+	case "/generate":
+		i = w.generate
+	case "/verify":
+		i = w.verify
+	}
+	name, _, _ := strings.Cut(path, "?")
 	before := i.cpu()
-	err := make()
-	v.spent[name] += i.cpu() - before
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	text, err := i.invoke(httpEvent(method, path, body, headers))
+	w.spent[name] += i.cpu() - before
+	if err == nil {
+		err = json.Unmarshal(text, &r)
 	}
-	return nil
+	return r, err
 }
 
-// session requests a code, and returns the session and the code.
-func (v visitor) session(body map[string]string) (id, code string, err error) {
-	if id, err = v.cloud.generate(v.generate, body); err == nil {
-		code, err = v.cloud.send(v.send, id)
-	}
-	return id, code, err
-}
-
-// code logs a person in, and returns the authorization code.
-func (v visitor) code() (code string, err error) {
-	var transaction, cookie, sessionID, typed, proof string
-	body := map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}
-	for _, step := range []struct {
-		name string
-		i    *instance
-		make func() error
-	}{
-		{"authorize", v.oidc, func() (err error) { transaction, cookie, err = authorize(v.oidc); return err }},
-		{"transaction", v.oidc, func() error {
-			_, err := answer(v.oidc.invoke(v.fromPage("/oauth2/transaction", cookie, map[string]string{"transaction": transaction})))
-			return err
-		}},
-		{"generate (one Argon2id)", v.generate, func() (err error) {
-			body["transaction"] = transaction
-			sessionID, err = v.cloud.generate(v.generate, body)
-			return err
-		}},
-		{"send", v.send, func() (err error) { typed, err = v.cloud.send(v.send, sessionID); return err }},
-		{"verify", v.verify, func() error {
-			got, err := answer(v.verify.invoke(request("/verify", map[string]string{"sessionId": sessionID, "code": typed})))
-			proof, _ = got["proof"].(string)
-			return err
-		}},
-		{"complete", v.oidc, func() error {
-			got, err := answer(v.oidc.invoke(v.fromPage("/oauth2/complete", cookie, map[string]string{"transaction": transaction, "proof": proof})))
-			if err != nil {
-				return err
-			}
-			way, err := url.Parse(got["redirect"].(string))
-			if err == nil {
-				code = way.Query().Get("code")
-			}
-			return err
-		}},
-	} {
-		if err := v.call(step.name, step.i, step.make); err != nil {
-			return "", err
-		}
-	}
-	return code, nil
-}
-
-// fromPage returns the event of a call of the login page.
-func (v visitor) fromPage(path, cookie string, body map[string]string) []byte {
-	text, _ := json.Marshal(body)
-	return httpEvent("POST", path, string(text), map[string]string{"content-type": "application/json", "origin": siteURL}, cookie)
-}
-
-// token exchanges a code, and returns the access token.
-func token(i *instance, code string) (access string, err error) {
-	got, err := answer(i.invoke(httpEvent("POST", "/oauth2/token", exchange(hosted, callback, code), form)))
-	access, _ = got["access_token"].(string)
-	return access, err
+func (w warm) code(sessionID string) (string, error) {
+	before := w.send.cpu()
+	code, err := w.cloud.send(w.send, sessionID)
+	w.spent["send"] += w.send.cpu() - before
+	return code, err
 }
 
 // warmHosted measures whole hosted logins.
 func (b *lab) warmHosted(runs int) error {
-	v, err := b.visitor()
+	w, err := b.warm()
 	if err != nil {
 		return err
 	}
-	defer v.stop()
+	defer w.stop()
 	const warmUp = 50
 	for n := range warmUp + runs {
 		if n == warmUp {
-			clear(v.spent)
+			clear(w.spent)
 		}
-		code, err := v.code()
+		code, err := logIn(w, siteURL)
 		if err != nil {
 			return err
 		}
-		var access string
-		if err := v.call("token", v.oidc, func() (err error) { access, err = token(v.oidc, code); return err }); err != nil {
-			return err
-		}
-		if err := v.call("userinfo", v.oidc, func() error {
-			_, err := answer(v.oidc.invoke(httpEvent("GET", "/oauth2/userinfo", "", map[string]string{"authorization": "Bearer " + access})))
-			return err
-		}); err != nil {
+		if err := use(w, code); err != nil {
 			return err
 		}
 	}
 	fmt.Printf("| a hosted login, warm, mean of %d | CPU, ms |\n|---|---|\n", runs)
 	var total time.Duration
-	for _, name := range []string{"authorize", "transaction", "generate (one Argon2id)", "send", "verify", "complete", "token", "userinfo"} {
-		total += v.spent[name]
-		fmt.Printf("| %s | %s |\n", name, ms(v.spent[name]/time.Duration(runs)))
+	for _, name := range []string{"/oauth2/authorize", "/oauth2/transaction", "/generate", "send", "/verify", "/oauth2/complete", "/oauth2/token", "/oauth2/userinfo"} {
+		each := w.spent[name] / time.Duration(runs)
+		total += each
+		fmt.Printf("| %s | %s |\n", name, ms(each))
 	}
-	fmt.Printf("| one whole hosted login | %s |\n| oidc, RSS | %.1f MiB |\n\n", ms(total/time.Duration(runs)), float64(v.oidc.rss())/1024)
+	fmt.Printf("| one whole hosted login | %s |\n| RSS of oidc | %.1f MiB |\n\n", ms(total), float64(w.oidc.rss())/1024)
 	return nil
+}
+
+func (d *development) call(method, path, body string, headers map[string]string) (r httpResponse, err error) {
+	request, err := http.NewRequest(method, d.url+"/api"+path, strings.NewReader(body))
+	if err != nil {
+		return r, err
+	}
+	for name, value := range headers {
+		request.Header.Set(name, value)
+	}
+	response, err := d.http.Transport.RoundTrip(request) // follows no redirect
+	if err != nil {
+		return r, err
+	}
+	defer response.Body.Close() //nolint:errcheck // read to its end
+	text, err := io.ReadAll(response.Body)
+	return httpResponse{response.StatusCode, map[string]string{"location": response.Header.Get("Location")}, response.Header["Set-Cookie"], string(text)}, err
+}
+
+func (d *development) code(string) (string, error) {
+	m, err := d.mail("ada@example.com")
+	return ownLine.FindString(m.Text), err
+}
+
+// hostedTrip is a whole hosted login.
+func (d *development) hostedTrip() error {
+	code, err := logIn(d, d.url)
+	if err == nil {
+		err = use(d, code)
+	}
+	return err
 }
