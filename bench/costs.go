@@ -65,7 +65,8 @@ func tripCosts(limits string, parameters ...string) error {
 		{"login by SMS", 3, func() error {
 			return d.trip(map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}, "+4915112345678")
 		}},
-		{"hosted login by e-mail", 9, d.hostedTrip},
+		{"first hosted login of an account by e-mail", 10, d.hostedTrip},
+		{"hosted login by e-mail", 10, d.hostedTrip},
 	} {
 		if err := d.forget(); err != nil {
 			return err
