@@ -220,11 +220,14 @@ func TestConfigProfile(t *testing.T) {
 		}
 	}
 	for name, needed := range map[string]string{"response_types_supported": "code", "subject_types_supported": "public", "id_token_signing_alg_values_supported": "RS256",
-		"scopes_supported": "openid", "claims_supported": "sub", "grant_types_supported": "authorization_code",
+		"scopes_supported": "openid", "claims_supported": "sub",
 		"token_endpoint_auth_methods_supported": "client_secret_basic"} {
 		if list, _ := d[name].([]any); !slices.Contains(list, any(needed)) {
 			t.Errorf("%s: %v", name, d[name])
 		}
+	}
+	if grants, _ := d["grant_types_supported"].([]any); !slices.Equal(grants, []any{"authorization_code"}) { // no refresh_token
+		t.Errorf("grant_types_supported: %v", grants)
 	}
 	for _, name := range []string{"request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"} {
 		if d[name] != false {
