@@ -199,11 +199,13 @@ func older(s *Stack, id string, age time.Duration) {
 			item[name] = map[string]any{"N": fmt.Sprint(at - int64(age/unit))}
 		}
 		s.PutItem("CodesTable", item)
+		return
 	}
+	s.t.Errorf("there is no transaction %s", id)
 }
 
-// TestConfigProfile: the OpenID Foundation's Config OP plan, module oidcc-discovery-endpoint-verification. Its endpoints must have https,
-// which the development stack's own host, without a certificate, has not.
+// TestConfigProfile: what the only module of the OpenID Foundation's Config OP plan checks, oidcc-discovery-endpoint-verification. The module
+// also requires https, which the development stack does not have.
 func TestConfigProfile(t *testing.T) {
 	s := Start(t)
 	status, header, text := s.Do(http.MethodGet, "/.well-known/openid-configuration", nil)
