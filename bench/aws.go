@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -18,12 +19,12 @@ import (
 // compared, and its own processor time is not counted, as it runs in another process than the functions.
 type cloud struct {
 	*httptest.Server
-	mu        sync.Mutex
-	items     map[string]item // of the codes table, by session id
-	users     map[string]item
-	code      string        // of the last e-mail
-	publicKey []byte        // RSA, DER
-	delay     time.Duration // before each e-mail is accepted
+	mu    sync.Mutex
+	items map[string]item // of the codes table, by session id
+	users map[string]item
+	code  string          // of the last e-mail
+	key   *rsa.PrivateKey // of KMS
+	delay time.Duration   // before each e-mail is accepted
 }
 
 type item = map[string]map[string]any
@@ -33,11 +34,7 @@ func newCloud() *cloud {
 	if err != nil {
 		panic(err) // never (crypto/rand)
 	}
-	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		panic(err) // only for a key of another kind
-	}
-	c := &cloud{items: map[string]item{}, users: map[string]item{}, publicKey: public}
+	c := &cloud{items: map[string]item{}, users: map[string]item{}, key: key}
 	c.Server = httptest.NewServer(c)
 	return c
 }
@@ -45,7 +42,15 @@ func newCloud() *cloud {
 // The ids of the clients: one for proofs, and one of hosted login.
 const client, hosted = "shop", "hosted"
 
+var hostedClient = item{"id": {"S": hosted}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": {"L": []any{map[string]string{"S": callback}}}}
+
 const secret = `{"index":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}`
+
+// siteURL is the site of the functions, and the issuer of their tokens.
+const siteURL = "https://login.example.com"
+
+// assignment is a part of the UpdateExpression of a transaction.
+var assignment = regexp.MustCompile(`(\w+) = (:\w+)`)
 
 var codeLine = regexp.MustCompile(`\n(\d{6})\n`)
 
@@ -60,7 +65,9 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		TableName                 string
 		Item, Key                 item
+		UpdateExpression          string
 		ExpressionAttributeValues item
+		Message                   []byte // a digest that KMS signs
 		Content                   struct {
 			Simple struct {
 				Body struct{ Text struct{ Data string } }
@@ -74,11 +81,13 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "GetSecretValue":
 		out = map[string]string{"SecretString": secret}
 	case "GetParameter":
-		out = map[string]any{"Parameter": map[string]string{"Value": "https://login.example.com"}}
+		out = map[string]any{"Parameter": map[string]string{"Value": siteURL}}
 	case "GetPublicKey":
-		out = map[string]any{"KeyId": "key", "PublicKey": c.publicKey}
+		public, _ := x509.MarshalPKIXPublicKey(&c.key.PublicKey) // fails only for a key of another kind
+		out = map[string]any{"KeyId": "key", "PublicKey": public}
 	case "Sign":
-		out = map[string]any{"KeyId": "key", "Signature": make([]byte, 256)} // nobody checks it
+		signature, _ := rsa.SignPKCS1v15(nil, c.key, crypto.SHA256, in.Message) // complete checks it
+		out = map[string]any{"KeyId": "key", "Signature": signature}
 	case "PutItem":
 		if in.TableName == "codes" {
 			c.items[in.Item["sessionId"]["S"].(string)] = in.Item
@@ -92,6 +101,11 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "UpdateItem":
 		if in.TableName == "limits" {
 			out = map[string]any{"Attributes": item{"tries": {"N": "1"}, "ceiling": {"N": "5"}}}
+		}
+		if found := c.find(in.TableName, in.Key); in.TableName == "codes" && strings.HasPrefix(in.Key["sessionId"]["S"].(string), "authz#") {
+			for _, set := range assignment.FindAllStringSubmatch(in.UpdateExpression, -1) {
+				found[set[1]] = in.ExpressionAttributeValues[set[2]]
+			}
 		}
 	case "": // SES
 		if found := codeLine.FindStringSubmatch(in.Content.Simple.Body.Text.Data); found != nil {
@@ -108,7 +122,7 @@ func (c *cloud) find(table string, key item) item {
 		return c.items[key["sessionId"]["S"].(string)]
 	case "clients":
 		if key["id"]["S"] == hosted {
-			return item{"id": {"S": hosted}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": {"L": []any{map[string]string{"S": "https://shop.example/"}}}}
+			return hostedClient
 		}
 		return item{"id": {"S": client}, "name": {"S": "Shop"}, "type": {"S": "public"}, "purposes": {"L": []any{map[string]string{"S": "verify"}}}}
 	case "users":
@@ -119,5 +133,5 @@ func (c *cloud) find(table string, key item) item {
 
 // addUser adds the account ada@example.com with oldPassword.
 func (c *cloud) addUser() {
-	c.users["ada@example.com"] = item{"email": {"S": "ada@example.com"}, "passwordHash": {"S": oldHash}, "channel": {"S": "email"}}
+	c.users["ada@example.com"] = item{"email": {"S": "ada@example.com"}, "id": {"S": "6f2a9d0c-2f0e-4c8e-9d3a-5b8f6c1e7a42"}, "passwordHash": {"S": oldHash}, "channel": {"S": "email"}}
 }

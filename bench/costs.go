@@ -13,7 +13,7 @@ import (
 // costs prints what the limits cost: the request units of whole trips with and without them, and the cost of a rejected
 // call.
 func costs() error {
-	fmt.Print("\n| request units of a whole trip, and bytes that its functions log | write | read | log |\n|---|---|---|---|\n")
+	fmt.Print("\n| a whole trip | write units | read units | calls of DynamoDB | signatures of KMS | bytes that its functions log |\n|---|---|---|---|---|---|\n")
 	if err := tripCosts("no limits", "SendsPerHour=0", "SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=0",
 		"SmsPerDay=0", "SmsPrefixSends=0"); err != nil {
 		return err
@@ -49,15 +49,24 @@ func tripCosts(limits string, parameters ...string) error {
 		return err
 	}
 	defer d.stop()
+	if err := d.do(http.MethodPut, "/_local/items?table=ClientsTable", hostedClient, nil); err != nil {
+		return err
+	}
 	for _, trip := range []struct {
-		name, to string
-		lines    int // log lines: of generate, send, verify, and of e-mail feedback
-		body     map[string]string
+		name  string
+		lines int // log lines: of each function, and of e-mail feedback
+		make  func() error
 	}{
-		{"verify by e-mail", "units@example.com", 4, map[string]string{"email": "units@example.com"}},
-		{"login by e-mail", "ada@example.com", 4, map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}},
-		{"verify by SMS", "+4915123456789", 3, map[string]string{"phone": "+4915123456789"}},
-		{"login by SMS", "+4915112345678", 3, map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}},
+		{"verify by e-mail", 4, func() error { return d.trip(map[string]string{"email": "units@example.com"}, "units@example.com") }},
+		{"login by e-mail", 4, func() error {
+			return d.trip(map[string]string{"email": "ada@example.com", "password": oldPassword, "purpose": "login"}, "ada@example.com")
+		}},
+		{"verify by SMS", 3, func() error { return d.trip(map[string]string{"phone": "+4915123456789"}, "+4915123456789") }},
+		{"login by SMS", 3, func() error {
+			return d.trip(map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}, "+4915112345678")
+		}},
+		{"first hosted login of an account by e-mail", 10, d.hostedTrip},
+		{"hosted login by e-mail", 10, d.hostedTrip},
 	} {
 		if err := d.forget(); err != nil {
 			return err
@@ -66,18 +75,18 @@ func tripCosts(limits string, parameters ...string) error {
 		if err != nil {
 			return err
 		}
-		if err := d.trip(trip.body, trip.to); err != nil {
+		if err := trip.make(); err != nil {
 			return err
 		}
 		after, err := d.logged(before.lines + trip.lines)
 		if err != nil {
 			return err
 		}
-		read, write, err := d.spent(func(c awsCall) float64 { return c.Units })
+		s, err := d.spent(func(c awsCall) float64 { return c.Units })
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s, %s | %g | %g | %d |\n", trip.name, limits, write, read, after.bytes-before.bytes)
+		fmt.Printf("| %s, %s | %g | %g | %d | %d | %d |\n", trip.name, limits, s.write, s.read, s.calls, s.signatures, after.bytes-before.bytes)
 	}
 	return nil
 }
@@ -100,7 +109,7 @@ func refusedCost(name, parameter string, body map[string]string) error {
 		if status != http.StatusTooManyRequests && status != http.StatusBadRequest {
 			continue
 		}
-		read, write, err := d.spent(func(c awsCall) float64 {
+		s, err := d.spent(func(c awsCall) float64 {
 			if c.Function != "GenerateFunction" { // the send function may still be handling an earlier message
 				return 0
 			}
@@ -109,7 +118,7 @@ func refusedCost(name, parameter string, body map[string]string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s | %g | %g |\n", name, write, read)
+		fmt.Printf("| %s | %g | %g |\n", name, s.write, s.read)
 		return nil
 	}
 	return fmt.Errorf("%s: not refused", name)
@@ -155,22 +164,29 @@ type awsCall struct {
 	Units                     float64
 }
 
-// spent sums the costs of calls to DynamoDB.
-func (d *development) spent(cost func(awsCall) float64) (read, write float64, err error) {
+type spending struct {
+	read, write       float64 // of DynamoDB
+	calls, signatures int     // of DynamoDB, of KMS
+}
+
+// spent sums the costs of calls to DynamoDB, and counts them and the signatures.
+func (d *development) spent(cost func(awsCall) float64) (s spending, err error) {
 	var calls []awsCall
 	if err := d.get("/_local/calls", &calls); err != nil {
-		return 0, 0, err
+		return s, err
 	}
 	for _, c := range calls {
 		switch {
+		case c.Action == "Sign":
+			s.signatures++
 		case c.Service != "dynamodb":
 		case c.Action == "GetItem" || c.Action == "Query":
-			read += cost(c)
+			s.read, s.calls = s.read+cost(c), s.calls+1
 		default:
-			write += cost(c)
+			s.write, s.calls = s.write+cost(c), s.calls+1
 		}
 	}
-	return read, write, nil
+	return s, nil
 }
 
 // status posts a body and returns the response's status.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -22,27 +23,30 @@ func (c *cloud) environment() map[string]string {
 	}
 }
 
-// request returns an event as API Gateway makes it.
+// request returns the event of a POST of JSON.
 func request(path string, body map[string]string) []byte {
 	text, _ := json.Marshal(body)
-	event, _ := json.Marshal(map[string]any{
-		"version": "2.0", "routeKey": "POST " + path, "rawPath": "/api" + path, "rawQueryString": "",
-		"headers": map[string]string{"accept": "*/*", "content-type": "application/json", "host": "x.execute-api.us-east-1.amazonaws.com",
-			"user-agent": "bench", "x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443", "x-forwarded-proto": "https"},
-		"requestContext": map[string]any{"accountId": "123456789012", "apiId": "x", "domainName": "x.execute-api.us-east-1.amazonaws.com",
-			"http":      map[string]string{"method": "POST", "path": "/api" + path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "bench"},
-			"requestId": "JKJaXmPLvHcESHA=", "routeKey": "POST " + path, "stage": "api", "time": "21/Nov/2026:09:00:00 +0000", "timeEpoch": 1795251600000},
-		"body": string(text), "isBase64Encoded": false,
-	})
-	return event
+	return httpEvent("POST", path, string(text), jsonBody)
 }
 
-// get returns the event of a GET of a path with its query.
-func get(path string) []byte {
+// httpEvent returns an event as API Gateway makes it.
+func httpEvent(method, path, body string, headers map[string]string) []byte {
 	path, query, _ := strings.Cut(path, "?")
-	event, _ := json.Marshal(map[string]any{"version": "2.0", "routeKey": "GET " + path, "rawPath": "/api" + path, "rawQueryString": query,
-		"requestContext": map[string]any{"requestId": "JKJaXmPLvHcESHA=", "routeKey": "GET " + path, "stage": "api",
-			"http": map[string]string{"method": "GET", "path": "/api" + path, "sourceIp": "203.0.113.7"}}})
+	all := map[string]string{"accept": "*/*", "host": "x.execute-api.us-east-1.amazonaws.com", "user-agent": "bench",
+		"x-forwarded-for": "203.0.113.7", "x-forwarded-port": "443", "x-forwarded-proto": "https"}
+	maps.Copy(all, headers)
+	var cookies []string
+	if cookie := all["cookie"]; cookie != "" {
+		cookies = []string{cookie}
+		delete(all, "cookie")
+	}
+	event, _ := json.Marshal(map[string]any{
+		"version": "2.0", "routeKey": method + " " + path, "rawPath": "/api" + path, "rawQueryString": query, "headers": all, "cookies": cookies,
+		"requestContext": map[string]any{"accountId": "123456789012", "apiId": "x", "domainName": "x.execute-api.us-east-1.amazonaws.com",
+			"http":      map[string]string{"method": method, "path": "/api" + path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7", "userAgent": "bench"},
+			"requestId": "JKJaXmPLvHcESHA=", "routeKey": method + " " + path, "stage": "api", "time": "21/Nov/2026:09:00:00 +0000", "timeEpoch": 1795251600000},
+		"body": body, "isBase64Encoded": false,
+	})
 	return event
 }
 
@@ -63,23 +67,32 @@ func (c *cloud) insert(sessionIDs ...string) []byte {
 	return event
 }
 
+// httpResponse is a function's response to API Gateway.
+type httpResponse struct {
+	StatusCode int
+	Headers    map[string]string
+	Cookies    []string
+	Body       string
+}
+
 // answer reads the body of a function's HTTP response, which must be a success.
 func answer(response []byte, err error) (map[string]any, error) {
-	if err != nil {
-		return nil, err
+	var r httpResponse
+	if err == nil {
+		err = json.Unmarshal(response, &r)
 	}
-	var http struct {
-		StatusCode int
-		Body       string
+	return success(r, err)
+}
+
+// success reads the body of a response, which must be a success.
+func success(r httpResponse, err error) (body map[string]any, _ error) {
+	if err == nil && r.StatusCode != 200 {
+		err = fmt.Errorf("status %d: %s", r.StatusCode, r.Body)
 	}
-	if err := json.Unmarshal(response, &http); err != nil {
-		return nil, err
+	if err == nil {
+		err = json.Unmarshal([]byte(r.Body), &body)
 	}
-	if http.StatusCode != 200 {
-		return nil, fmt.Errorf("status %d: %s", http.StatusCode, http.Body)
-	}
-	var body map[string]any
-	return body, json.Unmarshal([]byte(http.Body), &body)
+	return body, err
 }
 
 const (

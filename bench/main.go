@@ -77,6 +77,9 @@ func functions(dir string, colds, warms int) error {
 	if err := b.warmOTP("a code with a proof", warms, map[string]string{"email": address, "clientId": client, "nonce": "n-7f3a"}); err != nil {
 		return err
 	}
+	if err := b.warmHosted(warms); err != nil {
+		return err
+	}
 	if err := b.batch(colds); err != nil {
 		return err
 	}

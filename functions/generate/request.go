@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 
+	"streamotp/shared/email"
 	"streamotp/shared/httpapi"
 	"streamotp/shared/otp"
 )
@@ -61,7 +62,7 @@ func readGenerate(request httpapi.Request) (r generateRequest, err error) {
 	}
 	var unsupported *otp.UnsupportedError
 	if hasEmail {
-		if r.email, err = otp.NormalizeEmail(request.Get("email")); err != nil && !errors.As(err, &unsupported) {
+		if r.email, err = email.Normalize(request.Get("email")); err != nil && !errors.As(err, &unsupported) {
 			refuse("email", err.Error())
 		}
 	}

@@ -105,6 +105,18 @@ func TestGrant(t *testing.T) {
 }
 
 // TestRedirect: a URL keeps its own parameters, and ours are encoded.
+func TestHintOf(t *testing.T) {
+	long := strings.Repeat("a", mostHint-len("@example.com")) + "@example.com"
+	for asked, want := range map[string]string{
+		"Ada@Example.com": "Ada@Example.com", " ada@m\u00fcller.de\u202e ": "ada@m\u00fcller.de", long: long,
+		"": "", "ada": "", "+4915112345678": "", "a" + long: "",
+	} {
+		if got := hintOf(asked); got != want {
+			t.Errorf("%q shows %q, want %q", asked, got, want)
+		}
+	}
+}
+
 func TestRedirect(t *testing.T) {
 	for to, want := range map[string]string{
 		"https://shop.example/cb":     "https://shop.example/cb?state=a%26b%0D%0Ac",

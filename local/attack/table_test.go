@@ -41,7 +41,7 @@ var attacks = []attack{
 	{"60 messages to one mailbox in 60 spellings, from 60 addresses", floodMailbox, []control{
 		{"SendsPerHour", []string{"SendsPerHour=0"}, nil},
 		{"folding +tags", nil, edit(destination, "plus > 0 {", "plus > len(local) {")},
-		{"folding case", nil, edit(destination, "return strings.ToLower(address), nil", "return address, nil")},
+		{"folding case", nil, edit(address, "return strings.ToLower(address), nil", "return address, nil")},
 	}, nil},
 	{"60 mailboxes from one address", floodFromOne, []control{
 		{"SendsPerIpPerHour", []string{"SendsPerIpPerHour=0"}, nil},
@@ -200,6 +200,7 @@ const (
 	users       = "shared/store/users.go"
 	session     = "shared/otp/session.go"
 	destination = "shared/otp/destination.go"
+	address     = "shared/email/email.go"
 	request     = "shared/httpapi/request.go"
 	origin      = "shared/keys/origin.go"
 	generate    = "functions/generate/handler.go"

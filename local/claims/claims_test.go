@@ -34,6 +34,17 @@ func TestArchitectureDoc(t *testing.T) {
 	}
 }
 
+// TestOIDCDoc: every test that docs/oidc.md names exists, and every module of the conformance suite has a test or the reason why it has none.
+func TestOIDCDoc(t *testing.T) {
+	text := read(t, "docs", "oidc.md")
+	for _, err := range Check(root, text) {
+		t.Error(err)
+	}
+	if modules := strings.Count(text, "\n| `oidcc-"); modules != 36 || !strings.Contains(text, "| tests |\n") {
+		t.Errorf("the table has %d modules", modules)
+	}
+}
+
 // TestConfigurationDoc: docs/configuration.md has a row for each parameter of the template, with its default and range.
 func TestConfigurationDoc(t *testing.T) {
 	text := read(t, "docs", "configuration.md")

@@ -277,12 +277,16 @@ func TestCostsCountTheAccessLog(t *testing.T) {
 	}
 }
 
-// TestCostsCountWhatIsMeasured: the request units are those in README's table, which `make bench` measures, and the
-// metrics are all that the functions can write.
+// TestCostsCountWhatIsMeasured: the request units are those in the tables of README and bench/README.md, which `make bench` measures, and
+// the metrics are all that the functions can write.
 func TestCostsCountWhatIsMeasured(t *testing.T) {
 	row := regexp.MustCompile(`(?m)^\| default limits \| [^|]+ \| ([0-9]+), ([0-9.]+) \| [^|]+ \| ([0-9]+), ([0-9.]+) \|$`).FindStringSubmatch(read(t, "README.md"))
 	if row == nil {
 		t.Fatal("README has no row of request units")
+	}
+	hosted := regexp.MustCompile(`(?m)^\| hosted login by e-mail \| ([0-9]+) \| ([0-9.]+) \|`).FindStringSubmatch(read(t, "bench", "README.md"))
+	if hosted == nil {
+		t.Fatal("bench/README.md has no row of a hosted login")
 	}
 	byBoth, byEmail, found := strings.Cut(read(t, "shared", "telemetry", "event.go"), "// Only for e-mail, and only by channel.")
 	name := regexp.MustCompile(`(?m)^\t[A-Z]\w+\s+= "[A-Z]\w+"`)
@@ -299,6 +303,7 @@ func TestCostsCountWhatIsMeasured(t *testing.T) {
 	for command, units := range map[string][]string{
 		"otpctl cost --codes 1000000":                            {row[1], row[2]},
 		"otpctl cost --codes 1000000 --sms-share 1 --country DE": {row[3], row[4]},
+		"otpctl cost --codes 1000000 --hosted":                   {hosted[1], hosted[2]},
 	} {
 		out := o.run(command)
 		for i, what := range []string{"writes", "reads"} {

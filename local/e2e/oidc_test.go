@@ -463,9 +463,9 @@ func TestAuthorizeErrors(t *testing.T) {
 		if r.status != 303 || r.to.Fragment == "" {
 			t.Fatalf("%d %s", r.status, r.body)
 		}
-		s.Remember("ada@example.com")
+		s.Remember("Ada@Example.com")
 		if offer := v.post("/api/oauth2/transaction", fields{"transaction": r.to.Fragment}); offer.status != 200 || offer.json["name"] != "Web Shop" ||
-			offer.json["loginHint"] != "ada@example.com" || offer.json["locale"] != "de" || fmt.Sprint(offer.json["purposes"]) != "[login]" {
+			offer.json["loginHint"] != "Ada@Example.com" || offer.json["locale"] != "de" || fmt.Sprint(offer.json["purposes"]) != "[login]" {
 			t.Errorf("%d %s", offer.status, offer.body)
 		}
 	})
@@ -793,6 +793,7 @@ func TestUserInfoErrors(t *testing.T) {
 		status    int
 		challenge string
 	}{
+		"a token of a GET":        {http.MethodGet, http.Header{"Authorization": {"Bearer " + token}}, "", 200, ""},
 		"a token in the header":   {http.MethodPost, http.Header{"Authorization": {"bearer " + token}}, "", 200, ""},
 		"a token in the form":     {http.MethodPost, form, url.Values{"access_token": {token}}.Encode(), 200, ""},
 		"no token":                {http.MethodGet, nil, "", 401, `Bearer realm="streamotp"`},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"streamotp/otpctl/console"
+	"streamotp/shared/email"
 	"streamotp/shared/otp"
 	"streamotp/shared/password"
 	"streamotp/shared/phone"
@@ -36,7 +37,7 @@ const maxName = 100 // code points
 //
 // Errors: console.Refusal.
 func (t typed) read() (a account, err error) {
-	if a.email, err = otp.NormalizeEmail(t.email); err != nil {
+	if a.email, err = email.Normalize(t.email); err != nil {
 		return a, console.Refusalf("e-mail: %v", err)
 	}
 	var plain bool

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/term"
 
+	"streamotp/shared/email"
 	"streamotp/shared/otp"
 	"streamotp/shared/phone"
 )
@@ -156,11 +157,11 @@ func Interruptible(ctx context.Context, r io.Reader) io.Reader {
 //
 // Errors: UsageError.
 func ReadEmail(typed string) (string, error) {
-	email, err := otp.NormalizeEmail(typed)
+	address, err := email.Normalize(typed)
 	if err != nil {
 		return "", UsageErrorf("e-mail: %v", err)
 	}
-	return email, nil
+	return address, nil
 }
 
 // Destination is an e-mail address or a phone number, in the one spelling that everything else uses.

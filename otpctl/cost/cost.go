@@ -64,6 +64,7 @@ docs/costs.md explains it. The idle part is the cost of a stack that sends no co
 	flags.Float64Var(&w.SMSShare, "sms-share", 0, "the `SHARE` of codes that go by SMS, 0 to 1")
 	flags.StringVar(&w.Country, "country", "", "the country of the SMS messages, an ISO `CODE` such as DE")
 	flags.Float64Var(&smsPrice, "sms-price", 0, "your own price of an SMS to that country, in `USD`")
+	flags.BoolVar(&w.Hosted, "hosted", false, "count each code as a hosted login, by which people log in to an application")
 	flags.BoolVar(&idle, "idle", false, "print only the idle part")
 	flags.BoolVar(&prices, "prices", false, "print only the prices, with their sources")
 	return cmd
@@ -128,7 +129,11 @@ func (e estimate) print(w io.Writer, onlyIdle bool) {
 		e.printIdle(table)
 		return
 	}
-	fmt.Fprintf(table, "%s codes in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes),
+	what := "codes"
+	if e.Hosted {
+		what = "hosted logins"
+	}
+	fmt.Fprintf(table, "%s %s in a month, %s of them by SMS%s; %s, prices looked up %s\n\n", amount(e.Codes), what,
 		amount(e.sms()), before(" to ", e.Country), e.Region, e.Read)
 	printParts(table, "PART", e.Parts)
 	fmt.Fprintf(table, "all\t\t\t%s\nfor a code\t\t\t%s\n\n", dollars(e.USD), dollars(e.PerCode))

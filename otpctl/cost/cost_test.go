@@ -56,7 +56,11 @@ func TestEstimate(t *testing.T) {
 	if got, want := half.Parts[0].USD, 500*list.SMS["DE"].AWS.USD; got != want {
 		t.Errorf("SMS cost %v, want %v", got, want)
 	}
-	for _, e := range []estimate{email, half} {
+	hosted := list.estimate(wish{Codes: 1000, Hosted: true})
+	if email.USD >= hosted.USD || half.PerCode <= hosted.PerCode {
+		t.Errorf("hosted logins cost %v, others %v", hosted.USD, email.USD)
+	}
+	for _, e := range []estimate{email, half, hosted} {
 		if sum := total(e.Parts); e.USD != sum || e.PerCode != sum/1000 {
 			t.Errorf("%v and %v a code, of parts that are %v", e.USD, e.PerCode, sum)
 		}

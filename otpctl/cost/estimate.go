@@ -13,8 +13,10 @@ type use struct {
 }
 
 var (
-	byEmail = use{writes: 8, reads: 3.5, calls: 13, invocations: 4, logBytes: 2243, looks: 3}
-	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1772, looks: 2}
+	byEmail = use{writes: 8, reads: 3.5, calls: 12, invocations: 4, logBytes: 2265, looks: 3}
+	bySMS   = use{writes: 11, reads: 3.5, calls: 15, invocations: 3, logBytes: 1773, looks: 2}
+	// hosted is what a hosted login uses beyond these: the calls of oidc, and the proof. Its figures are those of a login by e-mail.
+	hosted = use{writes: 7, reads: 5, calls: 9, invocations: 5, logBytes: 1971}
 )
 
 // Measured too, and the same for both channels.
@@ -26,12 +28,16 @@ const (
 	lookReads, lookCalls  = 1.5, 2    // of a call of /status
 	lookBytes             = 261       // of its line in the log
 	lookCPUSeconds        = 0.0016    // as measured for verify, which does more
+	hostedCPUSeconds      = 0.0023    // of a hosted login, beside cpuSeconds: 0.91 of a code without Argon2id, and the proof
+	hostedBytes           = 1252      // of its transaction
+	signatures            = 2         // of a hosted login: the proof and the ID token
 )
 
 // Not measured but assumed.
 const (
 	callSeconds     = 0.005 // a call to DynamoDB in the same region
 	providerSeconds = 0.1   // SES or SNS
+	signSeconds     = 0.02  // KMS
 	itemOverhead    = 100   // bytes, as AWS counts a stored item
 	codeDays        = 2     // until DynamoDB has deleted an expired item
 	platformBytes   = 600   // of the log lines that Lambda adds to an invocation
@@ -42,6 +48,8 @@ const (
 	minutes, hours  = 43200, 720
 	tracedSeconds   = 2592000 // in a month: X-Ray traces a function's first invocation in each, and one in twenty of the rest
 	secretReads     = 5       // a minute, by one busy instance of each function
+	hostedReads     = 2       // the same of oidc
+	keyReads        = 5       // of public keys by KMS, a minute, by one busy instance of verify and of oidc
 	polls           = 648000  // a month, of an empty queue: five pollers, each every 20 s
 	visits          = 10      // logins of a person in a month, for the second of Cognito's lines
 )
@@ -65,13 +73,24 @@ type wish struct {
 	Codes    float64 `json:"codes"`
 	SMSShare float64 `json:"smsShare"`
 	Country  string  `json:"country,omitempty"`
+	Hosted   bool    `json:"hosted,omitempty"`
 }
 
 func (w wish) sms() float64   { return w.Codes * w.SMSShare }
 func (w wish) email() float64 { return w.Codes - w.sms() }
 
+// hosted returns the number of hosted logins.
+func (w wish) hosted() float64 {
+	if w.Hosted {
+		return w.Codes
+	}
+	return 0
+}
+
 // all adds up what the codes of both channels use.
-func (w wish) all(of func(use) float64) float64 { return w.email()*of(byEmail) + w.sms()*of(bySMS) }
+func (w wish) all(of func(use) float64) float64 {
+	return w.email()*of(byEmail) + w.sms()*of(bySMS) + w.hosted()*of(hosted)
+}
 
 // estimate is the cost of a month, in US dollars.
 type estimate struct {
@@ -132,7 +151,7 @@ func (l priceList) parts(w wish) []part {
 	p, codes := l.Prices, w.Codes
 	invocations := w.all(func(u use) float64 { return u.invocations })
 	looks := w.all(func(u use) float64 { return u.looks })
-	requests := codes*apiCalls + looks
+	requests := codes*apiCalls + looks + w.hosted()*hosted.invocations
 	logged := w.all(func(u use) float64 { return u.logBytes + u.looks*lookBytes + (u.invocations+u.looks)*platformBytes })
 	logged = (logged + requests*accessBytes) / 1e9
 	looked := assumed(p["reads"], looks*lookReads)
@@ -145,15 +164,16 @@ func (l priceList) parts(w wish) []part {
 		measured(p["writes"], w.all(func(u use) float64 { return u.writes })),
 		measured(p["reads"], w.all(func(u use) float64 { return u.reads })),
 		looked,
-		assumed(p["tableStorage"], codes*((codeBytes+itemOverhead)*codeDays/30.0+limitBytes+itemOverhead)/1e9),
-		assumed(p["cdnRequests"], codes*(apiCalls+pageFiles)+looks),
+		assumed(p["tableStorage"], (codes*((codeBytes+itemOverhead)*codeDays/30.0+limitBytes+itemOverhead)+w.hosted()*(hostedBytes+itemOverhead)*codeDays/30)/1e9),
+		assumed(p["cdnRequests"], codes*pageFiles+requests),
 		assumed(p["cdnFunctions"], codes*pageFiles),
-		assumed(p["dataOut"], (codes*(pageBytes+(apiCalls+pageFiles)*answerBytes)+looks*answerBytes)/1e9),
-		assumed(p["secretCalls"], secretReads*min(codes, minutes)),
+		assumed(p["dataOut"], (codes*(pageBytes+pageFiles*answerBytes)+requests*answerBytes)/1e9),
+		assumed(p["secretCalls"], secretReads*min(codes, minutes)+hostedReads*min(w.hosted(), minutes)),
+		assumed(p["signatures"], signatures*w.hosted()+keyReads*min(w.hosted(), minutes)),
 		assumed(p["logs"], logged),
 		assumed(p["logStorage"], logged),
 		assumed(p["metrics"], min(metrics, invocations*2/hours)), // a metric costs only in the hours that have it
-		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)+traced(looks)),
+		assumed(p["traces"], traced(codes)*bySMS.invocations+traced(w.email())*(byEmail.invocations-bySMS.invocations)+traced(looks)+traced(w.hosted()*hosted.invocations)),
 	)
 	return slices.DeleteFunc(all, func(p part) bool { return p.Quantity == 0 })
 }
@@ -180,7 +200,8 @@ func (l priceList) messages(w wish) (all []part) {
 func lambdaSeconds(w wish) float64 {
 	const each = cpuSeconds*cpuMiB/memoryMiB + providerSeconds
 	const look = lookCPUSeconds*cpuMiB/memoryMiB + lookCalls*callSeconds
-	return w.Codes*each + w.all(func(u use) float64 { return u.calls*callSeconds + u.looks*look })
+	const hostedEach = hostedCPUSeconds*cpuMiB/memoryMiB + signatures*signSeconds
+	return w.Codes*each + w.hosted()*hostedEach + w.all(func(u use) float64 { return u.calls*callSeconds + u.looks*look })
 }
 
 // idle returns the costs of a month without any code, with a CAPTCHA and AlarmEmail.

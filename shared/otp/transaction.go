@@ -56,7 +56,7 @@ type Transaction struct {
 type TransactionContents struct {
 	State  string `json:"s,omitempty"`
 	Nonce  string `json:"o,omitempty"`
-	Hint   string `json:"h,omitempty"` // address that the application expects, normalised
+	Hint   string `json:"h,omitempty"` // address that the application expects; not normalised
 	Locale string `json:"l,omitempty"`
 
 	// Since the person logged in.

@@ -1,5 +1,5 @@
 // Command proof is the baseline (the floor) for the functions that use a signing key: the smallest Go Lambda with the same SDK
-// clients, which makes one call with each client and is built the same way.
+// clients, which makes a few calls and is built the same way. The path of its event says which calls.
 package main
 
 import (
@@ -26,15 +26,39 @@ func main() {
 		if err != nil {
 			return events.APIGatewayV2HTTPResponse{}, err
 		}
-		_, err = keys.Sign(ctx, &kms.SignInput{KeyId: aws.String("alias/current"), Message: make([]byte, 32), MessageType: kmstypes.MessageTypeDigest,
-			SigningAlgorithm: kmstypes.SigningAlgorithmSpecRsassaPkcs1V15Sha256})
-		if err != nil {
-			return events.APIGatewayV2HTTPResponse{}, err
+		key := map[string]types.AttributeValue{
+			"sessionId": &types.AttributeValueMemberS{Value: e.RequestContext.RequestID}, "code": &types.AttributeValueMemberS{Value: *secret.SecretString},
 		}
-		_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("floor"), Item: map[string]types.AttributeValue{
-			"sessionId": &types.AttributeValueMemberS{Value: e.RequestContext.RequestID},
-			"code":      &types.AttributeValueMemberS{Value: *secret.SecretString},
-		}})
-		return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: `{}`}, err
+		get := func() error {
+			_, err := db.GetItem(ctx, &dynamodb.GetItemInput{TableName: aws.String("floor"), Key: key})
+			return err
+		}
+		put := func() error {
+			_, err := db.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String("floor"), Item: key})
+			return err
+		}
+		update := func() error {
+			_, err := db.UpdateItem(ctx, &dynamodb.UpdateItemInput{TableName: aws.String("floor"), Key: key, UpdateExpression: aws.String("SET x = :x"),
+				ExpressionAttributeValues: map[string]types.AttributeValue{":x": &types.AttributeValueMemberBOOL{Value: true}}})
+			return err
+		}
+		sign := func() error {
+			_, err := keys.Sign(ctx, &kms.SignInput{KeyId: aws.String("alias/current"), Message: make([]byte, 32), MessageType: kmstypes.MessageTypeDigest,
+				SigningAlgorithm: kmstypes.SigningAlgorithmSpecRsassaPkcs1V15Sha256})
+			return err
+		}
+		calls := []func() error{sign, put} // as verify with a proof
+		switch e.RouteKey {
+		case "POST /oauth2/authorize":
+			calls = []func() error{put}
+		case "POST /oauth2/token":
+			calls = []func() error{get, update, sign}
+		}
+		for _, call := range calls {
+			if err := call(); err != nil {
+				return events.APIGatewayV2HTTPResponse{}, err
+			}
+		}
+		return events.APIGatewayV2HTTPResponse{StatusCode: 200, Body: `{}`}, nil
 	})
 }
