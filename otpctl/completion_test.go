@@ -28,7 +28,7 @@ func TestCompletion(t *testing.T) {
 		"user add --channel ":               "email sms " + noFiles,
 		"unlock ada@example.com --purpose ": "verify login reset passwordless " + noFiles,
 		"unlock --purpose v":                "verify login reset passwordless " + noFiles, // the script filters them
-		"user list --stack ":                noFiles,                         // otpctl does not know the names of stacks
+		"user list --stack ":                noFiles,                                      // otpctl does not know the names of stacks
 		"user list --j":                     "--json " + noFiles,
 		"completion ":                       "bash fish powershell zsh " + noFiles,
 		"user import acc":                   files,

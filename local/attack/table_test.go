@@ -144,7 +144,7 @@ var attacks = []attack{
 		{"a subject of its own", nil, edit(generate, "Subject: c.ring.Subject(to.Purpose, to.Identity())", "Subject: c.ring.Subject(otp.Login, to.Identity())")},
 	}, nil},
 	{"a password for an address before its owner has an account", plantPassword, []control{
-		{"decoys", nil, edit(generate, "to.decoy = user.Email == \"\"", "to.decoy = false")},
+		{"decoys", nil, edit(generate, "to.decoy = user.Email == \"\"", "to.decoy = user.Email == \"never\"")},
 	}, []string{"SignUp=on"}},
 	{"accounts at a domain that is blocked", signUpBlocked, []control{
 		{"the list of domains", nil, edit("shared/store/limits_signups.go", "len(out.Item) > 0", "len(out.Item) > 9")},

@@ -32,15 +32,15 @@ func createLogged(password string, p *argon2id.Params) (string, error) {
 `},
 }
 
-// setting is what is true of a stack that the gate looks at.
-type setting struct {
+// conditions are what is true of a stack that the gate looks at.
+type conditions struct {
 	atDefaults bool // every step must have the outcome that it names
 	signUp     bool // strangers get messages
 	planted    bool // something is wrong, and the first difference is enough
 }
 
 // gate runs the flows and returns all differences.
-func gate(t *testing.T, s *Stack, of setting) (found []string) {
+func gate(t *testing.T, s *Stack, of conditions) (found []string) {
 	t.Helper()
 	compare := func(flow string, steps []step, a, b *party) {
 		if of.planted && len(found) > 0 {
@@ -119,7 +119,7 @@ func TestNoOracle(t *testing.T) {
 	} {
 		t.Run("nothing reveals an account: "+name, func(t *testing.T) {
 			s := s(t)
-			for _, difference := range gate(t, s, setting{atDefaults: name != "without limits", signUp: name == "with sign-up"}) {
+			for _, difference := range gate(t, s, conditions{atDefaults: name != "without limits", signUp: name == "with sign-up"}) {
 				t.Error(difference)
 			}
 			if runs := strings.Count(strings.Join(s.Logs(), "\n"), `"msg":"argon2"`); name == "runs of Argon2" && runs < 20 {
@@ -130,7 +130,7 @@ func TestNoOracle(t *testing.T) {
 	for name, edits := range oracles() {
 		t.Run("the gate notices "+name, func(t *testing.T) {
 			s := StartChanged(t, edits, "-parameter", withSignUp)
-			if len(gate(t, s, setting{signUp: true, planted: true})) == 0 {
+			if len(gate(t, s, conditions{signUp: true, planted: true})) == 0 {
 				t.Error("nothing was noticed")
 			}
 		})

@@ -13,6 +13,7 @@ import (
 
 	"streamotp/otpctl/console"
 	"streamotp/otpctl/deployed"
+	"streamotp/shared/email"
 	"streamotp/shared/otp"
 	"streamotp/shared/store"
 )
@@ -126,8 +127,8 @@ func read(ctx context.Context, c *console.Console, arg string) (domains []string
 //
 // Errors: console.UsageError.
 func normalize(typed string) (string, error) {
-	email, err := otp.NormalizeEmail("a@" + strings.TrimPrefix(otp.FoldAddress(typed), "@"))
-	_, domain, _ := strings.Cut(email, "@")
+	address, err := email.Normalize("a@" + strings.TrimPrefix(otp.FoldAddress(typed), "@"))
+	_, domain, _ := strings.Cut(address, "@")
 	if err != nil {
 		return "", console.UsageErrorf("must be a domain, as mailinator.com")
 	}
