@@ -35,7 +35,7 @@ apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq
 # The tools of the tests from outside. They are installed first, so that these tests, which take longest, start at once.
 E2E := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
-.PHONY: run example-node example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench clean
+.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench clean
 
 run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
@@ -47,6 +47,9 @@ example-node: $(EXAMPLE_NODE)
 
 example-python: $(EXAMPLE_PYTHON)
 	@cd examples/python && exec $(CURDIR)/$(TOOLS)/examples/python/bin/python app.py
+
+example-hosted: $(EXAMPLE_NODE)
+	@cd examples/node && exec node hosted.js
 
 example-go: $(EXAMPLE_GO)
 	@echo "http://127.0.0.1:$${PORT:-8080}"
@@ -116,7 +119,7 @@ attack: $(ENGINE)
 
 # Tests that are skipped on other engines: the pages and the applications in the browser, the development stack itself, and the oracle gate
 # (DynamoDB Local deletes expired items between its two calls).
-NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples|Guide|RelyingParties|HostedInBrowser)$$
+NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples|Guide|ExampleHosted|RelyingParties|HostedInBrowser)$$
 
 # Test the store, the functions and the HTTP suite on DynamoDB Local: behaviour of only one engine is not DynamoDB's.
 second-engine: $(DDB) $(MINISTACK)

@@ -102,7 +102,11 @@ func TestTemplate(t *testing.T) {
 
 	topic := []any{[]any{"HasAlarmTopicArn", "AlarmTopicArn", "AlarmTopic"}}
 	for _, id := range of("AWS::CloudWatch::Alarm") {
-		same("the condition of "+id, at(resources, id, "Condition"), "HasAlarms")
+		condition := "HasAlarms"
+		if id == "SignUpAlarm" {
+			condition = "HasSignUpAlarm"
+		}
+		same("the condition of "+id, at(resources, id, "Condition"), condition)
 		same("who hears of "+id, at(resources, id, "Properties", "AlarmActions"), topic)
 		same("who hears of its end", at(resources, id, "Properties", "OKActions"), topic)
 	}
