@@ -55,7 +55,7 @@ func (a *App) Register(m *http.ServeMux) {
 	m.HandleFunc("POST "+a.Path+"/logout", a.logout)
 }
 
-// What a payment needs: a login with a password, in the last five minutes.
+// A payment needs a login with a password, in the last five minutes.
 const (
 	payLevel  = "urn:streamotp:2"
 	payMaxAge = 5 * time.Minute

@@ -79,21 +79,21 @@ func sends(s *e2e.Stack, id any) bool {
 	return false
 }
 
-// plantPassword requests a reset for an address before its owner has an account, and is told every code that the owner gets. The goal is
-// the attacker's password on the owner's account.
+// plantPassword requests a reset for an address before its owner has an account. The owner passes every code on to the attacker. The goal
+// is the attacker's password on the owner's account.
 func plantPassword(t *testing.T, s *e2e.Stack) result {
 	const owner = "planted@example.com"
 	attacker, before := elsewhere(s), s.Messages()
 	_, asked := post(attacker, "generate", reset(owner))
-	told := "000000"
+	passedOn := "000000"
 	if sends(s, asked["sessionId"]) {
-		wait(t, "the reset's code", func() bool { told = s.CodeSince(before, owner); return told != "" })
+		wait(t, "the reset's code", func() bool { passedOn = s.CodeSince(before, owner); return passedOn != "" })
 	}
 	id, code := begin(t, elsewhere(s), byCode(owner), owner)
 	if status, answer := post(elsewhere(s), "verify", try(id, code)); status != 200 {
 		t.Fatalf("the owner's sign-up: %d %v", status, answer)
 	}
-	post(attacker, "reset", set(fmt.Sprint(asked["sessionId"]), told, fresh))
+	post(attacker, "reset", set(fmt.Sprint(asked["sessionId"]), passedOn, fresh))
 	planted := person(s, owner)["passwordHash"] != nil
 	return result{1, map[bool]int{true: 1}[planted], "passwords", planted}
 }

@@ -133,11 +133,11 @@ var attacks = []attack{
 			"\tif user.Email == \"\" {\n\t\treturn httpapi.ErrInvalidCredentials\n\t}\n\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID")},
 	}, []string{"SignUp=on"}},
 	{"3 sign-ups of an address that gets its account meanwhile", takeOver, []control{
-		{"the condition that there is none", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",
+		{"the condition that no account exists", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",
 			"ConditionExpression: aws.String(noAccount + \" OR \" + accountExists),\n\t\tExpressionAttributeValues: item{\":id\"")},
 	}, []string{"SignUp=on"}},
 	{"8 sign-ups of one address at once", raceToSignUp, []control{
-		{"the condition that there is no account", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",
+		{"the condition that no account exists", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",
 			"ConditionExpression: aws.String(noAccount + \" OR \" + accountExists),\n\t\tExpressionAttributeValues: item{\":id\"")},
 	}, []string{"SignUp=on", "MaxAttempts=10", "SendsPerHour=0"}},
 	{"10 wrong codes of a code alone, to lock the owner out of the login", lockLoginByCodes, []control{

@@ -295,8 +295,8 @@ func TestCostsCountWhatIsMeasured(t *testing.T) {
 	if watched == nil {
 		t.Fatal("shared/telemetry does not say which metrics also exist without a dimension")
 	}
-	// Of the names after those, one is an event without a metric, one exists only with SignUp, and one is counted by two purposes. The
-	// purpose passwordless is not estimated.
+	// Two of the names after those are not estimated: an event without a metric, and SignedUp. One is counted by two purposes. The purpose
+	// passwordless is not estimated either.
 	metrics := len(name.FindAllString(byBoth, -1))*(2+3) + len(name.FindAllString(byEmail, -1)) - 2 + 1 + strings.Count(watched[1], ",") + 1
 	if !found {
 		t.Fatal("shared/telemetry does not say which metrics exist only for e-mail")

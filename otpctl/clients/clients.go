@@ -149,7 +149,7 @@ type loginWay struct {
 
 var ways = []loginWay{{"password+code", otp.Login}, {"code", otp.Passwordless}}
 
-// loginsOf returns the names of the ways in which people may log in to a client of hosted login; for any other client there are none.
+// loginsOf returns the names of the ways to log in to a client of hosted login, and an empty list for any other client.
 func loginsOf(c otp.Client) []string {
 	names := []string{}
 	for _, way := range ways {
