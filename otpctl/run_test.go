@@ -35,7 +35,7 @@ func TestEachCommandExplainsItself(t *testing.T) {
 			}
 			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
 		}
-		if group := cmd.Parent(); group.HasParent() {
+		for group := cmd.Parent(); group.HasParent(); group = cmd.Parent() {
 			runWith(ctx, nil, name(group), "--help").want(t, exitOK, cmd.Use, cmd.Short)
 			cmd = group
 		}

@@ -35,22 +35,20 @@ var (
 	prompts = []string{"none", "login", "consent", "select_account"}
 )
 
-const cannotLogIn = "You cannot log in here"
-
+// badLink is the page for a login or a logout that the application began wrongly.
 func badLink(developer string) response {
-	return page{status: http.StatusBadRequest, heading: cannotLogIn, text: "The link that brought you here does not work. Go back to the application and try again.",
-		developer: developer}.response()
+	return page{status: http.StatusBadRequest, heading: "This link does not work", text: "Go back to the application and try again.", developer: developer}.response()
 }
 
-// failed is the page for an error of the table of shared/httpapi.
+// failed is the page for an error of the table of shared/httpapi, at a login or a logout.
 func failed(err error, audit *telemetry.Event) (response, error) {
 	status, wait := httpapi.Status(err, audit)
-	p := page{status: status, heading: cannotLogIn, text: "Something is wrong on our side. Try again later.", wait: wait}
+	p := page{status: status, heading: "The service cannot answer right now", text: "Something is wrong on our side. Try again later.", wait: wait}
 	switch status {
 	case http.StatusTooManyRequests:
 		p.text = "Too many logins began on your network. Try again in an hour."
 	case http.StatusServiceUnavailable:
-		p.text = "The login is not available at the moment. Try again in a moment."
+		p.text = "Try again in a moment."
 	}
 	return p.response(), err
 }

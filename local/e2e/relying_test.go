@@ -29,7 +29,9 @@ var relyingLibraries = []relyingLibrary{
 	{name: "openid-client", command: []string{"node", "openid_client.mjs"}, callback: "/callback", bye: "/"},
 	{name: "oidc-client-ts", command: []string{"node", "oidc_client_ts.mjs"}, public: true, callback: "/callback", bye: "/"},
 	{name: "better-auth", command: []string{"node", "better_auth.mjs"}, callback: "/api/auth/callback/streamotp", bye: "/"},
+	{name: "@auth/core", command: []string{"node", "auth_js.mjs"}, callback: "/auth/callback/streamotp", bye: "/"},
 	{name: "Authlib", command: []string{"authlib_flask.py"}, callback: "/callback", bye: "/logged-out"},
+	{name: "django-allauth", command: []string{"allauth_django.py"}, callback: "/accounts/oidc/streamotp/login/callback/", bye: "/"},
 	{name: "mozilla-django-oidc", command: []string{"mozilla_django.py"}, callback: "/oidc/callback/", bye: "/"},
 }
 
@@ -70,17 +72,22 @@ func TestRelyingVersions(t *testing.T) {
 	document := read("docs", "oidc.md")
 	pinned := read("local", "relying", "node", "package.json") + read("local", "relying", "python", "requirements.in")
 	for _, library := range relyingLibraries {
-		version := regexp.MustCompile(`(?m)^\W*` + library.name + `(?:": "|==)([\d.]+)`).FindStringSubmatch(pinned)
+		version := regexp.MustCompile(`(?m)^\W*` + library.name + `(?:": "|(?:\[\w+\])?==)([\d.]+)`).FindStringSubmatch(pinned)
 		if version == nil || !strings.Contains(document, "`"+library.name+"` "+version[1]) {
 			t.Errorf("docs/oidc.md does not name the version of %s: %v", library.name, version)
 		}
 	}
 }
 
+// id returns the id of the library's client. The id has "-", which some libraries encode.
+func (l relyingLibrary) id() string {
+	return "client-" + strings.NewReplacer("@", "", "/", "-").Replace(l.name)
+}
+
 // register adds the library's client, and returns its secret.
 func (l relyingLibrary) register(s *Stack) (secret string) {
 	site := "http://" + l.address
-	item := Item{"id": {"S": l.name}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": texts(site + l.callback),
+	item := Item{"id": {"S": l.id()}, "name": {"S": "Shop"}, "type": {"S": "public"}, "redirectUris": texts(site + l.callback),
 		"postLogoutUris": texts(site + l.bye), "createdAt": {"N": "1764370000000"}}
 	if !l.public {
 		secret = random()
@@ -101,7 +108,7 @@ func (l relyingLibrary) run(t *testing.T, s *Stack, secret string) *output {
 	if strings.HasSuffix(command[0], ".py") {
 		dir, command = filepath.Join(root, "local", "relying", "python"), append([]string{filepath.Join(root, ".tools", "relying", "python", "bin", "python")}, command...)
 	}
-	return runApplication(t, dir, l.address, command, "ISSUER="+s.URL, "CLIENT_ID="+l.name, "CLIENT_SECRET="+secret)
+	return runApplication(t, dir, l.address, command, "ISSUER="+s.URL, "CLIENT_ID="+l.id(), "CLIENT_SECRET="+secret)
 }
 
 // logsIn logs a person in, whose first login expires half-way, and out again. Every page of the application has one link or button.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -136,8 +137,9 @@ func (c *Clients) refuse(ctx context.Context, source, requestID string) error {
 	return otp.ErrInvalidClient
 }
 
-// Basic reads "Basic " and base64 of id:secret (RFC 7617). Both are empty if the text is anything else. A client's id and secret
-// are base64url, so that the form encoding of RFC 6749 2.3.1 leaves them as they are.
+// Basic reads "Basic " and base64 of id:secret (RFC 7617). Both are empty if the text is anything else. Some libraries encode the id and the
+// secret as a form does (RFC 6749 2.3.1), and some of these encode even "-" and "_". Other libraries encode nothing. Decoding is right for
+// all of them: a client's id and secret are base64url, without % and +.
 func Basic(credentials string) (id, secret string) {
 	scheme, encoded, _ := strings.Cut(credentials, " ")
 	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
@@ -145,5 +147,10 @@ func Basic(credentials string) (id, secret string) {
 		return "", ""
 	}
 	id, secret, _ = strings.Cut(string(decoded), ":")
+	id, errID := url.QueryUnescape(id)
+	secret, errSecret := url.QueryUnescape(secret)
+	if errID != nil || errSecret != nil {
+		return "", ""
+	}
 	return id, secret
 }

@@ -65,6 +65,9 @@ func basic(id, secret string) map[string]string {
 	return map[string]string{"authorization": "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))}
 }
 
+// percent encodes every character.
+func percent(text string) string { return "%" + strings.ReplaceAll(fmt.Sprintf("% X", text), " ", "%") }
+
 var requests int
 
 // server makes a call from an address.
@@ -81,6 +84,8 @@ func TestServer(t *testing.T) {
 	}{
 		"right credentials":                    {basic(id, secret), true},
 		"the secret that is being replaced":    {basic(id, "older"), true},
+		"credentials that are form-encoded":    {basic(percent(id), percent(secret)), true},
+		"credentials with a broken encoding":   {basic(id+"%", secret+"%"), false},
 		"a scheme in other letters":            {map[string]string{"authorization": "basic " + basic(id, secret)["authorization"][6:]}, true},
 		"a wrong secret":                       {basic(id, "wrong"), false},
 		"no secret":                            {basic(id, ""), false},

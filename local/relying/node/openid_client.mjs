@@ -6,7 +6,7 @@ import * as client from 'openid-client';
 const { ISSUER, CLIENT_ID, CLIENT_SECRET, PORT } = process.env;
 const home = `http://127.0.0.1:${PORT}/`;
 const insecure = { execute: [client.allowInsecureRequests] }; // for an issuer that is http, on this machine
-const config = await client.discovery(new URL(ISSUER), CLIENT_ID, CLIENT_SECRET, undefined, insecure);
+const config = await client.discovery(new URL(ISSUER), CLIENT_ID, undefined, client.ClientSecretBasic(CLIENT_SECRET), insecure);
 const sessions = new Map(); // by cookie: the login that has begun, or who has logged in
 
 const routes = {
