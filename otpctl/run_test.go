@@ -36,7 +36,7 @@ func TestEachCommandExplainsItself(t *testing.T) {
 			cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { r.want(t, exitOK, "--"+f.Name+" ") })
 		}
 		for group := cmd.Parent(); group.HasParent(); group = cmd.Parent() {
-			runWith(ctx, nil, name(group), "--help").want(t, exitOK, cmd.Use, cmd.Short)
+			runWith(ctx, nil, append(strings.Fields(name(group)), "--help")...).want(t, exitOK, cmd.Use, cmd.Short)
 			cmd = group
 		}
 		runWith(ctx, nil, "--help").want(t, exitOK, cmd.Name(), cmd.Short)
