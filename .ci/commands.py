@@ -26,7 +26,7 @@ FILL = {
     "ARN_OF_THE_PHONE_NUMBER": f"arn:aws:sms-voice:us-east-1:{ACCOUNT}:phone-number/phone-1",
     "ACCOUNT_ID": ACCOUNT,
     "COMMAND": "user list",
-    " (DESTINATION|EMAIL|PREFIX)$": "",
+    " (DESTINATION|DOMAIN|EMAIL|PREFIX)$": "",
     "^otpctl client add NAME$": r"\g<0> --purpose login",
     # what somebody answers at a terminal
     "^otpctl captcha set$": r"\g<0> --secret-stdin <<<key",

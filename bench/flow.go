@@ -19,7 +19,7 @@ func (c *cloud) environment() map[string]string {
 		"PASSWORD_TRIES_PER_HOUR": "10", "PASSWORD_TRIES_PER_IP_PER_HOUR": "50", "SMS_PER_DAY": "500", "SMS_PREFIX_SENDS": "30",
 		"SMS_PREFIX_VERIFIED_PERCENT": "20", "METRICS_NAMESPACE": "StreamOTP/bench", "RETRY_QUEUE_URL": "http://queue/1/retry", "DEAD_LETTER_QUEUE_URL": "http://queue/1/dead",
 		"TEST_DESTINATIONS_SECRET": "tests", "SES_FROM_ADDRESS": "login@example.com", "SITE_PARAMETER": "site",
-		"CLIENTS_TABLE": "clients", "SIGNING_KEY": "alias/current", "SIGNING_KEYS": "alias/current", "PROOF_TTL_SECONDS": "120",
+		"CLIENTS_TABLE": "clients", "SIGNING_KEY": "alias/current", "SIGNING_KEYS": "alias/current", "PROOF_TTL_SECONDS": "120", "SIGN_UP": "off",
 	}
 }
 

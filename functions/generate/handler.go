@@ -211,12 +211,10 @@ func (h handler) passwordless(ctx context.Context, c call, body generateRequest,
 			return err
 		}
 	}
-	switch {
-	case user.Email != "":
-		to.AccountID = cmp.Or(user.ID, c.ring.AccountID(user.Email))
-		to.decoy = user.LoginChannel() != otp.Email
-	default:
+	if user.Email == "" {
 		to.AccountID, to.New, to.decoy = uuid.NewString(), true, blocked
+	} else {
+		to.AccountID, to.decoy = cmp.Or(user.ID, c.ring.AccountID(user.Email)), user.LoginChannel() != otp.Email
 	}
 	if body.transaction != "" {
 		to.Name = otp.ShortName(user.Name)

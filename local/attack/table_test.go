@@ -129,8 +129,8 @@ var attacks = []attack{
 		{"decoys", nil, edit(generate, "\t\terr = h.codes.Put(ctx, s, c.ID)", "\t\tif s.Silent {\n\t\t\treturn nil\n\t\t}\n\t\terr = h.codes.Put(ctx, s, c.ID)")},
 	}, nil},
 	{"who has an account: responses of a code alone, with sign-up", tellByCodeAlone, []control{
-		{"one answer for both", nil, edit(generate, "\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID",
-			"\tif user.Email == \"\" {\n\t\treturn httpapi.ErrInvalidCredentials\n\t}\n\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID")},
+		{"one answer for both", nil, edit(generate, "\t\tto.AccountID, to.New,",
+			"\t\treturn httpapi.ErrInvalidCredentials\n\t\tto.AccountID, to.New,")},
 	}, []string{"SignUp=on"}},
 	{"3 sign-ups of an address that gets its account meanwhile", takeOver, []control{
 		{"the condition that no account exists", nil, edit(users, "ConditionExpression: aws.String(noAccount),\n\t\tExpressionAttributeValues: item{\":id\"",

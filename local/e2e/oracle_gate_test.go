@@ -158,7 +158,7 @@ func oracles() map[string][]Edit {
 		"a reset's bounce that is reported": {{"functions/send/attempt.go", "case !m.Purpose.HidesAccounts():", "default:"},
 			{"shared/otp/state.go", "known := !s.Purpose.HidesAccounts()", "known := true"}},
 		"attempts of a reset that are everybody's":      {{"functions/status/handler.go", "if !s.Purpose.HidesAccounts() {", `if s.Purpose != "" {`}},
-		"an unknown address that gets no session":       {{handler, "\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID", "\tif user.Email == \"\" {\n\t\treturn httpapi.ErrInvalidCredentials\n\t}\n\tswitch {\n\tcase user.Email != \"\":\n\t\tto.AccountID"}},
+		"an unknown address that gets no session":       {{handler, "\t\tto.AccountID, to.New,", "\t\treturn httpapi.ErrInvalidCredentials\n\t\tto.AccountID, to.New,"}},
 		"the blocked domains, read for strangers alone": {{handler, "if h.signUps != nil {", "if h.signUps != nil && user.Email == \"\" {"}},
 		"a code alone that reports its end by a reset":  {{"functions/verify/handler.go", "c, err := h.judge.Open(", "if s, err := h.codes.Session(ctx, id); err == nil {\n\t\tring, _ := h.judge.Keys.For(ctx, s.KeyID)\n\t\tif contents, err := ring.Open(s.KeyID, s.ID, s.Sealed); err == nil && contents.Purpose == otp.Passwordless {\n\t\t\tif before, _ := h.limits.EndedBefore(ctx, ring.Subject(otp.Login, contents.Email)); s.CreatedAt.Before(before) {\n\t\t\t\treturn nil, otp.ErrCodeExpired\n\t\t\t}\n\t\t}\n\t}\n\tc, err := h.judge.Open("}, {"functions/verify/handler.go", "\tConsume(ctx", "\tSession(ctx context.Context, id string) (otp.Session, error)\n\tConsume(ctx"}},
 		"one more read for an account": {{handler, "\tok, err := password.Matches(",
