@@ -50,12 +50,12 @@ type Signer func(input []byte) []byte
 
 // With returns the token with these members of its header and its claims, signed again. A member that is nil is left out.
 func (k Token) With(header, claims fields, sign Signer) string {
-	input := encode(toJSON(changed(k.Header, header))) + "." + encode(toJSON(changed(k.Claims, claims)))
+	input := encode(toJSON(replaced(k.Header, header))) + "." + encode(toJSON(replaced(k.Claims, claims)))
 	return input + "." + encode(sign([]byte(input)))
 }
 
-// changed returns a copy that has these members and is without those that are nil.
-func changed(part, changes fields) fields {
+// replaced returns a copy that has these members and is without those that are nil.
+func replaced(part, changes fields) fields {
 	part = maps.Clone(part)
 	maps.Copy(part, changes)
 	maps.DeleteFunc(part, func(_ string, value any) bool { return value == nil })
