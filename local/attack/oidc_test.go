@@ -114,7 +114,7 @@ func (b *browser) send(method, path, body string, headers ...string) (status int
 		for _, c := range res.Cookies() {
 			b.cookie = c.Value
 		}
-		to, _ = res.Location() // nil if there is none
+		to, _ = res.Location() // nil without a redirect
 		return res.StatusCode, to, answer
 	}
 }
@@ -245,7 +245,8 @@ func loginByMailbox(t *testing.T, s *e2e.Stack) result {
 	return counted("codes", tries...)
 }
 
-// replayProof brings proofs to a transaction that was completed: the one that completed it, whose code was used, and another person's.
+// replayProof brings two proofs to a transaction that was completed and whose code was used: the proof that completed it, and another
+// person's.
 func replayProof(t *testing.T, s *e2e.Stack) result {
 	register(s)
 	b, a := &browser{Stack: s}, shop.begun()

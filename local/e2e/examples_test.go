@@ -420,7 +420,7 @@ func (x *example) checks(t *testing.T) {
 		"no time of the code":   x.changed(t, proof, fields{"auth_time": nil}),
 		"a test destination":    x.changed(t, proof, fields{"test": true}),
 		"no jti":                x.changed(t, proof, fields{"jti": nil}),
-		// What the tokens of hosted login say, for this very client and browser. They are like a proof without a purpose.
+		// Tokens with the claims of hosted login, for this very client and browser.
 		"an ID token": x.changed(t, proof, fields{"purpose": nil, "channel": nil, "scope": nil}),
 		"an access token": proof.With(fields{"typ": "at+jwt"}, fields{"purpose": nil, "channel": nil, "scope": "openid email", "client_id": shopClient,
 			"amr": nil, "email": nil, "email_verified": nil}, s.Sign),
