@@ -154,7 +154,7 @@ func prove(t *testing.T, s *e2e.Stack, transaction, email string) string {
 	ask["transaction"] = transaction
 	proof := proven(t, elsewhere(s), ask)
 	if proof == "" {
-		t.Fatal("no proof")
+		t.Fatalf("no proof for %s", email)
 	}
 	return proof
 }

@@ -110,7 +110,7 @@ func useLateGrant(t *testing.T, s *e2e.Stack) result {
 	expire := func(text string) { age(t, s, "CodesTable", "expiredAt", transactionOf(text), otherwiseOver) }
 	b, a := &browser{Stack: s}, shop.begun()
 	id := b.begin(shop.begun().query())
-	proof := prove(t, s, id, "late@example.com")
+	proof := prove(t, s, id, "overdue@example.com")
 	code := grant(t, s, a, "later@example.com")
 	expire(id)
 	expire(code)
@@ -200,7 +200,7 @@ func (x attempt) with(token func(e2e.Token) string) bool {
 
 // forgeProof completes logins with proofs that need no key of the stack.
 func forgeProof(t *testing.T, s *e2e.Stack) result {
-	x := attempts(t, s, "forged@example.com")
+	x := attempts(t, s, "forger@example.com")
 	var tries []bool
 	for _, name := range slices.Sorted(maps.Keys(s.Forge(x.proof))) {
 		tries = append(tries, x.with(func(k e2e.Token) string { return s.Forge(k)[name] }))
@@ -253,7 +253,7 @@ func forgeAccessToken(t *testing.T, s *e2e.Stack) result {
 // guessAccessToken knows the id of a victim's login, and reads about the victim with a guess, and with tokens that the stack has signed for
 // something else.
 func guessAccessToken(t *testing.T, s *e2e.Stack) result {
-	tokens := victim(t, s, api, "guessed@example.com")
+	tokens := victim(t, s, api, "reader@example.com")
 	access := e2e.ParseToken(t, fmt.Sprint(tokens["access_token"]))
 	id := fmt.Sprint(access.Claims["jti"])
 	return counted("answers", userinfo(s, id+"."+strings.Repeat("A", 43)), userinfo(s, access.With(nil, fields{"sub": "mallory"}, s.Sign)),
