@@ -119,7 +119,7 @@ attack: $(ENGINE)
 
 # Tests that are skipped on other engines: the pages and the applications in the browser, the development stack itself, and the oracle gate
 # (DynamoDB Local deletes expired items between its two calls).
-NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples|Guide|ExampleHosted|RelyingParties|HostedInBrowser)$$
+NO_ENGINE := ^Test(Pages.*|PagePolicy|MailboxPage|LeastPrivilege|Denied|LeakedSecrets.*|Stop|NoOracle|Examples|Guide|ExampleHosted|RelyingParties|RelyingTokens|HostedInBrowser)$$
 
 # Test the store, the functions and the HTTP suite on DynamoDB Local: behaviour of only one engine is not DynamoDB's.
 second-engine: $(DDB) $(MINISTACK)

@@ -188,6 +188,95 @@ var attacks = []attack{
 		{"using the code before the answer", nil, edit("functions/verify/handler.go", "return h.consume(ctx, c, request.ID)",
 			"_ = h.consume(ctx, c, request.ID)\n\t\treturn nil")},
 	}, nil},
+	{"a stolen transaction, in a browser without its cookie", stealTransaction, []control{
+		{"the cookie, for what the login page shows", nil, edit(complete, "if !t.IsBegunBy(cookieOf(request.Cookie)) || !t.IsOpen", "if !t.IsOpen")},
+		{"the cookie, for the authorization code", nil, edit(complete, "err == nil && !t.IsBegunBy(cookieOf(request.Cookie)) {", "false {")},
+	}, nil},
+	{"a victim who was lured to an attacker's login", lure, []control{
+		{"the cookie", nil, edit(complete, "err == nil && !t.IsBegunBy(cookieOf(request.Cookie)) {", "false {")},
+		{"the login that a proof names", nil, edit(complete, "c.Nonce == t.ID && ", "")},
+	}, nil},
+	{"the login page's calls, by pages of other origins", useFromElsewhere, []control{
+		{"the origin, for the authorization code", nil, edit(complete, `if request.Header["origin"] != issuer {`, "if false {")},
+		{"the origin, for the one-time code", nil, edit(forClient, "if origin != own {", `if origin != own && origin == "" {`)},
+	}, nil},
+	{"logging in to an application by mailbox, without a password", loginByMailbox, []control{
+		{"the ways that the client allows, for the code and for the proof", nil, append(edit(forClient, "if err == nil && !slices.Contains(", `if wanted == "never" && !slices.Contains(`),
+			edit(complete, "slices.Contains(client.LogsInBy(t.WantedLevel), c.Purpose) && ", "")...)},
+	}, nil},
+	{"a request for a password, answered by a code alone and by an old login", answerByLess, []control{
+		{"the level that was asked for", nil, append(edit(forClient, "c.LogsInBy(wanted)", "c.LogsInBy(wanted[:0])"),
+			edit(complete, "slices.Contains(client.LogsInBy(t.WantedLevel), c.Purpose) && otp.Meets(c.Level, t.WantedLevel)", "c.Purpose != otp.Verify")...)},
+		{"the proof's transaction and time", nil, append(edit(complete, "c.Nonce == t.ID && ", ""), edit(complete, "c.AuthTime >= t.CreatedAt.Unix() && ", "")...)},
+	}, nil},
+	{"proofs for a login that was completed", replayProof, []control{
+		{"completing a login once, on read and write", nil, append(edit(transaction, `t.CodeHash == "" && now.Before`, "now.Before"),
+			edit(transactions, "all(sameBrowser, noCodeYet, notExpired)", "all(sameBrowser, notExpired)")...)},
+	}, nil},
+	{"proofs that were forged without a key", forgeProof, []control{
+		{"the check of a token's signature", nil, openAnything},
+	}, nil},
+	{"proofs that the right key signed, for something else", changeProof, []control{
+		{"the checks of the claims", nil, edit(complete, "if !proves(claims, issuer, client, t, now) {", "if false && !proves(claims, issuer, client, t, now) {")},
+		{"the type of a token", nil, edit(published, "header.ExtraHeaders[jose.HeaderType] != typ || ", "")},
+	}, nil},
+	{"an application with several issuers, of which one is the attacker's", mixUp, []control{
+		{"iss, in success and error", nil, append(edit(complete, `"code": {code}, "iss": {issuer}`, `"code": {code}`),
+			edit(authorize, `, "iss": {issuer}}`, "}")...)},
+	}, nil},
+	{"redirects to URLs that are not registered", leadElsewhere, []control{
+		{"the check of redirect_uri", nil, edit(authorize, `case !client.RedirectsTo(values.Get("redirect_uri")):`, "case false:")},
+		{"that only a public client chooses its port", nil, edit("shared/otp/redirect.go", "c.Type == PublicClient && slices", "slices")},
+		{"the check of post_logout_redirect_uri", nil, edit("functions/oidc/logout.go", " || !client.LogsOutTo(to):", ":")},
+	}, nil},
+	{"logins that a page of another site begins, in frames and by images", beginElsewhere, []control{
+		{"what browsers say of their requests", nil, edit(authorize, "if !isNavigation(event.Headers) {", "if false {")},
+		{"a limit for the client IP address", nil, edit(authorize, "mostPerHour = 300", "mostPerHour = 100_000")},
+	}, nil},
+	{"an authorization code in another login", injectCode, []control{
+		{"the client", nil, edit(token, "case t.ClientID != client.ID || ", "case ")},
+		{"the client's secret", nil, edit(token, `secret == "" && client.Type != otp.PublicClient:`, `secret == "never":`)},
+		{"the redirect URI", nil, edit(token, `t.RedirectURI != form.Get("redirect_uri") || `, "")},
+		{"the verifier", nil, edit(token, ` || !verifies(t.Challenge, form.Get("code_verifier")):`, ":")},
+		{"PKCE", nil, edit(authorize, `t.Challenge == "" && client.NeedsPKCE()`, "false")},
+	}, nil},
+	{"an intercepted authorization code, after its owner", exchangeTwice, []control{
+		{"the mark of use, on read and write", nil, append(edit(token, "case !t.UsedAt.IsZero():", "case false:"),
+			edit(codes, `"attribute_not_exists(usedAt)"`, `"attribute_exists(code)"`)...)},
+		{"the end of the owner's tokens", nil, edit(token, "if err := h.codes.Revoke(ctx, t.ID, h.now()); err != nil {", "if err := ctx.Err(); err != nil {")},
+	}, nil},
+	{"50 exchanges of an authorization code at once, while answers are lost", raceExchanges, []control{
+		{"the condition of the exchanging write", nil, edit(codes, `"attribute_not_exists(usedAt)"`, `"attribute_exists(code)"`)},
+		{"the end of the tokens", nil, edit(token, "if err := h.codes.Revoke(ctx, t.ID, h.now()); err != nil {", "if err := ctx.Err(); err != nil {")},
+	}, []string{"ThrottleRate=10000", "ThrottleBurst=10000"}},
+	{"a login and an authorization code after their time", useLateGrant, []control{
+		{"the login's expiry, on read and write", nil, append(edit(transaction, `t.CodeHash == "" && now.Before(t.ExpiresAt)`, `t.CodeHash == ""`),
+			edit(codes, `"expiredAt > :seconds"`, `"attribute_exists(expiredAt) OR expiredAt > :seconds"`)...)},
+		{"the code's expiry, on read and write", nil, append(edit(token, "case !h.now().Before(t.ExpiresAt) || ", "case "),
+			edit(codes, `"expiredAt > :seconds"`, `"attribute_exists(expiredAt) OR expiredAt > :seconds"`)...)},
+	}, nil},
+	{"40 exchanges that lack something, to spend signatures", spendSignatures, []control{
+		{"the checks before the signature", nil, edit(token, "	t, err := h.granted(ctx, client, form, audit)\n",
+			"	t, err := h.codes.Transaction(ctx, otp.TransactionOf(form.Get(\"code\")))\n	if err == nil {\n		_, err = h.sign(ctx, client, t)\n	}\n"+
+				"	if err == nil {\n		t, err = h.granted(ctx, client, form, audit)\n	}\n")},
+	}, nil},
+	{"a copy of the table, as cookie, authorization code and access token", useCopy, []control{
+		{"the hashes", nil, edit(clients, "	hash := sha256.Sum256([]byte(secret))\n	return base64.RawURLEncoding.EncodeToString(hash[:])",
+			"	hash := sha256.Sum256([]byte(secret))\n	_ = base64.RawURLEncoding.EncodeToString(hash[:])\n	return secret")},
+	}, nil},
+	{"access tokens that were forged without a key, for a known login", forgeAccessToken, []control{
+		{"the check of a token's signature, and the stored hash", nil, append(edit(userinfoFile, "!t.HasToken(token) || ", ""), openAnything...)},
+	}, nil},
+	{"access tokens that the right key signed, and a guess, for a known login", guessAccessToken, []control{
+		{"the stored hash", nil, edit(userinfoFile, "!t.HasToken(token) || ", "")},
+	}, nil},
+	{"ID tokens and proofs as access tokens", useOtherToken, []control{
+		{"the type of a token, and the stored hash", nil, append(edit(userinfoFile, "!t.HasToken(token) || ", ""),
+			edit(published, "header.ExtraHeaders[jose.HeaderType] != typ || ", "")...)},
+	}, nil},
+	{"access tokens after their time or their end", useOldAccessToken, []control{
+		{"the expiry and the end", nil, edit(transaction, "return !t.UsedAt.IsZero() && t.RevokedAt.IsZero() && now.Before(t.ExpiresAt)", "return !t.UsedAt.IsZero()")},
+	}, nil},
 	{"500 requests at once, at a throttle of 20 a second", overrun, []control{
 		{"ThrottleRate and ThrottleBurst", []string{"ThrottleRate=10000", "ThrottleBurst=10000"}, nil},
 	}, []string{"ThrottleRate=20", "ThrottleBurst=40"}},
@@ -207,6 +296,14 @@ const (
 	forClient   = "functions/generate/client.go"
 	clients     = "shared/otp/client.go"
 	checks      = "shared/admit/checks.go"
+
+	authorize    = "functions/oidc/authorize.go"
+	complete     = "functions/oidc/complete.go"
+	token        = "functions/oidc/token.go"
+	userinfoFile = "functions/oidc/userinfo.go"
+	transaction  = "shared/otp/transaction.go"
+	transactions = "shared/store/codes_transactions.go"
+	published    = "shared/proof/published.go"
 )
 
 func edit(file, old, changed string) []e2e.Edit {
@@ -239,3 +336,15 @@ func receives(condition string) []e2e.Edit {
 	return edit("shared/phone/number/number.go", "n.Mobile && slices.Contains(countries, n.Country)",
 		condition+" && len(slices.Clip(countries)) > 0")
 }
+
+// openAnything reads the claims of a token with three parts, and checks nothing.
+var openAnything = append(edit(published, `	"encoding/json"
+`, `	"encoding/base64"
+	"encoding/json"
+	"strings"
+`), e2e.Edit{File: published, Old: "	signed, err := jose.ParseSignedCompact(", New: `	if parts := strings.Split(token, "."); len(parts) > 1 {
+		if data, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil && json.Unmarshal(data, claims) == nil {
+			return nil
+		}
+	}
+	signed, err := jose.ParseSignedCompact(`})

@@ -7,8 +7,6 @@ import (
 	"testing"
 )
 
-type fields = map[string]any
-
 // unlimited turns the send limits off, for tests of other things.
 var unlimited = []string{"-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0"}
 

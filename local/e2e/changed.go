@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Edit changes one place in one of the project's files, for one stack. It shows that a test fails when a control is
@@ -35,11 +36,40 @@ func StartChanged(t testing.TB, edits []Edit, args ...string) *Stack {
 	template := filepath.Join(dir, templateFile)
 	write(t, template, changed[templateFile])
 	delete(changed, templateFile)
+	if err := reuseBuilds(filepath.Join(root, builds), filepath.Join(dir, builds)); err != nil {
+		t.Fatal(err)
+	}
 	return start(t, []string{"GOFLAGS=" + strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay(t, root, dir, changed))},
 		append([]string{"-template", template}, args...))
 }
 
 const templateFile = "template.yaml"
+
+// builds is the folder with a folder of builds for each function, beside the functions' folder.
+const builds = ".tools/functions"
+
+// reuseBuilds copies the last build of each function to where a changed stack builds. Go links a function again only if an edit touches
+// it; linking all of them would take most of the stack's start.
+func reuseBuilds(from, to string) error {
+	found, err := filepath.Glob(filepath.Join(from, "*", strings.Repeat("[0-9a-f]", 16)))
+	if err != nil {
+		return err
+	}
+	last := map[string]string{}
+	used := map[string]time.Time{}
+	for _, build := range found {
+		info, err := os.Stat(build)
+		if function := filepath.Base(filepath.Dir(build)); err == nil && info.ModTime().After(used[function]) {
+			last[function], used[function] = build, info.ModTime()
+		}
+	}
+	for function, build := range last {
+		if err := os.CopyFS(filepath.Join(to, function, "build"), os.DirFS(build)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // overlay writes the changed files, and the list of them that Go's -overlay reads.
 func overlay(t testing.TB, root, dir string, changed map[string]string) string {

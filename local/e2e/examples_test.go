@@ -2,11 +2,8 @@ package e2e
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -374,106 +371,82 @@ func (a *agent) nonce() string {
 	return found[1]
 }
 
-// proof requests a code, enters it and returns the proof with what it says.
-func (x *example) proof(t *testing.T, nonce string, ask fields) (proof string, said fields) {
+// proof requests a code, enters it and returns the proof.
+func (x *example) proof(t *testing.T, nonce string, ask fields) Token {
 	t.Helper()
 	body := fields{"clientId": shopClient, "nonce": nonce}
 	maps.Copy(body, ask)
 	id, code := session(t, x.stack.In(t), body, ask["email"].(string))
 	status, _, answer := x.stack.In(t).Post("/api/verify", try(id, code))
-	said, err := claims(answer)
-	if err != nil || status != http.StatusOK {
-		t.Fatal(status, answer, err)
+	proof, _ := answer["proof"].(string)
+	if status != http.StatusOK {
+		t.Fatal(status, answer)
 	}
-	return answer["proof"].(string), said
-}
-
-// signByKMS signs with the stack's own key, as no attacker can. So exactly the check of a claim must reject such a proof.
-func (x *example) signByKMS(t *testing.T) func([]byte) ([]byte, error) {
-	return func(digest []byte) ([]byte, error) {
-		status, text := awsAs(t, x.stack, "operator", "kms", "TrentService.Sign", fields{"KeyId": "alias/streamotp-streamotp-current",
-			"Message": digest, "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"})
-		var answer struct{ Signature []byte }
-		if err := json.Unmarshal(text, &answer); err != nil || answer.Signature == nil {
-			return nil, fmt.Errorf("sign: %d %s", status, text)
-		}
-		return answer.Signature, nil
-	}
+	return ParseToken(t, proof)
 }
 
 var changedProofs atomic.Int64
 
 // changed returns a proof that says the same but for these claims, and has another jti. A claim that is nil is left out.
-func (x *example) changed(t *testing.T, proof string, said, changes fields) string {
+func (x *example) changed(t *testing.T, proof Token, changes fields) string {
 	t.Helper()
-	said = maps.Clone(said)
-	said["jti"] = fmt.Sprintf("00000000-0000-4000-8000-%012d", changedProofs.Add(1))
-	maps.Copy(said, changes)
-	maps.DeleteFunc(said, func(_ string, value any) bool { return value == nil })
-	var header fields
-	text, err := base64.RawURLEncoding.DecodeString(strings.Split(proof, ".")[0])
-	if err == nil {
-		err = json.Unmarshal(text, &header)
-	}
-	if err == nil {
-		proof, err = sign(header, said, x.signByKMS(t))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return proof
+	claims := fields{"jti": fmt.Sprintf("00000000-0000-4000-8000-%012d", changedProofs.Add(1))}
+	maps.Copy(claims, changes)
+	return proof.With(nil, claims, x.stack.In(t).Sign)
 }
 
 func (x *example) checks(t *testing.T) {
 	a := x.agent(t, "")
 	nonce, now := a.nonce(), time.Now()
-	proof, said := x.proof(t, nonce, login("ada@example.com", demoPassword))
-	verify, _ := x.proof(t, nonce, fields{"email": "eve@example.com"})
+	proof, s := x.proof(t, nonce, login("ada@example.com", demoPassword)), x.stack.In(t)
+	verify := x.proof(t, nonce, fields{"email": "eve@example.com"})
 	ago := func(by time.Duration) int64 { return now.Add(-by).Unix() }
-	parts := strings.Split(proof, ".")
-	rejected := map[string]string{
+	rejected := s.Forge(proof)
+	maps.Copy(rejected, map[string]string{
 		"no proof":              "",
 		"no token":              "nonsense",
-		"alg none":              encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + parts[1] + ".",
-		"another signature":     parts[0] + "." + parts[1] + "." + strings.Split(verify, ".")[2],
-		"a proof of an address": verify,
-		"another issuer":        x.changed(t, proof, said, fields{"iss": "https://login.example.com"}),
-		"another client":        x.changed(t, proof, said, fields{"aud": "demo"}),
-		"no client":             x.changed(t, proof, said, fields{"aud": nil}),
-		"an expired proof":      x.changed(t, proof, said, fields{"exp": ago(5 * time.Minute)}),
-		"a proof that stays":    x.changed(t, proof, said, fields{"exp": nil}),
-		"another nonce":         x.changed(t, proof, said, fields{"nonce": "n-7f3a"}),
-		"no nonce":              x.changed(t, proof, said, fields{"nonce": nil}),
-		"an empty nonce":        x.changed(t, proof, said, fields{"nonce": ""}),
-		"another purpose":       x.changed(t, proof, said, fields{"purpose": "verify"}),
-		"no purpose":            x.changed(t, proof, said, fields{"purpose": nil}),
-		"an old code":           x.changed(t, proof, said, fields{"auth_time": ago(time.Hour)}),
-		"no time of the code":   x.changed(t, proof, said, fields{"auth_time": nil}),
-		"a test destination":    x.changed(t, proof, said, fields{"test": true}),
-		"no jti":                x.changed(t, proof, said, fields{"jti": nil}),
-	}
+		"another signature":     proof.With(nil, nil, func([]byte) []byte { return verify.Signature }),
+		"a proof of an address": verify.Text,
+		"another issuer":        x.changed(t, proof, fields{"iss": "https://login.example.com"}),
+		"another client":        x.changed(t, proof, fields{"aud": "demo"}),
+		"no client":             x.changed(t, proof, fields{"aud": nil}),
+		"an expired proof":      x.changed(t, proof, fields{"exp": ago(5 * time.Minute)}),
+		"a proof that stays":    x.changed(t, proof, fields{"exp": nil}),
+		"another nonce":         x.changed(t, proof, fields{"nonce": "n-7f3a"}),
+		"no nonce":              x.changed(t, proof, fields{"nonce": nil}),
+		"an empty nonce":        x.changed(t, proof, fields{"nonce": ""}),
+		"another purpose":       x.changed(t, proof, fields{"purpose": "verify"}),
+		"an old code":           x.changed(t, proof, fields{"auth_time": ago(time.Hour)}),
+		"no time of the code":   x.changed(t, proof, fields{"auth_time": nil}),
+		"a test destination":    x.changed(t, proof, fields{"test": true}),
+		"no jti":                x.changed(t, proof, fields{"jti": nil}),
+		// Tokens with the claims of hosted login, for this very client and browser.
+		"an ID token": x.changed(t, proof, fields{"purpose": nil, "channel": nil, "scope": nil}),
+		"an access token": proof.With(fields{"typ": "at+jwt"}, fields{"purpose": nil, "channel": nil, "scope": "openid email", "client_id": shopClient,
+			"amr": nil, "email": nil, "email_verified": nil}, s.Sign),
+	})
 	for what, proof := range rejected {
 		if same := x.agent(t, a.cookies()); same.logsIn(proof) || same.person() != "" {
 			t.Errorf("%s is accepted", what)
 		}
 	}
 	for _, nonce := range []any{nil, "", "undefined", "None"} { // for an agent that has none
-		if x.agent(t, "").logsIn(x.changed(t, proof, said, fields{"nonce": nonce})) {
+		if x.agent(t, "").logsIn(x.changed(t, proof, fields{"nonce": nonce})) {
 			t.Errorf("the nonce %v is accepted from a browser without one", nonce)
 		}
 	}
-	if a.nonce() != nonce || !a.logsIn(proof) || a.person() != "ada@example.com" {
+	if a.nonce() != nonce || !a.logsIn(proof.Text) || a.person() != "ada@example.com" {
 		t.Error("the right proof is rejected after the others")
 	}
 	escaped := x.agent(t, "")
-	if escaped.logsIn(x.changed(t, proof, said, fields{"nonce": escaped.nonce(), "email": `"a<b>"@example.com`})); strings.Contains(escaped.person(), "<") {
+	if escaped.logsIn(x.changed(t, proof, fields{"nonce": escaped.nonce(), "email": `"a<b>"@example.com`})); strings.Contains(escaped.person(), "<") {
 		t.Error("an address is not escaped")
 	}
 }
 
 func (x *example) otherBrowser(t *testing.T) {
 	a, b := x.agent(t, ""), x.agent(t, "")
-	proof, _ := x.proof(t, a.nonce(), login("ada@example.com", demoPassword))
+	proof := x.proof(t, a.nonce(), login("ada@example.com", demoPassword)).Text
 	if b.nonce(); b.logsIn(proof) || x.agent(t, "").logsIn(proof) {
 		t.Error("another browser is logged in")
 	}
@@ -485,36 +458,36 @@ func (x *example) otherBrowser(t *testing.T) {
 // once tries used proofs with a nonce that is still right, so that only their jti can reject them.
 func (x *example) once(t *testing.T) {
 	a := x.agent(t, "")
-	proof, said := x.proof(t, a.nonce(), login("ada@example.com", demoPassword))
+	proof := x.proof(t, a.nonce(), login("ada@example.com", demoPassword))
 	before := a.cookies()
-	if !a.logsIn(proof) {
+	if !a.logsIn(proof.Text) {
 		t.Fatal("the proof is rejected")
 	}
 	old := x.agent(t, before)
 	if old.person() != "" {
 		t.Error("the cookies of before the login, which somebody else may know, are logged in")
 	}
-	if old.logsIn(proof) {
+	if old.logsIn(proof.Text) {
 		t.Error("the proof is accepted again")
 	}
 	nonce := a.nonce()
-	if nonce == said["nonce"] {
+	if nonce == proof.Claims["nonce"] {
 		t.Error("the nonce is used again")
 	}
-	if a.logsIn(x.changed(t, proof, said, fields{"nonce": nonce, "jti": said["jti"]})) {
+	if a.logsIn(x.changed(t, proof, fields{"nonce": nonce, "jti": proof.Claims["jti"]})) {
 		t.Error("the jti is accepted again")
 	}
-	if !a.logsIn(x.changed(t, proof, said, fields{"nonce": nonce})) {
+	if !a.logsIn(x.changed(t, proof, fields{"nonce": nonce})) {
 		t.Error("another jti is rejected")
 	}
 	// Of parallel requests with the same proof one is accepted.
 	a = x.agent(t, "")
-	proof = x.changed(t, proof, said, fields{"nonce": a.nonce()})
+	again := x.changed(t, proof, fields{"nonce": a.nonce()})
 	before, accepted := a.cookies(), atomic.Int64{}
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if response, _ := x.agent(t, before).do(http.MethodPost, "/login", url.Values{"proof": {proof}}); response.StatusCode/100 == 2 {
+			if response, _ := x.agent(t, before).do(http.MethodPost, "/login", url.Values{"proof": {again}}); response.StatusCode/100 == 2 {
 				accepted.Add(1)
 			}
 		})
@@ -579,19 +552,14 @@ func inProduction(t *testing.T, name string) {
 	cookies, now := response.Cookies(), time.Now().Unix()
 	for _, sample := range []struct {
 		alg  string
-		sign func(digest []byte) ([]byte, error)
+		sign Signer
 		want int
 	}{
-		{"PS256", func(digest []byte) ([]byte, error) {
-			return rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
-		}, http.StatusUnauthorized},
-		{"RS256", func(digest []byte) ([]byte, error) { return rsa.SignPKCS1v15(nil, key, crypto.SHA256, digest) }, http.StatusOK},
+		{"PS256", ps256(t, key), http.StatusUnauthorized},
+		{"RS256", rs256(t, key), http.StatusOK},
 	} {
-		proof, err := sign(fields{"alg": sample.alg, "kid": "own", "typ": "JWT"}, fields{"iss": issuer.URL, "aud": shopClient, "sub": "ada", "exp": now + 60,
-			"iat": now, "auth_time": now, "jti": sample.alg, "nonce": found[1], "purpose": "login", "email": "ada@example.com"}, sample.sign)
-		if err != nil {
-			t.Fatal(err)
-		}
+		proof := Token{Header: fields{"alg": sample.alg, "kid": "own", "typ": "JWT"}, Claims: fields{"iss": issuer.URL, "aud": shopClient, "sub": "ada", "exp": now + 60,
+			"iat": now, "auth_time": now, "jti": sample.alg, "nonce": found[1], "purpose": "login", "email": "ada@example.com"}}.With(nil, nil, sample.sign)
 		response, body := x.agent(t, header(cookies)).do(http.MethodPost, "/login", url.Values{"proof": {proof}})
 		if response.StatusCode/100 != sample.want/100 {
 			t.Errorf("a proof with %s: %s %s", sample.alg, response.Status, body)
@@ -607,21 +575,3 @@ func inProduction(t *testing.T, name string) {
 		t.Errorf("only the cookies %v", cookies)
 	}
 }
-
-// sign returns a token. signature signs the SHA-256 digest of its first two parts.
-func sign(header, said fields, signature func(digest []byte) ([]byte, error)) (string, error) {
-	encodedHeader, err := json.Marshal(header)
-	if err != nil {
-		return "", err
-	}
-	payload, err := json.Marshal(said)
-	if err != nil {
-		return "", err
-	}
-	input := encode(encodedHeader) + "." + encode(payload)
-	digest := sha256.Sum256([]byte(input))
-	signed, err := signature(digest[:])
-	return input + "." + encode(signed), err
-}
-
-func encode(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -110,35 +109,14 @@ type answered struct {
 // send sends a request with the visitor's cookie, and keeps a new one.
 func (v *visitor) send(method, path string, header http.Header, body string) answered {
 	v.s.t.Helper()
-	req, err := http.NewRequest(method, v.s.URL+path, strings.NewReader(body))
-	if err != nil {
-		v.s.t.Fatal(err)
-	}
-	for name, values := range v.s.header {
-		req.Header[name] = values
-	}
-	for name, values := range header {
-		req.Header[name] = values
+	header = header.Clone()
+	if header == nil {
+		header = http.Header{}
 	}
 	if v.cookie != "" {
-		req.Header.Set("Cookie", "other=1; __Host-streamotp="+v.cookie)
+		header.Set("Cookie", "other=1; __Host-streamotp="+v.cookie)
 	}
-	direct := *v.s.client
-	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	res, err := direct.Do(req)
-	if err != nil {
-		v.s.t.Error(err)
-		return answered{}
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		v.s.t.Error(err)
-	}
-	pathOnly, _, _ := strings.Cut(strings.TrimPrefix(path, "/api"), "?")
-	if err := CheckResponse(method, pathOnly, res.StatusCode, res.Header, text); err != nil {
-		v.s.t.Errorf("%s %s: %d %s: %v", method, path, res.StatusCode, text, err)
-	}
+	res, text := v.s.Send(method, path, header, body)
 	if got := res.Header.Get("Cache-Control"); got != "no-store" && res.StatusCode != http.StatusForbidden {
 		v.s.t.Errorf("%s %s: %d, Cache-Control %q", method, path, res.StatusCode, got)
 	}
@@ -914,18 +892,7 @@ func TestHostedCORS(t *testing.T) {
 	for path, allowed := range map[string]bool{"token": true, "userinfo": true, "authorize": false, "transaction": false, "complete": false, "logout": false} {
 		preflight := http.Header{"Origin": {page}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"}}
 		for _, method := range []string{http.MethodOptions, http.MethodPost} {
-			req, err := http.NewRequest(method, s.URL+"/api/oauth2/"+path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header = preflight
-			direct := *s.client
-			direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			res, err := direct.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = res.Body.Close()
+			res, _ := s.Send(method, "/api/oauth2/"+path, preflight, "")
 			var names []string
 			for name := range res.Header {
 				if strings.HasPrefix(name, "Access-Control-") {

@@ -2,6 +2,9 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -9,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
@@ -21,18 +25,24 @@ type relyingLibrary struct {
 	public   bool     // the library runs in the browser
 	callback string   // path
 	bye      string   // path to which a logout leads back
+	begin    string   // method and path at which a login begins, if it needs no script
+
+	// Checks of an ID token that the library leaves out, since it gets the token from the token endpoint by TLS. OpenID Connect Core 3.1.3.7
+	// allows that for the signature alone.
+	ignoresSignature, ignoresClient bool
 
 	address string // of the application
 }
 
 var relyingLibraries = []relyingLibrary{
-	{name: "openid-client", command: []string{"node", "openid_client.mjs"}, callback: "/callback", bye: "/"},
+	{name: "openid-client", command: []string{"node", "openid_client.mjs"}, callback: "/callback", bye: "/", begin: "GET /login", ignoresSignature: true},
 	{name: "oidc-client-ts", command: []string{"node", "oidc_client_ts.mjs"}, public: true, callback: "/callback", bye: "/"},
 	{name: "better-auth", command: []string{"node", "better_auth.mjs"}, callback: "/api/auth/callback/streamotp", bye: "/"},
 	{name: "@auth/core", command: []string{"node", "auth_js.mjs"}, callback: "/auth/callback/streamotp", bye: "/"},
-	{name: "Authlib", command: []string{"authlib_flask.py"}, callback: "/callback", bye: "/logged-out"},
+	{name: "Authlib", command: []string{"authlib_flask.py"}, callback: "/callback", bye: "/logged-out", begin: "GET /login"},
 	{name: "django-allauth", command: []string{"allauth_django.py"}, callback: "/accounts/oidc/streamotp/login/callback/", bye: "/"},
-	{name: "mozilla-django-oidc", command: []string{"mozilla_django.py"}, callback: "/oidc/callback/", bye: "/"},
+	{name: "mozilla-django-oidc", command: []string{"mozilla_django.py"}, callback: "/oidc/callback/", bye: "/", begin: "GET /oidc/authenticate/",
+		ignoresClient: true},
 }
 
 // TestRelyingParties: the libraries that many applications use log people in and out, as their documentation shows.
@@ -204,4 +214,84 @@ func (x *traffic) find(t *testing.T, below string) (found *url.URL) {
 		t.Fatalf("nothing requested %s", below)
 	}
 	return found
+}
+
+// givesAnyToken has the token endpoint give the ID token and the access token that follow a ~ in the code.
+var givesAnyToken = []Edit{{"functions/oidc/token.go", "	t, err := h.granted(ctx, client, form, audit)\n", `	if given := strings.Split(form.Get("code"), "~"); len(given) == 3 {
+		return tokens{Access: given[2], Type: "Bearer", Expires: 900, ID: given[1], Scope: "openid email"}, nil
+	}
+	t, err := h.granted(ctx, client, form, audit)
+`}}
+
+// TestRelyingTokens: applications accept the ID token of their own login, and neither another token of the stack nor a forged one. Also
+// those that trust the token endpoint reject the ID token of another login, proofs and access tokens.
+func TestRelyingTokens(t *testing.T) {
+	stack := StartChanged(t, givesAnyToken, withCaptcha("turnstile", unlimited...)...)
+	stack.AllowLeaks() // the code is a token
+	register(stack)
+	web := newApplication(webClient, webCallback)
+	code, err := (&visitor{s: stack}).login(t, web, "ada@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := web.exchange(stack, code, nil)
+	id, access := ParseToken(t, fmt.Sprint(tokens.json["id_token"])), fmt.Sprint(tokens.json["access_token"])
+	own := relyingLibrary{name: "go-oidc", callback: "/_local/app/callback", begin: "POST /_local/app/login", address: strings.TrimPrefix(stack.URL, "http://")}
+	for _, library := range append(relyingLibraries, own) {
+		if library.begin == "" {
+			continue
+		}
+		t.Run(library.name, func(t *testing.T) {
+			s := stack.In(t)
+			if library.address == "" {
+				library.address = freeAddress(t)
+				library.run(t, s, library.register(s))
+			}
+			for name, change := range map[string]func(Token) string{
+				"":                          func(k Token) string { return k.With(nil, nil, s.Sign) },
+				"another client's ID token": func(k Token) string { return k.With(nil, fields{"aud": webClient}, s.Sign) },
+				"another login's ID token":  func(k Token) string { return k.With(nil, fields{"nonce": random()}, s.Sign) },
+				"an expired ID token":       func(k Token) string { return k.With(nil, fields{"iat": 1764370000, "exp": 1764370600}, s.Sign) },
+				"another issuer's ID token": func(k Token) string { return k.With(nil, fields{"iss": "https://login.example.com"}, s.Sign) },
+				"a proof of hosted login": func(k Token) string {
+					return k.With(nil, fields{"aud": s.URL, "nonce": "t", "purpose": "login"}, s.Sign)
+				},
+				"an access token": func(Token) string { return access },
+				"an access token that is a JWT": func(k Token) string {
+					return k.With(fields{"typ": "at+jwt"}, fields{"aud": apiAudience, "nonce": nil, "client_id": k.Claims["aud"]}, s.Sign)
+				},
+			} {
+				ignored := library.ignoresClient && strings.HasPrefix(name, "another") && name != "another login's ID token"
+				if accepted := library.accepts(t, id, access, change); accepted != (name == "" || ignored) {
+					t.Errorf("%q: accepted %v", name, accepted)
+				}
+			}
+			forged := slices.Collect(maps.Keys(s.Forge(id)))
+			accepted := slices.DeleteFunc(forged, func(name string) bool {
+				return !library.accepts(t, id, access, func(k Token) string { return s.Forge(k)[name] })
+			})
+			if (len(accepted) > 0) != library.ignoresSignature {
+				t.Errorf("accepted: %q", accepted)
+			}
+		})
+	}
+}
+
+// accepts begins a login at the library's application, and reports whether an ID token logs the browser in. change gets the ID token that
+// would be right.
+func (l relyingLibrary) accepts(t *testing.T, id Token, access string, change func(Token) string) bool {
+	t.Helper()
+	a := (&example{url: "http://" + l.address}).agent(t, "")
+	method, path, _ := strings.Cut(l.begin, " ")
+	begun, body := a.do(method, path, nil)
+	asked, err := begun.Location()
+	if err != nil {
+		t.Fatal(begun.Status, body, err)
+	}
+	q := asked.Query()
+	id.Claims = replaced(id.Claims, fields{"aud": q.Get("client_id"), "nonce": q.Get("nonce"), "exp": time.Now().Unix() + 600, "jti": random()})
+	back := url.Values{"code": {"~" + change(id) + "~" + access}, "state": {q.Get("state")}, "iss": {fmt.Sprint(id.Claims["iss"])}}
+	a.do(http.MethodGet, l.callback+"?"+back.Encode(), nil)
+	_, home := a.do(http.MethodGet, strings.TrimSuffix(strings.TrimSuffix(path, "/login"), "/oidc/authenticate/"), nil)
+	return strings.Contains(home, "Hello ada@example.com") || strings.Contains(home, "You are logged in")
 }

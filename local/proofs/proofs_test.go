@@ -9,19 +9,16 @@ package proofs
 
 import (
 	"bytes"
-	"crypto/rsa"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
-	"math/big"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"streamotp/local/e2e"
 )
@@ -42,27 +39,29 @@ func TestLibraries(t *testing.T) {
 	s := e2e.Start(t, "-parameter", "ProofTtlSeconds=600") // a busy machine may need more than the default of two minutes
 	login := newProof(t, s, "ada@example.com", fields{"password": "tulip harbor lantern 42", "purpose": "login"})
 	verify := newProof(t, s, "eve@example.com", fields{})
-	_, _, jwks := s.Do(http.MethodGet, "/.well-known/jwks.json", nil)
-	kid, key := publicKey(t, jwks)
-	for _, proof := range []token{login, verify} {
-		header, want := decode(t, proof.parts[0]), fmt.Sprintf(`{"alg":"RS256","kid":%q,"typ":"JWT"}`, kid)
-		if string(header) != want || len(proof.text) >= 1500 {
-			t.Errorf("a proof has %d bytes and the header %s, want less than 1500 and %s", len(proof.text), header, want)
+	kid, _ := s.PublicKey()
+	for _, proof := range []e2e.Token{login, verify} {
+		encoded, _, _ := strings.Cut(proof.Text, ".")
+		header, err := base64.RawURLEncoding.DecodeString(encoded)
+		must(t, err)
+		want := fmt.Sprintf(`{"alg":"RS256","kid":%q,"typ":"JWT"}`, kid)
+		if string(header) != want || len(proof.Text) >= 1500 {
+			t.Errorf("a proof has %d bytes and the header %s, want less than 1500 and %s", len(proof.Text), header, want)
 		}
 	}
 
-	genuine := func(input []byte) []byte { return signByKMS(t, s, input) }
 	samples := []sample{
-		{"the login proof", login.text, "login", true},
-		{"the verify proof", verify.text, "verify", true},
-		{"the login proof, signed again", sign(login.header, login.payload, genuine), "login", true}, // as some forgeries are
+		{"the login proof", login.Text, "login", true},
+		{"the verify proof", verify.Text, "verify", true},
+		{"the login proof, signed again", login.With(nil, nil, s.Sign), "login", true}, // as some forgeries are
 	}
-	forged := forge(t, login, verify, key, genuine)
+	forged := forge(t, s, login, verify)
 	for _, name := range slices.Sorted(maps.Keys(forged)) {
 		samples = append(samples, sample{name, forged[name], "login", false})
 	}
-	samples = append(samples, sample{"the login proof, at the end", login.text, "login", true}) // the forgeries must not spoil a library's cache
-	in := toJSON(fields{"issuer": s.URL, "audience": client, "nonce": nonce, "tokens": samples})
+	samples = append(samples, sample{"the login proof, at the end", login.Text, "login", true}) // the forgeries must not spoil a library's cache
+	in, err := json.Marshal(fields{"issuer": s.URL, "audience": client, "nonce": nonce, "tokens": samples})
+	must(t, err)
 
 	root, err := e2e.Root()
 	must(t, err)
@@ -113,9 +112,10 @@ func check(t *testing.T, command []string, in []byte, libraries []string, sample
 }
 
 // newProof requests a code for the client, enters it and returns the proof.
-func newProof(t *testing.T, s *e2e.Stack, email string, ask fields) token {
+func newProof(t *testing.T, s *e2e.Stack, email string, ask fields) e2e.Token {
 	t.Helper()
-	status, _, session := s.Post("/api/generate", with(ask, fields{"email": email, "clientId": client, "nonce": nonce}))
+	maps.Copy(ask, fields{"email": email, "clientId": client, "nonce": nonce})
+	status, _, session := s.Post("/api/generate", ask)
 	if status != http.StatusOK {
 		t.Fatalf("generate: %d %v", status, session)
 	}
@@ -125,40 +125,12 @@ func newProof(t *testing.T, s *e2e.Stack, email string, ask fields) token {
 	if status != http.StatusOK || proof == "" {
 		t.Fatalf("verify: %d %v", status, answer)
 	}
-	return parse(t, proof)
+	return e2e.ParseToken(t, proof)
 }
 
-// publicKey returns the only key of a published set.
-func publicKey(t *testing.T, jwks []byte) (kid string, key *rsa.PublicKey) {
+func must(t *testing.T, err error) {
 	t.Helper()
-	var set struct{ Keys []struct{ Kid, N, E string } }
-	must(t, json.Unmarshal(jwks, &set))
-	if len(set.Keys) != 1 || set.Keys[0].E != "AQAB" {
-		t.Fatalf("keys %s", jwks)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return set.Keys[0].Kid, &rsa.PublicKey{N: new(big.Int).SetBytes(decode(t, set.Keys[0].N)), E: 65537}
-}
-
-// signByKMS has the stack's imitation of KMS sign, as an operator could.
-func signByKMS(t *testing.T, s *e2e.Stack, input []byte) []byte {
-	t.Helper()
-	request, err := http.NewRequest(http.MethodPost, s.AWSURL, bytes.NewReader(toJSON(fields{"KeyId": "alias/streamotp-streamotp-current",
-		"Message": hash(input), "MessageType": "DIGEST", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"})))
-	must(t, err)
-	now := time.Now().UTC()
-	request.Header.Set("X-Amz-Target", "TrentService.Sign")
-	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	request.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=operator/"+now.Format("20060102")+
-		"/us-east-1/kms/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
-	response, err := http.DefaultClient.Do(request)
-	must(t, err)
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	must(t, err)
-	var signed struct{ Signature []byte }
-	if err := json.Unmarshal(text, &signed); err != nil || signed.Signature == nil {
-		t.Fatalf("sign: %d %s", response.StatusCode, text)
-	}
-	return signed.Signature
 }
