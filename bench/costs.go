@@ -39,9 +39,13 @@ func costs() error {
 	return nil
 }
 
+func codeAlone(email string) map[string]string {
+	return map[string]string{"email": email, "purpose": "passwordless", "clientId": "demo", "nonce": "n"}
+}
+
 func tripCosts(limits string, parameters ...string) error {
 	var args []string
-	for _, p := range parameters {
+	for _, p := range append(parameters, "SignUp=on") {
 		args = append(args, "-parameter", p)
 	}
 	d, err := startStack(args...)
@@ -65,6 +69,8 @@ func tripCosts(limits string, parameters ...string) error {
 		{"login by SMS", 3, func() error {
 			return d.trip(map[string]string{"email": "grace@example.com", "password": oldPassword, "purpose": "login"}, "+4915112345678")
 		}},
+		{"a code alone by e-mail", 5, func() error { return d.trip(codeAlone("ada@example.com"), "ada@example.com") }},
+		{"a sign-up by e-mail", 6, func() error { return d.trip(codeAlone("new@example.com"), "new@example.com") }},
 		{"first hosted login of an account by e-mail", 10, d.hostedTrip},
 		{"hosted login by e-mail", 10, d.hostedTrip},
 	} {
