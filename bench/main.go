@@ -23,7 +23,8 @@ func main() {
 	warms := flag.Int("warm", 300, "warm invocations of each function")
 	only := flag.String("only", "", "functions, stack, costs, oracle, delivery, growth, scale or soak; empty for the first four, as the others take minutes")
 	size := flag.Int("size", 100_000, "growth: the most sessions and accounts, a power of ten; 1000000 needs 10 GiB of memory")
-	seed := flag.Uint64("seed", 1, "growth and scale: the seed of everything random")
+	minutes := flag.Float64("minutes", 30, "soak: how long")
+	seed := flag.Uint64("seed", 1, "growth, scale and soak: the seed of what is random")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -37,7 +38,7 @@ func main() {
 		{"functions", func() error { return functions(dir, *colds, *warms) }},
 		{"stack", stack}, {"costs", costs}, {"oracle", oracle}, {"delivery", delivery},
 		{"growth", func() error { return growth(dir, *size, *seed) }},
-		{"scale", func() error { return scale(*seed) }},
+		{"scale", func() error { return scale(*seed) }}, {"soak", func() error { return soak(*minutes, *seed) }},
 	} {
 		if *only != part.name && (*only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak"}, part.name)) {
 			continue

@@ -289,6 +289,12 @@ func (m *mailbox) trip(body map[string]string, to string) (wait time.Duration, e
 // cpuByProcess sums the processor time of the stack's processes by name.
 func (d *development) cpuByProcess() map[string]time.Duration {
 	total := map[string]time.Duration{"local": cpuOf(d.cmd.Process.Pid)}
+	d.children(func(pid int) { total[nameOf(pid)] += cpuOf(pid) })
+	return total
+}
+
+// children calls do for each process that the stack has started.
+func (d *development) children(do func(pid int)) {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -298,10 +304,9 @@ func (d *development) cpuByProcess() map[string]time.Duration {
 		behind := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		if parent, _ := strconv.Atoi(behind[1]); parent == d.cmd.Process.Pid {
-			total[nameOf(pid)] += cpuOf(pid)
+			do(pid)
 		}
 	}
-	return total
 }
 
 // nameOf returns the name of a process's function, or of its program.
