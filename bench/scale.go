@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -21,7 +22,7 @@ const (
 	share        = 512.0 / 1769  // of a vCPU, at the template's 512 MB
 	coldStart    = 0.150         // until Lambda has an environment, before the function's own CPU
 	simulated    = 120.0         // seconds of arrivals
-	mostAtOnce   = 5000.0        // codes a second; above this the simulation runs a part of the system, with every limit divided alike
+	mostAtOnce   = 2500.0        // codes a second; above this the simulation runs a part of the system, with every limit divided alike
 	ms1          = 0.001 / share // one measured millisecond of CPU, in seconds at this share
 	unitsOfCodes = 4.0           // write units of a code in CodesTable, and as many in LimitsTable (bench/README.md: 8 with the default limits)
 )
@@ -110,8 +111,7 @@ type comparison struct {
 	latency            float64 // of SES, in seconds
 }
 
-// compareWithStack prints the waits of the development stack beside those that the simulation predicts from the latencies that the stack has when it
-// is nearly idle.
+// compareWithStack prints the waits of the development stack beside those that the simulation predicts.
 func compareWithStack(seed uint64) error {
 	fmt.Print("| codes a second for a time, SES | response to mailbox, p50 and p99: development stack | simulation | off by |\n|---|---|---|---|\n")
 	for _, c := range []comparison{{20, 30, 0, 0.1}, {50, 30, 0, 0.1}, {20, 30, 14, 0}} {
@@ -136,49 +136,45 @@ func compareWithStack(seed uint64) error {
 	return nil
 }
 
-// compared measures the latencies of a nearly idle stack, and then the waits at a rate.
+// compared measures the waits at a rate, and returns with them the world of the development stack: its shards and processes, and the latencies that
+// its DynamoDB calls had at the same time. So the comparison checks the queues of the simulation, and not the speed of a busy machine.
 func (d *development) compared(c comparison, random *rand.Rand) (waits []float64, w world, err error) {
 	m, err := d.listen()
 	if err != nil {
 		return nil, w, err
 	}
-	for n := range 30 {
-		if n == 5 { // by then the functions run
-			err = d.forget()
-		}
-		if err == nil {
-			err = m.verify(numbered("idle", n))
-		}
-		if err != nil {
+	for n := range 10 { // so that the functions run
+		if err := m.verify(numbered("first", n)); err != nil {
 			return nil, w, err
 		}
 	}
-	var calls []awsCall
-	if err := d.get("/_local/calls", &calls); err != nil {
-		return nil, w, err
-	}
-	latencies := map[bool][]float64{} // of reads, and of writes
-	for _, call := range calls {
-		if call.Service == "dynamodb" {
-			read := call.Action == "Query" || call.Action == "GetItem"
-			latencies[read] = append(latencies[read], call.Ms/1000)
-		}
-	}
-	w = base()
-	w.generate, w.send, w.verify, w.cold, w.poll = 0.0007, 0.0008, 0.0008, 0.05, 0.01 // whole CPUs, processes in place of environments
-	w.concurrency, w.shards, w.lanes, w.ses = 8*5, 1, 2, c.ses
-	w.read, w.write, w.mail = measured(latencies[true]), measured(latencies[false]), func(*rand.Rand) float64 { return c.latency + 0.001 }
 	fault := map[string]any{"service": "ses", "action": "SendEmail"}
 	if c.latency > 0 {
 		fault["latencyMs"] = int(1000 * c.latency)
 	} else {
 		fault["error"], fault["perSecond"] = "TooManyRequestsException", c.ses
 	}
-	if err := d.do(http.MethodPost, "/_local/faults", fault, nil); err != nil {
+	if err := errors.Join(d.do(http.MethodPost, "/_local/faults", fault, nil), d.forget()); err != nil {
 		return nil, w, err
 	}
-	waits, err = m.arrivals(c.rate, c.seconds, random)
-	return waits, w, err
+	if waits, err = m.arrivals(c.rate, c.seconds, random); err != nil {
+		return nil, w, err
+	}
+	var calls []awsCall
+	if err := d.get("/_local/calls", &calls); err != nil {
+		return nil, w, err
+	}
+	latencies := map[string][]float64{}
+	for _, call := range calls {
+		latencies[call.Service+call.Action] = append(latencies[call.Service+call.Action], call.Ms/1000)
+	}
+	w = base()
+	w.generate, w.send, w.verify, w.cold, w.poll = w.generate*share, w.send*share, w.verify*share, 0, 0.01 // whole CPUs, and processes that run already
+	w.concurrency, w.shards, w.lanes, w.ses = 8*5, 1, 2, c.ses
+	w.clock = new(float64)
+	latency := func(call string) dist { return measured(latencies[call], c.seconds, w.clock) }
+	w.read, w.write, w.mail = latency("dynamodbQuery"), latency("dynamodbUpdateItem"), latency("sesSendEmail")
+	return waits, w, nil
 }
 
 // arrivals makes whole codes that begin at random times, at a rate, and returns the waits for their messages.

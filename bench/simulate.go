@@ -23,6 +23,7 @@ type world struct {
 	generate, send, verify float64    // CPU of a call, as a Lambda function of this memory spends it
 	read, write, mail      dist       // latencies of DynamoDB and SES
 	random                 *rand.Rand // of everything
+	clock                  *float64   // gets the simulation's time, for measured; may be nil
 }
 
 // dist returns a random latency.
@@ -34,15 +35,22 @@ func lognormal(median, p99 float64) dist {
 	return func(r *rand.Rand) float64 { return median * math.Exp(sigma*r.NormFloat64()) }
 }
 
-// measured draws from a sample.
-func measured(sample []float64) dist {
-	return func(r *rand.Rand) float64 { return sample[r.IntN(len(sample))] }
+// measured draws from a sample that was taken over a time, in its order: from the ten values nearest to the same part of the simulation's time. So
+// calls at one time are slow together, as they are on a busy machine.
+func measured(sample []float64, seconds float64, clock *float64) dist {
+	return func(r *rand.Rand) float64 {
+		at := int(float64(len(sample))*min(1, *clock/seconds)) - 5 + r.IntN(10)
+		return sample[min(max(0, at), len(sample)-1)]
+	}
 }
 
 // bucket is a token bucket.
 type bucket struct{ rate, burst, tokens, at float64 }
 
-func newBucket(rate, burst float64) *bucket { return &bucket{rate: rate, burst: burst, tokens: burst} }
+func newBucket(rate, burst float64) *bucket {
+	burst = max(2, burst) // the most that one call takes
+	return &bucket{rate: rate, burst: burst, tokens: burst}
+}
 
 // take takes n tokens, if there are as many.
 func (b *bucket) take(now, n float64) bool {
@@ -133,6 +141,9 @@ func simulate(w world, rate, seconds float64) *simulation {
 	for len(s.events) > 0 {
 		e := heap.Pop(&s.events).(event)
 		s.now = e.at
+		if w.clock != nil {
+			*w.clock = s.now
+		}
 		e.kind(s, e.of)
 	}
 	slices.Sort(s.waits)
@@ -228,6 +239,10 @@ func (s *simulation) drain(n int) {
 func (s *simulation) deliver(code int, start float64) (took float64) {
 	took = s.read(s.random)
 	age := s.now + start + took - s.answered[code]
+	if age > life.Seconds() {
+		s.expired++
+		return took
+	}
 	if s.mails.take(s.now, 1) && s.codesW.take(s.now, 2) {
 		took += s.mail(s.random)
 		s.waits = append(s.waits, s.now+start+took-s.answered[code])
