@@ -96,11 +96,9 @@ func (g *grown) warm() (err error) {
 	if g.mail, err = g.listen(); err != nil {
 		return err
 	}
-	for range 20 {
-		for _, kind := range kinds {
-			if err := g.code(kind); err != nil {
-				return err
-			}
+	for _, kind := range kinds {
+		if err := g.codes(kind, 20); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -282,17 +280,32 @@ func (e *engine) call(action string, in, out any) error {
 	return json.Unmarshal(text, out)
 }
 
-// code makes one whole code: for an address without an account, or to log in to the next of the accounts.
-func (g *grown) code(kind string) error {
-	g.made[kind]++
-	to := numbered("visitor", g.made[kind])
-	body := map[string]string{"email": to}
-	if kind == "login" {
-		to = numbered("account", g.made[kind]*(g.n/1000)) // spread over all of them
-		body = map[string]string{"email": to, "purpose": "login", "password": oldPassword}
+// codes makes whole codes, four at once: for addresses without an account, or to log in to accounts that are spread over all of them.
+func (g *grown) codes(kind string, n int) error {
+	next, failed := make(chan int), make([]error, 4)
+	var wait sync.WaitGroup
+	for w := range failed {
+		wait.Go(func() {
+			for i := range next {
+				to := numbered("visitor", i)
+				body := map[string]string{"email": to}
+				if kind == "login" {
+					to = numbered("account", i*(g.n/1000))
+					body = map[string]string{"email": to, "purpose": "login", "password": oldPassword}
+				}
+				if _, err := g.mail.trip(body, to); err != nil {
+					failed[w] = err
+				}
+			}
+		})
 	}
-	_, err := g.mail.trip(body, to)
-	return err
+	for range n {
+		g.made[kind]++
+		next <- g.made[kind]
+	}
+	close(next)
+	wait.Wait()
+	return errors.Join(failed...)
 }
 
 // round measures the codes of one kind.
@@ -301,10 +314,8 @@ func (g *grown) round(kind string) error {
 		return err
 	}
 	before, engine := g.cpuByProcess(), cpuOf(g.engine.cmd.Process.Pid)
-	for range growthCodes {
-		if err := g.code(kind); err != nil {
-			return err
-		}
+	if err := g.codes(kind, growthCodes); err != nil {
+		return err
 	}
 	calls, err := g.settled(growthCodes)
 	if err != nil {

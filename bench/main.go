@@ -22,7 +22,7 @@ func main() {
 	colds := flag.Int("cold", 21, "cold starts of each function")
 	warms := flag.Int("warm", 300, "warm invocations of each function")
 	only := flag.String("only", "", "functions, stack, costs, oracle, delivery, growth, scale or soak; empty for the first four, as the others take minutes")
-	size := flag.Int("size", 100_000, "growth: the most sessions and accounts, a power of ten; 1000000 needs 10 GiB of memory")
+	size := flag.Int("size", 100_000, "growth: the most sessions and accounts, a power of ten; 1000000 needs about 3 GiB of memory")
 	minutes := flag.Float64("minutes", 30, "soak: how long")
 	seed := flag.Uint64("seed", 1, "growth, scale and soak: the seed of what is random")
 	flag.Parse()

@@ -177,7 +177,8 @@ func (d *development) compared(c comparison, random *rand.Rand) (waits []float64
 	return waits, w, nil
 }
 
-// arrivals makes whole codes that begin at random times, at a rate, and returns the waits for their messages.
+// arrivals makes whole codes that begin at random times, at a rate, and returns the waits for their messages, and an error that joins those of the
+// codes that failed.
 func (m *mailbox) arrivals(rate, seconds float64, random *rand.Rand) (waits []float64, err error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -190,9 +191,8 @@ func (m *mailbox) arrivals(rate, seconds float64, random *rand.Rand) (waits []fl
 			wait, failure := m.trip(map[string]string{"email": to}, to)
 			mu.Lock()
 			defer mu.Unlock()
-			waits = append(waits, wait.Seconds())
-			if failure != nil {
-				err = failure
+			if err = errors.Join(err, failure); failure == nil {
+				waits = append(waits, wait.Seconds())
 			}
 		})
 	}

@@ -13,7 +13,7 @@ import (
 const (
 	soakRate  = 4.0              // codes a second
 	soakEvery = 5 * time.Second  // between samples
-	settling  = time.Minute      // until all processes run and their heaps have their size
+	settling  = 30 * time.Second // until all processes run and their heaps have their size
 	forgetful = 20 * time.Second // the stack would otherwise keep every call and message
 )
 
@@ -43,23 +43,21 @@ func soak(minutes float64, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.arrivals(2*soakRate, settling.Seconds(), rand.New(rand.NewPCG(seed, 0))); err != nil {
+	if waits, err := m.arrivals(2*soakRate, settling.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
 		return err
 	}
-	ended := make(chan error, 1)
-	go func() {
-		_, err := m.arrivals(soakRate, 60*minutes, rand.New(rand.NewPCG(seed, 1)))
-		ended <- err
+	ended := make(chan struct{})
+	go func() { // on a busy machine some calls take too long, which does not end the measurement
+		waits, err := m.arrivals(soakRate, 60*minutes, rand.New(rand.NewPCG(seed, 1)))
+		fmt.Printf("%d codes; failed: %v\n\n", len(waits), err)
+		close(ended)
 	}()
 	begun, pids, found := time.Now(), d.functions(), map[string][]sample{}
 	before, forgotten := d.cpuByProcess(), time.Now()
 	for tick := time.NewTicker(soakEvery); ; <-tick.C {
 		select {
-		case err := <-ended:
+		case <-ended:
 			tick.Stop()
-			if err != nil {
-				return err
-			}
 			return reportSoak(found, minutes, seed)
 		default:
 		}
