@@ -47,6 +47,11 @@ var allSettings = []settings{
 		return w
 	}},
 	{"quotas raised", func(rate float64) world { return raised(rate) }},
+	{"raised, template unchanged", func(rate float64) world {
+		w := raised(rate)
+		w.apiRate, w.apiBurst, w.lanes, w.retries = min(w.apiRate, 10_000), min(w.apiBurst, 10_000), 2, 2 // the most that ThrottleRate can be
+		return w
+	}},
 	{"raised, provisioned", func(rate float64) world { w := raised(rate); w.provisioned = true; return w }},
 	{"raised, each with a proof", func(rate float64) world { w := raised(rate); w.provisioned, w.kms = true, 1000; return w }},
 }
@@ -71,12 +76,9 @@ func (w world) divided(by float64) world {
 	return w
 }
 
-// scale simulates rates that this machine cannot reach, after it has compared the simulation with the development stack.
+// scale simulates rates that this machine cannot reach, and compares the simulation with the development stack at rates that it reaches.
 func scale(seed uint64) error {
-	if err := compareWithStack(seed); err != nil {
-		return err
-	}
-	fmt.Printf("\nseed %d, %.0f s of arrivals\n\n| quotas and template | codes a second | verified a second | verified | rejected by (of the calls) | expired | response to mailbox, p50, p99 |\n|---|---|---|---|---|---|---|\n", seed, simulated)
+	fmt.Printf("\nseed %d, %.0f s of arrivals\n\n| quotas and template | codes a second | verified a second | verified | rejected by | expired | response to mailbox, p50, p99 |\n|---|---|---|---|---|---|---|\n", seed, simulated)
 	c := chart{title: "Share of the codes that are verified (simulated)", x: axis{title: "codes a second", from: 8, to: 125_000, log: true, marks: []float64{10, 100, 1000, 10_000, 100_000}, formatted: "%.0f"},
 		y: axis{to: 100, marks: []float64{0, 25, 50, 75, 100}, formatted: "%g %%"}}
 	waits := chart{title: "From the response of /generate to the mailbox, p99 (simulated)", x: c.x,
@@ -102,7 +104,10 @@ func scale(seed uint64) error {
 		}
 		c.lines, waits.lines = append(c.lines, verified), append(waits.lines, wait)
 	}
-	return draw("docs/images/scale.svg", c, waits)
+	if err := draw("docs/images/scale.svg", c, waits); err != nil {
+		return err
+	}
+	return compareWithStack(seed)
 }
 
 // comparison is a rate that the development stack reaches, while its SES is slow or has a rate of its own.
@@ -113,14 +118,14 @@ type comparison struct {
 
 // compareWithStack prints the waits of the development stack beside those that the simulation predicts.
 func compareWithStack(seed uint64) error {
-	fmt.Print("| codes a second for a time, SES | response to mailbox, p50 and p99: development stack | simulation | off by |\n|---|---|---|---|\n")
+	fmt.Print("\n| codes a second for a time, SES | codes verified, failed | response to mailbox, p50 and p99: development stack | simulation | off by |\n|---|---|---|---|---|\n")
 	for _, c := range []comparison{{20, 30, 0, 0.1}, {50, 30, 0, 0.1}, {20, 30, 14, 0}} {
 		random := rand.New(rand.NewPCG(seed, uint64(c.rate)))
 		d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
 		if err != nil {
 			return err
 		}
-		waits, w, err := d.compared(c, random)
+		waits, failed, w, err := d.compared(c, random)
 		d.stop()
 		if err != nil {
 			return err
@@ -130,7 +135,7 @@ func compareWithStack(seed uint64) error {
 		at := func(q float64) (float64, float64) { return waits[int(q*float64(len(waits)-1))], s.quantile(q) }
 		r50, s50 := at(0.5)
 		r99, s99 := at(0.99)
-		fmt.Printf("| %.0f for %.0f s, latency %.0f ms, %.0f messages a second | %.3f s, %.3f s | %.3f s, %.3f s | %+.0f %%, %+.0f %% |\n", c.rate, c.seconds, 1000*c.latency, c.ses,
+		fmt.Printf("| %.0f for %.0f s, latency %.0f ms, %.0f messages a second | %d, %d | %.3f s, %.3f s | %.3f s, %.3f s | %+.0f %%, %+.0f %% |\n", c.rate, c.seconds, 1000*c.latency, c.ses, len(waits), failed,
 			r50, r99, s50, s99, 100*(s50/r50-1), 100*(s99/r99-1))
 	}
 	return nil
@@ -138,14 +143,14 @@ func compareWithStack(seed uint64) error {
 
 // compared measures the waits at a rate, and returns with them the world of the development stack: its shards and processes, and the latencies that
 // its DynamoDB calls had at the same time. So the comparison checks the queues of the simulation, and not the speed of a busy machine.
-func (d *development) compared(c comparison, random *rand.Rand) (waits []float64, w world, err error) {
+func (d *development) compared(c comparison, random *rand.Rand) (waits []float64, failed int, w world, err error) {
 	m, err := d.listen()
 	if err != nil {
-		return nil, w, err
+		return nil, 0, w, err
 	}
 	for n := range 10 { // so that the functions run
 		if err := m.verify(numbered("first", n)); err != nil {
-			return nil, w, err
+			return nil, 0, w, err
 		}
 	}
 	fault := map[string]any{"service": "ses", "action": "SendEmail"}
@@ -155,14 +160,14 @@ func (d *development) compared(c comparison, random *rand.Rand) (waits []float64
 		fault["error"], fault["perSecond"] = "TooManyRequestsException", c.ses
 	}
 	if err := errors.Join(d.do(http.MethodPost, "/_local/faults", fault, nil), d.forget()); err != nil {
-		return nil, w, err
+		return nil, 0, w, err
 	}
-	if waits, err = m.arrivals(c.rate, c.seconds, random); err != nil {
-		return nil, w, err
+	if waits, failed, err = m.arrivals(c.rate, c.seconds, random); len(waits) == 0 {
+		return nil, 0, w, err
 	}
 	var calls []awsCall
 	if err := d.get("/_local/calls", &calls); err != nil {
-		return nil, w, err
+		return nil, 0, w, err
 	}
 	latencies := map[string][]float64{}
 	for _, call := range calls {
@@ -174,12 +179,12 @@ func (d *development) compared(c comparison, random *rand.Rand) (waits []float64
 	w.clock = new(float64)
 	latency := func(call string) dist { return measured(latencies[call], c.seconds, w.clock) }
 	w.read, w.write, w.mail = latency("dynamodbQuery"), latency("dynamodbUpdateItem"), latency("sesSendEmail")
-	return waits, w, nil
+	return waits, failed, w, nil
 }
 
-// arrivals makes whole codes that begin at random times, at a rate, and returns the waits for their messages, and an error that joins those of the
-// codes that failed.
-func (m *mailbox) arrivals(rate, seconds float64, random *rand.Rand) (waits []float64, err error) {
+// arrivals makes whole codes that begin at random times, at a rate, and returns the waits for their messages, the number of codes that failed,
+// and the error of one of them.
+func (m *mailbox) arrivals(rate, seconds float64, random *rand.Rand) (waits []float64, failed int, err error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	begun, n := time.Now(), 0
@@ -191,12 +196,14 @@ func (m *mailbox) arrivals(rate, seconds float64, random *rand.Rand) (waits []fl
 			wait, failure := m.trip(map[string]string{"email": to}, to)
 			mu.Lock()
 			defer mu.Unlock()
-			if err = errors.Join(err, failure); failure == nil {
-				waits = append(waits, wait.Seconds())
+			if failure != nil {
+				failed, err = failed+1, failure
+				return
 			}
+			waits = append(waits, wait.Seconds())
 		})
 	}
 	all.Wait()
 	slices.Sort(waits)
-	return waits, err
+	return waits, failed, err
 }

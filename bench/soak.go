@@ -43,13 +43,13 @@ func soak(minutes float64, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	if waits, err := m.arrivals(2*soakRate, settling.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
+	if waits, _, err := m.arrivals(2*soakRate, settling.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
 		return err
 	}
 	ended := make(chan struct{})
 	go func() { // on a busy machine some calls take too long, which does not end the measurement
-		waits, err := m.arrivals(soakRate, 60*minutes, rand.New(rand.NewPCG(seed, 1)))
-		fmt.Printf("%d codes; failed: %v\n\n", len(waits), err)
+		waits, failed, err := m.arrivals(soakRate, 60*minutes, rand.New(rand.NewPCG(seed, 1)))
+		fmt.Printf("%d codes verified, %d failed (%v)\n\n", len(waits), failed, err)
 		close(ended)
 	}()
 	begun, pids, found := time.Now(), d.functions(), map[string][]sample{}
