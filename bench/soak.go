@@ -13,7 +13,7 @@ import (
 const (
 	soakRate  = 4.0              // codes a second
 	soakEvery = 5 * time.Second  // between samples
-	settling  = 30 * time.Second // until all processes run and their heaps have their size
+	settling  = 2 * time.Minute  // until all processes run and their heaps have their size
 	forgetful = 20 * time.Second // the stack would otherwise keep every call and message
 )
 
@@ -26,7 +26,7 @@ var quantities = []struct {
 	of   func(sample) float64
 	top  float64 // of the picture
 }{
-	{"CPU a code, ms", func(s sample) float64 { return s.cpu }, 4},
+	{"CPU a code, ms", func(s sample) float64 { return s.cpu }, 8},
 	{"resident memory of a process, MiB", func(s sample) float64 { return s.rss }, 32},
 	{"file descriptors of a process", func(s sample) float64 { return s.files }, 24},
 	{"threads of a process", func(s sample) float64 { return s.threads }, 12},
