@@ -35,7 +35,7 @@ apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq
 # The tools of the tests from outside. They are installed first, so that these tests, which take longest, start at once.
 E2E := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
-.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench clean
+.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench evidence clean
 
 run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
@@ -206,6 +206,13 @@ $(DDB): .ci/dynamodb-local/pom.xml
 bench: $(ENGINE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	go run streamotp/bench $(ARGS)
+
+# Make the tables and pictures of docs/evidence.md again; it takes an hour.
+evidence: $(ENGINE)
+	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
+	go run streamotp/bench -only growth
+	go run streamotp/bench -only scale
+	go run streamotp/bench -only soak
 
 clean:
 	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules local/relying/node/node_modules

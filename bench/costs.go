@@ -167,7 +167,8 @@ func (d *development) logged(lines int) (size logSize, err error) {
 
 type awsCall struct {
 	Function, Service, Action string
-	Units                     float64
+	Units, Ms                 float64
+	Bytes                     int
 }
 
 type spending struct {

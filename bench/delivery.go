@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
-	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -64,7 +61,7 @@ func delivery() error {
 		f := found[i]
 		fmt.Printf("| %s | %.1f %% | %d | %d | %s, %s |\n", t.name, 100*f.share(len(f.waits)), f.duplicates, f.deadLetters, f.quantile(0.5), f.quantile(0.99))
 	}
-	return os.WriteFile("bench/delivery.svg", []byte(picture(found)), 0o644)
+	return picture(found)
 }
 
 func (delivered) share(n int) float64 { return float64(n) / askedFor }
@@ -163,45 +160,18 @@ func (d *development) count(answered map[string]time.Time) (f delivered, err err
 	return f, err
 }
 
-// The picture's dimensions, in pixels.
-const (
-	left, top     = 50, 20
-	width, height = 560, 260
-)
-
 // picture draws, for each trouble, the share of codes that have arrived within a number of seconds after the response.
 // The seconds are on a logarithmic scale from 0.01 to 300, as some runs take milliseconds and others minutes.
-func picture(found []delivered) string {
-	colours := []string{"#1b7837", "#2166ac", "#762a83", "#b2182b", "#e08214", "#4d4d4d"}
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", left+width+190, top+height+50)
-	fmt.Fprintf(&b, `<rect width="100%%" height="100%%" fill="white"/>`+"\n")
-	for _, share := range []float64{0, 0.25, 0.5, 0.75, 1} {
-		fmt.Fprintf(&b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%.0f %%</text>`+"\n",
-			left, y(share), left+width, y(share), left-6, y(share)+4, 100*share)
-	}
-	for _, s := range []float64{0.01, 0.1, 1, 10, 60, 300} {
-		fmt.Fprintf(&b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#ddd"/><text x="%.1f" y="%d" text-anchor="middle">%g s</text>`+"\n",
-			x(s), top, x(s), top+height, x(s), top+height+16, s)
-	}
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">from the answer of /generate to the mailbox</text>`+"\n", left+width/2, top+height+36)
+func picture(found []delivered) error {
+	c := chart{x: axis{title: "from the response of /generate to the mailbox", from: 0.01, to: 300, log: true, marks: []float64{0.01, 0.1, 1, 10, 60, 300}, formatted: "%g s"},
+		y: axis{to: 100, marks: []float64{0, 25, 50, 75, 100}, formatted: "%g %%"}}
 	for i, f := range found {
-		line := fmt.Sprintf("M%.1f %.1f", x(0), y(0))
+		l := line{name: troubles[i].name, steps: true, points: []point{{x: c.x.from}}}
 		for n, wait := range f.waits {
-			line += fmt.Sprintf("H%.1fV%.1f", x(wait.Seconds()), y(f.share(n+1)))
+			l.points = append(l.points, point{x: wait.Seconds(), y: 100 * f.share(n+1)})
 		}
-		line += fmt.Sprintf("H%d", left+width)
-		fmt.Fprintf(&b, `<path d="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", line, colours[i])
-		at := top + 14 + 20*i
-		fmt.Fprintf(&b, `<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="%s" stroke-width="2"/><text x="%d" y="%d">%s</text>`+"\n",
-			left+width+14, at, left+width+34, at, colours[i], left+width+40, at+4, troubles[i].name)
+		l.points = append(l.points, point{x: c.x.to, y: 100 * f.share(len(f.waits))})
+		c.lines = append(c.lines, l)
 	}
-	return b.String() + "</svg>\n"
+	return draw("bench/delivery.svg", c)
 }
-
-func x(seconds float64) float64 {
-	const least, most = 0.01, 300.0
-	return left + width*math.Log(max(least, seconds)/least)/math.Log(most/least)
-}
-
-func y(share float64) float64 { return top + height*(1-share) }

@@ -106,10 +106,15 @@ func cpuOf(pid int) (total time.Duration) {
 }
 
 // rss returns the resident set size of the process, in KiB.
-func (i *instance) rss() int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", i.cmd.Process.Pid))
+func (i *instance) rss() int { return rssOf(i.cmd.Process.Pid) }
+
+func rssOf(pid int) int { return statusOf(pid, "VmRSS:") }
+
+// statusOf returns a number of /proc/PID/status (proc(5)).
+func statusOf(pid int, name string) int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmRSS:" {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == name {
 			n, _ := strconv.Atoi(fields[1])
 			return n
 		}

@@ -181,13 +181,10 @@ func (d *development) latency() error {
 
 // load runs whole trips on 16 connections for 10 s. One reader reads the mailbox's event stream for all of them.
 func (d *development) load() error {
-	events, err := d.http.Get(d.url + "/_local/events")
+	arrived, err := d.listen()
 	if err != nil {
 		return err
 	}
-	defer events.Body.Close() //nolint:errcheck // it never ends by itself
-	arrived := &mailbox{d: d, waiting: map[string]chan string{}}
-	go arrived.read(events.Body)
 	before := d.cpuByProcess()
 	var trips atomic.Int64
 	var failed atomic.Pointer[error]
@@ -196,7 +193,7 @@ func (d *development) load() error {
 	for worker := range 16 {
 		wait.Go(func() {
 			for n := 0; time.Since(begun) < 10*time.Second && failed.Load() == nil; n++ {
-				if err := arrived.trip(fmt.Sprintf("load%d-%d@example.com", worker, n)); err != nil {
+				if err := arrived.verify(fmt.Sprintf("load%d-%d@example.com", worker, n)); err != nil {
 					failed.Store(&err)
 					return
 				}
@@ -227,48 +224,77 @@ func (d *development) load() error {
 type mailbox struct {
 	d       *development
 	mu      sync.Mutex
-	waiting map[string]chan string
+	waiting map[string]chan message
+}
+
+// listen reads the mailbox's event stream until the stack ends.
+func (d *development) listen() (*mailbox, error) {
+	events, err := http.Get(d.url + "/_local/events") //nolint:bodyclose // read closes it
+	if err != nil {
+		return nil, err
+	}
+	m := &mailbox{d: d, waiting: map[string]chan message{}}
+	go m.read(events.Body)
+	return m, nil
 }
 
 // await returns the channel for the message to an address.
-func (m *mailbox) await(to string) chan string {
+func (m *mailbox) await(to string) chan message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.waiting[to] == nil {
-		m.waiting[to] = make(chan string, 1)
+		m.waiting[to] = make(chan message, 1)
 	}
 	return m.waiting[to]
 }
 
 // read reads server-sent events until their end.
-func (m *mailbox) read(events io.Reader) {
+func (m *mailbox) read(events io.ReadCloser) {
+	defer events.Close() //nolint:errcheck // read to its end
 	lines := bufio.NewScanner(events)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var one message
 		if data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data: ")); ok && json.Unmarshal(data, &one) == nil && one.To != "" {
-			m.await(one.To) <- one.Text
+			m.await(one.To) <- one
 		}
 	}
 }
 
-func (m *mailbox) trip(to string) error {
-	got, err := m.d.post("/generate", map[string]string{"email": to})
+// verify makes one whole code for an address: generate, the message, verify.
+func (m *mailbox) verify(to string) error {
+	_, err := m.trip(map[string]string{"email": to}, to)
+	return err
+}
+
+// trip makes one whole code, and returns how long after the response of /generate its message arrived.
+func (m *mailbox) trip(body map[string]string, to string) (wait time.Duration, err error) {
+	got, err := m.d.post("/generate", body)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	answered := time.Now()
 	select {
-	case text := <-m.await(to):
-		_, err = m.d.post("/verify", map[string]any{"sessionId": got["sessionId"], "code": ownLine.FindString(text)})
-		return err
-	case <-time.After(20 * time.Second):
-		return errors.New("no message came")
+	case mail := <-m.await(to):
+		m.mu.Lock()
+		delete(m.waiting, to)
+		m.mu.Unlock()
+		_, err = m.d.post("/verify", map[string]any{"sessionId": got["sessionId"], "code": ownLine.FindString(mail.Text)})
+		return max(0, mail.SentAt.Sub(answered)), err
+	case <-time.After(life):
+		return 0, errors.New("no message came")
 	}
 }
 
 // cpuByProcess sums the processor time of the stack's processes by name.
 func (d *development) cpuByProcess() map[string]time.Duration {
 	total := map[string]time.Duration{"local": cpuOf(d.cmd.Process.Pid)}
+	d.children(func(pid int) { total[nameOf(pid)] += cpuOf(pid) })
+	return total
+}
+
+// children calls do for each process that the stack has started.
+func (d *development) children(do func(pid int)) {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
@@ -278,10 +304,9 @@ func (d *development) cpuByProcess() map[string]time.Duration {
 		behind := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
 		if parent, _ := strconv.Atoi(behind[1]); parent == d.cmd.Process.Pid {
-			total[nameOf(pid)] += cpuOf(pid)
+			do(pid)
 		}
 	}
-	return total
 }
 
 // nameOf returns the name of a process's function, or of its program.
