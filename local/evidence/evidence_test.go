@@ -8,9 +8,7 @@ package evidence
 import (
 	"flag"
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,9 +69,7 @@ func TestLinearizable(t *testing.T) {
 			x := newStage(t, e2e.Start(t, parameters...), seed+uint64(stack))
 			for end := time.Now().Add(15 * time.Second); x.rounds < 2 || *full && x.rounds < 10 || !*full && time.Now().Before(end); {
 				report(t, x.round())
-				x.faults.learn()
-				x.faulty = true
-				x.ClearMessages()
+				x.next()
 			}
 			done += int(x.operations.Load())
 			fmt.Printf("%s: %d operations in %d rounds, faults %v\n", t.Name(), x.operations.Load(), x.rounds, x.faults.kinds)
@@ -107,9 +103,7 @@ func TestPlantedFaults(t *testing.T) {
 						found = w
 					}
 				}
-				x.faults.learn()
-				x.faulty = true
-				x.ClearMessages()
+				x.next()
 				if found != "" {
 					fmt.Printf("found in round %d: %s: %s\n", x.rounds, p.what, found)
 				}
@@ -117,6 +111,3 @@ func TestPlantedFaults(t *testing.T) {
 		})
 	}
 }
-
-var _ = maps.Keys[map[string]int]
-var _ = slices.Sorted[string]

@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -15,8 +14,8 @@ import (
 // faults injects faults into the AWS calls that the functions were seen to make, and kills functions.
 type faults struct {
 	s      *e2e.Stack
-	every  bool // every error of the service, not only those that a retry repairs
 	calls  []e2e.Call
+	aimed  []e2e.Call          // of one function, which gets half of the faults of a phase
 	errors map[string][]string // by service
 	kinds  map[string]int      // how often each kind was injected
 	mu     sync.Mutex
@@ -58,10 +57,19 @@ func (f *faults) errorsOf(c e2e.Call) (names []string) {
 // throttled are the errors by which services throttle.
 var throttled = map[string]string{"dynamodb": "ThrottlingException", "ses": "TooManyRequestsException", "sns": "Throttled"}
 
-// maybe injects a fault in one of six calls, and kills a function in one of 150.
+// aim chooses the function that gets half of the faults, so that several of its calls fail together.
+func (f *faults) aim(r *rand.Rand) {
+	at := f.calls[r.IntN(len(f.calls))].Function
+	f.aimed = slices.DeleteFunc(slices.Clone(f.calls), func(c e2e.Call) bool { return c.Function != at })
+}
+
+// maybe injects a fault in one of six operations, and kills a function in one of 150.
 func (f *faults) maybe(r *rand.Rand) {
+	c := f.calls[r.IntN(len(f.calls))]
+	if r.IntN(2) == 0 {
+		c = f.aimed[r.IntN(len(f.aimed))]
+	}
 	if r.IntN(150) == 0 {
-		c := f.calls[r.IntN(len(f.calls))]
 		f.note("kill", c.Function == "SendFunction")
 		f.s.Kill(c.Function)
 		return
@@ -69,8 +77,7 @@ func (f *faults) maybe(r *rand.Rand) {
 	if r.IntN(6) > 0 {
 		return
 	}
-	c := f.calls[r.IntN(len(f.calls))]
-	fault := fields{"service": c.Service, "action": c.Action, "function": c.Function, "count": 1 + r.IntN(4)}
+	fault := fields{"service": c.Service, "action": c.Action, "function": c.Function, "count": 1 + r.IntN(6)}
 	if table, _, several := strings.Cut(c.Table, ","); table != "" && !several {
 		fault["table"] = table
 	}
@@ -145,10 +152,4 @@ func (x *sent) twice(proof string) bool {
 	}
 	x.proofs[proof], proof = true, map[bool]string{true: "seen"}[x.proofs[proof]]
 	return proof != ""
-}
-
-// deadLetters returns the sessions of the dead letters.
-func deadLetters(s *e2e.Stack) string {
-	text, _ := json.Marshal(s.DeadLetters())
-	return string(text)
 }

@@ -50,7 +50,7 @@ func (o *object) check(t *testing.T, seed uint64) string {
 		return ""
 	}
 	root, err := e2e.Root()
-	path := filepath.Join(root, ".tools", "evidence", fmt.Sprintf("%s-%s-%d.html", t.Name(), o.name, seed))
+	path := filepath.Join(root, ".tools", "evidence", fmt.Sprintf("%s-%s-%d.html", strings.ReplaceAll(t.Name(), "/", "-"), o.name, seed))
 	if err == nil {
 		err = os.MkdirAll(filepath.Dir(path), 0o750)
 	}
