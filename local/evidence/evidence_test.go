@@ -17,9 +17,10 @@ import (
 )
 
 var (
-	full = flag.Bool("full", false, "run everything, for hours if need be")
-	seed = flag.Uint64("seed", 0, "draw the same requests and faults as the run that printed it; 0 draws new ones")
-	most = flag.Int("operations", 100_000, "the operations of the whole run of TestLinearizable")
+	full    = flag.Bool("full", false, "run everything, for hours if need be")
+	seed    = flag.Uint64("seed", 0, "draw the same requests and faults as the run that printed it; 0 draws new ones")
+	minutes = flag.Duration("for", 30*time.Minute, "how long the whole run of TestFaults lasts")
+	most    = flag.Int("operations", 100_000, "the operations of the whole run of TestLinearizable")
 )
 
 // draw returns the run's seed, and prints it.
@@ -54,7 +55,7 @@ var plantedFaults = []planted{
 
 // TestEditsAreThere: the planted faults still match the source.
 func TestEditsAreThere(t *testing.T) {
-	for _, p := range plantedFaults {
+	for _, p := range append(plantedFaults, planted{"", "clocks", skewed()}) {
 		if err := e2e.CheckEdits(p.edits); err != nil {
 			t.Errorf("%s: %v", p.what, err)
 		}
@@ -67,12 +68,11 @@ func TestLinearizable(t *testing.T) {
 	for stack, done := 0, 0; stack == 0 || *full && done < *most; stack++ {
 		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
 			x := newStage(t, e2e.Start(t, parameters...), seed+uint64(stack))
-			for end := time.Now().Add(15 * time.Second); x.rounds < 2 || *full && x.rounds < 10 || !*full && time.Now().Before(end); {
+			for end := time.Now().Add(15 * time.Second); x.rounds < 2 || *full && x.rounds < 10 && done+int(x.operations.Load()) < *most || !*full && time.Now().Before(end); {
 				report(t, x.round())
 				x.next()
 			}
 			done += int(x.operations.Load())
-			fmt.Printf("%s: %d operations in %d rounds, faults %v\n", t.Name(), x.operations.Load(), x.rounds, x.faults.kinds)
 		})
 	}
 }

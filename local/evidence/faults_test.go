@@ -1,12 +1,15 @@
 package evidence
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
+	"time"
 
 	"streamotp/local/e2e"
 )
@@ -152,4 +155,125 @@ func (x *sent) twice(proof string) bool {
 	}
 	x.proofs[proof], proof = true, map[bool]string{true: "seen"}[x.proofs[proof]]
 	return proof != ""
+}
+
+// skewed returns edits that give each process of a function a clock of its own, up to a second fast or slow.
+func skewed() (edits []e2e.Edit) {
+	for _, function := range []string{"generate", "send", "verify", "reset", "status", "feedback", "oidc"} {
+		edits = append(edits, e2e.Edit{File: "functions/" + function + "/main.go", Old: "\nfunc main() {\n", New: `
+func main() {
+	apart := time.Duration(time.Now().UnixNano()/1000%2001-1000) * time.Millisecond
+	time := struct{ Now func() time.Time }{func() time.Time { return time.Now().Add(apart) }}
+`})
+	}
+	return edits
+}
+
+// TestFaults: after a schedule of every fault that can be injected into every AWS call, with functions killed and their clocks up to two
+// seconds apart, every promise holds that a history can show, and every message was sent once or is a dead letter.
+func TestFaults(t *testing.T) {
+	seed, lasting := draw(t), 12*time.Second
+	if *full {
+		lasting = *minutes
+	}
+	for stack, end := 0, time.Now().Add(lasting); stack == 0 || *full && time.Now().Before(end); stack++ {
+		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
+			x := newStage(t, e2e.StartChanged(t, skewed(), parameters...), seed+uint64(stack))
+			x.skewed = true
+			if stack == 0 && !*full {
+				end = time.Now().Add(lasting) // the build does not count
+			}
+			for x.rounds < 2 || x.rounds < 10 && time.Now().Before(end) {
+				report(t, x.round())
+				x.delivered()
+				x.next()
+			}
+			x.outage()
+			fmt.Printf("%s: %d operations in %d rounds, faults %v in %d calls, %d messages twice, %d dead letters\n", t.Name(), x.operations.Load(), x.rounds,
+				x.faults.kinds, len(x.faults.calls), x.sent.doubles, len(x.DeadLetters()))
+		})
+	}
+}
+
+// delivered waits until every message of a round has gone out, was rejected by its provider, is not needed any more or is a dead letter, and
+// checks that none went out too often.
+func (x *stage) delivered() {
+	doubles := 0
+	for to, w := range x.sent.to {
+		arrived := 0
+		for _, id := range w.sessions {
+			var state any
+			x.until("the message of "+id+" settles", func() bool {
+				_, _, answer := x.Post("/api/status", fields{"sessionId": id})
+				state = answer["state"]
+				return state != nil && state != "pending" || x.isDead(id)
+			})
+			if state == "sent" || state == "delivered" {
+				arrived++
+			}
+		}
+		codes := map[string]int{}
+		for _, m := range x.Messages() {
+			if c := e2e.Code(m); m.To == to && c != "" {
+				codes[c]++
+			}
+		}
+		if n := len(codes); n < arrived || n > len(w.sessions)+w.unknown {
+			x.t.Errorf("%s got %d codes; %d sessions say that theirs was sent, of %d, and %d requests have no response", to, n, arrived, len(w.sessions), w.unknown)
+		}
+		for _, n := range codes {
+			doubles += max(0, n-1-w.resends)
+		}
+	}
+	if doubles > 0 && x.faults.lossy == 0 {
+		x.t.Errorf("%d messages went out twice, though no response of a provider was lost", doubles)
+	}
+	x.sent.doubles += doubles
+	x.sent.to, x.faults.lossy = nil, 0
+}
+
+func (x *stage) isDead(id string) bool {
+	return slices.ContainsFunc(x.DeadLetters(), func(letter map[string]any) bool { return letter["sessionId"] == id })
+}
+
+// outage lets codes expire while SES sends nothing: each becomes a dead letter, and the log says why.
+func (x *stage) outage() {
+	x.Fault(fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"})
+	ids := map[any]bool{}
+	for i := range 5 {
+		_, _, answer := x.Post("/api/generate", fields{"email": fmt.Sprintf("outage-%d@example.com", i)})
+		ids[answer["sessionId"]] = true
+	}
+	for _, item := range x.Items("CodesTable") {
+		if ids[item["sessionId"]["S"]] {
+			item["expiredAt"] = map[string]any{"N": fmt.Sprint(time.Now().Unix() + 1)}
+			x.PutItem("CodesTable", item)
+		}
+	}
+	for id := range ids {
+		x.until("the dead letter", func() bool { return x.isDead(fmt.Sprint(id)) })
+	}
+	x.ClearFaults()
+	why, dead := map[string]bool{}, map[string]bool{} // by the log's name of a session
+	for _, line := range x.Logs() {
+		_, text, _ := strings.Cut(line, "\t")
+		var entry struct{ Outcome, Session string }
+		_ = json.Unmarshal([]byte(text), &entry) // a line of another form has no outcome
+		why[entry.Session] = why[entry.Session] || strings.Contains(text, "SendingPaused")
+		dead[entry.Session] = dead[entry.Session] || entry.Outcome == "undelivered"
+	}
+	explained := 0
+	for session := range dead {
+		if dead[session] && why[session] {
+			explained++
+		}
+	}
+	if explained != len(ids) {
+		x.t.Errorf("the log says why of %d of %d dead letters", explained, len(ids))
+	}
+	for _, m := range x.Messages() {
+		if strings.HasPrefix(m.To, "outage-") {
+			x.t.Errorf("%s got a message that is a dead letter", m.To)
+		}
+	}
 }

@@ -102,13 +102,15 @@ func (c counter) reserved() (counter, bool) {
 }
 
 // attemptModel has a right code in two parts, reserve and clear, because the function makes two writes. A later attempt may prevent the
-// second one.
+// second one. With faults there is "repeat", for a write that counted twice: its response was lost and another attempt came in between.
 func attemptModel() porcupine.Model {
 	return modelOf(counter{}, func(c counter, in input, result string) []counter {
 		after, ok := c.reserved()
 		switch {
 		case in.do == "clear":
 			return []counter{c, {}}
+		case in.do == "repeat":
+			return append([]counter{c}, only(ok, after)...)
 		case in.do == "lock passes":
 			c.passed = c.count > 0 && c.count >= c.lockAt
 			return []counter{c}

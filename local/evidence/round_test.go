@@ -110,6 +110,10 @@ func flags(parameters ...string) (args []string) {
 // round lets the clients act on new objects, and returns what is wrong with the objects' histories.
 func (x *stage) round() (wrong []string) {
 	x.rounds++
+	start := time.Now()
+	defer func() {
+		fmt.Printf("round %d: %d operations so far, %.1f s, faults so far %v\n", x.rounds, x.operations.Load(), time.Since(start).Seconds(), x.faults.kinds)
+	}()
 	x.prepare()
 	for phase := range phases {
 		var wait sync.WaitGroup
