@@ -19,9 +19,12 @@ import (
 var (
 	full    = flag.Bool("full", false, "run everything, for hours if need be")
 	seed    = flag.Uint64("seed", 0, "draw the same requests and faults as the run that printed it; 0 draws new ones")
-	minutes = flag.Duration("for", 30*time.Minute, "how long the whole run of TestFaults lasts")
+	lasting = flag.Duration("for", 30*time.Minute, "how long the whole run of TestFaults lasts")
 	most    = flag.Int("operations", 100_000, "the operations of the whole run of TestLinearizable")
 )
+
+// bounded is for how long further rounds of the bounded part begin.
+const bounded = 12 * time.Second
 
 // draw returns the run's seed, and prints it.
 func draw(t *testing.T) uint64 {
@@ -68,11 +71,10 @@ func TestLinearizable(t *testing.T) {
 	for stack, done := 0, 0; stack == 0 || *full && done < *most; stack++ {
 		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
 			x := newStage(t, e2e.Start(t, parameters...), seed+uint64(stack))
-			for end := time.Now().Add(15 * time.Second); x.rounds < 2 || *full && x.rounds < 10 && done+int(x.operations.Load()) < *most || !*full && time.Now().Before(end); {
-				report(t, x.round())
-				x.next()
-			}
-			done += int(x.operations.Load())
+			x.play(func(wrong []string) { report(t, wrong) }, func() bool {
+				return *full && done+x.operations() < *most || !*full && time.Since(begun) < bounded
+			})
+			done += x.operations()
 		})
 	}
 }
@@ -92,21 +94,18 @@ func TestPlantedFaults(t *testing.T) {
 	seed := draw(t)
 	for _, p := range plantedFaults {
 		t.Run(p.what, func(t *testing.T) {
-			s := e2e.StartChanged(t, p.edits, parameters...)
-			x := newStage(t, s, seed)
-			for found := ""; found == ""; {
-				if x.rounds == 10 {
-					t.Fatal("not found in ten rounds")
-				}
-				for _, w := range x.round() {
-					if strings.HasPrefix(w, p.model) {
+			x := newStage(t, e2e.StartChanged(t, p.edits, parameters...), seed)
+			found := ""
+			x.play(func(wrong []string) {
+				for _, w := range wrong {
+					if found == "" && strings.HasPrefix(w, p.model) {
 						found = w
+						fmt.Printf("found in round %d: %s: %s\n", x.rounds, p.what, w)
 					}
 				}
-				x.next()
-				if found != "" {
-					fmt.Printf("found in round %d: %s: %s\n", x.rounds, p.what, found)
-				}
+			}, func() bool { return found == "" })
+			if found == "" {
+				t.Error("not found in ten rounds")
 			}
 		})
 	}

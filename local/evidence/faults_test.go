@@ -172,25 +172,17 @@ func main() {
 // TestFaults: after a schedule of every fault that can be injected into every AWS call, with functions killed and their clocks up to two
 // seconds apart, every promise holds that a history can show, and every message was sent once or is a dead letter.
 func TestFaults(t *testing.T) {
-	seed, lasting := draw(t), 12*time.Second
-	if *full {
-		lasting = *minutes
-	}
-	for stack, end := 0, time.Now().Add(lasting); stack == 0 || *full && time.Now().Before(end); stack++ {
+	seed, end := draw(t), time.Now().Add(*lasting)
+	for stack := 0; stack == 0 || *full && time.Now().Before(end); stack++ {
 		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
 			x := newStage(t, e2e.StartChanged(t, skewed(), parameters...), seed+uint64(stack))
 			x.skewed = true
-			if stack == 0 && !*full {
-				end = time.Now().Add(lasting) // the build does not count
-			}
-			for x.rounds < 2 || x.rounds < 10 && time.Now().Before(end) {
-				report(t, x.round())
+			x.play(func(wrong []string) {
+				report(t, wrong)
 				x.delivered()
-				x.next()
-			}
+			}, func() bool { return *full && time.Now().Before(end) })
 			x.outage()
-			fmt.Printf("%s: %d operations in %d rounds, faults %v in %d calls, %d messages twice, %d dead letters\n", t.Name(), x.operations.Load(), x.rounds,
-				x.faults.kinds, len(x.faults.calls), x.sent.doubles, len(x.DeadLetters()))
+			fmt.Printf("faults in %d calls; %d messages went out twice; %d dead letters\n", len(x.faults.calls), x.sent.doubles, len(x.DeadLetters()))
 		})
 	}
 }
