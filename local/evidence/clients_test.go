@@ -29,8 +29,14 @@ func resultOf(status int, answer fields) string {
 
 // post calls the API and returns the result with its times.
 func (c *client) post(path string, body fields) (result string, answer fields, call, end int64) {
+	for _, name := range []string{"email", "password", "code"} {
+		if secret, ok := body[name].(string); ok {
+			c.Remember(secret)
+		}
+	}
+	text, _ := json.Marshal(body)
 	call = clock()
-	status, _, answer := c.Post("/api/"+path, body)
+	status, _, answer := c.send(http.MethodPost, "/api/"+path, string(text), http.Header{"Content-Type": {"application/json"}})
 	return resultOf(status, answer), answer, call, clock()
 }
 
@@ -196,7 +202,7 @@ func (x *stage) authorize(s *subject) {
 var direct = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
-// send sends a request of hosted login.
+// send sends a request. The status is 0 if there is no response, which a busy machine may lose.
 func (x *stage) send(method, path, body string, header http.Header) (status int, answered http.Header, answer fields) {
 	request, err := http.NewRequest(method, x.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -206,13 +212,12 @@ func (x *stage) send(method, path, body string, header http.Header) (status int,
 	request.Header = header
 	response, err := direct.Do(request)
 	if err != nil {
-		x.t.Error(err)
 		return 0, nil, nil
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		x.t.Error(err)
+		return 0, nil, nil
 	}
 	_ = json.Unmarshal(text, &answer) // of a redirect there is no JSON
 	return response.StatusCode, response.Header, answer
