@@ -16,10 +16,10 @@ type input struct {
 // The results that several models know. Others are a status with the error's code, such as "410 code_used".
 const (
 	success = "200"
-	unknown = "?" // the operation may have had its effect, or may have it later
+	unknown = "?" // no response: the operation may already have its effect, or may take effect later
 )
 
-// step returns the states in which an operation with this result may leave an object. If there is none, the result is wrong.
+// step returns the states in which an operation with this result may leave an object. A result that leaves it in no state is wrong.
 type step[S comparable] func(s S, in input, result string) []S
 
 // modelOf makes a model for Porcupine. It is nondeterministic, because an operation without a response may have had its effect or not.

@@ -268,8 +268,7 @@ func (x *stage) until(what string, holds func() bool) {
 	}
 }
 
-// pass makes the limits 40 minutes older, and the locks two hours. What a failed request may write meanwhile may be lost, which the models
-// allow.
+// pass makes the limits 40 minutes older, and the locks two hours. It may overwrite a write of a failed request, which the models allow.
 func (x *stage) pass() {
 	call := clock()
 	var wait sync.WaitGroup
