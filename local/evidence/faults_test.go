@@ -60,9 +60,15 @@ func (f *faults) errorsOf(c e2e.Call) (names []string) {
 // throttled are the errors by which services throttle.
 var throttled = map[string]string{"dynamodb": "ThrottlingException", "ses": "TooManyRequestsException", "sns": "Throttled"}
 
-// aim chooses the function that gets half of the faults, so that several of its calls fail together.
+// aim chooses the function that gets half of the faults of a phase, so that several of its calls fail together. In one of four phases,
+// sessions cannot be written for a while either, so that what their messages took is given back under faults.
 func (f *faults) aim(r *rand.Rand) {
 	at := f.calls[r.IntN(len(f.calls))].Function
+	if r.IntN(4) == 0 {
+		at = "GenerateFunction"
+		f.note("outage", false)
+		f.s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "function": at, "error": "InternalServerError", "count": 60})
+	}
 	f.aimed = slices.DeleteFunc(slices.Clone(f.calls), func(c e2e.Call) bool { return c.Function != at })
 }
 
