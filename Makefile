@@ -35,7 +35,7 @@ apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq
 # The tools of the tests from outside. They are installed first, so that these tests, which take longest, start at once.
 E2E := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
-.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench evidence clean
+.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench evidence evidence-short clean
 
 run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
@@ -55,7 +55,7 @@ example-go: $(EXAMPLE_GO)
 	@echo "http://127.0.0.1:$${PORT:-8080}"
 	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
-# Tests mostly wait, so the first seven run beside each other. The attacks need both CPUs.
+# Tests mostly wait, so the first seven run beside each other. The attacks and the histories need both CPUs.
 test: lint template
 	@$(MAKE) --no-print-directory -j2 $(E2E)
 	$(MAKE) --no-print-directory -j2 --output-sync=target e2e second-engine unit deploy-test proofs package openapi
@@ -65,10 +65,10 @@ test: lint template
 # For daily work: all quick tests, and one path through the whole stack.
 check: lint $(ENGINE) $(MINISTACK)
 	@node --test frontend/test/ >$(TOOLS)/node.log 2>&1 || { cat $(TOOLS)/node.log; exit 1; }
-	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|openapi|proofs)$$')
+	go test $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|evidence|openapi|proofs)$$')
 	go test -count=1 streamotp/local/claims
 	go test -count=1 -skip '^TestStack$$' streamotp/local/openapi
-	go test -count=1 -run '^Test(API|EditsAreThere|OraclesAreThere)$$' streamotp/local/e2e streamotp/local/attack
+	go test -count=1 -run '^Test(API|EditsAreThere|OraclesAreThere)$$' streamotp/local/e2e streamotp/local/attack streamotp/local/evidence
 
 # ---- the parts of `make test` ---------------------------------------------------------------------------------------
 
@@ -89,7 +89,7 @@ deploy-test: $(VENV) $(MINISTACK)
 
 unit: $(ENGINE) $(MINISTACK)
 	@node --test frontend/test/
-	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|openapi|proofs)$$')
+	go test -race -timeout 40m $$(go list work | grep -vE '^streamotp/local/(attack|claims|e2e|evidence|openapi|proofs)$$')
 	go test -count=1 streamotp/local/claims # it reads files outside its module, which the test cache does not track
 
 # Test the running stack from outside, and the pages in Chromium. The race detector would see only the tests themselves.
@@ -116,6 +116,10 @@ openapi: $(ENGINE) $(REDOCLY) $(SCHEMATHESIS)
 # it needs both CPUs of a small machine and measures a time.
 attack: $(ENGINE)
 	@cd local/attack && go test -race -count=1 -timeout 40m # the default of ten minutes is too short for a busy machine
+
+# Check histories of parallel clients under faults against models: a bounded part, which draws new requests in each run.
+evidence-short: $(ENGINE)
+	@cd local/evidence && go test -count=1 -timeout 20m
 
 # Tests that are skipped on other engines: the pages and the applications in the browser, the development stack itself, and the oracle gate
 # (DynamoDB Local deletes expired items between its two calls).
@@ -203,13 +207,10 @@ $(DDB): .ci/dynamodb-local/pom.xml
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
 
-bench: $(ENGINE)
-	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
-	go run streamotp/bench $(ARGS)
-
-# Make the tables and pictures of docs/evidence.md again; it takes an hour.
+# Make the evidence of docs/evidence.md again: its histories, tables and pictures. It takes some hours.
 evidence: $(ENGINE)
-	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
+	@(cd local/evidence && go test -count=1 -timeout 6h -args -full)
+	mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	go run streamotp/bench -only growth
 	go run streamotp/bench -only scale
 	go run streamotp/bench -only soak

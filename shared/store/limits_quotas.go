@@ -30,11 +30,8 @@ type KeyState struct {
 	NotBefore       time.Time // older sessions of the subject have ended
 }
 
-// The clauses of taking a message, beside that of a free slot.
-const (
-	notLocked = "attribute_not_exists(tries) OR tries < ceiling"
-	notOurs   = "attribute_not_exists(m0) OR m0 <> :slot"
-)
+// notLocked is a clause of taking a message, beside those of its slots.
+const notLocked = "attribute_not_exists(tries) OR tries < ceiling"
 
 // contention is how many times a write is made that loses to parallel ones. Each loss returns the item as it is now.
 const contention = 10
@@ -55,7 +52,7 @@ func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now 
 			return after.state(), err
 		}
 		held, err := decodeLimit(found)
-		if err != nil || q.MessagesPerHour > 0 && sameNumber(found[messageSlots(1).name(0)], owned(requestID, now)) {
+		if err != nil || messageSlots(q.MessagesPerHour).find(found, owned(requestID, now)) >= 0 {
 			return held.state(), err // ours: the response to an earlier attempt was lost
 		}
 		if err := l.checkQuota(ctx, q, held, now); err != nil {
@@ -68,10 +65,9 @@ func (l Limits) TakeMessage(ctx context.Context, q Quota, requestID string, now 
 // takeMessage is the write that takes a slot, given the item that an earlier one failed on.
 func (q Quota) takeMessage(found item, requestID string, now time.Time) *update {
 	u := newUpdate(now)
-	if q.MessagesPerHour > 0 {
-		u.need(notOurs)
-	}
-	messageSlots(q.MessagesPerHour).take(u, owned(requestID, now), now)
+	messages := messageSlots(q.MessagesPerHour)
+	messages.needNotOurs(u)
+	messages.take(u, owned(requestID, now), now)
 	wrongPasswordSlots(q.WrongPasswordsPerHour).needFree(u, now)
 	switch {
 	case q.RefuseLocked && found["tries"] != nil: // the lock has passed; the next attempt sets the count of the next one

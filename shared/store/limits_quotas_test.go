@@ -50,6 +50,14 @@ func TestTakeMessage(t *testing.T) {
 			must(t, f.send("subject", 1, "same", t0))
 		}
 	})
+	t.Run("a write that comes twice takes one slot, also if another request took one in between", func(t *testing.T) {
+		f := newFixture(t)
+		for _, requestID := range []string{"same", "other", "same"} {
+			must(t, f.send("subject", 3, requestID, t0))
+		}
+		must(t, f.send("subject", 3, "third", t0))
+		limitedFor(t, f.send("subject", 3, "fourth", t0))
+	})
 	t.Run("a locked subject gets none, and its slots are left", func(t *testing.T) {
 		for _, n := range []int{0, 2} {
 			f := newFixture(t)

@@ -83,6 +83,14 @@ func (s slots) needFree(u *update, now time.Time) {
 	u.values[":inWindow"] = number(now.Add(-window).UnixMilli() + 1) // the window's first millisecond: values have fractions
 }
 
+// needNotOurs makes an update require that no slot has the value that it takes, which a write whose response was lost has taken. It looks at
+// all slots, since other requests may have shifted it.
+func (s slots) needNotOurs(u *update) {
+	if s.n > 0 {
+		u.need("NOT :slot IN (" + strings.Join(s.names(), ", ") + ")")
+	}
+}
+
 // giveBack makes an update remove a slot and move the older ones up, on the condition that the slot still has the value taken.
 func (s slots) giveBack(u *update, at int, taken types.AttributeValue) {
 	for i := at; i < s.n-1; i++ {

@@ -1,0 +1,112 @@
+// Package evidence checks histories of parallel clients against models of what StreamOTP promises, and what holds after a long
+// schedule of faults. docs/evidence.md has the models and the results.
+//
+// `go test streamotp/local/evidence` runs a bounded part. With `-args -full` it runs the whole, as `make evidence` does. Each test prints
+// its seed; `-args -seed N` draws the same requests and faults again. How parallel requests interleave cannot be repeated.
+package evidence
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"streamotp/local/e2e"
+)
+
+var (
+	full    = flag.Bool("full", false, "run everything, for hours if need be")
+	seed    = flag.Uint64("seed", 0, "draw the same requests and faults as the run that printed it; 0 draws new ones")
+	lasting = flag.Duration("for", 30*time.Minute, "how long the whole run of TestFaults lasts")
+	most    = flag.Int("operations", 100_000, "the operations of the whole run of TestLinearizable")
+)
+
+// bounded is for how long further rounds of the bounded part begin.
+const bounded = 12 * time.Second
+
+// draw returns the run's seed, and prints it.
+func draw(t *testing.T) uint64 {
+	n := *seed
+	if n == 0 {
+		n = rand.Uint64N(1e9)
+	}
+	fmt.Printf("%s: seed %d\n", t.Name(), n)
+	return n
+}
+
+// A planted fault takes away what one of the models promises.
+type planted struct {
+	model string // the model that must find it
+	what  string
+	edits []e2e.Edit
+}
+
+var plantedFaults = []planted{
+	{"session", "a code is consumed without a condition", []e2e.Edit{{File: "shared/store/codes.go",
+		Old: `"attribute_not_exists(usedAt)"`, New: `"attribute_exists(code)"`}}},
+	{"attempts", "an attempt is counted after the comparison", []e2e.Edit{
+		{File: "shared/judge/judge.go", Old: "if c.Reserved, err = j.Limits.Reserve(ctx, c.Session, requestID, reserved); err != nil {\n\t\treturn err\n\t}\n", New: ""},
+		{File: "shared/judge/judge.go", Old: "[]byte(c.Digest)) != 1 {\n", New: "[]byte(c.Digest)) != 1 {\n" +
+			"\t\tif c.Reserved, err = j.Limits.Reserve(ctx, c.Session, requestID, reserved); err != nil {\n\t\t\treturn err\n\t\t}\n"}}},
+	{"limit", "a message is given back without a condition", []e2e.Edit{{File: "shared/store/limits_slots.go",
+		Old: `u.need(s.name(at) + " = :slot")`, New: `u.need(s.name(at) + " = :slot OR " + s.name(at) + " <> :slot")`}}},
+	{"grant", "an exchange reads, and then writes without a condition", []e2e.Edit{{File: "shared/store/codes_transactions.go",
+		Old: "all(sameCode, notUsed, notRevoked, notExpired)", New: "all(sameCode, notExpired)"}}},
+}
+
+// TestEditsAreThere: the planted faults still match the source.
+func TestEditsAreThere(t *testing.T) {
+	for _, p := range append(plantedFaults, planted{"", "clocks", skewed()}) {
+		if err := e2e.CheckEdits(p.edits); err != nil {
+			t.Errorf("%s: %v", p.what, err)
+		}
+	}
+}
+
+// TestLinearizable: the histories of 50 clients are linearizable, with and without faults.
+func TestLinearizable(t *testing.T) {
+	seed := draw(t)
+	for stack, done := 0, 0; stack == 0 || *full && done < *most; stack++ {
+		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
+			x := newStage(t, e2e.Start(t, parameters...), seed+uint64(stack))
+			x.play(func(wrong []string) { report(t, wrong) }, func() bool {
+				return *full && done+x.operations() < *most || !*full && time.Since(begun) < bounded
+			})
+			done += x.operations()
+		})
+	}
+}
+
+func report(t *testing.T, wrong []string) {
+	t.Helper()
+	for _, w := range wrong {
+		t.Error("not linearizable: " + w)
+	}
+}
+
+// TestPlantedFaults: each model finds the fault that is planted for it.
+func TestPlantedFaults(t *testing.T) {
+	if !*full {
+		t.Skip("only in the whole run: each fault needs a build of the functions")
+	}
+	seed := draw(t)
+	for _, p := range plantedFaults {
+		t.Run(p.what, func(t *testing.T) {
+			x := newStage(t, e2e.StartChanged(t, p.edits, parameters...), seed)
+			found := ""
+			x.play(func(wrong []string) {
+				for _, w := range wrong {
+					if found == "" && strings.HasPrefix(w, p.model) {
+						found = w
+						fmt.Printf("found in round %d: %s: %s\n", x.rounds, p.what, w)
+					}
+				}
+			}, func() bool { return found == "" })
+			if found == "" {
+				t.Error("not found in ten rounds")
+			}
+		})
+	}
+}

@@ -1,0 +1,277 @@
+package evidence
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"streamotp/local/e2e"
+)
+
+// faults injects faults into the AWS calls that the functions were seen to make, and kills functions.
+type faults struct {
+	s      *e2e.Stack
+	calls  []e2e.Call
+	aimed  []e2e.Call          // of one function, which gets half of the faults of a phase
+	errors map[string][]string // by service
+	kinds  map[string]int      // how often each kind was injected
+	mu     sync.Mutex
+	lossy  int // faults after which a message may go out twice: its provider's response or its mark is lost
+}
+
+// learn notes the calls that the functions have made.
+func (f *faults) learn() {
+	if f.errors == nil {
+		f.errors, f.kinds = map[string][]string{}, map[string]int{}
+	}
+	for _, c := range f.s.Calls() {
+		c = e2e.Call{Function: c.Function, Service: c.Service, Action: c.Action, Table: c.Table}
+		if !slices.Contains(f.calls, c) && c.Function != "" && c.Service != "captcha" {
+			f.calls = append(f.calls, c)
+		}
+	}
+	slices.SortFunc(f.calls, func(a, b e2e.Call) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	for _, c := range f.calls {
+		if f.errors[c.Service] == nil {
+			f.errors[c.Service] = f.errorsOf(c)
+		}
+	}
+}
+
+// errorsOf returns the errors that a call may have. The stack names them when it rejects an unknown one.
+func (f *faults) errorsOf(c e2e.Call) (names []string) {
+	_, _, text := f.s.Do(http.MethodPost, "/_local/faults", fields{"service": c.Service, "action": c.Action, "error": "None"})
+	_, all, _ := strings.Cut(strings.TrimSpace(string(text)), "it has ")
+	for _, name := range strings.Split(all, ", ") {
+		// A condition that fails is no fault but an answer, and would be a lie about the table.
+		if name != "" && name != "ConditionalCheckFailedException" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// throttled are the errors by which services throttle.
+var throttled = map[string]string{"dynamodb": "ThrottlingException", "ses": "TooManyRequestsException", "sns": "Throttled"}
+
+// aim chooses the function that gets half of the faults of a phase, so that several of its calls fail together. In one of four phases,
+// sessions cannot be written for a while either, so that what their messages took is given back under faults.
+func (f *faults) aim(r *rand.Rand) {
+	at := f.calls[r.IntN(len(f.calls))].Function
+	if r.IntN(4) == 0 {
+		at = "GenerateFunction"
+		f.note("outage", false)
+		f.s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "function": at, "error": "InternalServerError", "count": 60})
+	}
+	f.aimed = slices.DeleteFunc(slices.Clone(f.calls), func(c e2e.Call) bool { return c.Function != at })
+}
+
+// maybe injects a fault in one of six operations, and kills a function in one of 150.
+func (f *faults) maybe(r *rand.Rand) {
+	c := f.calls[r.IntN(len(f.calls))]
+	if r.IntN(2) == 0 {
+		c = f.aimed[r.IntN(len(f.aimed))]
+	}
+	if r.IntN(150) == 0 {
+		f.note("kill", c.Function == "SendFunction")
+		f.s.Kill(c.Function)
+		return
+	}
+	if r.IntN(6) > 0 {
+		return
+	}
+	fault := fields{"service": c.Service, "action": c.Action, "function": c.Function, "count": 1 + r.IntN(6)}
+	if table, _, several := strings.Cut(c.Table, ","); table != "" && !several {
+		fault["table"] = table
+	}
+	kind := []string{"lost", "lost", "throttled", "slow", "failed"}[r.IntN(5)]
+	switch kind {
+	case "lost":
+		fault["dropResponse"] = true
+	case "throttled":
+		if fault["error"] = throttled[c.Service]; throttled[c.Service] == "" {
+			fault["error"] = f.errors[c.Service][r.IntN(len(f.errors[c.Service]))]
+		}
+	case "slow":
+		fault["latencyMs"] = 20 + r.IntN(300)
+		if r.IntN(10) == 0 {
+			fault["latencyMs"] = 1500 + r.IntN(2500)
+		}
+	case "failed":
+		fault["error"] = f.errors[c.Service][r.IntN(len(f.errors[c.Service]))]
+	}
+	f.note(kind, c.Function == "SendFunction" && (kind != "throttled" || c.Service == "dynamodb"))
+	f.s.Fault(fault)
+}
+
+func (f *faults) note(kind string, lossy bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.kinds[kind]++
+	if lossy {
+		f.lossy++
+	}
+}
+
+// sent holds which messages were asked for, and what arrived.
+type sent struct {
+	mu      sync.Mutex
+	to      map[string]*wanted
+	proofs  map[string]bool
+	doubles int
+}
+
+// wanted is what may go to one address or number.
+type wanted struct {
+	sessions []string // accepted
+	unknown  int      // requests whose session may exist
+	resends  int
+}
+
+func (x *sent) at(to string, do func(w *wanted)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.to == nil {
+		x.to = map[string]*wanted{}
+	}
+	if x.to[to] == nil {
+		x.to[to] = &wanted{}
+	}
+	do(x.to[to])
+}
+
+func (x *sent) asked(to, id string) {
+	x.at(to, func(w *wanted) { w.sessions = append(w.sessions, id) })
+}
+func (x *sent) maybe(to string) { x.at(to, func(w *wanted) { w.unknown++ }) }
+func (x *sent) again(to string) { x.at(to, func(w *wanted) { w.resends++ }) }
+
+// twice reports whether a proof was seen before.
+func (x *sent) twice(proof string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.proofs == nil {
+		x.proofs = map[string]bool{}
+	}
+	x.proofs[proof], proof = true, map[bool]string{true: "seen"}[x.proofs[proof]]
+	return proof != ""
+}
+
+// skewed returns edits that give each process of a function a clock of its own, up to a second fast or slow.
+func skewed() (edits []e2e.Edit) {
+	for _, function := range []string{"generate", "send", "verify", "reset", "status", "feedback", "oidc"} {
+		edits = append(edits, e2e.Edit{File: "functions/" + function + "/main.go", Old: "\nfunc main() {\n", New: `
+func main() {
+	apart := time.Duration(time.Now().UnixNano()/1000%2001-1000) * time.Millisecond
+	time := struct{ Now func() time.Time }{func() time.Time { return time.Now().Add(apart) }}
+`})
+	}
+	return edits
+}
+
+// TestFaults: after a schedule of every fault that can be injected into every AWS call, with functions killed and their clocks up to two
+// seconds apart, every promise holds that a history can show, and every message was sent once or is a dead letter.
+func TestFaults(t *testing.T) {
+	seed, end := draw(t), time.Now().Add(*lasting)
+	for stack := 0; stack == 0 || *full && time.Now().Before(end); stack++ {
+		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
+			x := newStage(t, e2e.StartChanged(t, skewed(), parameters...), seed+uint64(stack))
+			x.skewed = true
+			x.play(func(wrong []string) {
+				report(t, wrong)
+				x.delivered()
+			}, func() bool { return *full && time.Now().Before(end) })
+			x.outage()
+			fmt.Printf("faults in %d calls; %d messages went out twice; %d dead letters\n", len(x.faults.calls), x.sent.doubles, len(x.DeadLetters()))
+		})
+	}
+}
+
+// delivered waits until every message of a round has gone out, was rejected by its provider, is not needed any more or is a dead letter, and
+// checks that none went out too often.
+func (x *stage) delivered() {
+	doubles := 0
+	for to, w := range x.sent.to {
+		arrived := 0
+		for _, id := range w.sessions {
+			var state any
+			x.until("the message of "+id+" settles", func() bool {
+				_, _, answer := x.Post("/api/status", fields{"sessionId": id})
+				state = answer["state"]
+				return state != nil && state != "pending" || x.isDead(id)
+			})
+			if state == "sent" || state == "delivered" {
+				arrived++
+			}
+		}
+		codes := map[string]int{}
+		for _, m := range x.Messages() {
+			if c := e2e.Code(m); m.To == to && c != "" {
+				codes[c]++
+			}
+		}
+		if n := len(codes); n < arrived || n > len(w.sessions)+w.unknown {
+			x.t.Errorf("%s got %d codes; %d sessions say that theirs was sent, of %d, and %d requests have no response", to, n, arrived, len(w.sessions), w.unknown)
+		}
+		for _, n := range codes {
+			doubles += max(0, n-1-w.resends)
+		}
+	}
+	if doubles > 0 && x.faults.lossy == 0 {
+		x.t.Errorf("%d messages went out twice, though no response of a provider was lost", doubles)
+	}
+	x.sent.doubles += doubles
+	x.sent.to, x.faults.lossy = nil, 0
+}
+
+func (x *stage) isDead(id string) bool {
+	return slices.ContainsFunc(x.DeadLetters(), func(letter map[string]any) bool { return letter["sessionId"] == id })
+}
+
+// outage lets codes expire while SES sends nothing: each becomes a dead letter, and the log says why.
+func (x *stage) outage() {
+	x.Fault(fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"})
+	ids := map[any]bool{}
+	for i := range 5 {
+		_, _, answer := x.Post("/api/generate", fields{"email": fmt.Sprintf("outage-%d@example.com", i)})
+		ids[answer["sessionId"]] = true
+	}
+	for _, item := range x.Items("CodesTable") {
+		if ids[item["sessionId"]["S"]] {
+			item["expiredAt"] = map[string]any{"N": fmt.Sprint(time.Now().Unix() + 1)}
+			x.PutItem("CodesTable", item)
+		}
+	}
+	for id := range ids {
+		x.until("the dead letter", func() bool { return x.isDead(fmt.Sprint(id)) })
+	}
+	x.ClearFaults()
+	why, dead := map[string]bool{}, map[string]bool{} // by the log's name of a session
+	for _, line := range x.Logs() {
+		_, text, _ := strings.Cut(line, "\t")
+		var entry struct{ Outcome, Session string }
+		_ = json.Unmarshal([]byte(text), &entry) // a line of another form has no outcome
+		why[entry.Session] = why[entry.Session] || strings.Contains(text, "SendingPaused")
+		dead[entry.Session] = dead[entry.Session] || entry.Outcome == "undelivered"
+	}
+	explained := 0
+	for session := range dead {
+		if dead[session] && why[session] {
+			explained++
+		}
+	}
+	if explained != len(ids) {
+		x.t.Errorf("the log says why of %d of %d dead letters", explained, len(ids))
+	}
+	for _, m := range x.Messages() {
+		if strings.HasPrefix(m.To, "outage-") {
+			x.t.Errorf("%s got a message that is a dead letter", m.To)
+		}
+	}
+}

@@ -1,0 +1,314 @@
+package evidence
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"streamotp/local/e2e"
+)
+
+type fields = map[string]any
+
+const (
+	clients  = 50
+	phases   = 3 // of a round; between them 40 minutes pass for the limits, and two hours for the locks
+	perPhase = 6 // operations of a client
+
+	password = "tulip harbor lantern 42" // the demo users'
+	callback = "http://127.0.0.1/callback"
+	page     = "page" // the client that gets proofs
+	app      = "app"  // the client that gets tokens
+)
+
+// stage is a running stack with what clients act on.
+type stage struct {
+	*e2e.Stack
+	t      *testing.T
+	seed   uint64
+	faulty bool
+	skewed bool // the functions' clocks differ
+	faults *faults
+
+	rounds   int
+	subjects []*subject
+	account  e2e.Item // a demo user's
+	sent     sent
+}
+
+// subject is an object with what its clients know about it.
+type subject struct {
+	*object
+	act      func(c *client, x *subject)
+	to       string
+	sessions []*session
+	code     string // of a grant, with its verifier
+	verifier string
+	since    int // the first of the sessions that was not yet checked for refunds
+
+	mu       sync.Mutex
+	tokens   []string
+	requests int // of a limit
+}
+
+// session is a session with its code, if the code arrived.
+type session struct {
+	id, to, code string
+	call         int64
+}
+
+// client is one of the parallel clients, with a random source of its own.
+type client struct {
+	*stage
+	*rand.Rand
+}
+
+// newStage registers the clients of a stack.
+func newStage(t *testing.T, s *e2e.Stack, seed uint64) *stage {
+	for id, more := range map[string]e2e.Item{
+		page: {"purposes": list("verify"), "origins": list("https://page.example")}, app: {"redirectUris": list(callback)},
+	} {
+		item := e2e.Item{"id": {"S": id}, "name": {"S": "Client"}, "type": {"S": "public"}, "createdAt": {"N": "1"}}
+		for name, value := range more {
+			item[name] = value
+		}
+		s.PutItem("ClientsTable", item)
+	}
+	x := &stage{Stack: s, t: t, seed: seed, faults: &faults{s: s}}
+	for _, user := range s.Items("UsersTable") {
+		if user["email"]["S"] == "ada@example.com" {
+			x.account = user
+		}
+	}
+	return x
+}
+
+func list(value string) map[string]any {
+	return map[string]any{"L": []any{fields{"S": value}}}
+}
+
+// parameters turn off the limits that are not modelled.
+var parameters = flags("SendsPerIpPerHour=0", "PasswordTriesPerHour=0", "PasswordTriesPerIpPerHour=0", "SmsPrefixSends=0", "SmsPerDay=0",
+	"ResendCooldownSeconds=1", "CodeTtlSeconds=600", "ThrottleRate=10000", "ThrottleBurst=10000",
+	fmt.Sprint("SendsPerHour=", perHour), fmt.Sprint("MaxAttempts=", maxAttempts))
+
+func flags(parameters ...string) (args []string) {
+	for _, p := range parameters {
+		args = append(args, "-parameter", p)
+	}
+	return args
+}
+
+// round lets the clients act on new objects, and returns what is wrong with the objects' histories.
+func (x *stage) round() (wrong []string) {
+	x.rounds++
+	start := time.Now()
+	defer func() {
+		fmt.Printf("round %d: %d operations so far, %.1f s, faults so far %v\n", x.rounds, x.operations(), time.Since(start).Seconds(), x.faults.kinds)
+	}()
+	x.prepare()
+	for phase := range phases {
+		var wait sync.WaitGroup
+		if x.faulty {
+			x.faults.aim(rand.New(rand.NewPCG(x.seed, uint64(x.rounds*1000+phase*100+clients))))
+		}
+		for n := range clients {
+			c := &client{x, rand.New(rand.NewPCG(x.seed, uint64(x.rounds*1000+phase*100+n)))}
+			wait.Go(func() {
+				for range perPhase {
+					if x.faulty {
+						x.faults.maybe(c.Rand)
+					}
+					s := x.subjects[c.IntN(len(x.subjects))]
+					s.act(c, s)
+				}
+			})
+		}
+		wait.Wait()
+		x.ClearFaults()
+		x.pass()
+	}
+	for _, s := range x.subjects {
+		if found := s.check(x.t, x.seed); found != "" {
+			wrong = append(wrong, found)
+		}
+	}
+	return wrong
+}
+
+// operations returns how many operations the clients have made.
+func (x *stage) operations() int { return x.rounds * phases * clients * perPhase }
+
+// play plays a round without faults, which shows the calls that the functions make, and then one with faults, and further ones as long as
+// more says so. A stack keeps all that it logs, so ten rounds are enough for one.
+func (x *stage) play(check func(wrong []string), more func() bool) {
+	for x.rounds < 2 || x.rounds < 10 && more() {
+		check(x.round())
+		if !x.faulty {
+			x.faults.learn()
+		}
+		x.faulty = true
+		x.ClearMessages()
+	}
+}
+
+// prepare makes the objects of a round, in parallel.
+func (x *stage) prepare() {
+	x.subjects = nil
+	add := func(name string, n int, s func(i int) *subject) {
+		for i := range n {
+			made := s(i)
+			made.object.name = fmt.Sprintf("%s-%d-%d", name, x.rounds, i)
+			x.subjects = append(x.subjects, made)
+		}
+	}
+	email := func(kind string, i int) string { return fmt.Sprintf("%s-%d-%d@example.com", kind, x.rounds, i) }
+	add("session", 6, func(i int) *subject {
+		s := &subject{object: &object{model: sessionModel()}, act: useSession, to: email("session", i)}
+		if i%3 == 0 {
+			s.to = fmt.Sprintf("+4915123%06d", x.rounds*10+i)
+		}
+		return s
+	})
+	add("attempts", 5, func(i int) *subject {
+		return &subject{object: &object{model: attemptModel()}, act: guess, to: email("attempts", i)}
+	})
+	add("limit", 5, func(i int) *subject {
+		return &subject{object: &object{model: limitModel()}, act: ask, to: email("limit", i)}
+	})
+	add("grant", 4, func(i int) *subject {
+		return &subject{object: &object{model: grantModel()}, act: exchange, to: email("grant", i)}
+	})
+	add("account", 2, func(i int) *subject {
+		return &subject{object: &object{model: accountModel()}, act: setPassword, to: email("account", i)}
+	})
+	var wait sync.WaitGroup
+	for _, s := range x.subjects {
+		wait.Go(func() { x.open(s) })
+	}
+	wait.Wait()
+	if x.t.Failed() {
+		x.t.FailNow()
+	}
+	for _, item := range x.Items("CodesTable") { // an authorization code lives for a minute, which a slow round may outlast
+		if id, _ := item["sessionId"]["S"].(string); strings.HasPrefix(id, "authz#") && item["usedAt"] == nil {
+			item["expiredAt"] = map[string]any{"N": fmt.Sprint(time.Now().Add(time.Hour).Unix())}
+			x.PutItem("CodesTable", item)
+		}
+	}
+}
+
+// open begins the sessions that an object's clients share, one after the other, so that each code is known to be its session's.
+func (x *stage) open(s *subject) {
+	kind, _, _ := strings.Cut(s.name, "-")
+	body := fields{"email": s.to}
+	if s.to[0] == '+' {
+		body = fields{"phone": s.to}
+	}
+	switch kind {
+	case "session":
+		body["clientId"], body["nonce"] = page, "nonce-"+s.to
+	case "account", "grant":
+		user := maps.Clone(x.account)
+		delete(user, "id")
+		user["email"] = map[string]any{"S": s.to}
+		x.PutItem("UsersTable", user)
+		body["purpose"] = "reset"
+	}
+	if kind == "grant" {
+		x.authorize(s)
+	}
+	sessions := map[string]int{"session": 1, "attempts": 3, "account": 3}[kind]
+	if kind == "account" && x.skewed {
+		sessions = 1 // a session may seem to be younger than a password that was changed within the clocks' difference
+	}
+	for range sessions {
+		x.begin(s, body)
+	}
+}
+
+// begin requests a code while there are no faults, and waits for it.
+func (x *stage) begin(s *subject, body fields) *session {
+	made := &session{to: s.to, call: clock()}
+	status, _, answer := x.Post("/api/generate", body)
+	if status != http.StatusOK {
+		x.t.Errorf("generate for %s: %d %v", s.name, status, answer)
+		return made
+	}
+	made.id = answer["sessionId"].(string)
+	x.sent.asked(s.to, made.id)
+	s.sessions = append(s.sessions, made)
+	x.until("a code to "+s.to, func() bool {
+		var codes []string
+		for _, m := range x.Messages() { // newest first
+			if c := e2e.Code(m); m.To == s.to && c != "" {
+				codes = append(codes, c)
+			}
+		}
+		if len(codes) == len(s.sessions) {
+			made.code = codes[0]
+		}
+		return made.code != ""
+	})
+	return made
+}
+
+func (x *stage) until(what string, holds func() bool) {
+	for deadline := time.Now().Add(2 * e2e.Patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			x.t.Errorf("waited in vain: %s", what)
+			return
+		}
+	}
+}
+
+// pass makes the limits 40 minutes older, and the locks two hours. It may overwrite a write of a failed request, which the models allow.
+func (x *stage) pass() {
+	call := clock()
+	var wait sync.WaitGroup
+	for _, item := range x.Items("LimitsTable") {
+		changed := false
+		older := func(name string, by time.Duration) {
+			text, _ := item[name]["N"].(string)
+			whole, fraction, _ := strings.Cut(text, ".")
+			if at, _ := strconv.ParseInt(whole, 10, 64); at > time.Now().Add(-3*time.Hour).UnixMilli() {
+				item[name] = map[string]any{"N": fmt.Sprint(at-by.Milliseconds(), ".", fraction)}
+				changed = true
+			}
+		}
+		for i := range perHour {
+			older(fmt.Sprint("m", i), 40*time.Minute)
+		}
+		older("lastTry", 2*time.Hour)
+		if changed {
+			wait.Go(func() { x.PutItem("LimitsTable", item) })
+		}
+	}
+	wait.Wait()
+	for _, s := range x.subjects {
+		switch kind, _, _ := strings.Cut(s.name, "-"); kind {
+		case "attempts":
+			s.add("lock passes", 0, success, call, clock())
+		case "limit":
+			x.refunds(s)
+			s.add("40 minutes", 0, success, call, clock())
+		}
+	}
+}
+
+// refunds adds what the send function may have given back, because a provider rejected a message for good.
+func (x *stage) refunds(s *subject) {
+	for ; s.since < len(s.sessions); s.since++ {
+		made := s.sessions[s.since]
+		status, _, answer := x.Post("/api/status", fields{"sessionId": made.id})
+		if state := answer["state"]; status != http.StatusOK || state != "sent" && state != "delivered" {
+			s.add("refund", 0, unknown, made.call, never)
+		}
+	}
+}
