@@ -82,7 +82,7 @@ func (c *console) welcome(url, awsURL, clientSecret string, spec *template.Stack
 		row("Password", demoPassword)
 	}
 	if clientSecret != "" {
-		row("Clients", demoClient+" (public), "+demoServer+" and "+demoApp+" (confidential)")
+		row("Clients", demoClient+" and "+demoWeb+" (public), "+demoServer+" and "+demoApp+" (confidential)")
 		row("Secret", clientSecret+"  (of the two, in this run)")
 	}
 	b.WriteString("\n  Ctrl-C ends it.\n")
