@@ -55,7 +55,7 @@ example-go: $(EXAMPLE_GO)
 	@echo "http://127.0.0.1:$${PORT:-8080}"
 	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
-# Tests mostly wait, so the first seven run beside each other. The attacks and the histories need both CPUs.
+# Tests mostly wait, so the first seven run beside each other. The attacks need both CPUs.
 test: lint template
 	@$(MAKE) --no-print-directory -j2 $(E2E)
 	$(MAKE) --no-print-directory -j2 --output-sync=target e2e second-engine unit deploy-test proofs package openapi
@@ -206,6 +206,10 @@ $(DDB): .ci/dynamodb-local/pom.xml
 	touch $@
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
+
+bench: $(ENGINE)
+	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
+	go run streamotp/bench $(ARGS)
 
 # Make the evidence of docs/evidence.md again: its histories, tables and pictures. It takes some hours.
 evidence: $(ENGINE)

@@ -14,9 +14,16 @@ import (
 
 const people = 400 // accounts, and as many unknown addresses
 
-// oracle measures whether response times reveal which addresses have an account. It makes logins with a wrong password
-// and resets, for accounts and unknown addresses in random order. For comparison it prints the same figures for two
-// halves of the unknown addresses, between which there is no real difference.
+// asked is a request that oracle makes for each address.
+type asked struct {
+	name string
+	body map[string]string
+	want int
+}
+
+// oracle measures whether response times reveal which addresses have an account. It makes logins with a wrong password, resets and logins by
+// code alone, for accounts and unknown addresses in random order. For comparison it prints the same figures for two halves of the unknown
+// addresses, between which there is no real difference.
 func oracle() error {
 	fmt.Printf("\n| wall time of POST /generate, %d accounts and %d unknown addresses in random order | medians, ms | Kolmogorov-Smirnov D | p |\n|---|---|---|---|\n", people, people)
 	template, err := withoutSender()
@@ -24,8 +31,16 @@ func oracle() error {
 		return err
 	}
 	defer os.Remove(template) //nolint:errcheck // a temporary file
+	if err := oracleWith(template, "SignUp=off", asked{"login, wrong password", map[string]string{"purpose": "login", "password": "not the password"},
+		http.StatusUnauthorized}, asked{"reset", map[string]string{"purpose": "reset"}, http.StatusOK}, asked{"a code alone", codeAlone(""), http.StatusOK}); err != nil {
+		return err
+	}
+	return oracleWith(template, "SignUp=on", asked{"a code alone, with `SignUp=on`", codeAlone(""), http.StatusOK})
+}
+
+func oracleWith(template, signUp string, asks ...asked) error {
 	d, err := startStack("-template", template, "-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0", "-parameter", "PasswordTriesPerHour=0",
-		"-parameter", "PasswordTriesPerIpPerHour=0")
+		"-parameter", "PasswordTriesPerIpPerHour=0", "-parameter", signUp)
 	if err != nil {
 		return err
 	}
@@ -33,14 +48,7 @@ func oracle() error {
 	if err := d.addAccounts(); err != nil {
 		return err
 	}
-	for _, ask := range []struct {
-		name string
-		body map[string]string
-		want int
-	}{
-		{"login, wrong password", map[string]string{"purpose": "login", "password": "not the password"}, http.StatusUnauthorized},
-		{"reset", map[string]string{"purpose": "reset"}, http.StatusOK},
-	} {
+	for _, ask := range asks {
 		accounts, strangers, err := d.interleaved(ask.body, ask.want)
 		if err != nil {
 			return err
