@@ -30,7 +30,7 @@ def adapt():
     send["Resource"] = "*"
     for name in ("VerifyFunction", "OidcFunction"):
         for statement in resources[name]["Properties"]["Policies"][0]["Statement"]:
-            if statement["Action"] in ("kms:Sign", "kms:GetPublicKey"):
+            if statement.get("Action") in ("kms:Sign", "kms:GetPublicKey"):
                 del statement["Condition"]
                 statement["Resource"] = "*"
     for origin in resources["Distribution"]["Properties"]["DistributionConfig"]["Origins"]:

@@ -234,7 +234,7 @@ func elementQuiet(v *visit) {
 
 func elementWrong(v *visit) {
 	v.embed(`purpose="signup"`)
-	v.wait("window.failures.some(text => text.includes('the purpose must be one of login, verify, reset'))")
+	v.wait("window.failures.some(text => text.includes('the purpose must be one of login, verify, passwordless, sign-up, reset'))")
 	v.open("/?element=api=http://203.0.113.1/api%20purpose=verify")
 	v.waitText("[data-problem]", "api must be a path or an https:// URL")
 	v.embed(`purpose="login" client-id="shop"`) // without a nonce

@@ -45,7 +45,7 @@ func TestStats(t *testing.T) {
 		}
 		return counts.ByChannel[0].Sent == 2 && counts.ByChannel[1].Sent == 1
 	})
-	want := []string{"email 2 1 0.5", "sms 1 0 0", "verify 2 1 0.5", "login 1 0 0", "reset 0 0 -"}
+	want := []string{"email 2 1 0.5", "sms 1 0 0", "verify 2 1 0.5", "login 1 0 0", "reset 0 0 -", "passwordless 0 0 -"}
 	if fmt.Sprint(got) != fmt.Sprint(want) || counts.SmsSpendUsd != nil {
 		t.Errorf("counted %v, spend %v", got, counts.SmsSpendUsd)
 	}
