@@ -95,7 +95,7 @@ unit: $(ENGINE) $(MINISTACK)
 # Test the running stack from outside, and the pages in Chromium. The race detector would see only the tests themselves.
 e2e: $(E2E)
 	@$(call apt,chromium,chromium fonts-dejavu-core)
-	go test -count=1 -timeout 40m streamotp/local/e2e
+	go test -count=1 -timeout 70m streamotp/local/e2e
 
 # Check the npm package with the tools of its field, and use it installed.
 package: $(PACKAGE)
@@ -134,7 +134,7 @@ second-engine: $(DDB) $(MINISTACK)
 	for _ in $$(seq 150); do curl -s -o /dev/null http://127.0.0.1:$$port/ && break; sleep 0.2; done
 	export STREAMOTP_DYNAMODB=http://127.0.0.1:$$port
 	go test -count=1 streamotp/shared/store streamotp/functions/... streamotp/otpctl
-	go test -count=1 -timeout 40m -skip '$(NO_ENGINE)' streamotp/local/e2e
+	go test -count=1 -timeout 70m -skip '$(NO_ENGINE)' streamotp/local/e2e
 
 # Count executions, not seconds: with a time limit, `go test` may fail merely because the time is up.
 FUZZTIME ?= 10000x
