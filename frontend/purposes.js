@@ -24,21 +24,26 @@ const emailProblem = (typed) => (isEmail(typed) ? {} : { email: 'Enter your e-ma
 const phoneProblem = (typed) => (lacksCountry(typed) ? { phone: 'Enter the number with + and its country code, like +49 151 23456789.' } : {});
 const verify = (client, sessionId, { code }) => client.verify(sessionId, code);
 
-// Returns the row of a purpose that needs only an address and a code. It never shows whether the address has an account.
+// The common part of purposes whose first step asks only for an address. They never show whether the address has an account.
+const byAddress = {
+  other: 'Use another address',
+  follows: false, // or the page would reveal whether there is an account
+  lost: '',
+  arrivesByText: () => false,
+  check: ({ email }) => emailProblem(email),
+  request: ({ email }) => ({ request: { email: foldAddress(email) }, address: foldAddress(email), channel: 'email' }),
+};
+
+// Returns the row of a purpose that needs only an address and a code.
 function byCode({ start, code, done }) {
   return {
+    ...byAddress,
     sentAs: 'passwordless',
     start: { ...start, fields: ['email'], submit: 'Send the code', busy: 'Sending…' },
     code: {
       ...code, heading: 'Enter your code', change: 'the address', hint: 'It is checked as soon as the last digit is in.', busy: 'Checking…', auto: true,
     },
-    other: 'Use another address',
     done,
-    follows: false,
-    lost: '',
-    arrivesByText: () => false,
-    check: ({ email }) => emailProblem(email),
-    request: ({ email }) => ({ request: { email: foldAddress(email) }, address: foldAddress(email), channel: 'email' }),
     checkCode: () => ({}),
     submit: verify,
   };
@@ -105,21 +110,15 @@ export const purposes = Object.freeze({
     done: { heading: 'You have an account', lead: (proven) => ['You entered the code that we sent to ', proven, '.'] },
   }),
 
-  // It never shows whether the address has an account, and logs nobody in: with the new password its owner can log in, with the
-  // second step that this needs.
+  // It logs nobody in: with the new password the account's owner can log in, with the second step that this needs.
   reset: {
+    ...byAddress,
     start: { heading: 'Forgot your password?', lead: 'Enter your e-mail address. We send a code to set a new password.', fields: ['email'], submit: 'Send the code', busy: 'Sending…' },
     code: {
       heading: 'Set a new password', lead: (destination) => ['If there is an account for ', destination, ', a code is on its way.'],
       change: 'the address', hint: 'The digits in our message.', submit: 'Set the password', busy: 'Saving…', password: true,
     },
-    other: 'Use another address',
     done: { heading: 'Your password is changed', lead: () => ['Log in with the new password. We have sent you a note about this change.'] },
-    follows: false, // or the page would reveal whether there is an account
-    lost: '',
-    arrivesByText: () => false,
-    check: ({ email }) => emailProblem(email),
-    request: ({ email }) => ({ request: { email: foldAddress(email) }, address: foldAddress(email), channel: 'email' }),
     // Typed once: a person who wants to check it can have the password shown (NIST SP 800-63B-4 3.1.1.2).
     checkCode: ({ password }) => ([...foldPassword(password).normalize('NFKC')].length < LEAST ? { password: `Use at least ${LEAST} characters.` } : {}),
     submit: (client, sessionId, { code, password }) => client.reset(sessionId, code, password),

@@ -56,7 +56,7 @@ func main() {
 			WrongPasswordsPerIPHour: env.Int("PASSWORD_TRIES_PER_IP_PER_HOUR", 0, 60),
 		},
 	}
-	if env.OneOf("SIGN_UP", "off", "on") == "on" {
+	if env.SignUp() {
 		h.signUps = store.SignUps{DB: db, Table: limits.Table}
 	}
 	gate := keys.Gate(cfg, env.Optional("REQUIRED_ORIGIN_SECRET"), time.Now)

@@ -47,7 +47,7 @@ func main() {
 		limits:  limits,
 		signer:  proof.NewSigner(cfg, env.String("SIGNING_KEY"), own, time.Now),
 		origin:  keys.NewOrigin(cfg, env.String("ORIGIN_SECRET"), time.Now),
-		signUp:  env.OneOf("SIGN_UP", "off", "on") == "on",
+		signUp:  env.SignUp(),
 		now:     time.Now,
 		random:  rand.Reader,
 	}

@@ -37,7 +37,7 @@ func main() {
 		proofLife: env.Seconds("PROOF_TTL_SECONDS", 30, 600),
 		now:       time.Now,
 	}
-	if env.OneOf("SIGN_UP", "off", "on") == "on" {
+	if env.SignUp() {
 		h.users = &store.Users{DB: db, Table: env.String("USERS_TABLE")}
 	}
 	servers := clients.New(limits, env.String("CLIENTS_TABLE"), ring, time.Now)

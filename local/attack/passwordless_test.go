@@ -94,8 +94,7 @@ func plantPassword(t *testing.T, s *e2e.Stack) result {
 		t.Fatalf("the owner's sign-up: %d %v", status, answer)
 	}
 	post(attacker, "reset", set(fmt.Sprint(asked["sessionId"]), passedOn, fresh))
-	planted := person(s, owner)["passwordHash"] != nil
-	return result{1, map[bool]int{true: 1}[planted], "passwords", planted}
+	return counted("passwords", person(s, owner)["passwordHash"] != nil)
 }
 
 // signUpBlocked requests codes at a domain that the operator has blocked, and below it.

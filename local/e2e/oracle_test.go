@@ -193,10 +193,10 @@ var (
 )
 
 // guess returns the body of a call with a code, that of another call if it is for one.
-func (b blind) guess(code string, other bool) func(*party) fields {
+func (f blind) guess(code string, other bool) func(*party) fields {
 	return func(p *party) fields {
 		body := try(p.id, code)
-		if b.password != other {
+		if f.password != other {
 			body["password"] = "violet meadow 7 kites"
 		}
 		return body

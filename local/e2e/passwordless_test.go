@@ -281,20 +281,7 @@ func TestSignUp(t *testing.T) {
 // proveByCode proves an address by a code alone for a transaction, and returns the proof.
 func (v *visitor) proveByCode(t testing.TB, transaction, email string) (proof string, err error) {
 	t.Helper()
-	before := v.s.Messages()
-	status, _, answer := v.s.Post("/api/generate", fields{"email": email, "purpose": "passwordless", "transaction": transaction})
-	if status != 200 {
-		return "", fmt.Errorf("generate answers %d %v", status, answer)
-	}
-	var code string
-	until(t, Patience, "a code", func() bool { code = v.s.CodeSince(before, email); return code != "" })
-	status, _, verified := v.s.Post("/api/verify", try(answer["sessionId"].(string), code))
-	proof, _ = verified["proof"].(string)
-	v.s.Remember(proof)
-	if status != 200 || proof == "" {
-		return "", fmt.Errorf("verify answers %d %v", status, verified["code"])
-	}
-	return proof, nil
+	return v.proveBy(t, transaction, fields{"email": email, "purpose": "passwordless"}, email)
 }
 
 // TestHostedPasswordless: an application's people log in only in the ways that its client allows and that it asks for.

@@ -46,7 +46,7 @@ otpctl prefixes).`,
 "futurePasswordChange":null}`),
 		RunE: func(cmd *cobra.Command, args []string) error { return unlock(cmd.Context(), c, args[0], purpose) },
 	}
-	cmd.Flags().StringVar(&purpose, "purpose", "", "reset only this `verify|login|reset|passwordless`")
+	cmd.Flags().StringVar(&purpose, "purpose", "", "reset only this `"+strings.Join(otp.PurposeNames(), "|")+"`")
 	return cmd
 }
 

@@ -71,8 +71,7 @@ func (s *settings) apply(c *otp.Client) error {
 			}
 			c.Purposes = append(c.Purposes, purpose)
 		}
-		slices.Sort(c.Purposes)
-		c.Purposes = slices.Compact(c.Purposes)
+		c.Purposes = distinct(c.Purposes)
 	}
 	if s.origins != nil {
 		c.Origins = nil
@@ -126,8 +125,7 @@ func (s *settings) applyHosted(c *otp.Client) error {
 			}
 			c.Logins = append(c.Logins, ways[i].purpose)
 		}
-		slices.Sort(c.Logins)
-		c.Logins = slices.Compact(c.Logins)
+		c.Logins = distinct(c.Logins)
 	}
 	if s.flags.Changed("no-pkce") {
 		c.NoPKCE = s.noPKCE
@@ -139,6 +137,12 @@ func (s *settings) applyHosted(c *otp.Client) error {
 		c.APIAudience = s.apiAudience
 	}
 	return nil
+}
+
+// distinct returns the purposes in their order, each once.
+func distinct(purposes []otp.Purpose) []otp.Purpose {
+	slices.Sort(purposes)
+	return slices.Compact(purposes)
 }
 
 // loginWay is a way to log in on StreamOTP's own pages, with the purpose of its code.

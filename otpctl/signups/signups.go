@@ -4,9 +4,7 @@ package signups
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -114,7 +112,7 @@ func read(ctx context.Context, c *console.Console, arg string) (domains []string
 		}
 		domains = append(domains, domain)
 	}
-	if err := lines.Err(); err != nil && !errors.Is(err, io.EOF) {
+	if err := lines.Err(); err != nil {
 		return nil, err
 	}
 	if len(domains) == 0 {

@@ -80,7 +80,7 @@ func stats(ctx context.Context, c *console.Console, d *deployed.Stack, days int)
 	if s.ByChannel, err = m.rows(ctx, s.Since, "Channel", otp.ChannelNames()); err != nil {
 		return err
 	}
-	if s.ByPurpose, err = m.rows(ctx, s.Since, "Purpose", []string{string(otp.Verify), string(otp.Login), string(otp.Reset), string(otp.Passwordless)}); err != nil {
+	if s.ByPurpose, err = m.rows(ctx, s.Since, "Purpose", otp.PurposeNames()); err != nil {
 		return err
 	}
 	month := time.Date(until.Year(), until.Month(), 1, 0, 0, 0, 0, time.UTC)

@@ -61,6 +61,9 @@ func (e *Env) AttemptLimit() otp.AttemptLimit {
 	return otp.AttemptLimit{MaxAttempts: e.Int("MAX_ATTEMPTS", 1, 10), Lock: e.Seconds("LOCK_SECONDS", 1, 3600)}
 }
 
+// SignUp reports whether people may create accounts, the same for every function that makes, accepts or offers a sign-up.
+func (e *Env) SignUp() bool { return e.OneOf("SIGN_UP", "off", "on") == "on" }
+
 // PumpingLimit returns the rule that pauses number prefixes.
 func (e *Env) PumpingLimit() otp.PumpingLimit {
 	return otp.PumpingLimit{Sends: e.Int("SMS_PREFIX_SENDS", 0, 1000), Percent: e.Int("SMS_PREFIX_VERIFIED_PERCENT", 1, 100)}

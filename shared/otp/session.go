@@ -19,6 +19,14 @@ const (
 // Purposes are all purposes.
 var Purposes = []Purpose{Verify, Login, Reset, Passwordless}
 
+// PurposeNames returns the names of all purposes.
+func PurposeNames() (names []string) {
+	for _, p := range Purposes {
+		names = append(names, string(p))
+	}
+	return names
+}
+
 // HidesAccounts reports whether anybody may ask for a code of an account with this purpose. Then only what a caller would also see of a
 // decoy may be reported, and nothing of what became of the message.
 func (p Purpose) HidesAccounts() bool { return p == Reset || p == Passwordless }

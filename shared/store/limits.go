@@ -213,8 +213,8 @@ func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.Notif
 	return ignoreConditionFailed(err)
 }
 
-// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now, and forgets its wrong passwords, which were
-// guesses at the old password. The next attempt at such a session returns otp.ErrCodeExpired.
+// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now. It forgets
+// the subject's wrong passwords, which were guesses at the old password. The next attempt at such a session returns otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
 	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
 	_, err := l.update(ctx, subject, update,

@@ -242,7 +242,7 @@ func (u Users) Remove(ctx context.Context, held User) error {
 func (u Users) List(ctx context.Context) iter.Seq2[User, error] {
 	in := &dynamodb.ScanInput{
 		TableName: &u.Table, ConsistentRead: aws.Bool(true), // or an account that was just added could be missing
-		ProjectionExpression:     aws.String("email, id, #name, phone, channel, passwordChangedAt, createdAt"),
+		ProjectionExpression:     aws.String("email, id, #name, phone, channel, passwordChangedAt"),
 		ExpressionAttributeNames: map[string]string{"#name": "name"},
 	}
 	return scan(ctx, u.DB, in, func(found item) (User, bool, error) {
