@@ -135,10 +135,11 @@ func (h handler) complete(ctx context.Context, request httpapi.Request) (any, er
 }
 
 // proves reports whether a proof, whose signature is right, is for a transaction and meets what the client allows and the application asked
-// for. The person has entered the code after the application's request, which meets every max_age.
+// for. The person has entered the code after the application's request, which meets every max_age. The clock of verify, which dates the
+// proof, may differ from this function's.
 func proves(c proof.Claims, issuer string, client otp.Client, t otp.Transaction, now time.Time) bool {
 	return c.Issuer == issuer && c.Audience == issuer && c.Nonce == t.ID && c.Subject != "" && now.Unix() < c.Expires &&
-		c.AuthTime >= t.CreatedAt.Unix() && slices.Contains(client.LogsInBy(t.WantedLevel), c.Purpose) && otp.Meets(c.Level, t.WantedLevel)
+		c.AuthTime >= t.CreatedAt.Add(-store.ClockSlack).Unix() && slices.Contains(client.LogsInBy(t.WantedLevel), c.Purpose) && otp.Meets(c.Level, t.WantedLevel)
 }
 
 // finish stores what a proof says in its transaction, and returns the transaction as it is then.

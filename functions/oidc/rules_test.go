@@ -11,13 +11,14 @@ import (
 
 	"streamotp/shared/otp"
 	"streamotp/shared/proof"
+	"streamotp/shared/store"
 )
 
 var t0 = time.Unix(1764370000, 0)
 
 // TestProves: L2. A proof, though its signature is right, completes a transaction only if all of it fits.
 func TestProves(t *testing.T) {
-	const issuer, id = "https://login.example.com", "abcdefghijklmnopqrstuv"
+	const issuer, id, fromSlowClock = "https://login.example.com", "abcdefghijklmnopqrstuv", "of a function whose clock is two seconds behind"
 	for name, change := range map[string]func(*proof.Claims, *otp.Transaction){
 		"":                        func(*proof.Claims, *otp.Transaction) {},
 		"of another issuer":       func(c *proof.Claims, _ *otp.Transaction) { c.Issuer = "https://other.example.com" },
@@ -28,7 +29,8 @@ func TestProves(t *testing.T) {
 		"without a purpose, as an ID token is":             func(c *proof.Claims, _ *otp.Transaction) { c.Purpose = "" },
 		"of nobody":                                        func(c *proof.Claims, _ *otp.Transaction) { c.Subject = "" },
 		"that has expired":                                 func(c *proof.Claims, _ *otp.Transaction) { c.Expires = t0.Unix() },
-		"of a login before the application's request":      func(_ *proof.Claims, t *otp.Transaction) { t.CreatedAt = t0.Add(time.Second) },
+		"of a login before the application's request":      func(_ *proof.Claims, t *otp.Transaction) { t.CreatedAt = t0.Add(store.ClockSlack + time.Second) },
+		fromSlowClock:                                      func(_ *proof.Claims, t *otp.Transaction) { t.CreatedAt = t0.Add(2 * time.Second) },
 		"without a level":                                  func(c *proof.Claims, _ *otp.Transaction) { c.Level = "" },
 		"of a weaker level than was asked for": func(c *proof.Claims, t *otp.Transaction) {
 			c.Level, t.WantedLevel = "urn:streamotp:1", "urn:streamotp:2"
@@ -39,7 +41,7 @@ func TestProves(t *testing.T) {
 				Level: "urn:streamotp:2"}
 			transaction := otp.Transaction{ID: id, CreatedAt: t0}
 			change(&claims, &transaction)
-			if got := proves(claims, issuer, otp.Client{}, transaction, t0); got != (name == "") {
+			if got := proves(claims, issuer, otp.Client{}, transaction, t0); got != (name == "" || name == fromSlowClock) {
 				t.Error(got)
 			}
 		})

@@ -207,7 +207,7 @@ var attacks = []attack{
 	{"a request for a password, answered by a code alone and by an old login", answerByLess, []control{
 		{"the level that was asked for", nil, append(edit(forClient, "c.LogsInBy(wanted)", "c.LogsInBy(wanted[:0])"),
 			edit(complete, "slices.Contains(client.LogsInBy(t.WantedLevel), c.Purpose) && otp.Meets(c.Level, t.WantedLevel)", "c.Purpose != otp.Verify")...)},
-		{"the proof's transaction and time", nil, append(edit(complete, "c.Nonce == t.ID && ", ""), edit(complete, "c.AuthTime >= t.CreatedAt.Unix() && ", "")...)},
+		{"the proof's transaction and time", nil, append(edit(complete, "c.Nonce == t.ID && ", ""), edit(complete, "c.AuthTime >= t.CreatedAt.Add(-store.ClockSlack).Unix() && ", "")...)},
 	}, nil},
 	{"proofs for a login that was completed", replayProof, []control{
 		{"completing a login once, on read and write", nil, append(edit(transaction, `t.CodeHash == "" && now.Before`, "now.Before"),

@@ -128,7 +128,7 @@ func (l Limits) reserveAfterLock(ctx context.Context, s otp.Session, held limit,
 // healLock makes a lock end at most its whole length after now. An instance whose clock was fast may have written a
 // last attempt that lies far in the future; the subject would be locked until then.
 func (l Limits) healLock(ctx context.Context, subject string, held limit, now time.Time) error {
-	if held.LastAttempt <= now.Add(clockSlack).UnixMilli() {
+	if held.LastAttempt <= now.Add(ClockSlack).UnixMilli() {
 		return nil
 	}
 	_, err := l.update(ctx, subject, "SET lastTry = :now", all(unchanged, "lastTry = :last"),

@@ -74,7 +74,7 @@ func (l Limits) count(found item, now time.Time) (c Counted, err error) {
 
 // future returns a stored time if it lies so far ahead that a clock must have been wrong, else zero.
 func future(stored int64, now time.Time) (at time.Time) {
-	if stored > now.Add(clockSlack).UnixMilli() {
+	if stored > now.Add(ClockSlack).UnixMilli() {
 		at = time.UnixMilli(stored)
 	}
 	return at

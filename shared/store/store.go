@@ -94,5 +94,5 @@ func scan[T any](ctx context.Context, db *dynamodb.Client, in *dynamodb.ScanInpu
 	}
 }
 
-// clockSlack is how far apart the clocks of two instances may be in normal operation.
-const clockSlack = 5 * time.Second
+// ClockSlack is how far apart the clocks of two instances may be in normal operation.
+const ClockSlack = 5 * time.Second

@@ -99,7 +99,7 @@ func (u Users) setPassword(email, hash string, created, now time.Time) *types.Up
 // fast clock has written it: until then no reset would be accepted. It returns the time that was there, or zero.
 func (u Users) ForgetFutureChange(ctx context.Context, email string, now time.Time) (was time.Time, err error) {
 	in := conditional(u.Table, item{"email": text(email)}, "SET passwordChangedAt = :now", all("passwordChangedAt > :future"),
-		item{":now": millis(now), ":future": millis(now.Add(clockSlack))})
+		item{":now": millis(now), ":future": millis(now.Add(ClockSlack))})
 	in.ReturnValues = types.ReturnValueUpdatedOld
 	out, err := u.DB.UpdateItem(ctx, in)
 	if err != nil {
