@@ -55,11 +55,11 @@ example-go: $(EXAMPLE_GO)
 	@echo "http://127.0.0.1:$${PORT:-8080}"
 	cd examples/go && exec $(CURDIR)/$(EXAMPLE_GO)
 
-# Tests mostly wait, so the first seven run beside each other. The attacks need both CPUs.
+# Tests mostly wait, so the first seven run beside each other. The attacks and the histories need both CPUs.
 test: lint template
 	@$(MAKE) --no-print-directory -j2 $(E2E)
 	$(MAKE) --no-print-directory -j2 --output-sync=target e2e second-engine unit deploy-test proofs package openapi
-	$(MAKE) --no-print-directory attack fuzz
+	$(MAKE) --no-print-directory attack evidence-short fuzz
 	echo "all passed"
 
 # For daily work: all quick tests, and one path through the whole stack.
@@ -117,7 +117,7 @@ openapi: $(ENGINE) $(REDOCLY) $(SCHEMATHESIS)
 attack: $(ENGINE)
 	@cd local/attack && go test -race -count=1 -timeout 40m # the default of ten minutes is too short for a busy machine
 
-# Check histories of parallel clients under faults against models: a bounded part, which draws new requests in each run.
+# Check histories of parallel clients under faults against models: a bounded part of at most 90 seconds, which draws new requests in each run.
 evidence-short: $(ENGINE)
 	@cd local/evidence && go test -count=1 -timeout 20m
 

@@ -2,7 +2,6 @@ package evidence
 
 import (
 	"fmt"
-	"math/bits"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -127,42 +126,34 @@ func attemptModel() porcupine.Model {
 	})
 }
 
-// window is the rolling limit of a mailbox. Its parts are messages and unfinished requests, by number, of less than 40 minutes and of
-// 40 to 80 minutes ago.
-type window struct {
-	now, before         int
-	nowHeld, beforeHeld uint64
-}
+// window is the rolling limit of a mailbox: its messages of less than 40 minutes and of 40 to 80 minutes ago. Requests that failed may hold
+// a place at any time, and send may give back a message that its provider rejected.
+type window struct{ now, before, failed, rejected int }
 
 const perHour = 5
 
-func (w window) full() bool {
-	return w.now+w.before+bits.OnesCount64(w.nowHeld)+bits.OnesCount64(w.beforeHeld) >= perHour
-}
-
-// limitModel has a failed request in two parts, hold and release, because in between other requests see its slot taken.
+// limitModel gives back a rejected message only when a request needs the place: a history that allows it earlier allows it then.
 func limitModel() porcupine.Model {
-	return modelOf(window{}, func(w window, in input, result string) []window {
-		after, bit := w, uint64(1)<<(in.n%64)
+	return modelOf(window{}, func(w window, in input, result string) (next []window) {
+		taken := w.now + w.before
 		switch {
 		case in.do == "40 minutes":
-			return []window{{before: w.now, beforeHeld: w.nowHeld}} // 80 minutes are over an hour
-		case in.do == "hold":
-			after.nowHeld |= bit
-			return append([]window{w}, only(!w.full(), after)...)
-		case in.do == "release":
-			after.nowHeld, after.beforeHeld = w.nowHeld&^bit, w.beforeHeld&^bit
-			return []window{w, after}
+			w.now, w.before = 0, w.now // 80 minutes are over an hour
 		case in.do == "refund":
-			return append(only(w.now > 0, window{w.now - 1, w.before, w.nowHeld, w.beforeHeld}),
-				append(only(w.before > 0, window{w.now, w.before - 1, w.nowHeld, w.beforeHeld}), w)...)
-		case result == success:
-			after.now++
-			return only(!w.full(), after)
-		case result == "429 too_many_requests":
-			return only(w.full(), w)
+			w.rejected++
+		case result == unknown:
+			w.failed++
+		case result == success && taken < perHour:
+			w.now++
+		case result == success && w.rejected > 0:
+			w.rejected--
+			next = only(w.now > 0, w)
+			w.now, w.before = w.now+1, w.before-1
+			return append(next, only(w.before >= 0, w)...)
+		case result != "429 too_many_requests" || taken+w.failed < perHour:
+			return nil
 		}
-		return nil
+		return []window{w}
 	})
 }
 
