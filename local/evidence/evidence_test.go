@@ -66,10 +66,10 @@ func TestEditsAreThere(t *testing.T) {
 
 // TestLinearizable: the histories of 50 clients are linearizable, with and without faults.
 func TestLinearizable(t *testing.T) {
-	seed, start := draw(t), time.Now()
+	seed, start, f := draw(t), time.Now(), &faults{}
 	for stack, done := 0, 0; stack == 0 || *full && done < *most; stack++ {
 		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
-			x := newStage(t, e2e.Start(t, parameters...), seed+uint64(stack))
+			x := newStage(t, e2e.Start(t, parameters...), seed+uint64(stack), f)
 			x.play(func(wrong []string) { report(t, wrong) }, func() bool {
 				return *full && done+x.operations() < *most || !*full && time.Since(start) < bounded
 			})
@@ -91,7 +91,7 @@ func TestPlantedFaults(t *testing.T) {
 	seed := draw(t)
 	if *full {
 		for _, p := range plantedFaults {
-			t.Run(p.what, func(t *testing.T) { p.find(newStage(t, e2e.StartChanged(t, p.edits, parameters...), seed)) })
+			t.Run(p.what, func(t *testing.T) { p.find(newStage(t, e2e.StartChanged(t, p.edits, parameters...), seed, &faults{})) })
 		}
 		return
 	}
@@ -99,7 +99,7 @@ func TestPlantedFaults(t *testing.T) {
 	for _, p := range plantedFaults {
 		all = append(all, p.edits...)
 	}
-	x := newStage(t, e2e.StartChanged(t, all, parameters...), seed)
+	x := newStage(t, e2e.StartChanged(t, all, parameters...), seed, &faults{})
 	for _, p := range plantedFaults {
 		p.find(x)
 	}

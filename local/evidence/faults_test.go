@@ -22,9 +22,10 @@ type faults struct {
 	outage bool                // in this phase sessions cannot be written, again and again
 	late   bool                // in this phase a call may have its effect after the response to its request
 	errors map[string][]string // by service
-	kinds  map[string]int      // how often each kind was injected
 	mu     sync.Mutex
-	lossy  int // faults after which a message may go out twice: its provider's response or its mark is lost
+	kinds  map[string]int  // how often each kind was injected
+	set    map[string]bool // which faults were injected into which calls
+	lossy  int             // faults after which a message may go out twice: its provider's response or its mark is lost
 }
 
 // learn notes the calls that the functions have made.
@@ -121,6 +122,21 @@ func (f *faults) maybe(r *rand.Rand) {
 	}
 	f.note(kind, c.Function == "SendFunction" && (kind != "throttled" || c.Service == "dynamodb"))
 	f.s.Fault(fault)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.set == nil {
+		f.set = map[string]bool{}
+	}
+	f.set[fmt.Sprint(c, fault["error"], fault["dropResponse"], fault["latencyMs"] == nil)] = true
+}
+
+// coverage returns how many of the possible faults were injected: each error of each call, a lost response and a slow call.
+func (f *faults) coverage() string {
+	possible := 0
+	for _, c := range f.calls {
+		possible += len(f.errors[c.Service]) + 2
+	}
+	return fmt.Sprintf("%d of %d faults in %d calls", len(f.set), possible, len(f.calls))
 }
 
 func (f *faults) note(kind string, lossy bool) {
@@ -194,20 +210,20 @@ func main() {
 // TestFaults: after a schedule of every fault that can be injected into every AWS call, with functions killed and their clocks up to two
 // seconds apart, every promise holds that a history can show, and every message was sent once or is a dead letter.
 func TestFaults(t *testing.T) {
-	seed, end := draw(t), time.Now().Add(bounded)
+	seed, end, f := draw(t), time.Now().Add(bounded), &faults{}
 	if *full {
 		end = time.Now().Add(*lasting)
 	}
 	for stack := 0; stack == 0 || *full && time.Now().Before(end); stack++ {
 		t.Run(fmt.Sprint("stack ", stack), func(t *testing.T) {
-			x := newStage(t, e2e.StartChanged(t, skewed(), parameters...), seed+uint64(stack))
+			x := newStage(t, e2e.StartChanged(t, skewed(), parameters...), seed+uint64(stack), f)
 			x.skewed = true
 			x.play(func(wrong []string) {
 				report(t, wrong)
 				x.delivered()
 			}, func() bool { return time.Now().Before(end) })
 			x.outage()
-			fmt.Printf("faults in %d calls; %d messages went out twice; %d dead letters\n", len(x.faults.calls), x.sent.doubles, len(x.DeadLetters()))
+			fmt.Printf("%s; %d messages went out twice; %d dead letters\n", x.faults.coverage(), x.sent.doubles, len(x.DeadLetters()))
 		})
 	}
 }

@@ -69,8 +69,8 @@ type client struct {
 	*rand.Rand
 }
 
-// newStage registers the clients of a stack.
-func newStage(t *testing.T, s *e2e.Stack, seed uint64) *stage {
+// newStage registers the clients of a stack. f injects the faults; it remembers those of earlier stacks.
+func newStage(t *testing.T, s *e2e.Stack, seed uint64, f *faults) *stage {
 	for id, more := range map[string]e2e.Item{
 		page: {"purposes": list("verify"), "origins": list("https://page.example")}, app: {"redirectUris": list(callback)},
 	} {
@@ -80,7 +80,8 @@ func newStage(t *testing.T, s *e2e.Stack, seed uint64) *stage {
 		}
 		s.PutItem("ClientsTable", item)
 	}
-	x := &stage{Stack: s, t: t, seed: seed, faults: &faults{s: s}}
+	f.s = s
+	x := &stage{Stack: s, t: t, seed: seed, faults: f}
 	for _, user := range s.Items("UsersTable") {
 		if user["email"]["S"] == "ada@example.com" {
 			x.account = user
