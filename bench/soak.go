@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -95,30 +94,16 @@ func (d *development) functions() map[string][]int {
 	return all
 }
 
-// slope returns the slope of the least-squares line through the means of one minute each, and its standard error. The samples within a minute depend
-// on each other, and would make the error look smaller than it is.
-func slope(samples []sample, of func(sample) float64) (rise, err float64) {
-	var xs, ys []float64
+// byMinute returns the means of one minute each. The samples within a minute depend on each other, and would make an error look smaller than it is.
+func byMinute(samples []sample, of func(sample) float64) (points []point) {
 	for some := range slices.Chunk(samples, int(time.Minute/soakEvery)) {
-		x, y := 0.0, 0.0
+		p := point{}
 		for _, s := range some {
-			x, y = x+s.minutes/float64(len(some)), y+of(s)/float64(len(some))
+			p.x, p.y = p.x+s.minutes/float64(len(some)), p.y+of(s)/float64(len(some))
 		}
-		xs, ys = append(xs, x), append(ys, y)
+		points = append(points, p)
 	}
-	mx, _ := spread(xs)
-	my, _ := spread(ys)
-	xx, rest := 0.0, 0.0
-	for i := range xs {
-		xx += (xs[i] - mx) * (xs[i] - mx)
-		rise += (xs[i] - mx) * (ys[i] - my)
-	}
-	rise /= xx
-	for i := range xs {
-		residual := ys[i] - my - rise*(xs[i]-mx)
-		rest += residual * residual
-	}
-	return rise, math.Sqrt(rest / float64(len(xs)-2) / xx)
+	return points
 }
 
 func reportSoak(found map[string][]sample, minutes float64, seed uint64) error {
@@ -137,7 +122,7 @@ func reportSoak(found map[string][]sample, minutes float64, seed uint64) error {
 				l.points, values = append(l.points, point{x: s.minutes, y: q.of(s)}), append(values, q.of(s))
 			}
 			mean, _ := spread(values)
-			rise, err := slope(found[name], q.of)
+			rise, err := slope(byMinute(found[name], q.of))
 			fmt.Printf("| %s | %s | %.2f | %+.4f ± %.4f |\n", name, q.name, mean, rise, err)
 			c.lines = append(c.lines, l)
 		}
