@@ -1,6 +1,9 @@
 package main
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // spread returns the mean and its standard error.
 func spread(values []float64) (mean, err float64) {
@@ -32,12 +35,12 @@ func slope(points []point) (rise, err float64) {
 	return rise, math.Sqrt(rest / (n - 2) / xx)
 }
 
-// quantile returns the value that a share q of the sorted values does not exceed, or NaN if there are none.
-func quantile(sorted []float64, q float64) float64 {
+// quantile returns the smallest of the sorted values that a share q of them does not exceed, or 0 if there are none.
+func quantile[T float64 | time.Duration](sorted []T, q float64) T {
 	if len(sorted) == 0 {
-		return math.NaN()
+		return 0
 	}
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }
 
 // student returns the factor by which a standard error with so many degrees of freedom becomes half of a two-sided interval of this confidence: the
