@@ -44,7 +44,7 @@ func run(only string, colds, warms, size int, minutes float64, seed uint64) erro
 		{"functions", func() error { return functions(dir, colds, warms) }},
 		{"stack", stack}, {"costs", costs}, {"oracle", oracle}, {"delivery", delivery},
 		{"growth", func() error { return growth(dir, size, seed) }},
-		{"scale", func() error { return scale(seed) }}, {"soak", func() error { return soak(minutes, seed) }},
+		{"scale", func() error { return scale(seed) }}, {"soak", func() error { return soak(dir, minutes, seed) }},
 	} {
 		if only != part.name && (only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak"}, part.name)) {
 			continue
