@@ -18,6 +18,7 @@ type world struct {
 	batch             int     // records that one invocation of the send function takes at most
 	retries           int     // MaximumConcurrency of RetryMapping
 	ses, kms          float64 // messages, signatures a second
+	window            bool    // SES counts the messages of the last second, as the development stack's does; otherwise its rate fills a bucket
 	poll              float64 // longest time until a record is read from the stream
 
 	cold                   float64    // until a new environment serves its request
@@ -66,6 +67,24 @@ func (b *bucket) take(now, n float64) bool {
 	return true
 }
 
+// limiter takes n of a rate, if it has as many left.
+type limiter interface{ take(now, n float64) bool }
+
+// window lets so many calls pass in any second.
+type window struct {
+	most   int
+	passed []float64 // in the last second
+}
+
+func (w *window) take(now, _ float64) bool {
+	w.passed = slices.DeleteFunc(w.passed, func(at float64) bool { return now-at >= 1 })
+	if len(w.passed) >= w.most {
+		return false
+	}
+	w.passed = append(w.passed, now)
+	return true
+}
+
 // event is something that happens to a code, or to a lane if its kind says so.
 type event struct {
 	at   float64
@@ -101,18 +120,19 @@ type lane struct {
 // simulation is a run of a world.
 type simulation struct {
 	world
-	now                              float64
-	events                           events
-	api, calls, mails, codesW, limsW *bucket
-	signatures                       *bucket
-	running                          int // invocations of all functions
-	pools                            [3]pool
-	queues                           []*lane // of the stream, and the retry queue last
-	answered                         []float64
-	waits                            []float64 // from the response of /generate to the mailbox
-	refused                          map[string]int
-	verified, expired                int
-	last                             float64 // when the last code was verified
+	now                       float64
+	events                    events
+	api, calls, codesW, limsW *bucket
+	mails                     limiter
+	signatures                *bucket
+	running                   int // invocations of all functions
+	pools                     [3]pool
+	queues                    []*lane // of the stream, and the retry queue last
+	answered                  []float64
+	waits                     []float64 // from the response of /generate to the mailbox
+	refused                   map[string]int
+	verified, expired         int
+	last                      float64 // when the last code was verified
 }
 
 const (
@@ -130,6 +150,9 @@ func simulate(w world, rate, seconds float64) *simulation {
 func newSimulation(w world, rate, seconds float64) *simulation {
 	s := &simulation{world: w, refused: map[string]int{}, api: newBucket(w.apiRate, w.apiBurst), calls: newBucket(10*float64(w.concurrency), 10*float64(w.concurrency)),
 		mails: newBucket(w.ses, w.ses), codesW: newBucket(w.codes, w.codes), limsW: newBucket(w.limits, w.limits), signatures: newBucket(w.kms, w.kms)}
+	if w.window && w.ses > 0 {
+		s.mails = &window{most: int(w.ses)}
+	}
 	for i := range s.pools {
 		s.pools[i].new = newBucket(w.environments, 10*w.environments)
 		if w.provisioned {

@@ -108,6 +108,19 @@ func TestThrottle(t *testing.T) {
 			t.Fatalf("over %v pass in the second from %v", burst+rate, passed[i])
 		}
 	}
+	w := &window{most: 7}
+	passed = nil
+	for now := 0.0; now < seconds; now += 1.0 / 128 {
+		if w.take(now, 1) {
+			passed = append(passed, now)
+		}
+	}
+	near(t, "the number that passes a window", float64(len(passed)), rate*seconds, 0)
+	for i := range len(passed) - 7 {
+		if passed[i+7]-passed[i] < 1 {
+			t.Fatalf("over 7 pass in the second from %v", passed[i])
+		}
+	}
 	if free := newBucket(0, 0); !free.take(0, 1e9) {
 		t.Error("a rate of 0 has a limit")
 	}
