@@ -71,7 +71,7 @@ func (f delivered) quantile(q float64) string {
 	if len(f.waits) == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%.2f s", f.waits[min(len(f.waits)-1, int(q*float64(len(f.waits))))].Seconds())
+	return fmt.Sprintf("%.2f s", quantile(f.waits, q).Seconds())
 }
 
 // deliver requests the codes while SES is in trouble, and waits until all have arrived or the rest can no longer arrive.
@@ -163,7 +163,7 @@ func (d *development) count(answered map[string]time.Time) (f delivered, err err
 // picture draws, for each trouble, the share of codes that have arrived within a number of seconds after the response.
 // The seconds are on a logarithmic scale from 0.01 to 300, as some runs take milliseconds and others minutes.
 func picture(found []delivered) error {
-	c := chart{x: axis{title: "from the response of /generate to the mailbox", from: 0.01, to: 300, log: true, marks: []float64{0.01, 0.1, 1, 10, 60, 300}, formatted: "%g s"},
+	c := chart{title: "Share of the codes that have arrived, while SES is in trouble", x: axis{title: "from the response of /generate to the mailbox", from: 0.01, to: 300, log: true, marks: []float64{0.01, 0.1, 1, 10, 60, 300}, formatted: "%g s"},
 		y: axis{to: 100, marks: []float64{0, 25, 50, 75, 100}, formatted: "%g %%"}}
 	for i, f := range found {
 		l := line{name: troubles[i].name, steps: true, points: []point{{x: c.x.from}}}
@@ -173,5 +173,5 @@ func picture(found []delivered) error {
 		l.points = append(l.points, point{x: c.x.to, y: 100 * f.share(len(f.waits))})
 		c.lines = append(c.lines, l)
 	}
-	return draw("bench/delivery.svg", c)
+	return draw("docs/images/delivery.svg", c)
 }

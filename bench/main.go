@@ -22,31 +22,38 @@ func main() {
 	colds := flag.Int("cold", 21, "cold starts of each function")
 	warms := flag.Int("warm", 300, "warm invocations of each function")
 	only := flag.String("only", "", "functions, stack, costs, oracle, delivery, growth, scale or soak; empty for the first four, as the others take minutes")
-	size := flag.Int("size", 100_000, "growth: the most sessions and accounts, a power of ten; 1000000 needs about 3 GiB of memory")
+	size := flag.Int("size", 1_000_000, "growth: the most sessions and accounts, a power of ten from 10000")
 	minutes := flag.Float64("minutes", 30, "soak: how long")
 	seed := flag.Uint64("seed", 1, "growth, scale and soak: the seed of what is random")
 	flag.Parse()
+	if err := run(*only, *colds, *warms, *size, *minutes, *seed); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(only string, colds, warms, size int, minutes float64, seed uint64) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
 	for _, part := range []struct {
 		name    string
 		measure func() error
 	}{
-		{"functions", func() error { return functions(dir, *colds, *warms) }},
+		{"functions", func() error { return functions(dir, colds, warms) }},
 		{"stack", stack}, {"costs", costs}, {"oracle", oracle}, {"delivery", delivery},
-		{"growth", func() error { return growth(dir, *size, *seed) }},
-		{"scale", func() error { return scale(*seed) }}, {"soak", func() error { return soak(*minutes, *seed) }},
+		{"growth", func() error { return growth(dir, size, seed) }},
+		{"scale", func() error { return scale(seed) }}, {"soak", func() error { return soak(dir, minutes, seed) }},
 	} {
-		if *only != part.name && (*only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak"}, part.name)) {
+		if only != part.name && (only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak"}, part.name)) {
 			continue
 		}
 		if err := part.measure(); err != nil {
-			log.Fatal(err)
+			return err
 		}
 	}
+	return nil
 }
 
 // floors are the functions, each with the floor that it is compared with.

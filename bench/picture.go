@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"html"
 	"math"
 	"os"
 	"strings"
@@ -88,7 +89,7 @@ func draw(file string, charts ...chart) error {
 func (c chart) draw(b *strings.Builder) {
 	x := func(v float64) float64 { return left + width*c.x.part(v) }
 	y := func(v float64) float64 { return top + height*(1-c.y.part(v)) }
-	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`+"\n", left, top-12, c.title)
+	fmt.Fprintf(b, `<text x="%d" y="%d">%s</text>`+"\n", left, top-12, html.EscapeString(c.title))
 	for _, v := range c.y.marks {
 		fmt.Fprintf(b, `<line class="grid" x1="%d" y1="%.1f" x2="%d" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",
 			left, y(v), left+width, y(v), left-6, y(v)+4, c.y.mark(v))
@@ -97,7 +98,7 @@ func (c chart) draw(b *strings.Builder) {
 		fmt.Fprintf(b, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n",
 			x(v), top, x(v), top+height, x(v), top+height+16, c.x.mark(v))
 	}
-	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", left+width/2, top+height+36, c.x.title)
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", left+width/2, top+height+36, html.EscapeString(c.x.title))
 	for i, l := range c.lines {
 		colour, path := i%len(colours[0]), ""
 		for n, p := range l.points {
@@ -119,6 +120,6 @@ func (c chart) draw(b *strings.Builder) {
 			fmt.Fprintf(b, `<path class="s%d" d="%s"/>`, colour, path)
 		}
 		at := top + 14 + 20*i
-		fmt.Fprintf(b, "\n"+`<path class="s%d" d="M%d %dh20"/><text x="%d" y="%d">%s</text>`+"\n", colour, left+width+14, at, left+width+40, at+4, l.name)
+		fmt.Fprintf(b, "\n"+`<path class="s%d" d="M%d %dh20"/><text x="%d" y="%d">%s</text>`+"\n", colour, left+width+14, at, left+width+40, at+4, html.EscapeString(l.name))
 	}
 }

@@ -36,7 +36,7 @@ type settings struct {
 // base has the measured CPU of bench/README.md.
 func base() world {
 	return world{generate: 0.73 * ms1, send: 0.77 * ms1, verify: 0.82 * ms1, cold: coldStart + 4.9*ms1, poll: 0.25, read: dynamoRead, write: dynamoWrite, mail: sesLatency,
-		environments: 100, retries: 2}
+		environments: 100, batch: 10, retries: 2}
 }
 
 var allSettings = []settings{
@@ -98,9 +98,9 @@ func scale(seed uint64) error {
 				}
 			}
 			fmt.Printf("| %s | %.0f | %.0f | %.1f %% | %s | %.1f %% | %.2f s, %.2f s |\n", set.name, rate, by*float64(s.verified)/max(simulated, s.last), 100*float64(s.verified)/all,
-				refused, 100*float64(s.expired)/all, s.quantile(0.5), s.quantile(0.99))
+				refused, 100*float64(s.expired)/all, quantile(s.waits, 0.5), quantile(s.waits, 0.99))
 			verified.points = append(verified.points, point{x: rate, y: 100 * float64(s.verified) / all})
-			wait.points = append(wait.points, point{x: rate, y: s.quantile(0.99)})
+			wait.points = append(wait.points, point{x: rate, y: quantile(s.waits, 0.99)})
 		}
 		c.lines, waits.lines = append(c.lines, verified), append(waits.lines, wait)
 	}
@@ -119,7 +119,7 @@ type comparison struct {
 // compareWithStack prints the waits of the development stack beside those that the simulation predicts.
 func compareWithStack(seed uint64) error {
 	fmt.Print("\n| codes a second for a time, SES | codes verified, failed | response to mailbox, p50 and p99: development stack | simulation | off by |\n|---|---|---|---|---|\n")
-	for _, c := range []comparison{{20, 30, 0, 0.1}, {50, 30, 0, 0.1}, {20, 30, 14, 0}} {
+	for _, c := range []comparison{{2, 60, 0, 0.1}, {5, 60, 0, 0.1}, {10, 60, 0, 0.1}, {10, 60, 7, 0}} {
 		random := rand.New(rand.NewPCG(seed, uint64(c.rate)))
 		d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
 		if err != nil {
@@ -132,7 +132,7 @@ func compareWithStack(seed uint64) error {
 		}
 		w.random = random
 		s := simulate(w, c.rate, c.seconds)
-		at := func(q float64) (float64, float64) { return waits[int(q*float64(len(waits)-1))], s.quantile(q) }
+		at := func(q float64) (float64, float64) { return quantile(waits, q), quantile(s.waits, q) }
 		r50, s50 := at(0.5)
 		r99, s99 := at(0.99)
 		fmt.Printf("| %.0f for %.0f s, latency %.0f ms, %.0f messages a second | %d, %d | %.3f s, %.3f s | %.3f s, %.3f s | %+.0f %%, %+.0f %% |\n", c.rate, c.seconds, 1000*c.latency, c.ses, len(waits), failed,
@@ -175,7 +175,7 @@ func (d *development) compared(c comparison, random *rand.Rand) (waits []float64
 	}
 	w = base()
 	w.generate, w.send, w.verify, w.cold, w.poll = w.generate*share, w.send*share, w.verify*share, 0, 0.01 // whole CPUs, and processes that run already
-	w.concurrency, w.shards, w.lanes, w.ses = 8*5, 1, 2, c.ses
+	w.concurrency, w.shards, w.lanes, w.ses, w.window = 8*5, 1, 2, c.ses, true
 	w.clock = new(float64)
 	latency := func(call string) dist { return measured(latencies[call], c.seconds, w.clock) }
 	w.read, w.write, w.mail = latency("dynamodbQuery"), latency("dynamodbUpdateItem"), latency("sesSendEmail")

@@ -15,8 +15,10 @@ type world struct {
 	provisioned       bool    // every environment is there before the first request
 	codes, limits     float64 // write units a second of CodesTable and LimitsTable
 	shards, lanes     int     // of the stream, and its ParallelizationFactor
+	batch             int     // records that one invocation of the send function takes at most
 	retries           int     // MaximumConcurrency of RetryMapping
 	ses, kms          float64 // messages, signatures a second
+	window            bool    // SES counts the messages of the last second, as the development stack's does; otherwise its rate fills a bucket
 	poll              float64 // longest time until a record is read from the stream
 
 	cold                   float64    // until a new environment serves its request
@@ -65,6 +67,24 @@ func (b *bucket) take(now, n float64) bool {
 	return true
 }
 
+// limiter takes n of a rate, if it has as many left.
+type limiter interface{ take(now, n float64) bool }
+
+// window lets so many calls pass in any second.
+type window struct {
+	most   int
+	passed []float64 // in the last second
+}
+
+func (w *window) take(now, _ float64) bool {
+	w.passed = slices.DeleteFunc(w.passed, func(at float64) bool { return now-at >= 1 })
+	if len(w.passed) >= w.most {
+		return false
+	}
+	w.passed = append(w.passed, now)
+	return true
+}
+
 // event is something that happens to a code, or to a lane if its kind says so.
 type event struct {
 	at   float64
@@ -100,18 +120,19 @@ type lane struct {
 // simulation is a run of a world.
 type simulation struct {
 	world
-	now                              float64
-	events                           events
-	api, calls, mails, codesW, limsW *bucket
-	signatures                       *bucket
-	running                          int // invocations of all functions
-	pools                            [3]pool
-	queues                           []*lane // of the stream, and the retry queue last
-	answered                         []float64
-	waits                            []float64 // from the response of /generate to the mailbox
-	refused                          map[string]int
-	verified, expired                int
-	last                             float64 // when the last code was verified
+	now                       float64
+	events                    events
+	api, calls, codesW, limsW *bucket
+	mails                     limiter
+	signatures                *bucket
+	running                   int // invocations of all functions
+	pools                     [3]pool
+	queues                    []*lane // of the stream, and the retry queue last
+	answered                  []float64
+	waits                     []float64 // from the response of /generate to the mailbox
+	refused                   map[string]int
+	verified, expired         int
+	last                      float64 // when the last code was verified
 }
 
 const (
@@ -121,8 +142,17 @@ const (
 
 // simulate lets codes arrive at random at a rate for a time, and runs until each is verified, rejected or expired.
 func simulate(w world, rate, seconds float64) *simulation {
+	s := newSimulation(w, rate, seconds)
+	s.run()
+	return s
+}
+
+func newSimulation(w world, rate, seconds float64) *simulation {
 	s := &simulation{world: w, refused: map[string]int{}, api: newBucket(w.apiRate, w.apiBurst), calls: newBucket(10*float64(w.concurrency), 10*float64(w.concurrency)),
 		mails: newBucket(w.ses, w.ses), codesW: newBucket(w.codes, w.codes), limsW: newBucket(w.limits, w.limits), signatures: newBucket(w.kms, w.kms)}
+	if w.window && w.ses > 0 {
+		s.mails = &window{most: int(w.ses)}
+	}
 	for i := range s.pools {
 		s.pools[i].new = newBucket(w.environments, 10*w.environments)
 		if w.provisioned {
@@ -138,16 +168,19 @@ func simulate(w world, rate, seconds float64) *simulation {
 		s.events = append(s.events, event{at, (*simulation).arrive, len(s.answered) - 1})
 	}
 	heap.Init(&s.events)
+	return s
+}
+
+func (s *simulation) run() {
 	for len(s.events) > 0 {
 		e := heap.Pop(&s.events).(event)
 		s.now = e.at
-		if w.clock != nil {
-			*w.clock = s.now
+		if s.clock != nil {
+			*s.clock = s.now
 		}
 		e.kind(s, e.of)
 	}
 	slices.Sort(s.waits)
-	return s
 }
 
 func (s *simulation) after(delay float64, kind func(*simulation, int), of int) {
@@ -211,7 +244,7 @@ func (s *simulation) retry(code int) {
 	s.drain(n)
 }
 
-// drain starts batches of ten messages, which are sent at once: a batch takes as long as its slowest.
+// drain starts batches of messages, which are sent at once: a batch takes as long as its slowest.
 func (s *simulation) drain(n int) {
 	for q := s.queues[n]; len(q.waiting) > 0 && q.busy < q.most; {
 		start, ok := s.invoke(sending)
@@ -220,7 +253,7 @@ func (s *simulation) drain(n int) {
 			s.after(0.5, func(s *simulation, n int) { s.queues[n].busy--; s.drain(n) }, n)
 			return
 		}
-		batch := q.waiting[:min(10, len(q.waiting))]
+		batch := q.waiting[:min(s.batch, len(q.waiting))]
 		q.waiting = q.waiting[len(batch):]
 		longest := 0.0
 		for _, code := range batch {
@@ -282,12 +315,4 @@ func (s *simulation) answeredRight(int) {
 	default:
 		s.verified, s.last = s.verified+1, s.now
 	}
-}
-
-// quantile returns the wait that this share of the messages does not exceed.
-func (s *simulation) quantile(q float64) float64 {
-	if len(s.waits) == 0 {
-		return math.NaN()
-	}
-	return s.waits[min(len(s.waits)-1, int(q*float64(len(s.waits))))]
 }

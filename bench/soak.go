@@ -1,11 +1,14 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,28 +16,84 @@ import (
 const (
 	soakRate  = 4.0              // codes a second
 	soakEvery = 5 * time.Second  // between samples
-	settling  = 2 * time.Minute  // until all processes run and their heaps have their size
+	soakMeans = 24               // points of a line, each the mean of as many samples
+	warmingUp = 2 * time.Minute  // at twice the rate, until all processes run and have made some hundred calls
 	forgetful = 20 * time.Second // the stack would otherwise keep every call and message
 )
 
-// sample is the state of a function's processes at one time, on average over those that live during the whole run.
-type sample struct{ minutes, cpu, rss, files, threads float64 } // cpu: ms a code, of all processes
+// sample is the state of one process at one time.
+type sample struct{ minutes, rss, files, threads, goroutines float64 }
 
-// quantities are what is sampled. Goroutines cannot be counted from outside a process that ships; a goroutine that stays behind shows in its memory.
-var quantities = []struct {
+// soaked holds what was sampled of one function.
+type soaked struct {
+	cpu       []point // ms a code, of all processes
+	processes map[int][]sample
+}
+
+// quantity is what is sampled.
+type quantity struct {
 	name string
-	of   func(sample) float64
-	top  float64 // of the picture
-}{
-	{"CPU a code, ms", func(s sample) float64 { return s.cpu }, 8},
-	{"resident memory of a process, MiB", func(s sample) float64 { return s.rss }, 32},
-	{"file descriptors of a process", func(s sample) float64 { return s.files }, 24},
-	{"threads of a process", func(s sample) float64 { return s.threads }, 12},
+	of   func(sample) float64 // nil: the function's CPU
+	late bool                 // judged in the last two thirds alone
+	part float64              // of the mean: growth over the whole run up to this is too small to be called growth
+	top  float64              // of the picture
+}
+
+// Go's heap takes minutes until it has its size, and gives pages back late. So memory is judged later, and a mebibyte of it (in 30 minutes 150 bytes a call) is no growth.
+var quantities = []quantity{
+	{"CPU a code, ms", nil, false, 0.02, 4},
+	{"resident memory, MiB", func(s sample) float64 { return s.rss }, true, 0.05, 32},
+	{"file descriptors", func(s sample) float64 { return s.files }, false, 0.02, 24},
+	{"goroutines", func(s sample) float64 { return s.goroutines }, false, 0.02, 24},
+	{"threads", func(s sample) float64 { return s.threads }, false, 0.02, 12},
+}
+
+var soakedFunctions = []string{"GenerateFunction", "SendFunction", "VerifyFunction", "FeedbackFunction"}
+
+// counter is a file that the soak adds to each function, only in its own build: it writes the number of goroutines, without its own, to a file that
+// is named by the process.
+const counter = `package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+)
+
+func init() {
+	file := fmt.Sprintf("%%s/%%d", %[1]q, os.Getpid())
+	go func() {
+		for ; ; time.Sleep(%[2]d) {
+			if os.WriteFile(file+".new", fmt.Append(nil, runtime.NumGoroutine()-1), 0o600) == nil {
+				_ = os.Rename(file+".new", file)
+			}
+		}
+	}()
+}
+`
+
+// withCounter returns the flag of Go that adds the counter to the functions.
+func withCounter(dir string) (flag string, err error) {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return "", err
+	}
+	file, list, replace := filepath.Join(dir, "counter.go"), filepath.Join(dir, "overlay.json"), map[string]string{}
+	for _, name := range soakedFunctions {
+		replace[filepath.Join(root, "functions", strings.ToLower(strings.TrimSuffix(name, "Function")), "counter.go")] = file
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	return "-overlay=" + list, errors.Join(err, os.WriteFile(list, text, 0o600), os.WriteFile(file, fmt.Appendf(nil, counter, dir, soakEvery), 0o600))
 }
 
 // soak makes codes at a steady rate for a time, and looks for whatever grows in the functions' processes.
-func soak(minutes float64, seed uint64) error {
-	d, err := startStack("-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
+func soak(dir string, minutes float64, seed uint64) error {
+	flag, err := withCounter(dir)
+	if err != nil {
+		return err
+	}
+	d, err := startChanged(flag, "-parameter", "SendsPerHour=0", "-parameter", "SendsPerIpPerHour=0")
 	if err != nil {
 		return err
 	}
@@ -43,7 +102,7 @@ func soak(minutes float64, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	if waits, _, err := m.arrivals(2*soakRate, settling.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
+	if waits, _, err := m.arrivals(2*soakRate, warmingUp.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
 		return err
 	}
 	ended := make(chan struct{})
@@ -52,29 +111,33 @@ func soak(minutes float64, seed uint64) error {
 		fmt.Printf("%d codes verified, %d failed (%v)\n\n", len(waits), failed, err)
 		close(ended)
 	}()
-	begun, pids, found := time.Now(), d.functions(), map[string][]sample{}
-	before, forgotten := d.cpuByProcess(), time.Now()
-	for tick := time.NewTicker(soakEvery); ; <-tick.C {
+	begun, found := time.Now(), map[string]*soaked{}
+	for _, name := range soakedFunctions {
+		found[name] = &soaked{processes: map[int][]sample{}}
+	}
+	before, codes, forgotten := d.cpuByProcess(), m.done.Load(), time.Now()
+	tick := time.NewTicker(soakEvery)
+	defer tick.Stop()
+	for {
 		select {
 		case <-ended:
-			tick.Stop()
 			return reportSoak(found, minutes, seed)
-		default:
+		case <-tick.C:
 		}
-		after := d.cpuByProcess()
-		for name, some := range pids {
-			s := sample{minutes: time.Since(begun).Minutes(), cpu: (after[name] - before[name]).Seconds() * 1000 / soakRate / soakEvery.Seconds()}
-			for _, pid := range some {
-				files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-				s.rss += float64(rssOf(pid)) / 1024 / float64(len(some))
-				s.files += float64(len(files)) / float64(len(some))
-				s.threads += float64(statusOf(pid, "Threads:")) / float64(len(some))
+		now, after, made := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load()
+		for name, pids := range d.functions() {
+			f := found[name]
+			if f == nil {
+				continue // the stack runs other functions once
 			}
-			if s.rss > 0 && time.Since(begun) > soakEvery {
-				found[name] = append(found[name], s)
+			if made > codes {
+				f.cpu = append(f.cpu, point{x: now, y: (after[name] - before[name]).Seconds() * 1000 / float64(made-codes)})
+			}
+			for _, pid := range pids {
+				f.processes[pid] = append(f.processes[pid], sampled(dir, pid, now))
 			}
 		}
-		before = after
+		before, codes = after, made
 		if time.Since(forgotten) > forgetful {
 			if err := d.forget(); err != nil {
 				return err
@@ -82,6 +145,13 @@ func soak(minutes float64, seed uint64) error {
 			forgotten = time.Now()
 		}
 	}
+}
+
+func sampled(dir string, pid int, minutes float64) sample {
+	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	text, _ := os.ReadFile(filepath.Join(dir, strconv.Itoa(pid)))
+	goroutines, _ := strconv.Atoi(string(text))
+	return sample{minutes, float64(rssOf(pid)) / 1024, float64(len(files)), float64(statusOf(pid, "Threads:")), float64(goroutines)}
 }
 
 // functions returns the processes of each function.
@@ -95,53 +165,83 @@ func (d *development) functions() map[string][]int {
 	return all
 }
 
-// slope returns the slope of the least-squares line through the means of one minute each, and its standard error. The samples within a minute depend
-// on each other, and would make the error look smaller than it is.
-func slope(samples []sample, of func(sample) float64) (rise, err float64) {
-	var xs, ys []float64
-	for some := range slices.Chunk(samples, int(time.Minute/soakEvery)) {
-		x, y := 0.0, 0.0
-		for _, s := range some {
-			x, y = x+s.minutes/float64(len(some)), y+of(s)/float64(len(some))
+// busiest returns the samples of the process that used most CPU, which served nearly all calls: the stack prefers the process that it used last. In a
+// mean of all processes, the idle ones would hide most of what grows by the call.
+func (f *soaked) busiest() (samples []sample) {
+	most := time.Duration(-1)
+	for pid, some := range f.processes {
+		if cpu := cpuOf(pid); cpu > most {
+			most, samples = cpu, some
 		}
-		xs, ys = append(xs, x), append(ys, y)
 	}
-	mx, _ := spread(xs)
-	my, _ := spread(ys)
-	xx, rest := 0.0, 0.0
-	for i := range xs {
-		xx += (xs[i] - mx) * (xs[i] - mx)
-		rise += (xs[i] - mx) * (ys[i] - my)
-	}
-	rise /= xx
-	for i := range xs {
-		residual := ys[i] - my - rise*(xs[i]-mx)
-		rest += residual * residual
-	}
-	return rise, math.Sqrt(rest / float64(len(xs)-2) / xx)
+	return samples
 }
 
-func reportSoak(found map[string][]sample, minutes float64, seed uint64) error {
-	fmt.Printf("%.0f codes a second for %.0f minutes, seed %d\n\n| function | quantity | mean | slope a minute ± standard error |\n|---|---|---|---|\n", soakRate, minutes, seed)
+// points returns the samples of a quantity.
+func (f *soaked) points(q quantity) (points []point) {
+	if q.of == nil {
+		return f.cpu
+	}
+	for _, s := range f.busiest() {
+		points = append(points, point{x: s.minutes, y: q.of(s)})
+	}
+	return points
+}
+
+// trend is how a quantity changed during the run.
+type trend struct {
+	mean, rise, err float64 // rise is the slope a minute
+	growth, half    float64 // over the whole run, as a part of the mean, and half of its interval
+}
+
+// trendOf fits a line to the means of samples that follow each other. Samples depend on those shortly before them, and would make the error look
+// smaller than it is. The intervals of all rows together have a confidence of 95 %.
+func trendOf(points []point, late bool, minutes float64) (t trend) {
+	if late {
+		points = slices.DeleteFunc(slices.Clone(points), func(p point) bool { return p.x < minutes/3 })
+	}
+	var means []point
+	for some := range slices.Chunk(points, max(1, len(points)/soakMeans)) {
+		p := point{}
+		for _, s := range some {
+			p.x, p.y = p.x+s.x/float64(len(some)), p.y+s.y/float64(len(some))
+		}
+		means = append(means, p)
+	}
+	for _, p := range means {
+		t.mean += p.y / float64(len(means))
+	}
+	t.rise, t.err = slope(means)
+	confidence := 1 - 0.05/float64(len(quantities)*len(soakedFunctions))
+	t.growth = t.rise * minutes / t.mean
+	t.half = t.err * minutes / t.mean * student(confidence, float64(len(means)-2))
+	return t
+}
+
+// flat reports whether no growth is shown, or so little that it does not matter.
+func (t trend) flat(part float64) bool { return t.growth-t.half <= 0 || t.growth < part }
+
+func reportSoak(found map[string]*soaked, minutes float64, seed uint64) error {
+	fmt.Printf("%.0f codes a second for %.0f minutes, seed %d\n\n| function | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes, seed)
 	var charts []chart
+	var grows []error
 	for _, q := range quantities {
-		c := chart{title: q.name, x: axis{title: "minutes", to: minutes}, y: axis{to: q.top}}
+		c := chart{title: q.name, x: axis{title: "minutes", to: minutes, formatted: "%.3g"}, y: axis{to: q.top, formatted: "%.3g"}}
 		for i := range 6 {
 			c.x.marks, c.y.marks = append(c.x.marks, float64(i)*minutes/5), append(c.y.marks, float64(i)*q.top/5)
 		}
-		c.x.formatted, c.y.formatted = "%.3g", "%.3g"
-		for _, name := range []string{"GenerateFunction", "SendFunction", "VerifyFunction", "FeedbackFunction"} {
-			l := line{name: name, dotted: true}
-			var values []float64
-			for _, s := range found[name] {
-				l.points, values = append(l.points, point{x: s.minutes, y: q.of(s)}), append(values, q.of(s))
+		for _, name := range soakedFunctions {
+			points := found[name].points(q)
+			t, judged := trendOf(points, q.late, minutes), "flat"
+			if !t.flat(q.part) {
+				judged = "grows"
+				grows = append(grows, fmt.Errorf("%s of %s: grows", q.name, name))
 			}
-			mean, _ := spread(values)
-			rise, err := slope(found[name], q.of)
-			fmt.Printf("| %s | %s | %.2f | %+.4f ± %.4f |\n", name, q.name, mean, rise, err)
-			c.lines = append(c.lines, l)
+			fmt.Printf("| %s | %s | %.2f | %+.4f ± %.4f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, q.name, t.mean, t.rise, t.err,
+				100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half), judged)
+			c.lines = append(c.lines, line{name: name, points: points, dotted: true})
 		}
 		charts = append(charts, c)
 	}
-	return draw("docs/images/soak.svg", charts...)
+	return errors.Join(append(grows, draw("docs/images/soak.svg", charts...))...)
 }
