@@ -16,7 +16,7 @@ import (
 const (
 	soakRate  = 4.0              // codes a second
 	soakEvery = 5 * time.Second  // between samples
-	soakMeans = 24               // points of a line, each the mean of as many samples
+	soakMeans = 12               // points of a line, each the mean of as many samples: in 30 minutes longer than a connection to AWS lives unused
 	warmingUp = 2 * time.Minute  // at twice the rate, until all processes run and have made some hundred calls
 	forgetful = 20 * time.Second // the stack would otherwise keep every call and message
 )
@@ -222,7 +222,7 @@ func trendOf(points []point, late bool, minutes float64) (t trend) {
 func (t trend) flat(part float64) bool { return t.growth-t.half <= 0 || t.growth < part }
 
 func reportSoak(found map[string]*soaked, minutes float64, seed uint64) error {
-	fmt.Printf("%.0f codes a second for %.0f minutes, seed %d\n\n| function | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes, seed)
+	fmt.Printf("%.0f codes a second for %g minutes, seed %d\n\n| function | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes, seed)
 	var charts []chart
 	var grows []error
 	for _, q := range quantities {
