@@ -161,7 +161,10 @@ func startEngine() (*engine, error) {
 	if err != nil || len(found) == 0 {
 		return nil, fmt.Errorf("the DynamoDB engine is missing: run `make bench`, which installs it (%w)", err)
 	}
-	port := fmt.Sprint(20_000 + rand.IntN(12_000))
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
 	e := &engine{cmd: exec.Command(found[0], "--host", "127.0.0.1", "--port", port), url: "http://127.0.0.1:" + port}
 	if err := e.cmd.Start(); err != nil {
 		return nil, err
@@ -172,6 +175,18 @@ func startEngine() (*engine, error) {
 		}
 	}
 	return nil, err
+}
+
+// freePort returns a free port below the range from which the kernel gives ports to anyone that asks for any port.
+func freePort() (port string, err error) {
+	for range 20 {
+		port = fmt.Sprint(20_000 + rand.IntN(12_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", err
 }
 
 func (e *engine) stop() {
