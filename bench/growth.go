@@ -357,10 +357,10 @@ func (g *grown) round(kind string) error {
 func numbered(kind string, n int) string { return person(kind, 1_000_000+n) }
 
 // settled returns the recorded calls once the feedback function has handled the delivery of every message.
-func (g *grown) settled(messages int) (calls []awsCall, err error) {
+func (d *development) settled(messages int) (calls []awsCall, err error) {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		calls = nil
-		if err := g.get("/_local/calls", &calls); err != nil {
+		if err := d.get("/_local/calls", &calls); err != nil {
 			return nil, err
 		}
 		delivered := 0
