@@ -25,6 +25,11 @@ SCHEMATHESIS := $(TOOLS)/openapi/python/.done
 REDOC    := $(TOOLS)/redoc-2.5.4.js
 API_PAGE := $(TOOLS)/api.html
 DDB    := $(TOOLS)/dynamodb-local/.done
+PEER_NODE   := bench/peers/node/node_modules/.package-lock.json
+PEER_BETTER_AUTH := bench/peers/better-auth/node_modules/.package-lock.json
+PEER_PYTHON := $(TOOLS)/peers/python/.done
+PEER_POCKETBASE := $(TOOLS)/peers/pocketbase
+PEER_REDIS  := $(TOOLS)/peers/redis
 LINT   := $(TOOLS)/golangci-lint-v2.15.0
 
 MODULES := bench frontend functions local otpctl shared
@@ -35,7 +40,7 @@ apt = command -v $(1) >/dev/null || { echo "installing $(2)"; apt-get update -qq
 # The tools of the tests from outside. They are installed first, so that these tests, which take longest, start at once.
 E2E := $(ENGINE) $(AXE) $(MINISTACK) $(API_PAGE) $(EXAMPLE_NODE) $(EXAMPLE_PYTHON) $(EXAMPLE_GO) $(RELYING_NODE) $(RELYING_PYTHON)
 
-.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench evidence evidence-short clean
+.PHONY: run example-node example-hosted example-python example-go check test lint template unit e2e package proofs openapi attack second-engine deploy-test fuzz bench peers-tools evidence evidence-short clean
 
 run: $(ENGINE) $(API_PAGE)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
@@ -151,7 +156,7 @@ fuzz:
 # ---- tools, all pinned ----------------------------------------------------------------------------------------------
 
 # Locked npm packages. The DynamoDB engine of the development stack is a static binary in one of them.
-$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(RELYING_NODE) $(REDOCLY): %/node_modules/.package-lock.json: %/package-lock.json
+$(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(RELYING_NODE) $(REDOCLY) $(PEER_NODE) $(PEER_BETTER_AUTH): %/node_modules/.package-lock.json: %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
@@ -160,6 +165,12 @@ $(JWT_GO): $(addprefix local/proofs/go/,main.go go.mod go.sum)
 $(EXAMPLE_GO): $(addprefix examples/go/,main.go go.mod go.sum)
 $(JWT_GO) $(EXAMPLE_GO):
 	@cd $(<D) && GOWORK=off go build -buildvcs=false -o $(CURDIR)/$@
+
+# The Go programs that StreamOTP is compared with are also outside the workspace. They are built as one would ship them.
+$(PEER_POCKETBASE): $(addprefix bench/peers/pocketbase/,main.go go.mod go.sum)
+$(PEER_REDIS): $(addprefix bench/peers/redis/,main.go go.mod go.sum)
+$(PEER_POCKETBASE) $(PEER_REDIS):
+	@cd $(<D) && GOWORK=off CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags '-s -w' -o $(CURDIR)/$@
 
 $(JWT_JAVA): local/proofs/java/Check.java local/proofs/java/pom.xml
 	@$(call apt,mvn,maven)
@@ -180,7 +191,8 @@ $(JWT_PYTHON): local/proofs/python/requirements.txt
 $(EXAMPLE_PYTHON): examples/python/requirements.txt
 $(RELYING_PYTHON): local/relying/python/requirements.txt
 $(SCHEMATHESIS): local/openapi/requirements.txt
-$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(RELYING_PYTHON) $(SCHEMATHESIS):
+$(PEER_PYTHON): bench/peers/python/requirements.txt
+$(VENV) $(MINISTACK) $(JWT_PYTHON) $(EXAMPLE_PYTHON) $(RELYING_PYTHON) $(SCHEMATHESIS) $(PEER_PYTHON):
 	@python3 -m venv $(@D) || { apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; python3 -m venv $(@D); }
 	$(@D)/bin/pip install -q --disable-pip-version-check pip==25.3 # older versions reject hashes together with extras
 	$(@D)/bin/pip install -q --disable-pip-version-check --require-hashes -r $<
@@ -207,17 +219,19 @@ $(DDB): .ci/dynamodb-local/pom.xml
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
 
-bench: $(ENGINE)
+bench: $(ENGINE) $(if $(findstring peers,$(ARGS)),peers-tools)
 	@mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
 	go run streamotp/bench $(ARGS)
 
-# Make the evidence of docs/evidence.md again: its histories, tables and pictures. It takes some hours.
-evidence: $(ENGINE)
-	@(cd local/evidence && go test -count=1 -timeout 6h -args -full)
+# Install the systems that `make bench ARGS="-only peers"` compares StreamOTP with.
+peers-tools: $(PEER_NODE) $(PEER_BETTER_AUTH) $(PEER_PYTHON) $(PEER_POCKETBASE) $(PEER_REDIS)
+	@$(call apt,redis-server,redis-server)
+
+# Make the evidence of docs/evidence.md again: its histories, tables and pictures. It takes about two hours.
+evidence: $(ENGINE) peers-tools
+	@(cd local/evidence && go test -count=1 -timeout 3h -args -full)
 	mkdir -p $(TOOLS) && go build -buildvcs=false -o $(TOOLS)/local streamotp/local
-	go run streamotp/bench -only growth
-	go run streamotp/bench -only scale
-	go run streamotp/bench -only soak
+	for part in growth scale peers soak; do go run streamotp/bench -only $$part; done
 
 clean:
-	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules local/relying/node/node_modules
+	rm -rf $(TOOLS) .aws-sam local/engine/node_modules local/e2e/axe/node_modules frontend/package-test/node_modules local/openapi/node_modules local/proofs/node/node_modules examples/node/node_modules local/relying/node/node_modules bench/peers/node/node_modules bench/peers/better-auth/node_modules

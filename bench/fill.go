@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -75,21 +76,29 @@ type engine struct {
 	url string
 }
 
-// startEngine starts an engine in memory whose tables hold n copies of their samples each. The engine imports them from files, as DynamoDB exports a
-// table: that is several times faster than BatchWriteItem, and adds no records to a stream.
-func startEngine(dir string, tables []table, n int) (*engine, error) {
-	found, err := filepath.Glob("local/engine/node_modules/@dynoxide/*/dynoxide")
-	if err != nil || len(found) == 0 {
-		return nil, fmt.Errorf("the DynamoDB engine is missing: run `make bench`, which installs it (%w)", err)
-	}
+// startFilled starts an engine whose tables hold n copies of their samples each. The engine imports them from files, as DynamoDB exports a table: that
+// is several times faster than BatchWriteItem, and adds no records to a stream.
+func startFilled(dir string, tables []table, n int) (*engine, error) {
 	source := filepath.Join(dir, fmt.Sprint("export", n))
 	defer os.RemoveAll(source) //nolint:errcheck // in a temporary folder
 	schema := filepath.Join(source, "schema.json")
 	if err := export(source, schema, tables, n); err != nil {
 		return nil, err
 	}
-	port := fmt.Sprint(20_000 + rand.IntN(12_000))
-	e := &engine{cmd: exec.Command(found[0], "import", "--source", source, "--schema", schema, "--serve", "--host", "127.0.0.1", "--port", port), url: "http://127.0.0.1:" + port}
+	return startEngine("import", "--source", source, "--schema", schema, "--serve")
+}
+
+// startEngine starts an engine in memory.
+func startEngine(args ...string) (*engine, error) {
+	found, err := filepath.Glob("local/engine/node_modules/@dynoxide/*/dynoxide")
+	if err != nil || len(found) == 0 {
+		return nil, fmt.Errorf("the DynamoDB engine is missing: run `make bench`, which installs it (%w)", err)
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{cmd: exec.Command(found[0], append(args, "--host", "127.0.0.1", "--port", port)...), url: "http://127.0.0.1:" + port}
 	var output bytes.Buffer
 	e.cmd.Stdout, e.cmd.Stderr = &output, &output
 	if err := e.cmd.Start(); err != nil {
@@ -107,6 +116,18 @@ func startEngine(dir string, tables []table, n int) (*engine, error) {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// freePort returns a free port below the range from which the kernel gives ports to anyone that asks for any port.
+func freePort() (port string, err error) {
+	for range 20 {
+		port = fmt.Sprint(20_000 + rand.IntN(12_000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", err
 }
 
 func (e *engine) stop() {

@@ -54,9 +54,17 @@ func httpEvent(method, path, body string, headers map[string]string) []byte {
 func (c *cloud) insert(sessionIDs ...string) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var images []item
+	for _, id := range sessionIDs {
+		images = append(images, c.items[id])
+	}
+	return streamEvent(images...)
+}
+
+// streamEvent returns the stream's event for new items.
+func streamEvent(images ...item) []byte {
 	var records []any
-	for n, id := range sessionIDs {
-		image := c.items[id]
+	for n, image := range images {
 		records = append(records, map[string]any{
 			"eventID": fmt.Sprint(n), "eventName": "INSERT", "eventVersion": "1.1", "eventSource": "aws:dynamodb", "awsRegion": "us-east-1",
 			"dynamodb": map[string]any{"ApproximateCreationDateTime": 1795251600, "Keys": item{"sessionId": image["sessionId"], "code": image["code"]},

@@ -49,7 +49,7 @@ func growth(dir string, most int, seed uint64) error {
 	for n := 1000; n <= most; n *= 10 {
 		begun := time.Now()
 		g := &grown{n: n, made: map[string]int{}, cost: map[string][]cost{}}
-		if g.engine, err = startEngine(dir, tables, n); err != nil {
+		if g.engine, err = startFilled(dir, tables, n); err != nil {
 			return err
 		}
 		defer g.engine.stop()
@@ -164,10 +164,10 @@ func (g *grown) round(kind string) error {
 func numbered(kind string, n int) string { return person(kind, 1_000_000+n) }
 
 // settled returns the recorded calls once the feedback function has handled the delivery of every message.
-func (g *grown) settled(messages int) (calls []awsCall, err error) {
+func (d *development) settled(messages int) (calls []awsCall, err error) {
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		calls = nil
-		if err := g.get("/_local/calls", &calls); err != nil {
+		if err := d.get("/_local/calls", &calls); err != nil {
 			return nil, err
 		}
 		delivered := 0
@@ -193,8 +193,8 @@ func (g *grown) ratio(kind string, least *grown, of func(cost) float64) (ratio, 
 	return math.Exp(mean), math.Exp(mean) * err
 }
 
-// verdict says whether a cost grows by at most the goal, from its ratio over the range and half of the ratio's 95 % interval.
-func verdict(ratio, half float64) string {
+// judgeRatio says whether a cost grows by at most the goal, from its ratio over the range and half of the ratio's 95 % interval.
+func judgeRatio(ratio, half float64) string {
 	switch {
 	case ratio+half <= goal:
 		return "within the goal"
@@ -204,7 +204,7 @@ func verdict(ratio, half float64) string {
 	return "not known, because of noise"
 }
 
-func exactly(ratio, _ float64) string { return verdict(ratio, 0) }
+func exactly(ratio, _ float64) string { return judgeRatio(ratio, 0) }
 
 var errGrows = fmt.Errorf("the cost of a code grows more than %.2f times", goal)
 
@@ -214,7 +214,7 @@ var columns = []struct {
 	of    func(cost) float64
 	judge func(ratio, half float64) string
 }{
-	{"CPU", func(c cost) float64 { return c.cpu }, verdict},
+	{"CPU", func(c cost) float64 { return c.cpu }, judgeRatio},
 	{"units", func(c cost) float64 { return c.units }, exactly},
 	{"bytes", func(c cost) float64 { return c.bytes }, exactly},
 	{"engine", func(c cost) float64 { return c.engine }, nil},

@@ -20,7 +20,7 @@ func TestVerdict(t *testing.T) {
 		{1.04, 0.02, "not known, because of noise"},
 		{1.2, 0.2, "not known, because of noise"},
 	} {
-		if got := verdict(c.ratio, c.half); got != c.want {
+		if got := judgeRatio(c.ratio, c.half); got != c.want {
 			t.Errorf("%v ± %v is %q, want %q", c.ratio, c.half, got, c.want)
 		}
 	}

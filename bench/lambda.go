@@ -26,6 +26,11 @@ type instance struct {
 
 // start runs a binary with its own environment and waits until it asks for its first event.
 func start(binary string, env map[string]string) (*instance, error) {
+	return startIn(filepath.Dir(binary), env, binary)
+}
+
+// startIn is start for a command in a folder.
+func startIn(dir string, env map[string]string, command ...string) (*instance, error) {
 	i := &instance{events: make(chan []byte), responses: make(chan []byte, 1), failed: make(chan []byte, 1), idle: make(chan struct{}, 1)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", i.next)
@@ -39,9 +44,9 @@ func start(binary string, env map[string]string) (*instance, error) {
 		i.failed <- body
 	})
 	i.server = httptest.NewServer(mux)
-	i.cmd = exec.Command(binary)
-	i.cmd.Dir, i.cmd.Stderr = filepath.Dir(binary), os.Stderr
-	i.cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(i.server.URL, "http://"), "LAMBDA_TASK_ROOT=" + filepath.Dir(binary)}
+	i.cmd = exec.Command(command[0], command[1:]...)
+	i.cmd.Dir, i.cmd.Stderr = dir, os.Stderr
+	i.cmd.Env = []string{"AWS_LAMBDA_RUNTIME_API=" + strings.TrimPrefix(i.server.URL, "http://"), "LAMBDA_TASK_ROOT=" + dir}
 	for name, value := range env {
 		i.cmd.Env = append(i.cmd.Env, name+"="+value)
 	}
@@ -58,6 +63,7 @@ func (i *instance) next(w http.ResponseWriter, r *http.Request) {
 	}
 	select {
 	case event := <-i.events:
+		w.Header().Set("Content-Type", "application/json") // without it, Python's runtime does not decode the event
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", strconv.FormatInt(time.Now().UnixNano(), 36))
 		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(time.Minute).UnixMilli(), 10))
 		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:bench")

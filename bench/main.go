@@ -21,10 +21,10 @@ func main() {
 	log.SetFlags(0)
 	colds := flag.Int("cold", 21, "cold starts of each function")
 	warms := flag.Int("warm", 300, "warm invocations of each function")
-	only := flag.String("only", "", "functions, stack, costs, oracle, delivery, growth, scale or soak; empty for the first four, as the others take minutes")
+	only := flag.String("only", "", "functions, stack, costs, oracle, delivery, growth, scale, soak or peers; empty for the first four, as the others take minutes")
 	size := flag.Int("size", 1_000_000, "growth: the most sessions and accounts, a power of ten from 10000")
 	minutes := flag.Float64("minutes", 30, "soak: how long")
-	seed := flag.Uint64("seed", 1, "growth, scale and soak: the seed of what is random")
+	seed := flag.Uint64("seed", 1, "growth, scale, soak and peers: the seed of what is random")
 	flag.Parse()
 	if err := run(*only, *colds, *warms, *size, *minutes, *seed); err != nil {
 		log.Fatal(err)
@@ -45,8 +45,9 @@ func run(only string, colds, warms, size int, minutes float64, seed uint64) erro
 		{"stack", stack}, {"costs", costs}, {"oracle", oracle}, {"delivery", delivery},
 		{"growth", func() error { return growth(dir, size, seed) }},
 		{"scale", func() error { return scale(seed) }}, {"soak", func() error { return soak(dir, minutes, seed) }},
+		{"peers", func() error { return peers(dir, seed) }},
 	} {
-		if only != part.name && (only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak"}, part.name)) {
+		if only != part.name && (only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak", "peers"}, part.name)) {
 			continue
 		}
 		if err := part.measure(); err != nil {

@@ -63,11 +63,22 @@ type chart struct {
 	lines []line
 }
 
-// draw writes the charts, one below the other, to an SVG file that is readable on a light and on a dark background.
+// draw writes the charts, one below the other, to an SVG file.
 func draw(file string, charts ...chart) error {
-	var b strings.Builder
 	each := top + height + below
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n<style>\n", left+width+right, each*len(charts))
+	return drawSVG(file, left+width+right, each*len(charts), func(b *strings.Builder) {
+		for i, c := range charts {
+			fmt.Fprintf(b, `<g transform="translate(0 %d)">`+"\n", i*each)
+			c.draw(b)
+			b.WriteString("</g>\n")
+		}
+	})
+}
+
+// drawSVG writes an SVG file whose colours are readable on a light and on a dark background.
+func drawSVG(file string, width, height int, body func(*strings.Builder)) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n<style>\n", width, height)
 	for mode, query := range []string{"%s", "@media (prefers-color-scheme: dark) { %s }"} {
 		var rules strings.Builder
 		fmt.Fprintf(&rules, "text{fill:%s} .paper{fill:%s} .grid{stroke:%s}", []string{"#222", "#ddd"}[mode], []string{"#fff", "#0d1117"}[mode], []string{"#ddd", "#333"}[mode])
@@ -76,12 +87,8 @@ func draw(file string, charts ...chart) error {
 		}
 		fmt.Fprintf(&b, query+"\n", rules.String())
 	}
-	b.WriteString("path{fill:none;stroke-width:2}\n</style>\n" + `<rect class="paper" width="100%" height="100%"/>` + "\n")
-	for i, c := range charts {
-		fmt.Fprintf(&b, `<g transform="translate(0 %d)">`+"\n", i*each)
-		c.draw(&b)
-		b.WriteString("</g>\n")
-	}
+	b.WriteString("path{fill:none;stroke-width:2} .empty{fill:none} .error{stroke:#888}\n</style>\n" + `<rect class="paper" width="100%" height="100%"/>` + "\n")
+	body(&b)
 	b.WriteString("</svg>\n")
 	return os.WriteFile(file, []byte(b.String()), 0o644)
 }
@@ -122,4 +129,66 @@ func (c chart) draw(b *strings.Builder) {
 		at := top + 14 + 20*i
 		fmt.Fprintf(b, "\n"+`<path class="s%d" d="M%d %dh20"/><text x="%d" y="%d">%s</text>`+"\n", colour, left+width+14, at, left+width+40, at+4, html.EscapeString(l.name))
 	}
+}
+
+// bar is a value with its standard error, and marks beside it that are filled or empty.
+type bar struct {
+	name       string
+	value, err float64
+	marks      []bool
+}
+
+// barGroup is bars of one quantity, on an axis of their own that begins at 0.
+type barGroup struct {
+	title, format string // of a value
+	bars          []bar
+}
+
+// The dimensions of bars, in pixels.
+const (
+	barHeight, barGap = 14, 6
+	barLeft, barWidth = 210, 440
+)
+
+// drawBars writes groups of bars, one below the other, to an SVG file.
+func drawBars(file, legend string, groups ...barGroup) error {
+	height := 30
+	for _, g := range groups {
+		height += 30 + len(g.bars)*(barHeight+barGap) + 10
+	}
+	return drawSVG(file, barLeft+barWidth+120, height, func(b *strings.Builder) {
+		fmt.Fprintf(b, `<text x="10" y="20">%s</text>`+"\n", legend)
+		y := 30
+		for _, g := range groups {
+			y = g.draw(b, y)
+		}
+	})
+}
+
+func (g barGroup) draw(b *strings.Builder, y int) int {
+	most := 0.0
+	for _, one := range g.bars {
+		most = max(most, one.value+one.err)
+	}
+	fmt.Fprintf(b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", barLeft, y+20, g.title)
+	y += 30
+	for i, one := range g.bars {
+		colour := min(i, 1) // the first one is ours
+		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%s</text>`, barLeft-70, y+11, one.name)
+		for n, kept := range one.marks {
+			fill := "empty"
+			if kept {
+				fill = fmt.Sprintf("f%d", colour)
+			}
+			fmt.Fprintf(b, `<rect class="s%d %s" x="%d" y="%d" width="9" height="9"/>`, colour, fill, barLeft-60+13*n, y+2)
+		}
+		long := barWidth * one.value / most
+		fmt.Fprintf(b, `<rect class="f%d" x="%d" y="%d" width="%.1f" height="%d"/>`, colour, barLeft, y, long, barHeight)
+		if one.err > 0 {
+			fmt.Fprintf(b, `<path class="error" d="M%.1f %dH%.1f"/>`, barLeft+barWidth*(one.value-one.err)/most, y+barHeight/2, barLeft+barWidth*(one.value+one.err)/most)
+		}
+		fmt.Fprintf(b, `<text x="%.1f" y="%d">`+g.format+"</text>\n", barLeft+barWidth*(one.value+one.err)/most+8, y+11, one.value)
+		y += barHeight + barGap
+	}
+	return y + 10
 }

@@ -50,9 +50,9 @@ var quantities = []quantity{
 
 var soakedFunctions = []string{"GenerateFunction", "SendFunction", "VerifyFunction", "FeedbackFunction"}
 
-// counter is a file that the soak adds to each function, only in its own build: it writes the number of goroutines, without its own, to a file that
+// goroutineCounter is a file that the soak adds to each function, only in its own build: it writes the number of goroutines, without its own, to a file that
 // is named by the process.
-const counter = `package main
+const goroutineCounter = `package main
 
 import (
 	"fmt"
@@ -84,7 +84,7 @@ func withCounter(dir string) (flag string, err error) {
 		replace[filepath.Join(root, "functions", strings.ToLower(strings.TrimSuffix(name, "Function")), "counter.go")] = file
 	}
 	text, err := json.Marshal(map[string]any{"Replace": replace})
-	return "-overlay=" + list, errors.Join(err, os.WriteFile(list, text, 0o600), os.WriteFile(file, fmt.Appendf(nil, counter, dir, soakEvery), 0o600))
+	return "-overlay=" + list, errors.Join(err, os.WriteFile(list, text, 0o600), os.WriteFile(file, fmt.Appendf(nil, goroutineCounter, dir, soakEvery), 0o600))
 }
 
 // soak makes codes at a steady rate for a time, and looks for whatever grows in the functions' processes.

@@ -108,7 +108,7 @@ func main() {
 }
 `, dir)
 	main, source := filepath.Join(dir, "main.go"), filepath.Join(dir, "counter.go")
-	for file, text := range map[string]string{main: program, source: fmt.Sprintf(counter, dir, 1000)} {
+	for file, text := range map[string]string{main: program, source: fmt.Sprintf(goroutineCounter, dir, 1000)} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
