@@ -160,6 +160,12 @@ $(ENGINE) $(AXE) $(PACKAGE) $(JWT_NODE) $(EXAMPLE_NODE) $(RELYING_NODE) $(REDOCL
 	@cd $* && npm ci --no-audit --no-fund --silent
 	touch node_modules/.package-lock.json
 
+# better-auth's SQLite is compiled.
+$(PEER_BETTER_AUTH): | compiler
+.PHONY: compiler
+compiler:
+	@$(call apt,g++,g++)
+
 # These Go modules are outside the workspace, so that their libraries do not become dependencies of the development stack.
 $(JWT_GO): $(addprefix local/proofs/go/,main.go go.mod go.sum)
 $(EXAMPLE_GO): $(addprefix examples/go/,main.go go.mod go.sum)
