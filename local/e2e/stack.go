@@ -247,11 +247,15 @@ func (o *output) String() string {
 // client keeps many connections open, for tests that send many requests at once.
 var client = clientAt("127.0.0.1")
 
+// IdleTime is how long a client keeps a connection that it does not use. It is shorter than the time after which the stack closes a new connection
+// without a request. Otherwise a request could meet the end of its connection.
+const IdleTime = 4 * time.Second
+
 // clientAt returns a client that calls from a loopback address, which the stack sees as the client IP address.
 func clientAt(address string) *http.Client {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	return &http.Client{Timeout: time.Minute,
-		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DialContext: dialer.DialContext, IdleConnTimeout: Patience}}
+		Transport: &http.Transport{MaxIdleConnsPerHost: 256, DialContext: dialer.DialContext, IdleConnTimeout: IdleTime}}
 }
 
 // In returns the stack for a subtest: errors then fail the subtest.

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"streamotp/local/e2e"
 )
 
 // resultOf returns a response as the models know it.
@@ -41,9 +43,13 @@ func (c *client) post(path string, body fields) (result string, answer fields, c
 }
 
 // ended returns when a request has ended that has this response now. If the response was lost, or a call may have been slow or a function
-// killed, a failed request may have its effect later.
+// killed, a failed request may have its effect later. Without faults no request may fail.
 func (c *client) ended(status int) int64 {
-	if status == 0 || status >= 500 && c.faults.late {
+	failed := status == 0 || status >= 500
+	if failed && !c.faulty {
+		c.t.Errorf("a request failed without a fault, with status %d", status)
+	}
+	if status == 0 || failed && c.faults.late {
 		return never
 	}
 	return clock()
@@ -60,12 +66,12 @@ func useSession(c *client, s *subject) {
 	body := fields{"sessionId": made.id}
 	do, path := "verify", "verify"
 	switch p := c.IntN(100); {
-	case p < 30:
-		do, path = "status", "status"
-	case p < 45:
-		do, path = "resend", "resend"
-	case p < 55:
+	case p < 10:
 		do, body["code"] = "guess", c.guessAt(made.code)
+	case p < 30:
+		do, path = "resend", "resend"
+	case p < 55 || c.early && p < 95:
+		do, path = "status", "status"
 	default:
 		body["code"] = made.code
 	}
@@ -152,18 +158,22 @@ func setPassword(c *client, s *subject) {
 	s.add("reset", n, result, call, end)
 }
 
-// exchange exchanges an authorization code or uses a token.
+// exchange exchanges an authorization code, with its verifier or as a thief with another one, or uses a token.
 func exchange(c *client, s *subject) {
 	s.mu.Lock()
 	tokens := s.tokens
 	s.mu.Unlock()
-	call := clock()
-	if len(tokens) > 0 && c.IntN(100) < 50 {
+	p, call := c.IntN(100), clock()
+	if len(tokens) > 0 && (p < 50 || c.early && p < 95) {
 		status, _, _ := c.send(http.MethodGet, "/api/oauth2/userinfo", "", http.Header{"Authorization": {"Bearer " + tokens[c.IntN(len(tokens))]}})
 		s.add("userinfo", 0, resultOf(status, nil), call, c.ended(status))
 		return
 	}
-	form := url.Values{"grant_type": {"authorization_code"}, "code": {s.code}, "redirect_uri": {callback}, "client_id": {app}, "code_verifier": {s.verifier}}
+	do, verifier := "token", s.verifier
+	if p < 60 || c.early && p < 90 {
+		do, verifier = "theft", rand.Text()+rand.Text()
+	}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {s.code}, "redirect_uri": {callback}, "client_id": {app}, "code_verifier": {verifier}}
 	status, _, answer := c.send(http.MethodPost, "/api/oauth2/token", form.Encode(), http.Header{"Content-Type": {"application/x-www-form-urlencoded"}})
 	result, end := resultOf(status, answer), c.ended(status)
 	if token, ok := answer["access_token"].(string); ok && result == success {
@@ -172,10 +182,10 @@ func exchange(c *client, s *subject) {
 		s.tokens = append(s.tokens, token)
 		s.mu.Unlock()
 	}
-	if c.faulty && result == "400 invalid_grant" {
+	if c.faulty && do == "token" && result == "400 invalid_grant" {
 		s.add("use", 0, result, call, end)
 	}
-	s.add("token", 0, result, call, end)
+	s.add(do, 0, result, call, end)
 }
 
 // authorize logs a person in by hosted login, up to the authorization code.
@@ -203,7 +213,7 @@ func (x *stage) authorize(s *subject) {
 	x.Remember(s.code, s.verifier)
 }
 
-var direct = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients},
+var direct = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients, IdleConnTimeout: e2e.IdleTime},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // send sends a request. The status is 0 if there is no response, which a busy machine may lose.

@@ -191,8 +191,9 @@ func (x *sent) twice(proof string) bool {
 	if x.proofs == nil {
 		x.proofs = map[string]bool{}
 	}
-	x.proofs[proof], proof = true, map[bool]string{true: "seen"}[x.proofs[proof]]
-	return proof != ""
+	seen := x.proofs[proof]
+	x.proofs[proof] = true
+	return seen
 }
 
 // skewed returns edits that give each process of a function a clock of its own, up to a second fast or slow.
@@ -235,12 +236,7 @@ func (x *stage) delivered() {
 	for to, w := range x.sent.to {
 		arrived := 0
 		for _, id := range w.sessions {
-			var state any
-			x.until("the message of "+id+" settles", func() bool {
-				_, _, answer := x.Post("/api/status", fields{"sessionId": id})
-				state = answer["state"]
-				return state != nil && state != "pending" || x.isDead(id)
-			})
+			state := x.settled(id)
 			if state == "sent" || state == "delivered" {
 				arrived++
 			}
@@ -265,6 +261,16 @@ func (x *stage) delivered() {
 	x.sent.to, x.faults.lossy = nil, 0
 }
 
+// settled waits until a session's message is not on its way any more, and returns the session's state.
+func (x *stage) settled(id string) (state any) {
+	x.until("the message of "+id+" settles", func() bool {
+		_, _, answer := x.Post("/api/status", fields{"sessionId": id})
+		state = answer["state"]
+		return state != nil && state != "pending" || x.isDead(id)
+	})
+	return state
+}
+
 func (x *stage) isDead(id string) bool {
 	return slices.ContainsFunc(x.DeadLetters(), func(letter map[string]any) bool { return letter["sessionId"] == id })
 }
@@ -272,11 +278,32 @@ func (x *stage) isDead(id string) bool {
 // outage lets codes expire while SES sends nothing: each becomes a dead letter, and the log says why.
 func (x *stage) outage() {
 	x.Fault(fields{"service": "ses", "action": "SendEmail", "error": "SendingPausedException"})
-	ids := map[any]bool{}
+	ids, before := map[any]bool{}, len(x.Logs())
 	for i := range 5 {
 		_, _, answer := x.Post("/api/generate", fields{"email": fmt.Sprintf("outage-%d@example.com", i)})
 		ids[answer["sessionId"]] = true
 	}
+	// logged counts the sessions, by the log's names, whose lines since then contain a text.
+	logged := func(texts ...string) (n int) {
+		found := map[string]int{}
+		for i, text := range texts {
+			for _, line := range x.Logs()[before:] {
+				_, line, _ = strings.Cut(line, "\t")
+				var entry struct{ Session string }
+				_ = json.Unmarshal([]byte(line), &entry) // a line of another form has no session
+				if entry.Session != "" && strings.Contains(line, text) && found[entry.Session] == i {
+					found[entry.Session]++
+				}
+			}
+		}
+		for _, of := range found {
+			if of == len(texts) {
+				n++
+			}
+		}
+		return n
+	}
+	x.until("SES has rejected each message", func() bool { return logged("SendingPaused") == len(ids) })
 	for _, item := range x.Items("CodesTable") {
 		if ids[item["sessionId"]["S"]] {
 			item["expiredAt"] = map[string]any{"N": fmt.Sprint(time.Now().Unix() + 1)}
@@ -287,23 +314,7 @@ func (x *stage) outage() {
 		x.until("the dead letter", func() bool { return x.isDead(fmt.Sprint(id)) })
 	}
 	x.ClearFaults()
-	why, dead := map[string]bool{}, map[string]bool{} // by the log's name of a session
-	for _, line := range x.Logs() {
-		_, text, _ := strings.Cut(line, "\t")
-		var entry struct{ Outcome, Session string }
-		_ = json.Unmarshal([]byte(text), &entry) // a line of another form has no outcome
-		why[entry.Session] = why[entry.Session] || strings.Contains(text, "SendingPaused")
-		dead[entry.Session] = dead[entry.Session] || entry.Outcome == "undelivered"
-	}
-	explained := 0
-	for session := range dead {
-		if dead[session] && why[session] {
-			explained++
-		}
-	}
-	if explained != len(ids) {
-		x.t.Errorf("the log says why of %d of %d dead letters", explained, len(ids))
-	}
+	x.until("the log says why of each dead letter", func() bool { return logged("SendingPaused", `"outcome":"undelivered"`) == len(ids) })
 	for _, m := range x.Messages() {
 		if strings.HasPrefix(m.To, "outage-") {
 			x.t.Errorf("%s got a message that is a dead letter", m.To)

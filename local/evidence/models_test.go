@@ -66,7 +66,7 @@ func sessionModel() porcupine.Model {
 		case result == unknown:
 			return append([]register{s}, only(fits, after)...)
 		case result == success:
-			return only(!s.used && fits, after)
+			return only(in.do != "guess" && !s.used && fits, after)
 		case result == "410 code_used", result == "used":
 			return only(s.used, s)
 		case result == "403 locked", in.do == "resend" && result == "429 too_many_requests":
@@ -126,7 +126,7 @@ func attemptModel() porcupine.Model {
 	})
 }
 
-// window is the rolling limit of a mailbox: its messages of less than 40 minutes and of 40 to 80 minutes ago. Requests that failed may hold
+// window is the rolling limit of a mailbox: its messages of this phase and of the one before, which an hour covers. Requests that failed may hold
 // a place at any time, and send may give back a message that its provider rejected.
 type window struct{ now, before, failed, rejected int }
 
@@ -137,8 +137,8 @@ func limitModel() porcupine.Model {
 	return modelOf(window{}, func(w window, in input, result string) (next []window) {
 		taken := w.now + w.before
 		switch {
-		case in.do == "40 minutes":
-			w.now, w.before = 0, w.now // 80 minutes are over an hour
+		case in.do == "time passes": // messages of the phase before the last one are 65 minutes old now
+			w.now, w.before = 0, w.now
 		case in.do == "refund":
 			w.rejected++
 		case result == unknown:
@@ -166,6 +166,8 @@ func grantModel() porcupine.Model {
 		switch {
 		case in.do == "use":
 			return append([]grant{g}, only(g == "new", grant("used"))...)
+		case in.do == "theft": // with another verifier, which changes nothing
+			return only(result == unknown || result == "400 invalid_grant", g)
 		case in.do == "userinfo":
 			return only(result == unknown || result == success && g == "used" || result == "401" && g == "revoked", g)
 		case result == unknown && g == "new":

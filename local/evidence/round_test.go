@@ -18,7 +18,7 @@ type fields = map[string]any
 
 const (
 	clients  = 50
-	phases   = 3 // of a round; between them 40 minutes pass for the limits, and two hours for the locks
+	phases   = 3 // of a round
 	perPhase = 6 // operations of a client
 
 	password = "tulip harbor lantern 42" // the demo users'
@@ -67,6 +67,7 @@ type session struct {
 type client struct {
 	*stage
 	*rand.Rand
+	early bool // in the first phase most sessions and authorization codes are still to be used
 }
 
 // newStage registers the clients of a stack. f injects the faults; it remembers those of earlier stacks.
@@ -117,12 +118,13 @@ func (x *stage) round() (wrong []string) {
 	for phase := range phases {
 		var wait sync.WaitGroup
 		if x.faulty {
-			x.faults.aim(rand.New(rand.NewPCG(x.seed, uint64(x.rounds*1000+phase*100+clients))))
+			x.faults.aim(rand.New(rand.NewPCG(x.seed, uint64(x.rounds*10+phase))))
 		}
 		for n := range clients {
-			c := &client{x, rand.New(rand.NewPCG(x.seed, uint64(x.rounds*1000+phase*100+n)))}
 			wait.Go(func() {
-				for range perPhase {
+				for op := range perPhase {
+					// Each operation has a random source of its own: how many numbers one draws depends on how requests interleave.
+					c := &client{x, rand.New(rand.NewPCG(x.seed, uint64(((x.rounds*10+phase)*100+n)*10+op))), phase == 0}
 					if x.faulty {
 						x.faults.maybe(c.Rand)
 					}
@@ -133,7 +135,7 @@ func (x *stage) round() (wrong []string) {
 		}
 		wait.Wait()
 		x.ClearFaults()
-		x.pass()
+		x.pass(between[phase])
 	}
 	for _, s := range x.subjects {
 		if found := s.check(x.t, x.seed); found != "" {
@@ -146,13 +148,16 @@ func (x *stage) round() (wrong []string) {
 // operations returns how many operations the clients have made.
 func (x *stage) operations() int { return x.rounds * phases * clients * perPhase }
 
-// play plays a round without faults, which shows the calls that the functions make, and then one with faults, and further ones as long as
-// more says so. A stack keeps all that it logs, so ten rounds are enough for one.
+// play plays a round without faults, which shows the calls that the functions make, and in which all usual responses must occur. Then it plays
+// one with faults, and further ones as long as more says so. A stack keeps all that it logs, so ten rounds are enough for one.
 func (x *stage) play(check func(wrong []string), more func() bool) {
 	for x.rounds < 2 || x.rounds < 10 && more() {
 		check(x.round())
 		if !x.faulty {
 			x.faults.learn()
+			if !x.skewed { // a cooldown may seem to last longer
+				x.usual()
+			}
 		}
 		x.faulty = true
 		x.ClearMessages()
@@ -204,6 +209,7 @@ func (x *stage) prepare() {
 	if x.t.Failed() {
 		x.t.FailNow()
 	}
+	time.Sleep(time.Second) // ResendCooldownSeconds
 	for _, item := range x.Items("CodesTable") { // an authorization code lives for a minute, which a slow round may outlast
 		if id, _ := item["sessionId"]["S"].(string); strings.HasPrefix(id, "authz#") && item["usedAt"] == nil {
 			item["expiredAt"] = map[string]any{"N": fmt.Sprint(time.Now().Add(time.Hour).Unix())}
@@ -267,6 +273,32 @@ func (x *stage) begin(s *subject, body fields) *session {
 	return made
 }
 
+// usual checks that a round had every response that a model knows: otherwise a history may be right because nothing works.
+func (x *stage) usual() {
+	seen := map[string]bool{}
+	for _, s := range x.subjects {
+		kind, _, _ := strings.Cut(s.name, "-")
+		if s.to[0] == '+' {
+			kind += " by SMS"
+		}
+		for _, o := range s.ops {
+			seen[fmt.Sprint(kind, ": ", o.Input.(input).do, " → ", o.Output)] = true
+		}
+	}
+	for _, want := range []string{
+		"session: verify → 200", "session: verify → 410 code_used", "session: guess → 401 wrong_code", "session: resend → 200", "session: status → unused", "session: status → used",
+		"session by SMS: verify → 200", "session by SMS: verify → 410 code_used",
+		"attempts: reserve → 200", "attempts: reserve → 401 wrong_code", "attempts: reserve → 403 locked",
+		"limit: generate → 200", "limit: generate → 429 too_many_requests",
+		"grant: token → 200", "grant: token → 400 invalid_grant", "grant: theft → 400 invalid_grant", "grant: userinfo → 200", "grant: userinfo → 401",
+		"account: reset → 200", "account: reset → 410 code_used", "account: login → 200", "account: login → 401 invalid_credentials",
+	} {
+		if !seen[want] {
+			x.t.Errorf("no response in a whole round: %s", want)
+		}
+	}
+}
+
 func (x *stage) until(what string, holds func() bool) {
 	for deadline := time.Now().Add(2 * e2e.Patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -276,8 +308,12 @@ func (x *stage) until(what string, holds func() bool) {
 	}
 }
 
-// pass makes the limits 40 minutes older, and the locks two hours. It may overwrite a write of a failed request, which the models allow.
-func (x *stage) pass() {
+// between is how much time passes for the limits after each phase. Messages of a phase are 55 minutes old in the next one, where they count, and
+// 65 in the one after that, where they do not.
+var between = [phases]time.Duration{55 * time.Minute, 10 * time.Minute, 0}
+
+// pass makes the limits older, and the locks by two hours. It may overwrite a write of a failed request, which the models allow.
+func (x *stage) pass(by time.Duration) {
 	call := clock()
 	var wait sync.WaitGroup
 	for _, item := range x.Items("LimitsTable") {
@@ -291,7 +327,7 @@ func (x *stage) pass() {
 			}
 		}
 		for i := range perHour {
-			older(fmt.Sprint("m", i), 40*time.Minute)
+			older(fmt.Sprint("m", i), by)
 		}
 		older("lastTry", 2*time.Hour)
 		if changed {
@@ -305,7 +341,7 @@ func (x *stage) pass() {
 			s.add("lock passes", 0, success, call, clock())
 		case "limit":
 			x.refunds(s)
-			s.add("40 minutes", 0, success, call, clock())
+			s.add("time passes", 0, success, call, clock())
 		}
 	}
 }
@@ -314,8 +350,7 @@ func (x *stage) pass() {
 func (x *stage) refunds(s *subject) {
 	for ; s.since < len(s.sessions); s.since++ {
 		made := s.sessions[s.since]
-		status, _, answer := x.Post("/api/status", fields{"sessionId": made.id})
-		if state := answer["state"]; status != http.StatusOK || state != "sent" && state != "delivered" {
+		if state := x.settled(made.id); state != "sent" && state != "delivered" {
 			s.add("refund", 0, unknown, made.call, never)
 		}
 	}
