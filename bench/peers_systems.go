@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func (o *ours) stored() ([]byte, error) {
 	return o.engine.dump(func(table string) bool { return !strings.HasPrefix(table, "peer-") })
 }
 
-// dump returns the items of tables.
+// dump returns the items of tables, with their binary values also as they are.
 func (e *engine) dump(wanted func(table string) bool) ([]byte, error) {
 	var list struct{ TableNames []string }
 	if err := e.call("ListTables", struct{}{}, &list); err != nil {
@@ -195,13 +196,39 @@ func (e *engine) dump(wanted func(table string) bool) ([]byte, error) {
 			if err := e.call("Scan", in, &page); err != nil {
 				return nil, err
 			}
-			all = append(all, page.Items...)
+			all = append(append(all, page.Items...), binaryValues(page.Items)...)
 			if from = page.LastEvaluatedKey; from == nil {
 				break
 			}
 		}
 	}
 	return all, nil
+}
+
+// binaryValues returns the bytes of all binary values (B and BS) in a JSON text of items, which has them in base64.
+func binaryValues(items []byte) (all []byte) {
+	var walk func(name string, value any)
+	walk = func(name string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for name, inner := range value {
+				walk(name, inner)
+			}
+		case []any:
+			for _, inner := range value {
+				walk(name, inner)
+			}
+		case string:
+			if name == "B" || name == "BS" {
+				raw, _ := base64.StdEncoding.DecodeString(value) // the engine's own encoding
+				all = append(append(all, '\n'), raw...)
+			}
+		}
+	}
+	var parsed any
+	json.Unmarshal(items, &parsed) //nolint:errcheck // the engine's own JSON
+	walk("", parsed)
+	return all
 }
 
 // ---- the tutorials -----------------------------------------------------------------------------------------------

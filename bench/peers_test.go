@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -116,6 +117,15 @@ func TestMeasureGuarantees(t *testing.T) {
 				t.Errorf("as StreamOTP: %v", err)
 			}
 		})
+	}
+}
+
+func TestBinaryValues(t *testing.T) {
+	const items = `[{"sessionId":{"S":"MTIzNDU2"},"code":{"B":"MTExMTEx"},"all":{"L":[{"BS":["MjIyMjIy","MzMzMzMz"]},{"M":{"B":{"B":"NDQ0NDQ0"}}}]}}]`
+	found := strings.Fields(string(binaryValues([]byte(items))))
+	slices.Sort(found)
+	if want := []string{"111111", "222222", "333333", "444444"}; !slices.Equal(found, want) {
+		t.Errorf("got %v, want %v", found, want)
 	}
 }
 
