@@ -27,7 +27,7 @@ type peer interface {
 	code(to string) (string, error)           // waits for the code and takes it from the mailbox
 	verify(id, to, code string) verdict       // answers
 	cpu() (own, store time.Duration)          // processor time so far of its processes, and of a store outside of them
-	memory() int                              // resident memory in KiB: one process of each of its functions, or the server
+	memory() int                              // resident memory in KiB: one process of each of its functions, or the server; with a store of its own
 	cold() (cpu, wall time.Duration, _ error) // starts what a code needs, and lets it do the first work
 	shipped() (int, error)                    // bytes of the zip that is deployed
 	stored() ([]byte, error)                  // everything in the store
@@ -57,7 +57,7 @@ const atOnce = 8 // processes of each function, as in the development stack
 
 // ---- StreamOTP ---------------------------------------------------------------------------------------------------
 
-// ours is StreamOTP on the development stack, with its default parameters. The stack itself is not counted.
+// ours is StreamOTP on the development stack, with its default parameters except ThrottleRate and ThrottleBurst. The stack itself is not counted.
 type ours struct {
 	*development
 	mail   *mailbox
@@ -248,6 +248,7 @@ type tutorial struct {
 	mu        sync.Mutex
 	functions map[string]*processes
 	numbers   map[string]string // phone numbers of destinations
+	imitating time.Duration     // processor time of the engine for imitating the stream
 }
 
 // processes are the running processes of a function, each of which handles one event at a time.
@@ -362,9 +363,11 @@ func (t *tutorial) create(to string) (string, error) {
 	return out["sessionId"], err
 }
 
-// insert returns the stream's event for a new item.
+// insert returns the stream's event for a new item. It reads the item by a query, whose cost is not counted.
 func (t *tutorial) insert(id string) ([]byte, error) {
 	var found struct{ Items []item }
+	before := cpuOf(t.engine.cmd.Process.Pid)
+	defer func() { t.imitating += cpuOf(t.engine.cmd.Process.Pid) - before }()
 	err := t.engine.call("Query", map[string]any{"TableName": t.table, "KeyConditionExpression": "sessionId = :id",
 		"ExpressionAttributeValues": item{":id": {"S": id}}}, &found)
 	if err != nil || len(found.Items) == 0 {
@@ -392,7 +395,7 @@ func (t *tutorial) cpu() (own, store time.Duration) {
 			own += i.cpu()
 		}
 	}
-	return own, cpuOf(t.engine.cmd.Process.Pid)
+	return own, cpuOf(t.engine.cmd.Process.Pid) - t.imitating
 }
 
 func (t *tutorial) memory() (total int) {
@@ -618,6 +621,8 @@ func (r *redisService) cpu() (own, store time.Duration) {
 	own, _ = r.server.cpu()
 	return own, cpuOf(r.redis.Process.Pid)
 }
+
+func (r *redisService) memory() int { return r.server.memory() + rssOf(r.redis.Process.Pid) }
 
 func (r *redisService) create(to string) (string, error) {
 	status, out := post(r.client, r.url+"/create", map[string]string{"to": to})
