@@ -194,7 +194,9 @@ func startPeers(dir string) (all []*system, stop func(), err error) {
 	better := betterAuth{&server{sink: s, client: client, data: filepath.Join(dir, "better-auth"), deployed: "bench/peers/better-auth",
 		needless: regexp.MustCompile(`better-sqlite3/(deps|src|build/(Release/(obj|\.deps|test_|sqlite3\.a)|deps|[A-Z]\w+$))`)}}
 	better.command = func(port string) *exec.Cmd {
-		return exec.Command("node", "bench/peers/better-auth/server.mjs", port, filepath.Join(better.data, "store.db"), s.URL)
+		cmd := exec.Command("node", "bench/peers/better-auth/server.mjs", port, filepath.Join(better.data, "store.db"), s.URL)
+		cmd.Env = append(os.Environ(), "NODE_ENV=production")
+		return cmd
 	}
 	if err := os.MkdirAll(better.data, 0o755); err != nil {
 		return all, stop, err
