@@ -25,7 +25,7 @@ const (
 // kinds are the codes whose cost is measured. A login has one Argon2id, which does not depend on the tables.
 var kinds = []string{"verify", "login"}
 
-// grown is a development stack whose tables hold n live sessions, n accounts and the counters of n people.
+// grown is a development stack whose tables hold n unexpired sessions, n accounts and n items of counters.
 type grown struct {
 	*development
 	engine *engine

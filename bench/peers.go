@@ -45,13 +45,53 @@ type guarantees struct {
 	compared int // of 300 parallel wrong answers
 	late     int // trials in which the right code is accepted after these
 	further  int // wrong answers that are compared with a new code, after the attempts of the old one are used up
+	unmade   int // trials in which the system makes no new code then
 	plain    int // codes that the store holds as they are
 	faults   int // responses that are neither
+	vacuous  int // series of wrong answers of which none was compared, so that no limit of attempts is shown
 }
 
-// kept says which guarantees hold.
-func (g guarantees) kept() [4]bool {
-	return [4]bool{g.accepted == 1, g.compared <= attempts, g.further == 0, g.plain == 0}
+// kept says which guarantees hold, and are shown by responses of which none was an error.
+func (g guarantees) kept() (all [4]bool) {
+	for i, m := range g.marks() {
+		all[i] = m != "–" && m != "?"
+	}
+	return all
+}
+
+// marks has the number of each guarantee that holds, "–" for one that does not, and "?" for one that may hold only because of errors.
+func (g guarantees) marks() (all [4]string) {
+	for i, holds := range []bool{g.accepted == 1, g.compared <= attempts, g.further == 0, g.plain == 0} {
+		bounds := i == 1 || i == 2
+		switch {
+		case !holds:
+			all[i] = "–"
+		case g.faults > 0 || bounds && g.vacuous > 0:
+			all[i] = "?"
+		default:
+			all[i] = fmt.Sprint(i + 1)
+		}
+	}
+	return all
+}
+
+// afterNewCode describes the attempts that a new code gives.
+func (g guarantees) afterNewCode() string {
+	switch g.unmade {
+	case 0:
+		return fmt.Sprintf("%d of %d", g.further, seriesCount)
+	case peerTrials:
+		return "no new code"
+	}
+	return fmt.Sprintf("%d of %d, no new code in %d trials", g.further, seriesCount, g.unmade)
+}
+
+// add takes the series of answers into account that a limit of attempts must end.
+func (g *guarantees) add(series guarantees) {
+	g.faults += series.faults
+	if series.compared == 0 {
+		g.vacuous++
+	}
 }
 
 // peers compares StreamOTP with systems that do the same work.
@@ -154,7 +194,9 @@ func startPeers(dir string) (all []*system, stop func(), err error) {
 	better := betterAuth{&server{sink: s, client: client, data: filepath.Join(dir, "better-auth"), deployed: "bench/peers/better-auth",
 		needless: regexp.MustCompile(`better-sqlite3/(deps|src|build/(Release/(obj|\.deps|test_|sqlite3\.a)|deps|[A-Z]\w+$))`)}}
 	better.command = func(port string) *exec.Cmd {
-		return exec.Command("node", "bench/peers/better-auth/server.mjs", port, filepath.Join(better.data, "store.db"), s.URL)
+		cmd := exec.Command("node", "bench/peers/better-auth/server.mjs", port, filepath.Join(better.data, "store.db"), s.URL)
+		cmd.Env = append(os.Environ(), "NODE_ENV=production")
+		return cmd
 	}
 	if err := os.MkdirAll(better.data, 0o755); err != nil {
 		return all, stop, err
@@ -267,24 +309,32 @@ func measureGuarantees(p peer, random *rand.Rand) (worst guarantees, err error) 
 		if a, err = giveAnswers(p, id, to, guesses(random, wrongCount, code), true); err != nil {
 			return worst, err
 		}
-		worst.compared, worst.faults = max(worst.compared, a.compared), worst.faults+a.faults
-		if p.verify(id, to, code) == accepted {
+		worst.add(a)
+		worst.compared = max(worst.compared, a.compared)
+		switch p.verify(id, to, code) {
+		case accepted:
 			worst.late++
+		case faulty:
+			worst.faults++
 		}
 
 		if id, to, code, err = ask("again", false); err != nil {
 			return worst, err
 		}
-		if _, err = giveAnswers(p, id, to, guesses(random, seriesCount, code), false); err != nil {
+		if a, err = giveAnswers(p, id, to, guesses(random, seriesCount, code), false); err != nil {
 			return worst, err
 		}
-		id, to, code, err = ask("again", true)
-		if err == nil {
-			a, err = giveAnswers(p, id, to, guesses(random, seriesCount, code), false)
-			worst.further = max(worst.further, a.compared)
-		}
-		if err != nil && !errors.Is(err, errRejected) {
+		worst.add(a)
+		switch id, to, code, err = ask("again", true); {
+		case errors.Is(err, errRejected):
+			worst.unmade++
+		case err != nil:
 			return worst, err
+		default:
+			if a, err = giveAnswers(p, id, to, guesses(random, seriesCount, code), false); err != nil {
+				return worst, err
+			}
+			worst.further, worst.faults = max(worst.further, a.compared), worst.faults+a.faults
 		}
 
 		if _, _, code, err = ask("store", false); err != nil {
@@ -351,13 +401,13 @@ func giveAnswers(p peer, id, to string, codes []string, parallel bool) (g guaran
 	return g, err
 }
 
-// checkPeers fails if StreamOTP does not keep a guarantee, or if the measurement does not see the holes that the tutorial in Node has by its design.
+// checkPeers fails if StreamOTP does not keep a guarantee or the measurement does not show it, or if the measurement does not see the holes that the tutorial in Node has by its design.
 func checkPeers(all []*system) error {
 	for _, s := range all {
 		switch g := s.guarantees; {
 		case s.name == oursName && (g.kept() != [4]bool{true, true, true, true} || g.late > 0):
-			return fmt.Errorf("StreamOTP does not keep its guarantees: %+v", g)
-		case s.name == nodeName && g.kept() != [4]bool{}:
+			return fmt.Errorf("StreamOTP does not keep its guarantees, or they are not shown: %+v", g)
+		case s.name == nodeName && g.marks() != [4]string{"–", "–", "–", "–"}:
 			return fmt.Errorf("the measurement does not see the holes of the tutorial in Node: %+v", g)
 		}
 	}
@@ -372,22 +422,15 @@ func reportPeers(all []*system, seed uint64) {
 		for i := range ratios {
 			ratios[i] = s.cpuMs[i] / all[0].cpuMs[i]
 		}
-		marks := ""
-		for i, kept := range s.guarantees.kept() {
-			if kept {
-				marks += fmt.Sprint(i + 1)
-			} else {
-				marks += "–"
-			}
-		}
+		marks := s.guarantees.marks()
 		fmt.Printf("| %s | %s | %s | %s | %s | %s | %.1f | %.0f | %s |\n", s.name, plusMinus(s.cpuMs), plusMinus(ratios), plusMinus(s.storeMs),
-			plusMinus(s.coldMs), plusMinus(s.coldWall), s.memoryMiB, s.shippedKB, marks)
+			plusMinus(s.coldMs), plusMinus(s.coldWall), s.memoryMiB, s.shippedKB, strings.Join(marks[:], ""))
 	}
 	fmt.Printf("\n| the worst of %d trials | 1: accepted of %d parallel right answers | 2: compared of %d parallel wrong answers | trials in which the right code is accepted after these | 3: further attempts by a new code | 4: codes in the store in plain | errors |\n|---|---|---|---|---|---|---|\n",
 		peerTrials, rightCount, wrongCount)
 	for _, s := range all {
 		g := s.guarantees
-		fmt.Printf("| %s | %d | %d | %d of %d | %d of %d | %d of %d | %d |\n", s.name, g.accepted, g.compared, g.late, peerTrials, g.further, seriesCount, g.plain, peerTrials, g.faults)
+		fmt.Printf("| %s | %d | %d | %d of %d | %s | %d of %d | %d |\n", s.name, g.accepted, g.compared, g.late, peerTrials, g.afterNewCode(), g.plain, peerTrials, g.faults)
 	}
 }
 

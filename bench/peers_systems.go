@@ -3,6 +3,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ type peer interface {
 	code(to string) (string, error)           // waits for the code and takes it from the mailbox
 	verify(id, to, code string) verdict       // answers
 	cpu() (own, store time.Duration)          // processor time so far of its processes, and of a store outside of them
-	memory() int                              // resident memory in KiB: one process of each of its functions, or the server
+	memory() int                              // resident memory in KiB: one process of each of its functions, or the server; with a store of its own
 	cold() (cpu, wall time.Duration, _ error) // starts what a code needs, and lets it do the first work
 	shipped() (int, error)                    // bytes of the zip that is deployed
 	stored() ([]byte, error)                  // everything in the store
@@ -56,7 +57,7 @@ const atOnce = 8 // processes of each function, as in the development stack
 
 // ---- StreamOTP ---------------------------------------------------------------------------------------------------
 
-// ours is StreamOTP on the development stack, with its default parameters. The stack itself is not counted.
+// ours is StreamOTP on the development stack, with its default parameters except ThrottleRate and ThrottleBurst. The stack itself is not counted.
 type ours struct {
 	*development
 	mail   *mailbox
@@ -178,7 +179,7 @@ func (o *ours) stored() ([]byte, error) {
 	return o.engine.dump(func(table string) bool { return !strings.HasPrefix(table, "peer-") })
 }
 
-// dump returns the items of tables.
+// dump returns the items of tables, with their binary values also as they are.
 func (e *engine) dump(wanted func(table string) bool) ([]byte, error) {
 	var list struct{ TableNames []string }
 	if err := e.call("ListTables", struct{}{}, &list); err != nil {
@@ -195,13 +196,39 @@ func (e *engine) dump(wanted func(table string) bool) ([]byte, error) {
 			if err := e.call("Scan", in, &page); err != nil {
 				return nil, err
 			}
-			all = append(all, page.Items...)
+			all = append(append(all, page.Items...), binaryValues(page.Items)...)
 			if from = page.LastEvaluatedKey; from == nil {
 				break
 			}
 		}
 	}
 	return all, nil
+}
+
+// binaryValues returns the bytes of all binary values (B and BS) in a JSON text of items, which has them in base64.
+func binaryValues(items []byte) (all []byte) {
+	var walk func(name string, value any)
+	walk = func(name string, value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for name, inner := range value {
+				walk(name, inner)
+			}
+		case []any:
+			for _, inner := range value {
+				walk(name, inner)
+			}
+		case string:
+			if name == "B" || name == "BS" {
+				raw, _ := base64.StdEncoding.DecodeString(value) // the engine's own encoding
+				all = append(append(all, '\n'), raw...)
+			}
+		}
+	}
+	var parsed any
+	json.Unmarshal(items, &parsed) //nolint:errcheck // the engine's own JSON
+	walk("", parsed)
+	return all
 }
 
 // ---- the tutorials -----------------------------------------------------------------------------------------------
@@ -221,6 +248,7 @@ type tutorial struct {
 	mu        sync.Mutex
 	functions map[string]*processes
 	numbers   map[string]string // phone numbers of destinations
+	imitating time.Duration     // processor time of the engine for imitating the stream
 }
 
 // processes are the running processes of a function, each of which handles one event at a time.
@@ -335,9 +363,11 @@ func (t *tutorial) create(to string) (string, error) {
 	return out["sessionId"], err
 }
 
-// insert returns the stream's event for a new item.
+// insert returns the stream's event for a new item. It reads the item by a query, whose cost is not counted.
 func (t *tutorial) insert(id string) ([]byte, error) {
 	var found struct{ Items []item }
+	before := cpuOf(t.engine.cmd.Process.Pid)
+	defer func() { t.imitating += cpuOf(t.engine.cmd.Process.Pid) - before }()
 	err := t.engine.call("Query", map[string]any{"TableName": t.table, "KeyConditionExpression": "sessionId = :id",
 		"ExpressionAttributeValues": item{":id": {"S": id}}}, &found)
 	if err != nil || len(found.Items) == 0 {
@@ -365,7 +395,7 @@ func (t *tutorial) cpu() (own, store time.Duration) {
 			own += i.cpu()
 		}
 	}
-	return own, cpuOf(t.engine.cmd.Process.Pid)
+	return own, cpuOf(t.engine.cmd.Process.Pid) - t.imitating
 }
 
 func (t *tutorial) memory() (total int) {
@@ -591,6 +621,8 @@ func (r *redisService) cpu() (own, store time.Duration) {
 	own, _ = r.server.cpu()
 	return own, cpuOf(r.redis.Process.Pid)
 }
+
+func (r *redisService) memory() int { return r.server.memory() + rssOf(r.redis.Process.Pid) }
 
 func (r *redisService) create(to string) (string, error) {
 	status, out := post(r.client, r.url+"/create", map[string]string{"to": to})

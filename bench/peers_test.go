@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,9 @@ import (
 // fake is a peer that keeps every guarantee except those with a hole.
 type fake struct {
 	replays, unlimited, renews, plain bool
+	waits                             bool // makes new codes while it is locked, but does not compare them
+	fails                             bool // by an error, in place of every comparison but the first
+	deaf                              bool // compares no wrong answer
 
 	mu       sync.Mutex
 	codes    map[string]string
@@ -35,7 +39,7 @@ func (f *fake) create(to string) (string, error) {
 	if f.renews {
 		f.attempts[to] = 0
 	}
-	if f.attempts[to] >= attempts && !f.unlimited {
+	if f.attempts[to] >= attempts && !f.unlimited && !f.waits {
 		return "", fmt.Errorf("%w: locked", errRejected)
 	}
 	f.made++
@@ -53,6 +57,10 @@ func (f *fake) verify(_, to, code string) verdict {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
+	case f.fails && f.attempts[to] > 0:
+		return faulty
+	case f.deaf && f.codes[to] != code:
+		return rejected
 	case f.codes[to] == "" || f.attempts[to] >= attempts && !f.unlimited:
 		return rejected
 	case f.codes[to] != code:
@@ -79,27 +87,45 @@ func (f *fake) stop()                                      {}
 func (f *fake) open() *fake                                { f.codes, f.attempts = map[string]string{}, map[string]int{}; return f }
 
 func TestMeasureGuarantees(t *testing.T) {
+	const all, refused = "1234", "no new code"
 	for _, test := range []struct {
-		name string
-		peer *fake
-		kept [4]bool
-		late int
+		name    string
+		peer    *fake
+		marks   string
+		newCode string
+		late    int
+		faults  bool
 	}{
-		{"a sound system keeps all", &fake{}, [4]bool{true, true, true, true}, 0},
-		{"a code that works again is seen", &fake{replays: true}, [4]bool{false, true, true, true}, 0},
-		{"attempts without a limit are seen", &fake{unlimited: true}, [4]bool{true, false, false, true}, peerTrials},
-		{"new attempts by a new code are seen", &fake{renews: true}, [4]bool{true, true, false, true}, 0},
-		{"a code in plain is seen", &fake{plain: true}, [4]bool{true, true, true, false}, 0},
+		{"a sound system keeps all", &fake{}, all, refused, 0, false},
+		{"a new code that is not compared is no rejected one", &fake{waits: true}, all, "0 of 20", 0, false},
+		{"a code that works again is seen", &fake{replays: true}, "–234", refused, 0, false},
+		{"attempts without a limit are seen", &fake{unlimited: true}, "1––4", "20 of 20", peerTrials, false},
+		{"new attempts by a new code are seen", &fake{renews: true}, "12–4", "5 of 20", 0, false},
+		{"a code in plain is seen", &fake{plain: true}, "123–", refused, 0, false},
+		{"errors show no guarantee", &fake{fails: true}, "????", "0 of 20", 0, true},
+		{"a system that compares nothing shows no limit", &fake{deaf: true}, "1??4", "0 of 20", peerTrials, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g, err := measureGuarantees(test.peer.open(), rand.New(rand.NewPCG(1, 0)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g.kept() != test.kept || g.late != test.late || g.faults != 0 {
-				t.Errorf("got %v of %+v, want %v", g.kept(), g, test.kept)
+			if got := g.marks(); strings.Join(got[:], "") != test.marks || g.afterNewCode() != test.newCode || g.late != test.late || g.faults > 0 != test.faults {
+				t.Errorf("got %v and %q of %+v, want %s and %q", got, g.afterNewCode(), g, test.marks, test.newCode)
+			}
+			if err := checkPeers([]*system{{name: oursName, guarantees: g}}); (err == nil) != (test.marks == all) {
+				t.Errorf("as StreamOTP: %v", err)
 			}
 		})
+	}
+}
+
+func TestBinaryValues(t *testing.T) {
+	const items = `[{"sessionId":{"S":"MTIzNDU2"},"code":{"B":"MTExMTEx"},"all":{"L":[{"BS":["MjIyMjIy","MzMzMzMz"]},{"M":{"B":{"B":"NDQ0NDQ0"}}}]}}]`
+	found := strings.Fields(string(binaryValues([]byte(items))))
+	slices.Sort(found)
+	if want := []string{"111111", "222222", "333333", "444444"}; !slices.Equal(found, want) {
+		t.Errorf("got %v, want %v", found, want)
 	}
 }
 

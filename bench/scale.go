@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -22,7 +23,7 @@ const (
 	share        = 512.0 / 1769  // of a vCPU, at the template's 512 MB
 	coldStart    = 0.150         // until Lambda has an environment, before the function's own CPU
 	simulated    = 120.0         // seconds of arrivals
-	mostAtOnce   = 2500.0        // codes a second; above this the simulation runs a part of the system, with every limit divided alike
+	mostAtOnce   = 2500.0        // codes a second; above this the simulation runs a part of the system
 	ms1          = 0.001 / share // one measured millisecond of CPU, in seconds at this share
 	unitsOfCodes = 4.0           // write units of a code in CodesTable, and as many in LimitsTable (bench/README.md: 8 with the default limits)
 )
@@ -46,7 +47,7 @@ var allSettings = []settings{
 		w.codes, w.limits, w.shards, w.lanes = 4000, 4000, 4, 2
 		return w
 	}},
-	{"quotas raised", func(rate float64) world { return raised(rate) }},
+	{"quotas raised", raised},
 	{"raised, template unchanged", func(rate float64) world {
 		w := raised(rate)
 		w.apiRate, w.apiBurst, w.lanes, w.retries = min(w.apiRate, 10_000), min(w.apiBurst, 10_000), 2, 2 // the most that ThrottleRate can be
@@ -67,7 +68,8 @@ func raised(rate float64) world {
 	return w
 }
 
-// divided is a part of a world, for a simulation of so many codes a second that it would take long.
+// divided is a part of a world, for a simulation of so many codes a second that it would take long. Rates are divided exactly, and counts are
+// rounded down. At least one shard and one retry at a time stay, which may be more than their part.
 func (w world) divided(by float64) world {
 	for _, limit := range []*float64{&w.apiRate, &w.apiBurst, &w.codes, &w.limits, &w.ses, &w.kms, &w.environments} {
 		*limit /= by
@@ -91,14 +93,14 @@ func scale(seed uint64) error {
 			w.random = rand.New(rand.NewPCG(seed, uint64(rate)))
 			s := simulate(w, rate/by, simulated)
 			all := float64(len(s.answered))
-			refused := ""
+			var refused []string
 			for _, limit := range []string{"HTTP API", "Lambda", "DynamoDB", "KMS"} {
 				if n := s.refused[limit]; n > 0 {
-					refused += fmt.Sprintf("%s %.1f %%, ", limit, 100*float64(n)/all)
+					refused = append(refused, fmt.Sprintf("%s %.1f %%", limit, 100*float64(n)/all))
 				}
 			}
 			fmt.Printf("| %s | %.0f | %.0f | %.1f %% | %s | %.1f %% | %.2f s, %.2f s |\n", set.name, rate, by*float64(s.verified)/max(simulated, s.last), 100*float64(s.verified)/all,
-				refused, 100*float64(s.expired)/all, quantile(s.waits, 0.5), quantile(s.waits, 0.99))
+				strings.Join(refused, ", "), 100*float64(s.expired)/all, quantile(s.waits, 0.5), quantile(s.waits, 0.99))
 			verified.points = append(verified.points, point{x: rate, y: 100 * float64(s.verified) / all})
 			wait.points = append(wait.points, point{x: rate, y: quantile(s.waits, 0.99)})
 		}

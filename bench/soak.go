@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ const (
 	soakMeans = 12               // points of a line, each the mean of as many samples: in 30 minutes longer than a connection to AWS lives unused
 	warmingUp = 2 * time.Minute  // at twice the rate, until all processes run and have made some hundred calls
 	forgetful = 20 * time.Second // the stack would otherwise keep every call and message
+	mayFail   = 0.001            // of the codes: on a busy machine a call may take too long. A crash fails more
 )
 
 // sample is the state of one process at one time.
@@ -105,11 +107,11 @@ func soak(dir string, minutes float64, seed uint64) error {
 	if waits, _, err := m.arrivals(2*soakRate, warmingUp.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
 		return err
 	}
-	ended := make(chan struct{})
-	go func() { // on a busy machine some calls take too long, which does not end the measurement
+	ended := make(chan error, 1)
+	go func() { // a code that fails does not end the measurement
 		waits, failed, err := m.arrivals(soakRate, 60*minutes, rand.New(rand.NewPCG(seed, 1)))
 		fmt.Printf("%d codes verified, %d failed (%v)\n\n", len(waits), failed, err)
-		close(ended)
+		ended <- checkCodes(len(waits), failed, err)
 	}()
 	begun, found := time.Now(), map[string]*soaked{}
 	for _, name := range soakedFunctions {
@@ -120,8 +122,8 @@ func soak(dir string, minutes float64, seed uint64) error {
 	defer tick.Stop()
 	for {
 		select {
-		case <-ended:
-			return reportSoak(found, minutes, seed)
+		case err := <-ended:
+			return errors.Join(err, checkProcesses(found, minutes), reportSoak(found, minutes, seed))
 		case <-tick.C:
 		}
 		now, after, made := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load()
@@ -218,8 +220,53 @@ func trendOf(points []point, late bool, minutes float64) (t trend) {
 	return t
 }
 
-// flat reports whether no growth is shown, or so little that it does not matter.
-func (t trend) flat(part float64) bool { return t.growth-t.half <= 0 || t.growth < part }
+// verdict says whether the whole interval is below the growth that matters, or whether it is above 0 and the growth matters. A wide interval says neither.
+func (t trend) verdict(part float64) string {
+	switch {
+	case math.IsNaN(t.growth):
+		return "not measured"
+	case t.growth+t.half < part:
+		return "flat"
+	case t.growth-t.half > 0 && t.growth >= part:
+		return "grows"
+	}
+	return "not known, because of noise"
+}
+
+// checkCodes fails if more codes failed than a busy machine explains.
+func checkCodes(verified, failed int, err error) error {
+	if failed > 0 && float64(failed) >= mayFail*float64(verified+failed) {
+		return fmt.Errorf("%d of %d codes failed, such as: %w", failed, verified+failed, err)
+	}
+	return nil
+}
+
+// checkProcesses fails if a process ended, or if the process that is judged did not live during the whole run: a restart would hide what grows.
+func checkProcesses(found map[string]*soaked, minutes float64) error {
+	last := 0.0
+	for _, f := range found {
+		for _, samples := range f.processes {
+			last = max(last, samples[len(samples)-1].minutes)
+		}
+	}
+	var all []error
+	slack := 0.05*minutes + soakEvery.Minutes()
+	for _, name := range soakedFunctions {
+		ends := 0
+		for _, samples := range found[name].processes {
+			if samples[len(samples)-1].minutes < last {
+				ends++
+			}
+		}
+		if ends > 0 {
+			all = append(all, fmt.Errorf("%d processes of %s ended during the run", ends, name))
+		}
+		if s := found[name].busiest(); len(s) == 0 || s[0].minutes > slack || s[len(s)-1].minutes < minutes-slack {
+			all = append(all, fmt.Errorf("no process of %s has samples of the whole run", name))
+		}
+	}
+	return errors.Join(all...)
+}
 
 func reportSoak(found map[string]*soaked, minutes float64, seed uint64) error {
 	fmt.Printf("%.0f codes a second for %g minutes, seed %d\n\n| function | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes, seed)
@@ -232,10 +279,10 @@ func reportSoak(found map[string]*soaked, minutes float64, seed uint64) error {
 		}
 		for _, name := range soakedFunctions {
 			points := found[name].points(q)
-			t, judged := trendOf(points, q.late, minutes), "flat"
-			if !t.flat(q.part) {
-				judged = "grows"
-				grows = append(grows, fmt.Errorf("%s of %s: grows", q.name, name))
+			t := trendOf(points, q.late, minutes)
+			judged := t.verdict(q.part)
+			if judged == "grows" || judged == "not measured" {
+				grows = append(grows, fmt.Errorf("%s of %s: %s", q.name, name, judged))
 			}
 			fmt.Printf("| %s | %s | %.2f | %+.4f ± %.4f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, q.name, t.mean, t.rise, t.err,
 				100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half), judged)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -27,34 +28,93 @@ func TestTrend(t *testing.T) {
 		of     func(float64) float64
 		late   bool
 		growth float64
-		flat   bool
+		want   string
 	}{
-		{"noise alone is flat", func(float64) float64 { return 20 }, false, 0, true},
-		{"what grows by a tenth grows", func(x float64) float64 { return 20 * (1 + 0.1*x/minutes) }, false, 0.0952, false}, // of the mean
-		{"growth by a hundredth is tolerated", func(x float64) float64 { return 20 * (1 + 0.01*x/minutes) }, false, 0.01, true},
-		{"what shrinks is flat", func(x float64) float64 { return 20 * (1 - 0.1*x/minutes) }, false, -0.105, true},
-		{"what settles in the first third has a growth, with a wide interval", settles, false, 0.272, true},
-		{"and none if it is judged later", settles, true, 0, true},
-		{"later growth is seen there too", func(x float64) float64 { return 20 * (1 + 0.1*x/minutes) }, true, 0.094, false},
+		{"noise alone is flat", func(float64) float64 { return 20 }, false, 0, "flat"},
+		{"what grows by a tenth grows", func(x float64) float64 { return 20 * (1 + 0.1*x/minutes) }, false, 0.0952, "grows"}, // of the mean
+		{"growth by a hundredth is tolerated", func(x float64) float64 { return 20 * (1 + 0.01*x/minutes) }, false, 0.01, "flat"},
+		{"what shrinks is flat", func(x float64) float64 { return 20 * (1 - 0.1*x/minutes) }, false, -0.105, "flat"},
+		{"what settles in the first third has a growth, with a wide interval", settles, false, 0.272, unknown},
+		{"and none if it is judged later", settles, true, 0, "flat"},
+		{"later growth is seen there too", func(x float64) float64 { return 20 * (1 + 0.1*x/minutes) }, true, 0.094, "grows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := trendOf(series(c.of), c.late, minutes)
 			near(t, "the growth", got.growth, c.growth, 0.01)
-			if got.flat(0.02) != c.flat {
-				t.Errorf("flat is %v for a growth of %v ± %v", got.flat(0.02), got.growth, got.half)
+			if got.verdict(0.02) != c.want {
+				t.Errorf("the verdict is %q for a growth of %v ± %v, want %q", got.verdict(0.02), got.growth, got.half, c.want)
 			}
 		})
 	}
 }
 
-func TestFlat(t *testing.T) {
+const unknown = "not known, because of noise"
+
+func TestVerdictOfATrend(t *testing.T) {
 	for _, c := range []struct {
 		growth, half float64
-		flat         bool
-	}{{0, 0, true}, {0.05, 0.06, true}, {0.05, 0.04, false}, {0.01, 0.001, true}, {-0.05, 0.01, true}, {math.NaN(), math.NaN(), false}} {
-		if got := (trend{growth: c.growth, half: c.half}).flat(0.02); got != c.flat {
-			t.Errorf("a growth of %v ± %v is flat: %v, want %v", c.growth, c.half, got, c.flat)
+		want         string
+	}{
+		{0, 0, "flat"},
+		{0.01, 0.001, "flat"},
+		{-0.05, 0.01, "flat"},
+		{-0.05, 0.06, "flat"},
+		{0, 0.02, unknown},
+		{0.05, 0.06, unknown},
+		{-0.05, 0.5, unknown},
+		{0.015, 0.01, unknown}, // above 0, but it may or may not matter
+		{0.05, math.NaN(), unknown},
+		{0.05, 0.04, "grows"},
+		{0.02, 0.001, "grows"},
+		{math.NaN(), math.NaN(), "not measured"},
+	} {
+		if got := (trend{growth: c.growth, half: c.half}).verdict(0.02); got != c.want {
+			t.Errorf("a growth of %v ± %v is %q, want %q", c.growth, c.half, got, c.want)
 		}
+	}
+}
+
+func TestCheckCodes(t *testing.T) {
+	for _, c := range []struct {
+		verified, failed int
+		fails            bool
+	}{{7200, 0, false}, {7200, 7, false}, {7200, 8, true}, {900, 1, true}, {0, 1, true}} {
+		if err := checkCodes(c.verified, c.failed, errRejected); errors.Is(err, errRejected) != c.fails {
+			t.Errorf("%d verified and %d failed: %v", c.verified, c.failed, err)
+		}
+	}
+}
+
+func TestCheckProcesses(t *testing.T) {
+	const minutes = 30
+	lived := func(from, to float64) (samples []sample) {
+		for x := from; x <= to; x += 0.25 {
+			samples = append(samples, sample{minutes: x})
+		}
+		return samples
+	}
+	own, other := os.Getpid(), -1 // other has used no CPU
+	for _, c := range []struct {
+		name      string
+		processes map[int][]sample
+		want      string
+	}{
+		{"a process that lives during the whole run", map[int][]sample{own: lived(0, 30)}, ""},
+		{"an idle process that starts later", map[int][]sample{own: lived(0, 30), other: lived(20, 30)}, ""},
+		{"a process that ended", map[int][]sample{own: lived(0, 30), other: lived(0, 29)}, "1 processes of VerifyFunction ended"},
+		{"a process that replaces another", map[int][]sample{own: lived(15, 30), other: lived(0, 15)}, "no process of VerifyFunction has samples of the whole run"},
+		{"no process", nil, "no process of VerifyFunction has samples of the whole run"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			found := map[string]*soaked{}
+			for _, name := range soakedFunctions {
+				found[name] = &soaked{processes: map[int][]sample{own: lived(0, 30)}}
+			}
+			found["VerifyFunction"].processes = c.processes
+			if err := checkProcesses(found, minutes); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("checkProcesses returns %v, want %q", err, c.want)
+			}
+		})
 	}
 }
 

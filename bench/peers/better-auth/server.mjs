@@ -22,7 +22,7 @@ const auth = betterAuth({
     emailOTP({
       allowedAttempts: 5,
       storeOTP: {
-        // The built-in "hashed" has no key: all codes can be tried in a second.
+        // The built-in "hashed" has no key: all codes can be tried in a second. The built-in "encrypted" has one, but a hash of our own can count.
         hash: async (otp) => {
           hashed++;
           return createHmac("sha256", "only-for-a-comparison").update(otp).digest("base64url");

@@ -1,4 +1,4 @@
-// The code itself is part of the key, is not random enough, and lives two minutes.
+// After the public repository pubudusj/simple-otp. The code itself is part of the key, is not random enough, and lives two minutes.
 import { randomUUID } from "node:crypto";
 import { PutCommand } from "@aws-sdk/lib-dynamodb";
 import { TableName, respond, table } from "./table.mjs";

@@ -1,4 +1,4 @@
-// The loop of the Lambda Runtime API, in place of the npm package aws-lambda-ric, which needs a C++ compiler, cmake and curl.
+// The loop of the Lambda Runtime API, in place of the npm package aws-lambda-ric, which needs Node 22 and builds curl with a C++ compiler and cmake.
 // The argument is the file of the function.
 import http from "node:http";
 

@@ -1,4 +1,4 @@
-"""Two functions as a tutorial with SNS has them after its part on hardening: random codes, at most three messages an hour and five
+"""Two functions as a web tutorial with Terraform, DynamoDB and SNS has them after its part on hardening: random codes, at most three messages an hour and five
 attempts in 15 minutes for each phone number, and one use. The code is stored as it is, and no write has a condition."""
 
 import json
