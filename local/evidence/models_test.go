@@ -126,7 +126,7 @@ func attemptModel() porcupine.Model {
 	})
 }
 
-// window is the rolling limit of a mailbox: its messages of this phase and of the one before, which an hour covers. Requests that failed may hold
+// window is the rolling limit of a mailbox: its messages of this phase and of the previous phase, which an hour covers. Requests that failed may hold
 // a place at any time, and send may give back a message that its provider rejected.
 type window struct{ now, before, failed, rejected int }
 

@@ -308,8 +308,8 @@ func (x *stage) until(what string, holds func() bool) {
 	}
 }
 
-// between is how much time passes for the limits after each phase. Messages of a phase are 55 minutes old in the next one, where they count, and
-// 65 in the one after that, where they do not.
+// between is how much time passes for the limits after each phase. Messages of the first phase are 55 minutes old in the second phase, where they
+// count, and 65 minutes in the third, where they do not.
 var between = [phases]time.Duration{55 * time.Minute, 10 * time.Minute, 0}
 
 // pass makes the limits older, and the locks by two hours. It may overwrite a write of a failed request, which the models allow.
