@@ -39,12 +39,41 @@ func TestTrend(t *testing.T) {
 		{"later growth is seen there too", func(x float64) float64 { return 20 * (1 + 0.1*x/minutes) }, true, 0.094, "grows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := trendOf(series(c.of), c.late, minutes)
+			got := trendOf(series(c.of), c.late, false, minutes)
 			near(t, "the growth", got.growth, c.growth, 0.01)
 			if got.verdict(0.02) != c.want {
 				t.Errorf("the verdict is %q for a growth of %v ± %v, want %q", got.verdict(0.02), got.growth, got.half, c.want)
 			}
 		})
+	}
+}
+
+// Connections come and go, here more often later; what has leaked stays.
+func TestTrendOfTheLeastValues(t *testing.T) {
+	const minutes = 30
+	for _, c := range []struct {
+		name      string
+		leaked    func(minute float64) float64
+		low, mean string // the verdict by the least values, and by the means
+	}{
+		{"connections alone are flat", func(float64) float64 { return 0 }, "flat", "grows"},
+		{"a goroutine leaked in six minutes grows", func(x float64) float64 { return math.Floor(x / 6) }, "grows", "grows"},
+	} {
+		random := rand.New(rand.NewPCG(1, 0))
+		var points []point
+		for i := range 360 {
+			p := point{x: float64(i+1) / 12}
+			p.y = 5 + c.leaked(p.x)
+			if random.Float64() < p.x/minutes*0.8 {
+				p.y += 2
+			}
+			points = append(points, p)
+		}
+		for low, want := range map[bool]string{true: c.low, false: c.mean} {
+			if got := trendOf(points, true, low, minutes); got.verdict(0.02) != want {
+				t.Errorf("%s: least values %v: %q for a growth of %v ± %v, want %q", c.name, low, got.verdict(0.02), got.growth, got.half, want)
+			}
+		}
 	}
 }
 

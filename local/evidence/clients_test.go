@@ -106,9 +106,6 @@ func guess(c *client, s *subject) {
 		result = "taken for the other" // no model allows it
 	}
 	s.add("reserve", int(left), result, call, end)
-	if c.faulty && result != "403 locked" {
-		s.add("repeat", 0, result, call, end)
-	}
 	if right && (result == success || result == unknown || result == "410 code_used") {
 		s.add("clear", 0, result, call, end)
 	}
