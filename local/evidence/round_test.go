@@ -42,6 +42,7 @@ type stage struct {
 	subjects []*subject
 	account  e2e.Item // a demo user's
 	sent     sent
+	unmarked map[string]bool // sessions whose message was sent, but not marked
 }
 
 // subject is an object with what its clients know about it.
@@ -83,7 +84,7 @@ func newStage(t *testing.T, s *e2e.Stack, seed uint64, f *faults) *stage {
 		s.PutItem("ClientsTable", item)
 	}
 	f.s = s
-	x := &stage{Stack: s, t: t, seed: seed, faults: f}
+	x := &stage{Stack: s, t: t, seed: seed, faults: f, unmarked: map[string]bool{}}
 	for _, user := range s.Items("UsersTable") {
 		if user["email"]["S"] == "ada@example.com" {
 			x.account = user
@@ -303,12 +304,19 @@ func (x *stage) begin(s *subject, body fields) *session {
 }
 
 func (x *stage) until(what string, holds func() bool) {
+	if !x.waits(holds) {
+		x.t.Errorf("waited in vain: %s", what)
+	}
+}
+
+// waits reports whether something holds at last.
+func (x *stage) waits(holds func() bool) bool {
 	for deadline := time.Now().Add(2 * e2e.Patience); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			x.t.Errorf("waited in vain: %s", what)
-			return
+			return false
 		}
 	}
+	return true
 }
 
 // between is how much time passes for the limits after each phase. Messages of the first phase are 55 minutes old in the second phase, where they
