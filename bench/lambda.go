@@ -104,11 +104,16 @@ func (i *instance) cpu() time.Duration { return cpuOf(i.cmd.Process.Pid) }
 func cpuOf(pid int) (total time.Duration) {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	for _, file := range files {
-		text, _ := os.ReadFile(file)
-		ns, _ := strconv.ParseInt(strings.Fields(string(text) + " 0")[0], 10, 64)
-		total += time.Duration(ns)
+		total += onCPU(file)
 	}
 	return total
+}
+
+// onCPU returns the first field of a thread's schedstat.
+func onCPU(file string) time.Duration {
+	text, _ := os.ReadFile(file)
+	ns, _ := strconv.ParseInt(strings.Fields(string(text) + " 0")[0], 10, 64)
+	return time.Duration(ns)
 }
 
 // rss returns the resident set size of the process, in KiB.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +31,7 @@ type sample struct{ minutes, rss, files, threads, goroutines float64 }
 
 // soaked holds what was sampled of one function.
 type soaked struct {
-	cpu       []point // ms a code, of all processes
+	cpu       []point // a code, of all processes, in units of work
 	processes map[int][]sample
 }
 
@@ -47,7 +49,7 @@ type quantity struct {
 // minutes 150 bytes a call) is no growth. A connection that is open for a time has a descriptor and two goroutines, and says nothing of a leak: what has
 // leaked stays, and raises the least value.
 var quantities = []quantity{
-	{name: "CPU a code, ms", part: 0.02, top: 4},
+	{name: "CPU a code, in hashes of a mebibyte", part: 0.02, top: 8},
 	{"resident memory, MiB", func(s sample) float64 { return s.rss }, true, false, 0.05, 32},
 	{"file descriptors", func(s sample) float64 { return s.files }, true, true, 0.02, 24},
 	{"goroutines", func(s sample) float64 { return s.goroutines }, true, true, 0.02, 24},
@@ -130,14 +132,14 @@ func soak(dir string, minutes float64, seed uint64) error {
 			return errors.Join(err, checkProcesses(found, minutes), reportSoak(found, minutes, seed))
 		case <-tick.C:
 		}
-		now, after, made := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load()
+		now, after, made, unit := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load(), work()
 		for name, pids := range d.functions() {
 			f := found[name]
 			if f == nil {
 				continue // the stack runs other functions once
 			}
 			if made > codes {
-				f.cpu = append(f.cpu, point{x: now, y: (after[name] - before[name]).Seconds() * 1000 / float64(made-codes)})
+				f.cpu = append(f.cpu, point{x: now, y: float64(after[name]-before[name]) / float64(unit) / float64(made-codes)})
 			}
 			for _, pid := range pids {
 				f.processes[pid] = append(f.processes[pid], sampled(dir, pid, now))
@@ -151,6 +153,20 @@ func soak(dir string, minutes float64, seed uint64) error {
 			forgotten = time.Now()
 		}
 	}
+}
+
+// work returns the processor time that SHA-256 of a mebibyte takes now. CPU is compared with it, because the speed of a processor depends on what else
+// the machine does.
+func work() time.Duration {
+	const times = 32
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	data := make([]byte, 1<<20)
+	before := onCPU("/proc/thread-self/schedstat")
+	for range times {
+		sha256.Sum256(data)
+	}
+	return (onCPU("/proc/thread-self/schedstat") - before) / times
 }
 
 func sampled(dir string, pid int, minutes float64) sample {

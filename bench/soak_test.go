@@ -214,3 +214,9 @@ func main() {
 		t.Errorf("the sample has %v goroutines", got)
 	}
 }
+
+func TestWork(t *testing.T) {
+	if took := work(); took <= 0 {
+		t.Errorf("the work takes %v", took)
+	}
+}
