@@ -4,8 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -226,11 +227,11 @@ func (b *lab) batch(runs int) error {
 func (b *lab) sizes() error {
 	fmt.Print("| arm64 zip | MB | floor, MB |\n|---|---|---|\n")
 	for _, name := range []string{"generate", "send", "verify", "reset", "oidc"} {
-		ours, err := zipped(filepath.Join(b.dir, "arm64", name))
+		ours, err := zipped(filepath.Join(b.dir, "arm64", name), nil)
 		if err != nil {
 			return err
 		}
-		floor, err := zipped(filepath.Join(b.dir, "arm64", "floor-"+floors[name]))
+		floor, err := zipped(filepath.Join(b.dir, "arm64", "floor-"+floors[name]), nil)
 		if err != nil {
 			return err
 		}
@@ -240,25 +241,24 @@ func (b *lab) sizes() error {
 	return nil
 }
 
-func zipped(dir string) (int, error) {
+// zipped returns the size of the zip of the wanted files of a folder, or of one file. Without wanted it takes all files.
+func zipped(folder string, wanted func(path string) bool) (int, error) {
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0, err
-	}
-	for _, entry := range entries {
-		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || wanted != nil && !wanted(path) {
+			return err
+		}
+		data, err := os.ReadFile(path)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		file, err := archive.Create(entry.Name())
-		if err != nil {
-			return 0, err
+		file, err := archive.Create(path)
+		if err == nil {
+			_, err = file.Write(data)
 		}
-		if _, err := io.Copy(file, bytes.NewReader(data)); err != nil {
-			return 0, err
-		}
-	}
-	return out.Len(), archive.Close()
+		return err
+	})
+	err = errors.Join(err, archive.Close())
+	return out.Len(), err
 }

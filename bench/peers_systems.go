@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -166,7 +165,7 @@ func (o *ours) cold() (cpu, wall time.Duration, err error) {
 
 func (o *ours) shipped() (total int, err error) {
 	for _, name := range ourFunctions {
-		size, err := zippedTree(filepath.Join(o.dir, runtime.GOARCH, strings.ToLower(name)), nil)
+		size, err := zipped(filepath.Join(o.dir, runtime.GOARCH, strings.ToLower(name)), nil)
 		if err != nil {
 			return 0, err
 		}
@@ -205,7 +204,7 @@ func (e *engine) dump(wanted func(table string) bool) ([]byte, error) {
 	return all, nil
 }
 
-// binaryValues returns the bytes of all binary values (B and BS) in a JSON text of items, which has them in base64.
+// binaryValues returns the bytes of all binary values (B and BS) of items, whose JSON encodes them by base64.
 func binaryValues(items []byte) (all []byte) {
 	var walk func(name string, value any)
 	walk = func(name string, value any) {
@@ -428,7 +427,7 @@ func (t *tutorial) cold() (cpu, wall time.Duration, err error) {
 var handlerFile = regexp.MustCompile(`/(app\.py|(generate|send|verify|table)\.mjs)$`)
 
 func (t *tutorial) shipped() (int, error) {
-	return zippedTree(t.folder, func(path string) bool { return handlerFile.MatchString(path) })
+	return zipped(t.folder, func(path string) bool { return handlerFile.MatchString(path) })
 }
 
 func (t *tutorial) stored() ([]byte, error) {
@@ -513,7 +512,7 @@ func (s *server) restart(create func(to string) (string, error)) (cpu, wall time
 }
 
 func (s *server) shipped() (int, error) {
-	return zippedTree(s.deployed, func(path string) bool { return s.needless == nil || !s.needless.MatchString(path) })
+	return zipped(s.deployed, func(path string) bool { return s.needless == nil || !s.needless.MatchString(path) })
 }
 
 // stored returns the files of the store, with its write-ahead log.
@@ -645,7 +644,7 @@ func (r *redisService) stored() (all []byte, err error) {
 
 // ---- helpers -----------------------------------------------------------------------------------------------------
 
-// post returns the status of a response, which is 0 if there is none, and the texts of its body.
+// post returns the status of a response, or 0 without a response, and the texts of its body.
 func post(client *http.Client, url string, body map[string]string) (int, map[string]string) {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -707,26 +706,4 @@ func judged(status int) verdict {
 	default:
 		return faulty
 	}
-}
-
-// zippedTree returns the size of the zip of the wanted files of a folder, or of one file.
-func zippedTree(folder string, wanted func(path string) bool) (int, error) {
-	var out bytes.Buffer
-	archive := zip.NewWriter(&out)
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || wanted != nil && !wanted(path) {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		file, err := archive.Create(path)
-		if err == nil {
-			_, err = file.Write(data)
-		}
-		return err
-	})
-	err = errors.Join(err, archive.Close())
-	return out.Len(), err
 }
