@@ -35,7 +35,7 @@ func slope(points []point) (rise, err float64) {
 	return rise, math.Sqrt(rest / (n - 2) / xx)
 }
 
-// quantile returns the smallest of the sorted values that a share q of them does not exceed, or 0 if there are none.
+// quantile returns the smallest of the sorted values that a share q of them does not exceed, or 0 for no values.
 func quantile[T float64 | time.Duration](sorted []T, q float64) T {
 	if len(sorted) == 0 {
 		return 0

@@ -239,7 +239,8 @@ func (x *stage) prepare() {
 	if x.t.Failed() {
 		x.t.FailNow()
 	}
-	time.Sleep(time.Second)                      // ResendCooldownSeconds
+	time.Sleep(time.Second) // ResendCooldownSeconds
+
 	for _, item := range x.Items("CodesTable") { // an authorization code lives for a minute, which a slow round may outlast
 		if id, _ := item["sessionId"]["S"].(string); strings.HasPrefix(id, "authz#") && item["usedAt"] == nil {
 			item["expiredAt"] = map[string]any{"N": fmt.Sprint(time.Now().Add(time.Hour).Unix())}
