@@ -9,17 +9,18 @@ import (
 
 // world is what the simulation assumes about AWS, or about the development stack. Times are in seconds. A rate of 0 has no limit.
 type world struct {
-	apiRate, apiBurst float64 // requests a second
-	concurrency       int     // of the account; each environment serves ten requests a second at most
-	environments      float64 // that a function may start in a second; ten times as many at once
-	provisioned       bool    // every environment is there before the first request
-	codes, limits     float64 // write units a second of CodesTable and LimitsTable
-	shards, lanes     int     // of the stream, and its ParallelizationFactor
-	batch             int     // records that one invocation of the send function takes at most
-	retries           int     // MaximumConcurrency of RetryMapping
-	ses, kms          float64 // messages, signatures a second
-	window            bool    // SES counts the messages of the last second, as the development stack's does; otherwise its rate fills a bucket
-	poll              float64 // longest time until a record is read from the stream
+	apiRate, apiBurst float64   // requests a second
+	concurrency       int       // of the account; each environment serves ten requests a second at most
+	environments      float64   // that a function may start in a second; ten times as many at once
+	provisioned       bool      // every environment is there before the first request
+	codes, limits     float64   // write units a second of CodesTable and LimitsTable
+	shards, lanes     int       // of the stream, and its ParallelizationFactor
+	batch             int       // records that one invocation of the send function takes at most
+	retries           int       // MaximumConcurrency of RetryMapping
+	ses, kms          float64   // messages, signatures a second
+	window            bool      // SES counts the messages of the last second, as the development stack's does; otherwise its rate fills a bucket
+	poll              float64   // longest time until a record is read from the stream
+	looks             []float64 // seconds after the response of /generate at which the page calls /status
 
 	cold                   float64    // until a new environment serves its request
 	generate, send, verify float64    // CPU of a call, as a Lambda function of this memory spends it
@@ -126,7 +127,7 @@ type simulation struct {
 	mails                     limiter
 	signatures                *bucket
 	running                   int // invocations of all functions
-	pools                     [3]pool
+	pools                     [4]pool
 	queues                    []*lane // of the stream, and the retry queue last
 	answered                  []float64
 	waits                     []float64 // from the response of /generate to the mailbox
@@ -136,8 +137,8 @@ type simulation struct {
 }
 
 const (
-	generating, sending, verifying = 0, 1, 2
-	typing                         = 5.0 // seconds until a person has read a code and typed it
+	generating, sending, verifying, looking = 0, 1, 2, 3
+	typing                                  = 5.0 // seconds until a person has read a code and typed it
 )
 
 // simulate lets codes arrive at random at a rate for a time, and runs until each is verified, rejected or expired.
@@ -230,6 +231,19 @@ func (s *simulation) generated(code int) {
 	}
 	s.answered[code] = s.now
 	s.after(s.random.Float64()*s.poll, (*simulation).record, code)
+	for _, at := range s.looks {
+		s.after(at, (*simulation).look, code)
+	}
+}
+
+// look is a call of /status: two reads. If it is rejected, the page shows less, and the code can be verified all the same.
+func (s *simulation) look(int) {
+	if !s.api.take(s.now, 1) {
+		return
+	}
+	if start, ok := s.invoke(looking); ok {
+		s.after(start+s.verify+s.read(s.random)+s.read(s.random), func(s *simulation, _ int) { s.done(looking) }, 0)
+	}
 }
 
 func (s *simulation) record(code int) {

@@ -135,6 +135,17 @@ func TestThrottleOfASimulation(t *testing.T) {
 	near(t, "the number that is verified or rejected", float64(s.verified+s.refused["KMS"]), float64(len(s.answered)), 0)
 }
 
+// If the API rejects requests at random, a share p of each kind passes: p of the codes, and then p of their looks and of their answers.
+// So rate × (p + 4p²) is the API's rate, and rate × p² codes are verified. The latencies are random, so that no kind meets the tokens in step.
+func TestLooks(t *testing.T) {
+	const rate, seconds = 50.0, 2000.0
+	w := queue(exponential(1), 3)
+	w.write, w.shards = exponential(1), 1000
+	w.apiRate, w.apiBurst, w.looks = 60, 60, []float64{0, 2, 5}
+	p := (math.Sqrt(1+4*4*w.apiRate/rate) - 1) / 8
+	near(t, "the number that is verified", float64(simulate(w, rate, seconds).verified), rate*p*p*seconds, 0.02*rate*p*p*seconds)
+}
+
 // Lambda starts ten times its rate of environments at once, and then its rate, up to the concurrency of the account.
 func TestConcurrencyRamp(t *testing.T) {
 	for _, c := range []struct {
