@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	growthRounds = 40 // of each size; a round makes the codes of both kinds
+	growthBlocks = 8  // of each size; the functions start again before each block, because processes that do the same may differ by some percent
+	growthRounds = 10 // of a block; a round makes the codes of both kinds
 	growthCodes  = 15 // of each kind in a round
 	goal         = 1.05
 )
@@ -57,18 +58,26 @@ func growth(dir string, most int, seed uint64) error {
 			return err
 		}
 		defer g.stop()
-		if err := g.warm(); err != nil {
+		g.http = manyAddresses()
+		if g.mail, err = g.listen(); err != nil {
 			return err
 		}
 		log.Printf("%d sessions and accounts, after %.0f s: the engine had %d MiB at most", n, time.Since(begun).Seconds(), statusOf(g.engine.cmd.Process.Pid, "VmHWM:")/1024)
 		stacks = append(stacks, g)
 	}
 	random := rand.New(rand.NewPCG(seed, 0))
-	for range growthRounds {
-		for _, i := range random.Perm(len(stacks)) {
-			for _, kind := range kinds {
-				if err := stacks[i].round(kind); err != nil {
-					return err
+	for range growthBlocks {
+		for _, g := range stacks {
+			if err := g.restart(); err != nil {
+				return err
+			}
+		}
+		for range growthRounds {
+			for _, i := range random.Perm(len(stacks)) {
+				for _, kind := range kinds {
+					if err := stacks[i].round(kind); err != nil {
+						return err
+					}
 				}
 			}
 		}
@@ -76,11 +85,12 @@ func growth(dir string, most int, seed uint64) error {
 	return reportGrowth(stacks, seed)
 }
 
-// warm makes codes until every function runs and has read its secrets.
-func (g *grown) warm() (err error) {
-	g.http = manyAddresses()
-	if g.mail, err = g.listen(); err != nil {
-		return err
+// restart ends the processes of the functions, and makes codes until all run again and have read their secrets.
+func (g *grown) restart() error {
+	for name := range g.functions() {
+		if err := g.do(http.MethodPost, "/_local/kill", map[string]any{"function": name}, nil); err != nil {
+			return err
+		}
 	}
 	for _, kind := range kinds {
 		if err := g.codes(kind, 20); err != nil {
@@ -183,14 +193,26 @@ func (d *development) settled(messages int) (calls []awsCall, err error) {
 	return nil, errors.New("not all deliveries were reported")
 }
 
-// ratio compares a cost with that of the smallest size in the same rounds: the geometric mean of the ratios, and its standard error.
+// ratio compares a cost with that of the smallest size in the same blocks: the geometric mean of the ratios, and its standard error.
 func (g *grown) ratio(kind string, least *grown, of func(cost) float64) (ratio, err float64) {
-	var logs []float64
-	for i, c := range g.cost[kind] {
-		logs = append(logs, math.Log(of(c)/of(least.cost[kind][i])))
+	ratios := g.blocks(kind, of)
+	for i, other := range least.blocks(kind, of) {
+		ratios[i] /= other
 	}
-	mean, err := spread(logs)
-	return math.Exp(mean), math.Exp(mean) * err
+	return geometric(ratios)
+}
+
+// blocks returns the mean cost of each block.
+func (g *grown) blocks(kind string, of func(cost) float64) (means []float64) {
+	rounds := g.cost[kind]
+	for block := range slices.Chunk(rounds, max(1, len(rounds)/growthBlocks)) {
+		mean := 0.0
+		for _, c := range block {
+			mean += of(c) / float64(len(block))
+		}
+		means = append(means, mean)
+	}
+	return means
 }
 
 // judgeRatio says whether a cost grows by at most the goal, from its ratio over the range and half of the ratio's 95 % interval.
@@ -228,17 +250,13 @@ func reportGrowth(stacks []*grown, seed uint64) error {
 	for _, g := range stacks {
 		c.x.marks = append(c.x.marks, float64(g.n))
 	}
-	fmt.Printf("\n%s, %d cores, seed %d, %d rounds of %d codes\n\n| a code, sessions and accounts | CPU, ms | request units | bytes | the engine's CPU, ms |\n|---|---|---|---|---|\n",
-		runtime.GOARCH, runtime.NumCPU(), seed, growthRounds, growthCodes)
+	fmt.Printf("\n%s, %d cores, seed %d, %d times %d rounds of %d codes\n\n| a code, sessions and accounts | CPU, ms | request units | bytes | the engine's CPU, ms |\n|---|---|---|---|---|\n",
+		runtime.GOARCH, runtime.NumCPU(), seed, growthBlocks, growthRounds, growthCodes)
 	for _, kind := range kinds {
 		for _, g := range stacks {
 			var mean, err [4]float64
 			for i, column := range columns {
-				var values []float64
-				for _, c := range g.cost[kind] {
-					values = append(values, column.of(c))
-				}
-				mean[i], err[i] = spread(values)
+				mean[i], err[i] = spread(g.blocks(kind, column.of))
 			}
 			fmt.Printf("| %s, %d | %.2f ± %.2f | %.4g | %.1f | %.2f ± %.2f |\n", kind, g.n, mean[0], err[0], mean[1], mean[2], mean[3], err[3])
 		}
@@ -253,7 +271,7 @@ func reportGrowth(stacks []*grown, seed uint64) error {
 				ratio, err = g.ratio(kind, least, column.of)
 				l.points = append(l.points, point{float64(g.n), ratio, err})
 			}
-			half, judged := err*student(0.95, growthRounds-1), "not judged"
+			half, judged := err*student(0.95, growthBlocks-1), "not judged"
 			if column.judge != nil {
 				judged = column.judge(ratio, half)
 				c.lines = append(c.lines, l)

@@ -24,7 +24,7 @@ func main() {
 	only := flag.String("only", "", "functions, stack, costs, oracle, delivery, growth, scale, soak or peers; empty for the first four, as the others take minutes")
 	size := flag.Int("size", 1_000_000, "growth: the most sessions and accounts, a power of ten from 10000")
 	minutes := flag.Float64("minutes", 30, "soak: how long")
-	seed := flag.Uint64("seed", 1, "growth, scale, soak and peers: the seed of what is random")
+	seed := flag.Uint64("seed", 1, "growth, scale and peers: the seed of what is random")
 	flag.Parse()
 	if err := run(*only, *colds, *warms, *size, *minutes, *seed); err != nil {
 		log.Fatal(err)
@@ -44,7 +44,7 @@ func run(only string, colds, warms, size int, minutes float64, seed uint64) erro
 		{"functions", func() error { return functions(dir, colds, warms) }},
 		{"stack", stack}, {"costs", costs}, {"oracle", oracle}, {"delivery", delivery},
 		{"growth", func() error { return growth(dir, size, seed) }},
-		{"scale", func() error { return scale(seed) }}, {"soak", func() error { return soak(dir, minutes, seed) }},
+		{"scale", func() error { return scale(seed) }}, {"soak", func() error { return soak(dir, minutes) }},
 		{"peers", func() error { return peers(dir, seed) }},
 	} {
 		if only != part.name && (only != "" || slices.Contains([]string{"delivery", "growth", "scale", "soak", "peers"}, part.name)) {

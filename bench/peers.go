@@ -422,8 +422,9 @@ func reportPeers(all []*system, seed uint64) {
 		for i := range ratios {
 			ratios[i] = s.cpuMs[i] / all[0].cpuMs[i]
 		}
+		ratio, err := geometric(ratios)
 		marks := s.guarantees.marks()
-		fmt.Printf("| %s | %s | %s | %s | %s | %s | %.1f | %.0f | %s |\n", s.name, plusMinus(s.cpuMs), plusMinus(ratios), plusMinus(s.storeMs),
+		fmt.Printf("| %s | %s | %.2f ± %.2f | %s | %s | %s | %.1f | %.0f | %s |\n", s.name, plusMinus(s.cpuMs), ratio, err, plusMinus(s.storeMs),
 			plusMinus(s.coldMs), plusMinus(s.coldWall), s.memoryMiB, s.shippedKB, strings.Join(marks[:], ""))
 	}
 	fmt.Printf("\n| the worst of %d trials | 1: accepted of %d parallel right answers | 2: compared of %d parallel wrong answers | trials in which the right code is accepted after these | 3: further attempts by a new code | 4: codes in the store in plain | errors |\n|---|---|---|---|---|---|---|\n",

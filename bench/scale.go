@@ -166,7 +166,7 @@ func (d *development) compared(c comparison, random *rand.Rand) (waits []float64
 	if err := errors.Join(d.do(http.MethodPost, "/_local/faults", fault, nil), d.forget()); err != nil {
 		return nil, 0, w, err
 	}
-	if waits, failed, err = m.arrivals(c.rate, c.seconds, random); len(waits) == 0 {
+	if waits, failed, err = m.arrivals(func() float64 { return random.ExpFloat64() / c.rate }, c.seconds); len(waits) == 0 {
 		return nil, 0, w, err
 	}
 	var calls []awsCall
@@ -187,13 +187,13 @@ func (d *development) compared(c comparison, random *rand.Rand) (waits []float64
 	return waits, failed, w, nil
 }
 
-// arrivals makes whole codes that begin at random times, at a rate, and returns the waits for their messages, the number of codes that failed,
-// and the error of one of them.
-func (m *mailbox) arrivals(rate, seconds float64, random *rand.Rand) (waits []float64, failed int, err error) {
+// arrivals makes whole codes for a time, with gaps of so many seconds between their beginnings, and returns the waits for their messages, the number of
+// codes that failed, and the error of one of them.
+func (m *mailbox) arrivals(gap func() float64, seconds float64) (waits []float64, failed int, err error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	begun, n := time.Now(), 0
-	for at := random.ExpFloat64() / rate; at < seconds; at += random.ExpFloat64() / rate {
+	for at := gap(); at < seconds; at += gap() {
 		time.Sleep(time.Until(begun.Add(time.Duration(at * float64(time.Second)))))
 		n++
 		to := numbered("rate", n)

@@ -307,6 +307,10 @@ func (s *simulation) deliver(code int, start float64) (took float64) {
 
 // answer is the call of /verify: one read, an attempt reserved, the code consumed and the attempts cleared.
 func (s *simulation) answer(code int) {
+	if s.now-s.answered[code] > life.Seconds() { // a person typed it too late
+		s.expired++
+		return
+	}
 	if !s.api.take(s.now, 1) {
 		s.refused["HTTP API"]++
 		return

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -26,13 +27,15 @@ const (
 	mayFail   = 0.001            // of the codes: on a busy machine a call may take too long. A crash fails more
 )
 
-// sample is the state of one process at one time.
+// sample is the state of a function's processes at one time, all together: where one of them is idle, what another one leaks still shows.
 type sample struct{ minutes, rss, files, threads, goroutines float64 }
 
 // soaked holds what was sampled of one function.
 type soaked struct {
-	cpu       []point // a code, of all processes, in units of work
-	processes map[int][]sample
+	cpu       []point // a code, in units of work
+	samples   []sample
+	processes map[int]bool // that ran at the last sample
+	ended     int          // processes
 }
 
 // quantity is what is sampled.
@@ -46,7 +49,7 @@ type quantity struct {
 }
 
 // A process takes minutes until its heap and its threads are as many as they need to be. So all but CPU is judged later, and a mebibyte of memory (in 30
-// minutes 150 bytes a call) is no growth. A connection that is open for a time has a descriptor and two goroutines, and says nothing of a leak: what has
+// minutes 150 bytes a call) of one process is no growth. A connection that is open for a time has a descriptor and two goroutines, and says nothing of a leak: what has
 // leaked stays, and raises the least value.
 var quantities = []quantity{
 	{name: "CPU a code, in hashes of a mebibyte", part: 0.02, top: 8},
@@ -95,8 +98,9 @@ func withCounter(dir string) (flag string, err error) {
 	return "-overlay=" + list, errors.Join(err, os.WriteFile(list, text, 0o600), os.WriteFile(file, fmt.Appendf(nil, goroutineCounter, dir, soakEvery), 0o600))
 }
 
-// soak makes codes at a steady rate for a time, and looks for whatever grows in the functions' processes.
-func soak(dir string, minutes float64, seed uint64) error {
+// soak makes codes at a steady rate for a time, and looks for whatever grows in the functions' processes. A code takes less time than the next one is
+// away, so one process of a function serves nearly all calls.
+func soak(dir string, minutes float64) error {
 	flag, err := withCounter(dir)
 	if err != nil {
 		return err
@@ -110,42 +114,36 @@ func soak(dir string, minutes float64, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	if waits, _, err := m.arrivals(2*soakRate, warmingUp.Seconds(), rand.New(rand.NewPCG(seed, 0))); len(waits) == 0 {
+	if waits, _, err := m.arrivals(func() float64 { return 0.5 / soakRate }, warmingUp.Seconds()); len(waits) == 0 {
 		return err
 	}
 	ended := make(chan error, 1)
 	go func() { // a code that fails does not end the measurement
-		waits, failed, err := m.arrivals(soakRate, 60*minutes, rand.New(rand.NewPCG(seed, 1)))
+		waits, failed, err := m.arrivals(func() float64 { return 1 / soakRate }, 60*minutes)
 		fmt.Printf("%d codes verified, %d failed (%v)\n\n", len(waits), failed, err)
 		ended <- checkCodes(len(waits), failed, err)
 	}()
 	begun, found := time.Now(), map[string]*soaked{}
 	for _, name := range soakedFunctions {
-		found[name] = &soaked{processes: map[int][]sample{}}
+		found[name] = &soaked{}
 	}
-	before, codes, forgotten := d.cpuByProcess(), m.done.Load(), time.Now()
+	before, codes, unit, forgotten := d.cpuByProcess(), m.done.Load(), work(), time.Now()
 	tick := time.NewTicker(soakEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case err := <-ended:
-			return errors.Join(err, checkProcesses(found, minutes), reportSoak(found, minutes, seed))
+			return errors.Join(err, checkProcesses(found), reportSoak(found, minutes))
 		case <-tick.C:
 		}
-		now, after, made, unit := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load(), work()
-		for name, pids := range d.functions() {
-			f := found[name]
-			if f == nil {
-				continue // the stack runs other functions once
-			}
+		now, after, made, unitNow, functions := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load(), work(), d.functions()
+		for name, f := range found {
 			if made > codes {
-				f.cpu = append(f.cpu, point{x: now, y: float64(after[name]-before[name]) / float64(unit) / float64(made-codes)})
+				f.cpu = append(f.cpu, point{x: now, y: float64(after[name]-before[name]) / (float64(unit+unitNow) / 2) / float64(made-codes)})
 			}
-			for _, pid := range pids {
-				f.processes[pid] = append(f.processes[pid], sampled(dir, pid, now))
-			}
+			f.add(dir, functions[name], now)
 		}
-		before, codes = after, made
+		before, codes, unit = after, made, unitNow
 		if time.Since(forgotten) > forgetful {
 			if err := d.forget(); err != nil {
 				return err
@@ -162,18 +160,40 @@ func work() time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	data := make([]byte, 1<<20)
-	before := onCPU("/proc/thread-self/schedstat")
+	before := threadCPU()
 	for range times {
 		sha256.Sum256(data)
 	}
-	return (onCPU("/proc/thread-self/schedstat") - before) / times
+	return (threadCPU() - before) / times
 }
 
-func sampled(dir string, pid int, minutes float64) sample {
-	files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	text, _ := os.ReadFile(filepath.Join(dir, strconv.Itoa(pid)))
-	goroutines, _ := strconv.Atoi(string(text))
-	return sample{minutes, float64(rssOf(pid)) / 1024, float64(len(files)), float64(statusOf(pid, "Threads:")), float64(goroutines)}
+// threadCPU returns the CPU of this thread until now. The thread's schedstat would be some milliseconds old, because the thread runs.
+func threadCPU() time.Duration {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+	return time.Duration(t.Nano())
+}
+
+// add samples the processes of a function.
+func (f *soaked) add(dir string, pids []int, minutes float64) {
+	all := sample{minutes: minutes}
+	running := map[int]bool{}
+	for _, pid := range pids {
+		files, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		text, _ := os.ReadFile(filepath.Join(dir, strconv.Itoa(pid)))
+		goroutines, _ := strconv.Atoi(string(text))
+		all.rss += float64(rssOf(pid)) / 1024
+		all.files += float64(len(files))
+		all.threads += float64(statusOf(pid, "Threads:"))
+		all.goroutines += float64(goroutines)
+		running[pid] = true
+	}
+	for pid := range f.processes {
+		if !running[pid] {
+			f.ended++
+		}
+	}
+	f.samples, f.processes = append(f.samples, all), running
 }
 
 // functions returns the processes of each function.
@@ -187,24 +207,12 @@ func (d *development) functions() map[string][]int {
 	return all
 }
 
-// busiest returns the samples of the process that used most CPU, which served nearly all calls: the stack prefers the process that it used last. In a
-// mean of all processes, the idle ones would hide most of what grows by the call.
-func (f *soaked) busiest() (samples []sample) {
-	most := time.Duration(-1)
-	for pid, some := range f.processes {
-		if cpu := cpuOf(pid); cpu > most {
-			most, samples = cpu, some
-		}
-	}
-	return samples
-}
-
 // points returns the samples of a quantity.
 func (f *soaked) points(q quantity) (points []point) {
 	if q.of == nil {
 		return f.cpu
 	}
-	for _, s := range f.busiest() {
+	for _, s := range f.samples {
 		points = append(points, point{x: s.minutes, y: q.of(s)})
 	}
 	return points
@@ -214,6 +222,7 @@ func (f *soaked) points(q quantity) (points []point) {
 type trend struct {
 	mean, rise, err float64 // rise is the slope a minute
 	growth, half    float64 // over the whole run, as a part of the mean, and half of its interval
+	twice           bool    // each half of the judged time has a third of the slope at least. A single step, as of one more connection, is in one half
 }
 
 // trendOf fits a line to the means, or the least values, of samples that follow each other. Samples depend on those shortly before them, and would make
@@ -238,23 +247,27 @@ func trendOf(points []point, late, low bool, minutes float64) (t trend) {
 		t.mean += p.y / float64(len(means))
 	}
 	t.rise, t.err = slope(means)
+	early, _ := slope(means[:len(means)/2])
+	later, _ := slope(means[len(means)/2:])
+	t.twice = min(early, later) > t.rise/3
 	confidence := 1 - 0.05/float64(len(quantities)*len(soakedFunctions))
 	t.growth = t.rise * minutes / t.mean
 	t.half = t.err * minutes / t.mean * student(confidence, float64(len(means)-2))
 	return t
 }
 
-// verdict says whether the whole interval is below the growth that matters, or whether it is above 0 and the growth matters. A wide interval says neither.
+// verdict says whether the whole interval is below the growth that matters, or whether it is above 0 and the growth matters. A wide interval says neither,
+// nor does a single step.
 func (t trend) verdict(part float64) string {
 	switch {
 	case math.IsNaN(t.growth):
 		return "not measured"
 	case t.growth+t.half < part:
 		return "flat"
-	case t.growth-t.half > 0 && t.growth >= part:
+	case t.growth-t.half > 0 && t.growth >= part && t.twice:
 		return "grows"
 	}
-	return "not known, because of noise"
+	return "not known"
 }
 
 // checkCodes fails if more codes failed than a busy machine explains.
@@ -265,35 +278,19 @@ func checkCodes(verified, failed int, err error) error {
 	return nil
 }
 
-// checkProcesses fails if a process ended, or if the process that is judged did not live during the whole run: a restart would hide what grows.
-func checkProcesses(found map[string]*soaked, minutes float64) error {
-	last := 0.0
-	for _, f := range found {
-		for _, samples := range f.processes {
-			last = max(last, samples[len(samples)-1].minutes)
-		}
-	}
+// checkProcesses fails if a process ended, which would hide what grows, or if a function never ran.
+func checkProcesses(found map[string]*soaked) error {
 	var all []error
-	slack := 0.05*minutes + soakEvery.Minutes()
 	for _, name := range soakedFunctions {
-		ends := 0
-		for _, samples := range found[name].processes {
-			if samples[len(samples)-1].minutes < last {
-				ends++
-			}
-		}
-		if ends > 0 {
-			all = append(all, fmt.Errorf("%d processes of %s ended during the run", ends, name))
-		}
-		if s := found[name].busiest(); len(s) == 0 || s[0].minutes > slack || s[len(s)-1].minutes < minutes-slack {
-			all = append(all, fmt.Errorf("no process of %s has samples of the whole run", name))
+		if f := found[name]; f.ended > 0 || len(f.processes) == 0 {
+			all = append(all, fmt.Errorf("%s: %d processes ended during the run, and %d run", name, f.ended, len(f.processes)))
 		}
 	}
 	return errors.Join(all...)
 }
 
-func reportSoak(found map[string]*soaked, minutes float64, seed uint64) error {
-	fmt.Printf("%.0f codes a second for %g minutes, seed %d\n\n| function | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes, seed)
+func reportSoak(found map[string]*soaked, minutes float64) error {
+	fmt.Printf("%.0f codes a second for %g minutes\n\n| function, processes | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes)
 	var charts []chart
 	var grows []error
 	for _, q := range quantities {
@@ -303,12 +300,15 @@ func reportSoak(found map[string]*soaked, minutes float64, seed uint64) error {
 		}
 		for _, name := range soakedFunctions {
 			points := found[name].points(q)
-			t := trendOf(points, q.late, q.low, minutes)
+			t, n := trendOf(points, q.late, q.low, minutes), float64(len(found[name].processes))
+			if q.of != nil { // what one process leaks is compared with what one process has
+				t.growth, t.half = n*t.growth, n*t.half
+			}
 			judged := t.verdict(q.part)
 			if judged == "grows" || judged == "not measured" {
 				grows = append(grows, fmt.Errorf("%s of %s: %s", q.name, name, judged))
 			}
-			fmt.Printf("| %s | %s | %.2f | %+.4f ± %.4f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, q.name, t.mean, t.rise, t.err,
+			fmt.Printf("| %s, %.0f | %s | %.2f | %+.4f ± %.4f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, n, q.name, t.mean, t.rise, t.err,
 				100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half), judged)
 			c.lines = append(c.lines, line{name: name, points: points, dotted: true})
 		}

@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestTrend(t *testing.T) {
@@ -36,6 +38,8 @@ func TestTrend(t *testing.T) {
 		{"what shrinks is flat", func(x float64) float64 { return 20 * (1 - 0.1*x/minutes) }, false, -0.105, "flat"},
 		{"what settles in the first third has a growth, with a wide interval", settles, false, 0.272, unknown},
 		{"and none if it is judged later", settles, true, 0, "flat"},
+		{"a single step is no growth", func(x float64) float64 { return 20 + math.Floor(x/20) }, true, 0.11, unknown}, // a step at a part p of the judged time has the slope 6p(1-p) of one along all of it
+		{"a step in each half is", func(x float64) float64 { return 20 + math.Floor(x/15) + math.Floor(x/25) }, true, 0.161, "grows"},
 		{"later growth is seen there too", func(x float64) float64 { return 20 * (1 + 0.1*x/minutes) }, true, 0.094, "grows"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -77,7 +81,7 @@ func TestTrendOfTheLeastValues(t *testing.T) {
 	}
 }
 
-const unknown = "not known, because of noise"
+const unknown = "not known"
 
 func TestVerdictOfATrend(t *testing.T) {
 	for _, c := range []struct {
@@ -97,7 +101,7 @@ func TestVerdictOfATrend(t *testing.T) {
 		{0.02, 0.001, "grows"},
 		{math.NaN(), math.NaN(), "not measured"},
 	} {
-		if got := (trend{growth: c.growth, half: c.half}).verdict(0.02); got != c.want {
+		if got := (trend{growth: c.growth, half: c.half, twice: true}).verdict(0.02); got != c.want {
 			t.Errorf("a growth of %v ± %v is %q, want %q", c.growth, c.half, got, c.want)
 		}
 	}
@@ -114,40 +118,38 @@ func TestCheckCodes(t *testing.T) {
 	}
 }
 
+// A process that is there is sampled. One that ended makes the soak fail, one that starts does not, and a function that never ran does.
 func TestCheckProcesses(t *testing.T) {
-	const minutes = 30
-	lived := func(from, to float64) (samples []sample) {
-		for x := from; x <= to; x += 0.25 {
-			samples = append(samples, sample{minutes: x})
-		}
-		return samples
-	}
-	own, other := os.Getpid(), -1 // other has used no CPU
+	own := os.Getpid()
 	for _, c := range []struct {
-		name      string
-		processes map[int][]sample
-		want      string
+		name    string
+		samples [][]int // the processes at each sample
+		want    string
 	}{
-		{"a process that lives during the whole run", map[int][]sample{own: lived(0, 30)}, ""},
-		{"an idle process that starts later", map[int][]sample{own: lived(0, 30), other: lived(20, 30)}, ""},
-		{"a process that ended", map[int][]sample{own: lived(0, 30), other: lived(0, 29)}, "1 processes of VerifyFunction ended"},
-		{"a process that replaces another", map[int][]sample{own: lived(15, 30), other: lived(0, 15)}, "no process of VerifyFunction has samples of the whole run"},
-		{"no process", nil, "no process of VerifyFunction has samples of the whole run"},
+		{"a process that lives during the whole run", [][]int{{own}, {own}}, ""},
+		{"a process that starts later", [][]int{{own}, {own, -1}}, ""},
+		{"a process that ended", [][]int{{own, -1}, {own}, {own}}, "VerifyFunction: 1 processes ended during the run, and 1 run"},
+		{"a process that replaces another", [][]int{{-1}, {own}}, "VerifyFunction: 1 processes ended during the run, and 1 run"},
+		{"no process", [][]int{{}, {}}, "VerifyFunction: 0 processes ended during the run, and 0 run"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found := map[string]*soaked{}
 			for _, name := range soakedFunctions {
-				found[name] = &soaked{processes: map[int][]sample{own: lived(0, 30)}}
+				found[name] = &soaked{processes: map[int]bool{own: true}}
 			}
-			found["VerifyFunction"].processes = c.processes
-			if err := checkProcesses(found, minutes); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			f := &soaked{}
+			for _, pids := range c.samples {
+				f.add(t.TempDir(), pids, 1)
+			}
+			found["VerifyFunction"] = f
+			if err := checkProcesses(found); (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
 				t.Errorf("checkProcesses returns %v, want %q", err, c.want)
 			}
 		})
 	}
 }
 
-// reportSoak judges the process that was used most, and fails if anything grows there.
+// reportSoak fails if anything grows.
 func TestReportSoak(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.MkdirAll("docs/images", 0o755); err != nil {
@@ -156,16 +158,15 @@ func TestReportSoak(t *testing.T) {
 	for _, leak := range []float64{0, 0.5} {
 		found := map[string]*soaked{}
 		for _, name := range soakedFunctions {
-			f := &soaked{processes: map[int][]sample{}}
+			f := &soaked{processes: map[int]bool{1: true, 2: true}}
 			for i := range 360 {
 				x := float64(i+1) / 12
 				f.cpu = append(f.cpu, point{x: x, y: 2})
-				f.processes[os.Getpid()] = append(f.processes[os.Getpid()], sample{x, 20, 12, 4, 9 + leak*x})
-				f.processes[-1] = append(f.processes[-1], sample{x, 20, 12, 4, 9}) // has used no CPU
+				f.samples = append(f.samples, sample{x, 20, 12, 4, 9 + leak*x})
 			}
 			found[name] = f
 		}
-		err := reportSoak(found, 30, 1)
+		err := reportSoak(found, 30)
 		if grows := err != nil && strings.Count(err.Error(), "goroutines of") == 4 && strings.Count(err.Error(), "grows") == 4; grows != (leak > 0) || (leak == 0 && err != nil) {
 			t.Errorf("with a leak of %v goroutines a minute, reportSoak returns %v", leak, err)
 		}
@@ -210,13 +211,23 @@ func main() {
 	if _, err := fmt.Sscan(string(out), &pid); err != nil {
 		t.Fatal(err)
 	}
-	if got := sampled(dir, pid, 0).goroutines; got != 8 {
+	f := &soaked{}
+	f.add(dir, []int{pid}, 0)
+	if got := f.samples[0].goroutines; got != 8 {
 		t.Errorf("the sample has %v goroutines", got)
 	}
 }
 
+// Work that is done twice takes twice the CPU, by the clock of one thread, which a long wait does not move.
 func TestWork(t *testing.T) {
-	if took := work(); took <= 0 {
-		t.Errorf("the work takes %v", took)
+	once := work()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	before := threadCPU()
+	work()
+	time.Sleep(50 * time.Millisecond)
+	work()
+	if took := threadCPU() - before; once <= 0 || took < 32*once || took > 256*once {
+		t.Errorf("64 hashes take %v, and one takes %v", took, once)
 	}
 }

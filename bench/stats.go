@@ -16,6 +16,16 @@ func spread(values []float64) (mean, err float64) {
 	return mean, math.Sqrt(err / float64(len(values)-1) / float64(len(values)))
 }
 
+// geometric returns the geometric mean of ratios, and its standard error. A ratio and its reciprocal count alike there.
+func geometric(ratios []float64) (mean, err float64) {
+	logs := make([]float64, len(ratios))
+	for i, r := range ratios {
+		logs[i] = math.Log(r)
+	}
+	mean, err = spread(logs)
+	return math.Exp(mean), math.Exp(mean) * err
+}
+
 // slope returns the slope of the least-squares line through the points, and its standard error.
 func slope(points []point) (rise, err float64) {
 	n, mx, my := float64(len(points)), 0.0, 0.0

@@ -20,6 +20,14 @@ func TestSpread(t *testing.T) {
 	near(t, "its error", err, math.Sqrt(5.0/3/4), 1e-12)
 }
 
+func TestGeometric(t *testing.T) {
+	mean, err := geometric([]float64{1, 4})
+	near(t, "the mean", mean, 2, 1e-12)
+	near(t, "its error", err, 2*math.Log(2), 1e-12) // the logarithms are ln 2 ± ln 2
+	mean, _ = geometric([]float64{0.5, 2})
+	near(t, "the mean of a ratio and its reciprocal", mean, 1, 1e-12)
+}
+
 func TestSlope(t *testing.T) {
 	for _, c := range []struct {
 		name      string
