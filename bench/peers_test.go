@@ -116,6 +116,12 @@ func TestMeasureGuarantees(t *testing.T) {
 			if err := checkPeers([]*system{{name: oursName, guarantees: g}}); (err == nil) != (test.marks == all) {
 				t.Errorf("as StreamOTP: %v", err)
 			}
+			if err := checkPeers([]*system{{name: nodeName, guarantees: g}}); (err == nil) != (test.marks == "––––") {
+				t.Errorf("as the tutorial in Node: %v", err)
+			}
+			if g.late = 1; checkPeers([]*system{{name: oursName, guarantees: g}}) == nil {
+				t.Error("StreamOTP may accept the right code after 300 wrong ones")
+			}
 		})
 	}
 }

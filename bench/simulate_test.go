@@ -146,6 +146,18 @@ func TestLooks(t *testing.T) {
 	near(t, "the number that is verified", float64(simulate(w, rate, seconds).verified), rate*p*p*seconds, 0.02*rate*p*p*seconds)
 }
 
+// A code that arrives in its life and is typed after it is expired, not verified.
+func TestTypedTooLate(t *testing.T) {
+	for took, late := range map[float64]bool{life.Seconds() - typing - 1: false, life.Seconds() - typing + 1: true} {
+		w := queue(always(took), 5)
+		w.shards = 1000
+		s := simulate(w, 1, 10)
+		if got := s.expired == len(s.answered) && s.verified == 0; got != late || s.verified+s.expired != len(s.answered) {
+			t.Errorf("an e-mail that takes %v s: %d verified and %d expired of %d", took, s.verified, s.expired, len(s.answered))
+		}
+	}
+}
+
 // Lambda starts ten times its rate of environments at once, and then its rate, up to the concurrency of the account.
 func TestConcurrencyRamp(t *testing.T) {
 	for _, c := range []struct {
