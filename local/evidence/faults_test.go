@@ -22,11 +22,19 @@ type faults struct {
 	aimed  []e2e.Call          // of one function, which gets half of the faults of a phase
 	outage bool                // in this phase sessions cannot be written, again and again
 	late   bool                // in this phase a call may have its effect after the response to its request
+	all    []fault             // each possible one
 	errors map[string][]string // by service
 	mu     sync.Mutex
-	kinds  map[string]int  // how often each kind was injected
-	set    map[string]bool // which faults were injected into which calls
-	lossy  int             // faults after which a message may go out twice: its provider's response or its mark is lost
+	kinds  map[string]int // how often each kind was injected
+	set    map[fault]bool // which were injected
+	lossy  int            // faults after which a message may go out twice: its provider's response or its mark is lost
+}
+
+// fault is what happens to a call: its response is lost, it is slow, or it fails with an error.
+type fault struct {
+	call  e2e.Call
+	kind  string // "lost", "slow", "throttled" or "failed"
+	error string
 }
 
 // learn notes the calls that the functions have made.
@@ -41,9 +49,14 @@ func (f *faults) learn() {
 		}
 	}
 	slices.SortFunc(f.calls, func(a, b e2e.Call) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	f.all = nil
 	for _, c := range f.calls {
 		if f.errors[c.Service] == nil {
 			f.errors[c.Service] = f.errorsOf(c)
+		}
+		f.all = append(f.all, fault{c, "lost", ""}, fault{c, "slow", ""})
+		for _, name := range f.errors[c.Service] {
+			f.all = append(f.all, fault{c, "failed", name})
 		}
 	}
 }
@@ -77,8 +90,9 @@ func (f *faults) aim(r *rand.Rand) {
 	f.aimed = slices.DeleteFunc(slices.Clone(f.calls), func(c e2e.Call) bool { return c.Function != at })
 }
 
-// maybe injects a fault in one of six operations, and kills a function in one of 150. In an outage it injects what belongs to that.
-func (f *faults) maybe(r *rand.Rand) {
+// maybe injects a fault in one of six operations, and kills a function in one of 150. Half of the faults are random. The others are each possible one in
+// turn, by the operation's number. In an outage it injects what belongs to that.
+func (f *faults) maybe(r *rand.Rand, number int) {
 	if f.outage {
 		if r.IntN(3) == 0 {
 			f.s.Fault(fields{"service": "dynamodb", "action": "PutItem", "table": "CodesTable", "function": "GenerateFunction",
@@ -90,54 +104,69 @@ func (f *faults) maybe(r *rand.Rand) {
 		}
 		return
 	}
+	random := f.random(r)
+	if r.IntN(150) == 0 {
+		f.note("kill", random.call.Function == "SendFunction")
+		f.s.Kill(random.call.Function)
+	}
+	switch {
+	case number%12 == 0:
+		f.inject(f.all[number/12%len(f.all)], r)
+	case r.IntN(11) == 0:
+		f.inject(random, r)
+	}
+}
+
+// random draws a fault, half of the time of the function that is aimed at. Lost responses are the most frequent ones, because they are the hardest ones.
+func (f *faults) random(r *rand.Rand) fault {
 	c := f.calls[r.IntN(len(f.calls))]
 	if r.IntN(2) == 0 {
 		c = f.aimed[r.IntN(len(f.aimed))]
 	}
-	if r.IntN(150) == 0 {
-		f.note("kill", c.Function == "SendFunction")
-		f.s.Kill(c.Function)
+	drawn := fault{call: c, kind: []string{"lost", "lost", "throttled", "slow", "failed"}[r.IntN(5)]}
+	switch name := throttled[c.Service]; {
+	case drawn.kind == "throttled" && name != "":
+		drawn.error = name
+	case drawn.kind == "throttled", drawn.kind == "failed":
+		drawn.error = f.errors[c.Service][r.IntN(len(f.errors[c.Service]))]
 	}
-	if r.IntN(6) > 0 {
-		return
-	}
-	fault := fields{"service": c.Service, "action": c.Action, "function": c.Function, "count": 1 + r.IntN(6)}
+	return drawn
+}
+
+// inject injects a fault into one of the next calls, or into several.
+func (f *faults) inject(drawn fault, r *rand.Rand) {
+	c := drawn.call
+	body := fields{"service": c.Service, "action": c.Action, "function": c.Function, "count": 1 + r.IntN(6)}
 	if table, _, several := strings.Cut(c.Table, ","); table != "" && !several {
-		fault["table"] = table
+		body["table"] = table
 	}
-	kind := []string{"lost", "lost", "throttled", "slow", "failed"}[r.IntN(5)]
-	switch kind {
+	switch drawn.kind {
 	case "lost":
-		fault["dropResponse"] = true
-	case "throttled":
-		if fault["error"] = throttled[c.Service]; throttled[c.Service] == "" {
-			fault["error"] = f.errors[c.Service][r.IntN(len(f.errors[c.Service]))]
-		}
+		body["dropResponse"] = true
 	case "slow":
-		fault["latencyMs"] = 20 + r.IntN(300)
+		body["latencyMs"] = 20 + r.IntN(300)
 		if r.IntN(10) == 0 {
-			fault["latencyMs"] = 1500 + r.IntN(2500)
+			body["latencyMs"] = 1500 + r.IntN(2500)
 		}
-	case "failed":
-		fault["error"] = f.errors[c.Service][r.IntN(len(f.errors[c.Service]))]
+	default:
+		body["error"] = drawn.error
 	}
-	f.note(kind, c.Function == "SendFunction" && (kind != "throttled" || c.Service == "dynamodb"))
-	f.s.Fault(fault)
+	f.note(drawn.kind, c.Function == "SendFunction" && (drawn.kind != "throttled" || c.Service == "dynamodb"))
+	f.s.Fault(body)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.set == nil {
-		f.set = map[string]bool{}
+		f.set = map[fault]bool{}
 	}
-	f.set[fmt.Sprint(c, fault["error"], fault["dropResponse"], fault["latencyMs"] == nil)] = true
+	if drawn.kind == "throttled" {
+		drawn.kind = "failed"
+	}
+	f.set[drawn] = true
 }
 
 // coverage returns how many of the possible faults were injected: each error of each call, a lost response and a slow call.
 func (f *faults) coverage() string {
-	possible := 0
-	for _, c := range f.calls {
-		possible += len(f.errors[c.Service]) + 2
-	}
-	return fmt.Sprintf("%d of %d faults in %d calls", len(f.set), possible, len(f.calls))
+	return fmt.Sprintf("%d of %d faults in %d calls", len(f.set), len(f.all), len(f.calls))
 }
 
 func (f *faults) note(kind string, lossy bool) {

@@ -128,7 +128,7 @@ func (x *stage) round() (wrong []string) {
 					// Each operation has a random source of its own: how many numbers one draws depends on how requests interleave.
 					c := &client{x, rand.New(rand.NewPCG(x.seed, uint64(((x.rounds*10+phase)*100+n)*10+op))), phase == 0}
 					if x.faulty {
-						x.faults.maybe(c.Rand)
+						x.faults.maybe(c.Rand, (int(x.seed)*10*phases+x.rounds*phases+phase)*clients*perPhase+n*perPhase+op)
 					}
 					s := x.subjects[c.IntN(len(x.subjects))]
 					s.act(c, s)
