@@ -122,7 +122,7 @@ func (g *grown) codes(kind string, n int) error {
 				to := numbered("visitor", i)
 				body := map[string]string{"email": to}
 				if kind == "login" {
-					to = numbered("account", i*(g.n/1000))
+					to = numbered("account", i%1000*(g.n/1000))
 					body = map[string]string{"email": to, "purpose": "login", "password": oldPassword}
 				}
 				if _, err := g.mail.trip(body, to); err != nil {
