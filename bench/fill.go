@@ -209,8 +209,11 @@ func (e *engine) call(action string, in, out any) error {
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %s %s (%w)", action, response.Status, text, err)
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s: %s %s", action, response.Status, text)
 	}
 	return json.Unmarshal(text, out)
 }

@@ -90,10 +90,12 @@ func (d *development) do(method, path string, in, out any) error {
 	}
 	defer response.Body.Close() //nolint:errcheck // read to its end
 	text, err := io.ReadAll(response.Body)
-	if err != nil || response.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s %s (%w)", method, path, response.Status, text, err)
-	}
-	if out == nil {
+	switch {
+	case err != nil:
+		return err
+	case response.StatusCode/100 != 2:
+		return fmt.Errorf("%s %s: %s %s", method, path, response.Status, text)
+	case out == nil:
 		return nil
 	}
 	return json.Unmarshal(text, out)
