@@ -293,7 +293,14 @@ func reportSoak(found map[string]*soaked, minutes float64) error {
 	fmt.Printf("%.0f codes a second for %g minutes\n\n| function, processes | quantity | mean | slope a minute ± standard error | growth over the run (interval) | verdict |\n|---|---|---|---|---|---|\n", soakRate, minutes)
 	var charts []chart
 	var grows []error
+	most := 1.0 // processes of a function
+	for _, f := range found {
+		most = max(most, float64(len(f.processes)))
+	}
 	for _, q := range quantities {
+		if q.of != nil {
+			q.top *= most
+		}
 		c := chart{title: q.name, x: axis{title: "minutes", to: minutes, formatted: "%.3g"}, y: axis{to: q.top, formatted: "%.3g"}}
 		for i := range 6 {
 			c.x.marks, c.y.marks = append(c.x.marks, float64(i)*minutes/5), append(c.y.marks, float64(i)*q.top/5)
