@@ -87,10 +87,8 @@ func growth(dir string, most int, seed uint64) error {
 
 // restart ends the processes of the functions, and makes codes until all run again and have read their secrets.
 func (g *grown) restart() error {
-	for name := range g.functions() {
-		if err := g.do(http.MethodPost, "/_local/kill", map[string]any{"function": name}, nil); err != nil {
-			return err
-		}
+	if err := g.kill(); err != nil {
+		return err
 	}
 	for _, kind := range kinds {
 		if err := g.codes(kind, 20); err != nil {

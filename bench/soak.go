@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,12 +20,15 @@ import (
 )
 
 const (
-	soakRate  = 4.0              // codes a second
-	soakEvery = 5 * time.Second  // between samples
-	soakMeans = 12               // points of a line, each the mean of as many samples: in 30 minutes longer than a connection to AWS lives unused
-	warmingUp = 2 * time.Minute  // at twice the rate, until all processes run and have made some hundred calls
-	forgetful = 20 * time.Second // the stack would otherwise keep every call and message
-	mayFail   = 0.001            // of the codes: on a busy machine a call may take too long. A crash fails more
+	soakRate    = 4.0              // codes a second
+	soakEvery   = 5 * time.Second  // between samples
+	soakMeans   = 12               // points of a line, each the mean of as many samples: in 30 minutes longer than a connection to AWS lives unused
+	warmingUp   = 2 * time.Minute  // at twice the rate, until all processes run and have made some hundred calls
+	forgetful   = 20 * time.Second // the stack would otherwise keep every call and message
+	mayFail     = 0.001            // of the codes: on a busy machine a call may take too long. A crash fails more
+	besideMeans = 6                // of the CPU of each
+	besides     = 3.0              // minutes at the end of the run, and of new processes, whose CPU is compared
+	mayGrow     = 0.05             // of the CPU
 )
 
 // sample is the state of a function's processes at one time, all together: where one of them is idle, what another one leaks still shows.
@@ -41,7 +45,7 @@ type soaked struct {
 // quantity is what is sampled.
 type quantity struct {
 	name string
-	of   func(sample) float64 // nil: the function's CPU
+	of   func(sample) float64 // nil: the function's CPU, which is judged beside that of new processes
 	late bool                 // judged in the last two thirds alone
 	low  bool                 // judged by the least value of each part of the run
 	part float64              // of the mean: growth over the whole run up to this is too small to be called growth
@@ -52,7 +56,7 @@ type quantity struct {
 // minutes 150 bytes a call) of one process is no growth. A connection that is open for a time has a descriptor and two goroutines, and says nothing of a leak: what has
 // leaked stays, and raises the least value.
 var quantities = []quantity{
-	{name: "CPU a code, in hashes of a mebibyte", part: 0.02, top: 8},
+	{name: "CPU a code, in hashes of a mebibyte", top: 8},
 	{"resident memory, MiB", func(s sample) float64 { return s.rss }, true, false, 0.05, 32},
 	{"file descriptors", func(s sample) float64 { return s.files }, true, true, 0.02, 24},
 	{"goroutines", func(s sample) float64 { return s.goroutines }, true, true, 0.02, 24},
@@ -99,7 +103,8 @@ func withCounter(dir string) (flag string, err error) {
 }
 
 // soak makes codes at a steady rate for a time, and looks for whatever grows in the functions' processes. A code takes less time than the next one is
-// away, so one process of a function serves nearly all calls.
+// away, so one process of a function serves nearly all calls. At the end new processes do the same: the CPU of a code also depends on what else the machine
+// does and on the stack's age, so only a difference between old and new processes is growth.
 func soak(dir string, minutes float64) error {
 	flag, err := withCounter(dir)
 	if err != nil {
@@ -114,11 +119,35 @@ func soak(dir string, minutes float64) error {
 	if err != nil {
 		return err
 	}
-	if waits, _, err := m.arrivals(func() float64 { return 0.5 / soakRate }, warmingUp.Seconds()); len(waits) == 0 {
+	old, err := m.soaked(dir, minutes)
+	if err != nil {
 		return err
 	}
+	if err := errors.Join(checkProcesses(old), d.kill()); err != nil {
+		return err
+	}
+	fresh, err := m.soaked(dir, min(besides, minutes/4))
+	if err != nil {
+		return err
+	}
+	return errors.Join(reportSoak(old, minutes), reportFresh(old, fresh))
+}
+
+// kill ends the processes of all functions.
+func (d *development) kill() (err error) {
+	for name := range d.functions() {
+		err = errors.Join(err, d.do(http.MethodPost, "/_local/kill", map[string]any{"function": name}, nil))
+	}
+	return err
+}
+
+// soaked samples the functions while codes are made, after they have run for some minutes. A code that fails does not end it.
+func (m *mailbox) soaked(dir string, minutes float64) (map[string]*soaked, error) {
+	if waits, _, err := m.arrivals(func() float64 { return 0.5 / soakRate }, warmingUp.Seconds()); len(waits) == 0 {
+		return nil, err
+	}
 	ended := make(chan error, 1)
-	go func() { // a code that fails does not end the measurement
+	go func() {
 		waits, failed, err := m.arrivals(func() float64 { return 1 / soakRate }, 60*minutes)
 		fmt.Printf("%d codes verified, %d failed (%v)\n\n", len(waits), failed, err)
 		ended <- checkCodes(len(waits), failed, err)
@@ -127,16 +156,16 @@ func soak(dir string, minutes float64) error {
 	for _, name := range soakedFunctions {
 		found[name] = &soaked{}
 	}
-	before, codes, unit, forgotten := d.cpuByProcess(), m.done.Load(), work(), time.Now()
+	before, codes, unit, forgotten := m.d.cpuByProcess(), m.done.Load(), work(), time.Now()
 	tick := time.NewTicker(soakEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case err := <-ended:
-			return errors.Join(err, checkProcesses(found), reportSoak(found, minutes))
+			return found, err
 		case <-tick.C:
 		}
-		now, after, made, unitNow, functions := time.Since(begun).Minutes(), d.cpuByProcess(), m.done.Load(), work(), d.functions()
+		now, after, made, unitNow, functions := time.Since(begun).Minutes(), m.d.cpuByProcess(), m.done.Load(), work(), m.d.functions()
 		for name, f := range found {
 			if made > codes {
 				f.cpu = append(f.cpu, point{x: now, y: float64(after[name]-before[name]) / (float64(unit+unitNow) / 2) / float64(made-codes)})
@@ -145,8 +174,8 @@ func soak(dir string, minutes float64) error {
 		}
 		before, codes, unit = after, made, unitNow
 		if time.Since(forgotten) > forgetful {
-			if err := d.forget(); err != nil {
-				return err
+			if err := m.d.forget(); err != nil {
+				return nil, err
 			}
 			forgotten = time.Now()
 		}
@@ -311,7 +340,10 @@ func reportSoak(found map[string]*soaked, minutes float64) error {
 			if q.of != nil { // what one process leaks is compared with what one process has
 				t.growth, t.half = n*t.growth, n*t.half
 			}
-			judged := t.verdict(q.part)
+			judged := "below"
+			if q.of != nil {
+				judged = t.verdict(q.part)
+			}
 			if judged == "grows" || judged == "not measured" {
 				grows = append(grows, fmt.Errorf("%s of %s: %s", q.name, name, judged))
 			}
@@ -322,4 +354,37 @@ func reportSoak(found map[string]*soaked, minutes float64) error {
 		charts = append(charts, c)
 	}
 	return errors.Join(append(grows, draw("docs/images/soak.svg", charts...))...)
+}
+
+// reportFresh compares the CPU of a code at the end of the run with that of new processes.
+func reportFresh(old, fresh map[string]*soaked) error {
+	fmt.Print("\n| function | CPU a code at the end, in hashes of a mebibyte | in new processes | growth (interval) | verdict |\n|---|---|---|---|---|\n")
+	var grows []error
+	for _, name := range soakedFunctions {
+		before := fresh[name].cpu
+		after := old[name].cpu[max(0, len(old[name].cpu)-len(before)):]
+		is, isErr := spread(meansOf(after))
+		was, wasErr := spread(meansOf(before))
+		t := trend{growth: is/was - 1, twice: true}
+		t.half = is / was * math.Hypot(isErr/is, wasErr/was) * student(1-0.05/float64(len(soakedFunctions)), 2*(besideMeans-1))
+		judged := t.verdict(mayGrow)
+		if judged == "grows" || judged == "not measured" {
+			grows = append(grows, fmt.Errorf("CPU of %s: %s", name, judged))
+		}
+		fmt.Printf("| %s | %.2f ± %.2f | %.2f ± %.2f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, is, isErr, was, wasErr, 100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half), judged)
+	}
+	return errors.Join(grows...)
+}
+
+// meansOf returns the means of samples that follow each other.
+func meansOf(points []point) (means []float64) {
+	size := max(1, len(points)/besideMeans)
+	for some := range slices.Chunk(points[len(points)%size:], size) {
+		mean := 0.0
+		for _, p := range some {
+			mean += p.y / float64(len(some))
+		}
+		means = append(means, mean)
+	}
+	return means
 }

@@ -173,6 +173,29 @@ func TestReportSoak(t *testing.T) {
 	}
 }
 
+// CPU that is higher than in new processes grows; CPU that rose for both, with the machine, does not.
+func TestReportFresh(t *testing.T) {
+	for _, c := range []struct {
+		begin, end, fresh float64
+		grows             bool
+	}{{2, 2, 2, false}, {2, 3, 3, false}, {2, 3, 2, true}, {2, 2.05, 2, false}} {
+		old, fresh := map[string]*soaked{}, map[string]*soaked{}
+		for _, name := range soakedFunctions {
+			old[name], fresh[name] = &soaked{}, &soaked{}
+			for i := range 360 {
+				noise := 0.02 * float64(i%3-1)
+				old[name].cpu = append(old[name].cpu, point{x: float64(i) / 12, y: noise + c.begin + (c.end-c.begin)*min(1, float64(i)/300)})
+				if i < 36 {
+					fresh[name].cpu = append(fresh[name].cpu, point{x: float64(i) / 12, y: noise + c.fresh})
+				}
+			}
+		}
+		if err := reportFresh(old, fresh); (err != nil) != c.grows {
+			t.Errorf("from %v to %v, and %v in new processes: %v", c.begin, c.end, c.fresh, err)
+		}
+	}
+}
+
 // The counter that the soak adds to each function counts the goroutines of a program, without its own.
 func TestCounter(t *testing.T) {
 	dir := t.TempDir()
