@@ -158,7 +158,7 @@ func TestReportSoak(t *testing.T) {
 	for _, leak := range []float64{0, 0.5} {
 		found := map[string]*soaked{}
 		for _, name := range soakedFunctions {
-			f := &soaked{processes: map[int]bool{1: true, 2: true}}
+			f := &soaked{first: map[int]bool{1: true, 2: true}, processes: map[int]bool{1: true, 2: true}}
 			for i := range 360 {
 				x := float64(i+1) / 12
 				f.cpu = append(f.cpu, point{x: x, y: 2})
@@ -170,6 +170,45 @@ func TestReportSoak(t *testing.T) {
 		if grows := err != nil && strings.Count(err.Error(), "goroutines of") == 4 && strings.Count(err.Error(), "grows") == 4; grows != (leak > 0) || (leak == 0 && err != nil) {
 			t.Errorf("with a leak of %v goroutines a minute, reportSoak returns %v", leak, err)
 		}
+	}
+}
+
+// A process that starts later is not added to the first ones, and then nothing is called flat.
+func TestLaterProcess(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("docs/images", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), "sleep", "60")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	f := &soaked{}
+	for i := range 36 {
+		pids := []int{child.Process.Pid}
+		if i >= 18 {
+			pids = append(pids, os.Getpid())
+		}
+		f.add(t.TempDir(), pids, float64(i))
+	}
+	if first, last := f.samples[0].files, f.samples[35].files; first != last || len(f.processes) != 2 {
+		t.Errorf("%v descriptors became %v with %d processes", first, last, len(f.processes))
+	}
+	found := map[string]*soaked{}
+	for _, name := range soakedFunctions {
+		found[name] = f
+	}
+	out, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	os.Stdout = out
+	err = reportSoak(found, 36)
+	os.Stdout = stdout
+	text, readErr := os.ReadFile(out.Name())
+	if readErr != nil || strings.Contains(string(text), "flat") || !strings.Contains(string(text), "not known") {
+		t.Errorf("reportSoak prints %s (%v, %v)", text, err, readErr)
 	}
 }
 
