@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -202,8 +201,7 @@ func (g *grown) ratio(kind string, least *grown, of func(cost) float64) (ratio, 
 
 // blocks returns the mean cost of each block.
 func (g *grown) blocks(kind string, of func(cost) float64) (means []float64) {
-	rounds := g.cost[kind]
-	for block := range slices.Chunk(rounds, max(1, len(rounds)/growthBlocks)) {
+	for block := range parts(g.cost[kind], growthBlocks) {
 		mean := 0.0
 		for _, c := range block {
 			mean += of(c) / float64(len(block))

@@ -422,10 +422,9 @@ func reportPeers(all []*system, seed uint64) {
 		for i := range ratios {
 			ratios[i] = s.cpuMs[i] / all[0].cpuMs[i]
 		}
-		ratio, err := geometric(ratios)
 		marks := s.guarantees.marks()
-		fmt.Printf("| %s | %s | %.2f ± %.2f | %s | %s | %s | %.1f | %.0f | %s |\n", s.name, plusMinus(s.cpuMs), ratio, err, plusMinus(s.storeMs),
-			plusMinus(s.coldMs), plusMinus(s.coldWall), s.memoryMiB, s.shippedKB, strings.Join(marks[:], ""))
+		fmt.Printf("| %s | %s | %s | %s | %s | %s | %.1f | %.0f | %s |\n", s.name, plusMinus(spread(s.cpuMs)), plusMinus(geometric(ratios)), plusMinus(spread(s.storeMs)),
+			plusMinus(spread(s.coldMs)), plusMinus(spread(s.coldWall)), s.memoryMiB, s.shippedKB, strings.Join(marks[:], ""))
 	}
 	fmt.Printf("\n| the worst of %d trials | 1: accepted of %d parallel right answers | 2: compared of %d parallel wrong answers | trials in which the right code is accepted after these | 3: further attempts by a new code | 4: codes in the store in plain | errors |\n|---|---|---|---|---|---|---|\n",
 		peerTrials, rightCount, wrongCount)
@@ -435,10 +434,7 @@ func reportPeers(all []*system, seed uint64) {
 	}
 }
 
-func plusMinus(values []float64) string {
-	mean, err := spread(values)
-	return fmt.Sprintf("%.2f ± %.2f", mean, err)
-}
+func plusMinus(mean, err float64) string { return fmt.Sprintf("%.2f ± %.2f", mean, err) }
 
 // drawPeers draws the costs as bars, each with the guarantees that its system keeps.
 func drawPeers(file string, all []*system) error {

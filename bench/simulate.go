@@ -209,15 +209,23 @@ func (s *simulation) done(function int) {
 	s.running, s.pools[function].idle = s.running-1, s.pools[function].idle+1
 }
 
+// request starts the invocation of a request to the API, and returns how long the start takes, or the limit that rejects the request.
+func (s *simulation) request(function int) (start float64, refused string) {
+	if !s.api.take(s.now, 1) {
+		return 0, "HTTP API"
+	}
+	start, ok := s.invoke(function)
+	if !ok {
+		return 0, "Lambda"
+	}
+	return start, ""
+}
+
 // arrive is the call of /generate: two conditional writes for limits and one of the session.
 func (s *simulation) arrive(code int) {
-	if !s.api.take(s.now, 1) {
-		s.refused["HTTP API"]++
-		return
-	}
-	start, ok := s.invoke(generating)
-	if !ok {
-		s.refused["Lambda"]++
+	start, refused := s.request(generating)
+	if refused != "" {
+		s.refused[refused]++
 		return
 	}
 	s.after(start+s.generate+s.write(s.random)+s.write(s.random)+s.write(s.random), (*simulation).generated, code)
@@ -238,10 +246,7 @@ func (s *simulation) generated(code int) {
 
 // look is a call of /status: two reads. If it is rejected, the page shows less, and the code can be verified all the same.
 func (s *simulation) look(int) {
-	if !s.api.take(s.now, 1) {
-		return
-	}
-	if start, ok := s.invoke(looking); ok {
+	if start, refused := s.request(looking); refused == "" {
 		s.after(start+s.verify+s.read(s.random)+s.read(s.random), func(s *simulation, _ int) { s.done(looking) }, 0)
 	}
 }
@@ -311,13 +316,9 @@ func (s *simulation) answer(code int) {
 		s.expired++
 		return
 	}
-	if !s.api.take(s.now, 1) {
-		s.refused["HTTP API"]++
-		return
-	}
-	start, ok := s.invoke(verifying)
-	if !ok {
-		s.refused["Lambda"]++
+	start, refused := s.request(verifying)
+	if refused != "" {
+		s.refused[refused]++
 		return
 	}
 	s.after(start+s.verify+s.read(s.random)+s.write(s.random)+s.write(s.random)+s.write(s.random), (*simulation).answeredRight, code)

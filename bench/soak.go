@@ -266,17 +266,13 @@ func trendOf(points []point, late, low bool, minutes float64) (t trend) {
 	if late {
 		points = slices.DeleteFunc(slices.Clone(points), func(p point) bool { return p.x < minutes/3 })
 	}
-	var means []point
-	size := max(1, len(points)/soakMeans)
-	for some := range slices.Chunk(points[len(points)%size:], size) {
-		p := point{}
-		for _, s := range some {
-			p.x, p.y = p.x+s.x/float64(len(some)), p.y+s.y/float64(len(some))
+	means := meansOf(points, soakMeans)
+	if low {
+		i := 0
+		for some := range parts(points, soakMeans) {
+			means[i].y = slices.MinFunc(some, func(a, b point) int { return cmp.Compare(a.y, b.y) }).y
+			i++
 		}
-		if low {
-			p.y = slices.MinFunc(some, func(a, b point) int { return cmp.Compare(a.y, b.y) }).y
-		}
-		means = append(means, p)
 	}
 	for _, p := range means {
 		t.mean += p.y / float64(len(means))
@@ -303,6 +299,33 @@ func (t trend) verdict(part float64) string {
 		return "grows"
 	}
 	return "not known"
+}
+
+// interval returns the growth with its interval, in per cent.
+func (t trend) interval() string {
+	return fmt.Sprintf("%+.1f %% (%+.1f to %+.1f)", 100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half))
+}
+
+// failure returns the error of a verdict that makes the soak fail, or nil.
+func failure(name, function, judged string) error {
+	if judged != "grows" && judged != "not measured" {
+		return nil
+	}
+	return fmt.Errorf("%s of %s: %s", name, function, judged)
+}
+
+// judge returns the trend of a quantity, and its verdict. What one process leaks is compared with what one process has.
+func (f *soaked) judge(q quantity, minutes float64) (t trend, judged string) {
+	t = trendOf(f.points(q), q.late, q.low, minutes)
+	if q.of == nil {
+		return t, "below" // reportFresh judges it
+	}
+	n := float64(len(f.first))
+	t.growth, t.half = n*t.growth, n*t.half
+	if judged = t.verdict(q.part); judged == "flat" && len(f.processes) > len(f.first) {
+		judged = "not known" // a later process may have served the calls
+	}
+	return t, judged
 }
 
 // checkCodes fails if more codes failed than a busy machine explains.
@@ -341,24 +364,11 @@ func reportSoak(found map[string]*soaked, minutes float64) error {
 			c.x.marks, c.y.marks = append(c.x.marks, float64(i)*minutes/5), append(c.y.marks, float64(i)*q.top/5)
 		}
 		for _, name := range soakedFunctions {
-			points := found[name].points(q)
-			t, n := trendOf(points, q.late, q.low, minutes), float64(len(found[name].first))
-			if q.of != nil { // what one process leaks is compared with what one process has
-				t.growth, t.half = n*t.growth, n*t.half
-			}
-			judged := "below"
-			if q.of != nil {
-				judged = t.verdict(q.part)
-			}
-			if judged == "flat" && len(found[name].processes) > len(found[name].first) {
-				judged = "not known" // a later process may have served the calls
-			}
-			if judged == "grows" || judged == "not measured" {
-				grows = append(grows, fmt.Errorf("%s of %s: %s", q.name, name, judged))
-			}
-			fmt.Printf("| %s, %.0f | %s | %.2f | %+.4f ± %.4f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, n, q.name, t.mean, t.rise, t.err,
-				100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half), judged)
-			c.lines = append(c.lines, line{name: name, points: points, dotted: true})
+			f := found[name]
+			t, judged := f.judge(q, minutes)
+			grows = append(grows, failure(q.name, name, judged))
+			fmt.Printf("| %s, %d | %s | %.2f | %+.4f ± %.4f | %s | %s |\n", name, len(f.first), q.name, t.mean, t.rise, t.err, t.interval(), judged)
+			c.lines = append(c.lines, line{name: name, points: f.points(q), dotted: true})
 		}
 		charts = append(charts, c)
 	}
@@ -372,28 +382,20 @@ func reportFresh(old, fresh map[string]*soaked) error {
 	for _, name := range soakedFunctions {
 		before := fresh[name].cpu
 		after := old[name].cpu[max(0, len(old[name].cpu)-len(before)):]
-		is, isErr := spread(meansOf(after))
-		was, wasErr := spread(meansOf(before))
+		is, isErr := spread(heights(meansOf(after, besideMeans)))
+		was, wasErr := spread(heights(meansOf(before, besideMeans)))
 		t := trend{growth: is/was - 1, twice: true}
 		t.half = is / was * math.Hypot(isErr/is, wasErr/was) * student(1-0.05/float64(len(soakedFunctions)), 2*(besideMeans-1))
 		judged := t.verdict(mayGrow)
-		if judged == "grows" || judged == "not measured" {
-			grows = append(grows, fmt.Errorf("CPU of %s: %s", name, judged))
-		}
-		fmt.Printf("| %s | %.2f ± %.2f | %.2f ± %.2f | %+.1f %% (%+.1f to %+.1f) | %s |\n", name, is, isErr, was, wasErr, 100*t.growth, 100*(t.growth-t.half), 100*(t.growth+t.half), judged)
+		grows = append(grows, failure("CPU", name, judged))
+		fmt.Printf("| %s | %s | %s | %s | %s |\n", name, plusMinus(is, isErr), plusMinus(was, wasErr), t.interval(), judged)
 	}
 	return errors.Join(grows...)
 }
 
-// meansOf returns the means of samples that follow each other.
-func meansOf(points []point) (means []float64) {
-	size := max(1, len(points)/besideMeans)
-	for some := range slices.Chunk(points[len(points)%size:], size) {
-		mean := 0.0
-		for _, p := range some {
-			mean += p.y / float64(len(some))
-		}
-		means = append(means, mean)
+func heights(points []point) (ys []float64) {
+	for _, p := range points {
+		ys = append(ys, p.y)
 	}
-	return means
+	return ys
 }

@@ -175,10 +175,6 @@ func TestReportSoak(t *testing.T) {
 
 // A process that starts later is not added to the first ones, and then nothing is called flat.
 func TestLaterProcess(t *testing.T) {
-	t.Chdir(t.TempDir())
-	if err := os.MkdirAll("docs/images", 0o755); err != nil {
-		t.Fatal(err)
-	}
 	child := exec.CommandContext(t.Context(), "sleep", "60")
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
@@ -194,21 +190,18 @@ func TestLaterProcess(t *testing.T) {
 	if first, last := f.samples[0].files, f.samples[35].files; first != last || len(f.processes) != 2 {
 		t.Errorf("%v descriptors became %v with %d processes", first, last, len(f.processes))
 	}
-	found := map[string]*soaked{}
-	for _, name := range soakedFunctions {
-		found[name] = f
+	unknowns := 0
+	for _, q := range quantities {
+		got, judged := f.judge(q, 36)
+		if judged == unknown {
+			unknowns++
+		}
+		if judged == "flat" {
+			t.Errorf("%s is flat: %+v", q.name, got)
+		}
 	}
-	out, err := os.CreateTemp(t.TempDir(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout := os.Stdout
-	os.Stdout = out
-	err = reportSoak(found, 36)
-	os.Stdout = stdout
-	text, readErr := os.ReadFile(out.Name())
-	if readErr != nil || strings.Contains(string(text), "flat") || !strings.Contains(string(text), "not known") {
-		t.Errorf("reportSoak prints %s (%v, %v)", text, err, readErr)
+	if unknowns == 0 {
+		t.Error("nothing is unknown")
 	}
 }
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"iter"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -24,6 +26,24 @@ func geometric(ratios []float64) (mean, err float64) {
 	}
 	mean, err = spread(logs)
 	return math.Exp(mean), math.Exp(mean) * err
+}
+
+// parts returns n parts of as many values that follow each other, or each value if there are fewer. The first values are left out if they do not fill a part.
+func parts[T any](values []T, n int) iter.Seq[[]T] {
+	size := max(1, len(values)/n)
+	return slices.Chunk(values[len(values)%size:], size)
+}
+
+// meansOf returns the mean points of n parts.
+func meansOf(points []point, n int) (means []point) {
+	for some := range parts(points, n) {
+		mean := point{}
+		for _, p := range some {
+			mean.x, mean.y = mean.x+p.x/float64(len(some)), mean.y+p.y/float64(len(some))
+		}
+		means = append(means, mean)
+	}
+	return means
 }
 
 // slope returns the slope of the least-squares line through the points, and its standard error.
