@@ -1,4 +1,4 @@
-# README's two commands are `make run` and `make test`. Both install what they need.
+# `make run` and `make test` install what they need.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

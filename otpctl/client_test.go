@@ -242,8 +242,11 @@ func TestRotateSigningKey(t *testing.T) {
 		wantKeys(fresh, "", old)
 	})
 	later(-a.older) // the alias of the key that signs was pointed just now
-	a.run(t, "signing-key", "rotate").want(t, exitFailed, "proofs of the old key may be valid until", "Nothing was changed")
-	later(13 * time.Minute)
+	a.run(t, "signing-key", "rotate").want(t, exitFailed, "proofs and tokens of the old key may be valid until", "Nothing was changed")
+	later(24 * time.Minute) // a function may sign with the old key for 10 minutes, and an access token lives 15
+	a.run(t, "signing-key", "rotate").want(t, exitFailed, "may be valid until", "Nothing was changed")
+	wantKeys(fresh, "", old)
+	later(2 * time.Minute)
 	a.run(t, "signing-key", "rotate").want(t, exitOK, "is not published any more", "The rotation is complete")
 	wantKeys(fresh, "", "")
 	out, err := client.DescribeKey(ctx, &kms.DescribeKeyInput{KeyId: &old})

@@ -96,7 +96,7 @@ func TestUnlock(t *testing.T) {
 	t.Run("of_an_open_one_forgets_its_counts", func(t *testing.T) {
 		s := newStack(t)
 		s.guess(t, otp.Verify, adasEmail, 2)
-		s.run("", "unlock", adasEmail).want(t, exitOK, "2 wrong codes", "was not locked; what was counted is forgotten")
+		s.run("", "unlock", adasEmail).want(t, exitOK, "2 wrong codes", "was not locked; its counters were reset")
 	})
 	t.Run("leaves_every_other_destination_and_purpose_alone", func(t *testing.T) {
 		s := newStack(t)
@@ -129,7 +129,7 @@ func TestUnlock(t *testing.T) {
 		s.send(t, mailbox, 2)
 		s.guess(t, otp.Verify, adasEmail, 6)
 		s.run("", "unlock", "ada+shop@example.com", "--purpose", "verify").want(t, exitOK,
-			"verify, mailbox ada@example.com", "5 wrong codes, 2 messages", "what was counted is forgotten")
+			"verify, mailbox ada@example.com", "5 wrong codes, 2 messages", "its counters were reset")
 		if s.limitItems(t)[mailbox]["a1"] != nil {
 			t.Error("its messages are still counted")
 		}

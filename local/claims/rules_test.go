@@ -61,6 +61,10 @@ func TestTemplate(t *testing.T) {
 		if timeout, own := function["Timeout"].(int); own && timeout >= 30 && id != "PublishFunction" {
 			t.Errorf("%s may take %d s; API Gateway gives up after 30", id, timeout)
 		}
+		if id != "PublishFunction" { // runs only in deployments
+			alarm := strings.TrimSuffix(id, "Function") + "ThrottleAlarm"
+			same("what "+alarm+" watches", at(resources, alarm, "Properties", "Dimensions"), []any{tree{"Name": "FunctionName", "Value": id}})
+		}
 	}
 	same("where functions log", at(template, "Globals", "Function", "LoggingConfig"), tree{"LogFormat": "JSON", "LogGroup": "LogGroup"})
 

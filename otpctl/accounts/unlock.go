@@ -184,7 +184,7 @@ func (f forgotten) write(w io.Writer) {
 	case f.WasLocked:
 		fmt.Fprintf(w, "Unlocked %s.\n", f.To)
 	case f.counted:
-		fmt.Fprintf(w, "%s was not locked; what was counted is forgotten.\n", f.To)
+		fmt.Fprintf(w, "%s was not locked; its counters were reset.\n", f.To)
 	default:
 		fmt.Fprintf(w, "%s was not locked, and nothing was counted.\n", f.To)
 	}

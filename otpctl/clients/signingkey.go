@@ -15,14 +15,16 @@ import (
 
 	"streamotp/otpctl/console"
 	"streamotp/otpctl/deployed"
+	"streamotp/shared/otp"
 )
 
 const (
 	// A new key signs only when every reader knows it: CloudFront keeps the keys for an hour, API Gateway's authorizers for two, and
 	// an alias takes minutes.
 	publishedFirst = 3*time.Hour + 10*time.Minute
-	// Functions may sign with the old key for this long: an alias takes minutes, and a function knows its key for one.
-	oldKeySigns  = 10 * time.Minute
+	// Functions may sign with the old key for ten minutes: an alias takes minutes, and a function knows its key for one. Of all that the key
+	// signs an access token lives longest.
+	oldKeyNeeded = 10*time.Minute + otp.AccessTokenLife
 	deletionDays = 30 // KMS's longest: until then a deletion can be cancelled
 )
 
@@ -31,11 +33,13 @@ func RotateSigningKeyCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
 		Short: "Takes the next step of replacing the key that signs proofs.",
-		Long: `Takes the next step of replacing the key that signs proofs. No proof fails meanwhile. Run the command three times:
+		Long: `Takes the next step of replacing the key that signs proofs and the tokens of hosted login. None of them fails meanwhile. Run the command
+three times:
 
   1. The first run makes and publishes a new key, so that back ends learn of it.
   2. The second run, three hours and ten minutes later, makes the new key sign. The old key stays published.
-  3. The third run is possible once the last proof of the old key has expired. AWS deletes the old key 30 days later.
+  3. The third run is possible once the last proof and the last token of the old key have expired, 25 minutes later. AWS deletes the old key
+     30 days later.
 
 Each run prints the time of the next step. A run before that time changes nothing and fails.`,
 		Example: "  otpctl signing-key rotate",
@@ -45,11 +49,7 @@ Each run prints the time of the next step. A run before that time changes nothin
 			if err := d.Need("SigningKeyAlias"); err != nil {
 				return err
 			}
-			life, err := d.Seconds("ProofTtlSeconds")
-			if err != nil {
-				return err
-			}
-			r := rotation{kms: kms.NewFromConfig(d.Config), prefix: strings.TrimSuffix(d.Outputs["SigningKeyAlias"], "current"), life: life, clock: d.Clock}
+			r := rotation{kms: kms.NewFromConfig(d.Config), prefix: strings.TrimSuffix(d.Outputs["SigningKeyAlias"], "current"), clock: d.Clock}
 			step, err := r.next(ctx)
 			if err != nil {
 				return err
@@ -64,7 +64,6 @@ Each run prints the time of the next step. A run before that time changes nothin
 type rotation struct {
 	kms    *kms.Client
 	prefix string
-	life   time.Duration // of a proof
 	clock  *deployed.Clock
 }
 
@@ -155,7 +154,7 @@ func (r rotation) used(ctx context.Context, current named) (step, error) {
 	if _, err := r.kms.DeleteAlias(ctx, &kms.DeleteAliasInput{AliasName: aws.String(r.prefix + "next")}); err != nil {
 		return step{}, err
 	}
-	return step{"used", current.key, r.clock.Now().Add(r.life + oldKeySigns).UTC().Truncate(time.Second),
+	return step{"used", current.key, r.clock.Now().Add(oldKeyNeeded).UTC().Truncate(time.Second),
 		"The key %s signs now. The old one stays published: run this again from %s on."}, nil
 }
 
@@ -170,8 +169,8 @@ func (r rotation) point(ctx context.Context, word, key string, exists bool) (err
 }
 
 func (r rotation) retire(ctx context.Context, current, previous named) (step, error) {
-	if at := current.since.Add(r.life + oldKeySigns); r.clock.Now().Before(at) {
-		return step{}, console.Refusalf("proofs of the old key may be valid until %s: run this again then. Nothing was changed", console.UTC(at))
+	if at := current.since.Add(oldKeyNeeded); r.clock.Now().Before(at) {
+		return step{}, console.Refusalf("proofs and tokens of the old key may be valid until %s: run this again then. Nothing was changed", console.UTC(at))
 	}
 	if previous.key != current.key { // otherwise an earlier run ended between its two changes
 		_, err := r.kms.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &previous.key, PendingWindowInDays: aws.Int32(deletionDays)})

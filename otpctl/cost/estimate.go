@@ -61,7 +61,7 @@ const (
 	secrets      = 3
 	moreSecrets  = 1  // with CaptchaProvider
 	keys         = 1  // that sign
-	alarmMetrics = 20 // in the alarms, which are billed by metric, with AlarmEmail
+	alarmMetrics = 21 // in the alarms, which are billed by metric, with AlarmEmail
 	dashboards   = 1
 	// All metrics of ours, each combination of a name and a dimension's value: 11 names by channel (2) and purpose (3), 5 names for
 	// e-mail only, 1 name by two purposes, and 12 names without a dimension. The purpose passwordless, and SignedUp, are not among them.
@@ -244,14 +244,14 @@ func (l priceList) others(w wish) []offer {
 	}
 	if sms := w.sms(); sms > 0 {
 		for _, key := range []string{"notify", "pinpointOtp"} {
-			all = append(all, newOffer(p[key].Name, sms, "it sends no e-mail: this is for the SMS alone", measured(p[key], sms), measured(*l.SMS[w.Country].AWS, sms)))
+			all = append(all, newOffer(p[key].Name, sms, "it sends no e-mail, so this is the price of the SMS only", measured(p[key], sms), measured(*l.SMS[w.Country].AWS, sms)))
 		}
 	}
 	return all
 }
 
 func (l priceList) twilio(w wish) offer {
-	parts, note := []part{measured(l.Prices["twilioVerify"], w.Codes)}, "e-mails go through a SendGrid account, which is not in it"
+	parts, note := []part{measured(l.Prices["twilioVerify"], w.Codes)}, "e-mails go through a SendGrid account, whose cost is not included"
 	if sms := l.SMS[w.Country].Twilio; w.sms() > 0 && sms != nil {
 		parts = append(parts, measured(*sms, w.sms()))
 	} else if w.sms() > 0 {

@@ -10,7 +10,7 @@ import "slices"
 // Read in November 2026. Operators in a country that is not listed may have rules of their own.
 var (
 	numberNeeded     = []string{"AS", "GU", "PR", "US", "VI"}
-	senderRegistered = []string{"AE", "AU", "BY", "EG", "FI", "GB", "ID", "IE", "JO", "KE", "KW", "KZ", "LK", "PH", "QA", "RU", "SA", "SG",
+	senderRegistered = []string{"AE", "AT", "AU", "BY", "EG", "ES", "FI", "GB", "ID", "IE", "JO", "KE", "KW", "KZ", "LK", "PH", "QA", "RU", "SA", "SG",
 		"TH", "TR", "VN", "ZM"}
 )
 

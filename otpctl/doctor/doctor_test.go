@@ -48,6 +48,7 @@ func TestCountry(t *testing.T) {
 		{country{code: "DE"}, fine}, {country{code: "CN"}, warning},
 		{country{code: "IN"}, warning}, {country{code: "IN", dlt: true}, fine},
 		{country{code: "GB"}, remark}, {country{code: "GB", number: true}, fine}, {country{code: "SG", sender: "ACME"}, remark},
+		{country{code: "AT"}, remark}, {country{code: "ES"}, remark},
 	} {
 		if state, found, advice := c.judge(); state != c.state || found == "" || (advice == "") != (state == fine) {
 			t.Errorf("%+v: %s, %s, %s", c.country, state, found, advice)
