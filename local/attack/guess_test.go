@@ -46,6 +46,30 @@ func guessWithNewCodes(t *testing.T, s *e2e.Stack) result {
 	return guessed(tries, seen, maxAttempts)
 }
 
+// guessBesideDeadCode knows the code of a session that the owner's reset has ended, and guesses at a newer session. Before each lock it
+// enters the code that it knows, so that a right code clears the attempts.
+func guessBesideDeadCode(t *testing.T, s *e2e.Stack) result {
+	const owner = "regained@example.com"
+	account(t, s, owner)
+	attacker := elsewhere(s)
+	dead, known := begin(t, attacker, byCode(owner), owner)
+	id, code := begin(t, elsewhere(s), reset(owner), owner)
+	if status, answer := post(elsewhere(s), "reset", set(id, code, fresh)); status != 200 {
+		t.Fatalf("the owner's reset: %d %v", status, answer)
+	}
+	id, code = begin(t, attacker, byCode(owner), owner)
+	seen, tries := counts{}, 0
+	for range 4 {
+		for range maxAttempts - 1 {
+			status, answer := post(attacker, "verify", try(id, guess(code, tries)))
+			seen[fmt.Sprint(status, " ", answer["code"])]++
+			tries++
+		}
+		post(attacker, "verify", try(dead, known))
+	}
+	return guessed(tries, seen, maxAttempts)
+}
+
 // guessAsOneRequest hopes that its guesses count as repetitions of the first one.
 func guessAsOneRequest(t *testing.T, s *e2e.Stack) result {
 	id, code := begin(t, s, fields{"email": "repeat@example.com"}, "repeat@example.com")

@@ -143,6 +143,9 @@ var attacks = []attack{
 	{"10 wrong codes of a code alone, to lock the owner out of the login", lockLoginByCodes, []control{
 		{"a subject of its own", nil, edit(generate, "Subject: c.ring.Subject(to.Purpose, to.Identity())", "Subject: c.ring.Subject(otp.Login, to.Identity())")},
 	}, nil},
+	{"guesses at a code alone, with the right code of a session that a reset has ended before each lock", guessBesideDeadCode, []control{
+		{"the attempt that a dead code keeps", nil, edit("shared/judge/judge.go", "errors.Is(err, otp.ErrCodeUsed) || ", "err != nil || ")},
+	}, nil},
 	{"a password for an address before its owner has an account", plantPassword, []control{
 		{"decoys", nil, edit(generate, "to.decoy = user.Email == \"\"", "to.decoy = user.Email == \"never\"")},
 	}, []string{"SignUp=on"}},

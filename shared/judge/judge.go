@@ -112,9 +112,10 @@ func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consu
 		return j.wrong(ctx, c, requestID)
 	}
 	err = consume(ctx)
-	// A right code that came too late, in parallel with another right one, or in vain was no wrong attempt either.
+	// A right code that came in parallel with another right one, or in vain, was no wrong attempt either. One that is over keeps its
+	// attempt: it can come again and again, and would clear the attempts at another session of the subject.
 	var kept *KeptError
-	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.Is(err, otp.ErrCodeExpired) || errors.As(err, &kept) {
+	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.As(err, &kept) {
 		var failed error
 		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
 			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the response stays the same

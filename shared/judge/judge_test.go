@@ -147,7 +147,7 @@ func TestJudge(t *testing.T) {
 		{"a session whose purpose was changed is unknown", func(w *world) { w.changed = true }, "482913", "[]", otp.ErrSessionNotFound},
 		{"a right code is consumed after its attempt was reserved", func(*world) {}, "482913", "[reserve consume clear]", nil},
 		{"a right code that another request used clears the attempts too", func(w *world) { w.consume = otp.ErrCodeUsed }, "482913", "[reserve consume clear]", otp.ErrCodeUsed},
-		{"a right code that expired meanwhile clears the attempts too", func(w *world) { w.consume = otp.ErrCodeExpired }, "482913", "[reserve consume clear]", otp.ErrCodeExpired},
+		{"a right code that is over keeps the attempt, because it could come again", func(w *world) { w.consume = otp.ErrCodeExpired }, "482913", "[reserve consume]", otp.ErrCodeExpired},
 		{"a failed consume is no success and keeps the attempt", func(w *world) { w.consume = down }, "482913", "[reserve consume]", down},
 		{"a success stays one if the attempts cannot be cleared", func(w *world) { w.clear = down }, "482913", "[reserve consume clear]", nil},
 	} {
