@@ -141,7 +141,7 @@ func TestUnlockForgetsTheFuture(t *testing.T) {
 	s := newStack(t)
 	s.add(t, adasEmail)
 	future := time.Now().Add(10 * time.Minute)
-	if err := s.limits.EndSessions(ctx, s.ring(t).Subject(otp.Login, adasEmail), future); err != nil {
+	if err := s.limits.EndSessions(ctx, s.ring(t).Subject(otp.Login, adasEmail), false, future); err != nil {
 		t.Fatal(err)
 	}
 	millis := &types.AttributeValueMemberN{Value: fmt.Sprint(future.UnixMilli())}

@@ -183,6 +183,10 @@ func TestImportWithoutPasswords(t *testing.T) {
 	}
 	s.run("", "user", "add", "grace@example.com", "--no-password").want(t, exitOK, "without a password")
 	wantNone("grace@example.com")
+	s.run("", "user", "add", "grace@example.com", "--no-password", "--replace").want(t, exitOK, "login sessions opened before are over")
+	if !s.loginsEnded(t, "grace@example.com") {
+		t.Error("C3: sessions of an account without a password stay open")
+	}
 	s.run(good, "user", "add", "x@example.com", "--no-password", "--password-stdin").want(t, exitUsage, "exclude each other")
 	s.run("", "user", "set-phone", "grace@example.com", mobile, "--channel", "sms").want(t, exitOK)
 	s.run("", "user", "remove", "grace@example.com", "--yes").want(t, exitOK)

@@ -27,7 +27,7 @@ type codes interface {
 }
 
 type limits interface {
-	EndSessions(ctx context.Context, subject string, now time.Time) error
+	EndSessions(ctx context.Context, subject string, changed bool, now time.Time) error
 }
 
 func (h handler) routes() map[string]httpapi.Endpoint {
@@ -77,7 +77,7 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID
 	}
 	now, email := h.now(), c.Contents.Email
 	login := c.Ring.Subject(otp.Login, email)
-	if err := h.limits.EndSessions(ctx, login, now); err != nil {
+	if err := h.limits.EndSessions(ctx, login, false, now); err != nil {
 		return err
 	}
 	err = h.codes.Reset(ctx, store.Reset{
@@ -87,7 +87,7 @@ func (h handler) setPassword(ctx context.Context, c judge.Case, fresh, requestID
 		return err
 	}
 	// Once more, for a login that the old password opened in between. If this fails, the response stays the same.
-	if err := h.limits.EndSessions(ctx, login, h.now()); err != nil {
+	if err := h.limits.EndSessions(ctx, login, true, h.now()); err != nil {
 		slog.Error("sessions not ended again", "requestId", requestID, telemetry.Cause(err))
 	}
 	return nil

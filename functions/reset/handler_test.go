@@ -112,6 +112,21 @@ func TestReset(t *testing.T) {
 			t.Error("the password changed")
 		}
 	})
+	t.Run("a reset that comes too late forgets no wrong passwords", func(t *testing.T) {
+		f := newFixture(t, "grace@example.com")
+		limits := f.handler.limits.(store.Limits)
+		one := store.Quota{Key: f.ring.Subject(otp.Login, "grace@example.com"), WrongPasswordsPerHour: 1}
+		must(t, limits.TakeWrongPassword(context.Background(), one, "1", f.at))
+		changed := f.user(t)
+		changed.PasswordChangedAt = f.at.Add(time.Second).UnixMilli()
+		must(t, f.users.Update(context.Background(), f.user(t), changed))
+		if status, body := f.call(t, code, fresh); status != 410 || body["code"] != "code_expired" {
+			t.Errorf("%d %v", status, body)
+		}
+		if err := limits.TakeWrongPassword(context.Background(), one, "2", f.at); err == nil {
+			t.Error("another wrong password was allowed")
+		}
+	})
 	t.Run("an absent password is named, and costs no attempt", func(t *testing.T) {
 		f := newFixture(t, "grace@example.com")
 		if status, body := f.call(t, "111111", ""); status != 400 || fmt.Sprint(body["errors"]) != "[map[field:password reason:is missing]]" {

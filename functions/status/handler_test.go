@@ -173,7 +173,7 @@ func TestStatus(t *testing.T) {
 		f := newFixture(t)
 		f.session(t, otp.Contents{Purpose: otp.Login, Channel: otp.Email, Email: "ada@example.com"})
 		f.at = f.at.Add(time.Second)
-		must(t, f.limits.EndSessions(ctx, "subject", f.at))
+		must(t, f.limits.EndSessions(ctx, "subject", false, f.at))
 		f.at = f.at.Add(time.Minute) // the end of the session does not move
 		f.want(t, `200 {"state":"expired","channel":"email","destination":"a•••@example.com","expiresAt":"2026-11-21T12:00:01Z",`+
 			`"resendAt":null,"attemptsRemaining":5}`)

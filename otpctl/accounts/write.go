@@ -53,7 +53,7 @@ func put(ctx context.Context, d *deployed.Stack, a account, p putting) (held sto
 				return held, err
 			}
 		}
-		err = write(ctx, d, held, wanted)
+		err = write(ctx, d, held, wanted, p.hash != nil && wanted.PasswordHash == "")
 		if lost := errors.Is(err, store.ErrAccountExists) || errors.Is(err, store.ErrAccountChanged); !lost {
 			return held, err
 		}
@@ -62,12 +62,14 @@ func put(ctx context.Context, d *deployed.Stack, a account, p putting) (held sto
 }
 
 // write changes the account from held to wanted, on the condition that it is still as in held. If that changes who can
-// log in or where the codes go, write also ends login sessions.
-func write(ctx context.Context, d *deployed.Stack, held, wanted store.User) error {
-	newPassword := wanted.PasswordHash != held.PasswordHash
+// log in or where the codes go, write also ends login sessions. without: the operator asked for no password, and an account that had none
+// has other sessions to end.
+func write(ctx context.Context, d *deployed.Stack, held, wanted store.User, without bool) error {
+	newPassword := wanted.PasswordHash != held.PasswordHash || without
 	if held.Email == "" {
-		if newPassword {
-			wanted.PasswordChangedAt = d.Clock.Now().UnixMilli()
+		wanted.CreatedAt = d.Clock.Now().UnixMilli()
+		if wanted.PasswordHash != "" {
+			wanted.PasswordChangedAt = wanted.CreatedAt
 		}
 		return d.Users.Add(ctx, wanted)
 	}
@@ -84,14 +86,14 @@ func write(ctx context.Context, d *deployed.Stack, held, wanted store.User) erro
 // endingLogins ends the account's login sessions both before and after a write (C3). Before, so that nothing stays open
 // if they cannot be ended; after, because a login may have read the account during the write.
 func endingLogins(ctx context.Context, d *deployed.Stack, email string, write func(context.Context) error) error {
-	if err := endLogins(ctx, d, email); err != nil {
+	if err := endLogins(ctx, d, email, false); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // an interrupt between the two would leave a session open
 	if err := write(ctx); err != nil {
 		return err
 	}
-	if err := endLogins(ctx, d, email); err != nil { // running the command again does not help, as nothing is left to change
+	if err := endLogins(ctx, d, email, true); err != nil { // running the command again does not help, as nothing is left to change
 		return fmt.Errorf("%s was changed, but login sessions that were opened during the change could not be ended; "+
 			"their codes work until they expire, CodeTtlSeconds at most: %s", email, deployed.Explain(err))
 	}
@@ -99,13 +101,13 @@ func endingLogins(ctx context.Context, d *deployed.Stack, email string, write fu
 }
 
 // endLogins ends the account's login sessions: their codes are rejected with code_expired.
-func endLogins(ctx context.Context, d *deployed.Stack, email string) error {
+func endLogins(ctx context.Context, d *deployed.Stack, email string, changed bool) error {
 	before := d.Clock.JustOver() // now, as the last response is that of the write
 	ring, err := d.Keys.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("end the account's login sessions: %w", err)
 	}
-	return d.Limits.EndSessions(ctx, ring.Subject(otp.Login, email), before)
+	return d.Limits.EndSessions(ctx, ring.Subject(otp.Login, email), changed, before)
 }
 
 // find connects to the stack and reads the account of an e-mail address as it was typed. The account must exist.

@@ -35,7 +35,7 @@ type row struct {
 	UsedBy    string `dynamodbav:"usedBy,omitempty"`  // request id
 	AskedBy   string `dynamodbav:"askedBy,omitempty"` // request id
 
-	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; only for a reset
+	Attempts    int   `dynamodbav:"attempts,omitempty"`    // wrong codes for this session; only for a purpose that hides accounts
 	AttemptedAt int64 `dynamodbav:"attemptedAt,omitempty"` // epoch milliseconds: the last of them
 
 	DeliveredAt int64 `dynamodbav:"deliveredAt,omitempty"` // epoch milliseconds

@@ -148,6 +148,12 @@ func TestReset(t *testing.T) {
 		unchanged(t)
 		f.put(t, f.Users, store.User{Email: "ada@example.com", PasswordHash: "old", PasswordChangedAt: t0.UnixMilli()})
 	})
+	t.Run("an account newer than the session stays", func(t *testing.T) {
+		f.put(t, f.Users, store.User{Email: "ada@example.com", PasswordHash: "old", CreatedAt: t0.UnixMilli() + 1})
+		wantErr(t, f.codes.Reset(ctx, reset(f, "r")), otp.ErrCodeExpired)
+		unchanged(t)
+		f.put(t, f.Users, store.User{Email: "ada@example.com", PasswordHash: "old", CreatedAt: t0.UnixMilli()})
+	})
 	t.Run("an expired code changes nothing", func(t *testing.T) {
 		r := reset(f, "r")
 		r.Now = t0.Add(time.Hour)

@@ -213,12 +213,16 @@ func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.Notif
 	return ignoreConditionFailed(err)
 }
 
-// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now. It forgets
-// the subject's wrong passwords, which were guesses at the old password. The next attempt at such a session returns otp.ErrCodeExpired.
-func (l Limits) EndSessions(ctx context.Context, subject string, now time.Time) error {
-	update := "SET notBefore = :now, expiredAt = :ttl REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
+// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now. If changed,
+// the account was changed, and the subject's wrong passwords, which were guesses at the old one, are forgotten too. The next attempt at
+// such a session returns otp.ErrCodeExpired.
+func (l Limits) EndSessions(ctx context.Context, subject string, changed bool, now time.Time) error {
+	update := "SET notBefore = :now, expiredAt = :ttl"
+	if changed {
+		update += " REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
+	}
 	_, err := l.update(ctx, subject, update,
-		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward
+		aws.String("attribute_not_exists(notBefore) OR notBefore <= :now"), // only forward
 		item{":now": millis(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime))})
 	return ignoreConditionFailed(err)
 }

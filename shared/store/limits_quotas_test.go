@@ -269,7 +269,7 @@ func TestTakeWrongPassword(t *testing.T) {
 		f := newFixture(t)
 		must(t, f.send("subject", 1, "r", t0))
 		must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 1}, "1", t0))
-		must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Second)))
+		must(t, f.limits.EndSessions(ctx, "subject", true, t0.Add(time.Second)))
 		must(t, f.limits.TakeWrongPassword(ctx, store.Quota{Key: "subject", WrongPasswordsPerHour: 1}, "2", t0.Add(time.Minute)))
 		limitedFor(t, f.send("subject", 1, "s", t0.Add(time.Minute)))
 	})

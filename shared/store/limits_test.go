@@ -274,8 +274,8 @@ func TestFirstSuccess(t *testing.T) {
 
 func TestEndSessions(t *testing.T) {
 	f := newFixture(t)
-	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
-	must(t, f.limits.EndSessions(ctx, "subject", t0.Add(-time.Hour))) // a late write moves nothing back
+	must(t, f.limits.EndSessions(ctx, "subject", true, t0.Add(time.Millisecond)))
+	must(t, f.limits.EndSessions(ctx, "subject", true, t0.Add(-time.Hour))) // a late write moves nothing back
 	for subject, want := range map[string]int64{"subject": t0.UnixMilli() + 1, "other": 0} {
 		if at, err := f.limits.EndedBefore(ctx, subject); err != nil || at.UnixMilli() != want {
 			t.Errorf("%s ended before %v, %v", subject, at, err)

@@ -149,7 +149,7 @@ func TestUnlock(t *testing.T) {
 	})
 	t.Run("sessions that were ended stay ended", func(t *testing.T) {
 		f := newFixture(t)
-		must(t, f.limits.EndSessions(ctx, "subject", t0.Add(time.Millisecond)))
+		must(t, f.limits.EndSessions(ctx, "subject", true, t0.Add(time.Millisecond)))
 		_, err := f.limits.Unlock(ctx, "subject", t0)
 		must(t, err)
 		_, err = f.guess(t0)

@@ -31,7 +31,7 @@ type User struct {
 	Phone             string      `dynamodbav:"phone,omitempty"`             // E.164
 	Channel           otp.Channel `dynamodbav:"channel"`                     // as it is stored: see LoginChannel
 	PasswordChangedAt int64       `dynamodbav:"passwordChangedAt,omitempty"` // epoch milliseconds
-	CreatedAt         int64       `dynamodbav:"createdAt,omitempty"`         // epoch milliseconds; of an account that its owner created
+	CreatedAt         int64       `dynamodbav:"createdAt,omitempty"`         // epoch milliseconds; an account of an older version may have none
 }
 
 // LoginChannel returns the channel that login codes take. An account without a channel has e-mail, the channel that every account can
@@ -69,9 +69,10 @@ func (u Users) Identify(ctx context.Context, email, id string) (string, error) {
 	return user.ID, err
 }
 
-// The clauses of a new password: the account exists, and its password is not newer than the session.
+// The clauses of a new password: the account exists, and neither the account nor its password is newer than the session.
 const (
 	accountExists = "attribute_exists(email)"
+	accountOlder  = "attribute_not_exists(createdAt) OR createdAt <= :created"
 	passwordOlder = "attribute_not_exists(passwordChangedAt) OR passwordChangedAt <= :created"
 )
 
@@ -88,7 +89,7 @@ func (u Users) setPassword(email, hash string, created, now time.Time) *types.Up
 	return &types.Update{
 		TableName: &u.Table, Key: item{"email": text(email)},
 		UpdateExpression:    aws.String("SET passwordHash = :hash, passwordChangedAt = :now"),
-		ConditionExpression: all(accountExists, passwordOlder),
+		ConditionExpression: all(accountExists, accountOlder, passwordOlder),
 		ExpressionAttributeValues: item{
 			":hash": text(hash), ":now": millis(now), ":created": millis(created),
 		},
