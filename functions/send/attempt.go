@@ -28,7 +28,7 @@ func (m message) event(outcome string, err error) telemetry.Event {
 	switch {
 	case outcome == sent:
 		e.Name = telemetry.Sent
-	case outcome == gone, outcome == used:
+	case outcome == used:
 		e.Name = telemetry.Expired
 	case outcome == suppressed:
 		e.Name, e.Purpose = telemetry.Suppressed, "" // by channel alone
@@ -46,7 +46,7 @@ func (h handler) attempt(ctx context.Context, t task) (m message, outcome string
 	row, err := h.codes.Message(ctx, t.SessionID, t.Code)
 	switch {
 	case errors.Is(err, otp.ErrSessionNotFound):
-		return m, gone, nil
+		return m, undelivered, nil // DynamoDB deleted the row after it had expired
 	case err != nil:
 		return m, later, err
 	}

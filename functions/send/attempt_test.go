@@ -223,11 +223,11 @@ func TestAttempt(t *testing.T) {
 		}
 	}
 	for source, record := range sources {
-		t.Run("a row that is gone is done, "+source, func(t *testing.T) {
+		t.Run("a row that DynamoDB has deleted expired unsent, "+source, func(t *testing.T) {
 			f := newFixture(t)
 			r := f.put(t, "a", ada)
 			r.SessionID = "gone"
-			if failed := f.run(t, record(r)); len(failed)+len(f.provider.calls)+len(f.retry.all)+len(f.dead.all) != 0 || f.outcomes(t) != gone || f.settled() != 1 {
+			if failed := f.run(t, record(r)); len(failed)+len(f.provider.calls)+len(f.retry.all) != 0 || len(f.dead.all) != 1 || f.outcomes(t) != undelivered || f.settled() != 0 {
 				t.Errorf("failed %v, calls %v, retried %v, dead %v\n%s", failed, f.provider.calls, f.retry.all, f.dead.all, f.log)
 			}
 		})

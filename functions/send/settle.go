@@ -14,7 +14,6 @@ const (
 	sent        = "sent"
 	skipped     = "skipped"     // sent or rejected before, or not to be sent
 	used        = "used"        // its code was used, so the message is not needed any more
-	gone        = "gone"        // DynamoDB deleted the row after it had expired
 	suppressed  = "suppressed"  // the address gets no e-mail
 	refused     = "refused"     // the provider will never accept it
 	later       = "later"       // it waits in the retry queue
@@ -25,7 +24,7 @@ const (
 // settles reports whether the sender has nothing more to do for the message. A message that expired unsent does not count, because
 // no provider accepted it.
 func settles(outcome string) bool {
-	return slices.Contains([]string{sent, skipped, used, gone, suppressed, refused}, outcome)
+	return slices.Contains([]string{sent, skipped, used, suppressed, refused}, outcome)
 }
 
 // settle records the outcome of an attempt and returns what became of the message. If a queue does not accept the pointer, it
