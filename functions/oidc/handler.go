@@ -86,7 +86,7 @@ func (h handler) routes() map[string]httpapi.Endpoint {
 		"GET /oauth2/logout":       {Open: h.logout},
 		"POST /oauth2/logout":      {Open: h.logout},
 
-		"GET /.well-known/openid-configuration": document(anHour, h.discovery),
+		"GET /.well-known/openid-configuration": document(aMinute, h.discovery), // the issuer changes with DomainName
 		"GET /.well-known/jwks.json":            document(anHour, h.keys.Set),
 		"GET /.well-known/streamotp.json":       document(aMinute, h.home.Document),
 	}
