@@ -34,8 +34,10 @@ export function codeStep(flow, { arrivesByText, follows, lost, checkCode, submit
     check: (values) => ({ ...codeProblem(values.code), ...checkCode(values) }),
     send: async (values) => {
       stopSms();
+      const session = store.load();
+      if (!session) throw new ApiError('code_used');
       try {
-        await done(await submit(client, store.load().sessionId, values));
+        await done(await submit(client, session.sessionId, values));
       } catch (error) {
         if (error.code === 'wrong_code') noteWrong(values.code, error);
         throw error;
@@ -80,11 +82,11 @@ export function codeStep(flow, { arrivesByText, follows, lost, checkCode, submit
   }
 
   function tick() {
-    if (steps.current !== 'code') {
+    const session = store.load();
+    if (steps.current !== 'code' || !session) { // none after a right code, if the application shows its own next step
       stopLooking();
       return stopSms();
     }
-    const session = store.load();
     const left = (session.expiresAt - Date.now()) / 1000;
     showTimeLeft(section, left);
     resend.tick(session);

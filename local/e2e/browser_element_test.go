@@ -42,6 +42,7 @@ func TestPagesElement(t *testing.T) {
 			v.beforeScripts(`window.seen = []; window.violations = []; window.failures = [];
 				addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective + ' ' + e.blockedURI));
 				addEventListener('unhandledrejection', e => window.failures.push(e.reason.message));
+				addEventListener('error', e => window.failures.push(e.message));
 				for (const name of ['verified', 'ended', 'error', 'step']) addEventListener('streamotp-' + name, e => {
 					window.seen.push({name, ...e.detail});
 					if (name === 'verified' && location.search.includes('stay')) e.preventDefault();
@@ -133,6 +134,10 @@ func elementReload(v *visit) {
 		v.t.Errorf("the event says %s", said)
 	}
 	v.same("the last step although the application goes on by itself", eval[bool](v.tab, "document.querySelector('[data-step=done]').hidden"), true)
+	v.fill("stream-otp [name=code]", "00000000") // the application has not gone on yet
+	v.waitStep("ended")
+	v.same("the end", v.seen("ended"), `{"name":"ended","reason":"code_used"}`)
+	v.same("what failed", eval[string](v.tab, "window.failures.join()"), "")
 	v.same("messages", len(v.messages(user, 1)), 1)
 }
 
