@@ -21,7 +21,7 @@ type Tags struct {
 	Destination string // by otp.Keyring.Destination
 	Verify      string // by otp.Keyring.Subject; only for purpose verify: an account's bounce would show in a stranger's verify session
 	Login       string // by otp.Keyring.Subject
-	Session     string // the session whose caller may learn what became of the e-mail; never a reset
+	Session     string // the session whose caller may learn what became of the e-mail; never of a purpose that hides accounts
 	Digest      string // the range key of the session's row
 }
 
