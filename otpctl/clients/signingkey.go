@@ -33,13 +33,13 @@ func RotateSigningKeyCommand(c *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
 		Short: "Takes the next step of replacing the key that signs proofs.",
-		Long: `Takes the next step of replacing the key that signs proofs and the tokens of hosted login. None of them fails meanwhile. Run the command
-three times:
+		Long: `Takes the next step of replacing the key that signs proofs and the tokens of hosted login. None of them fails
+meanwhile. Run the command three times:
 
   1. The first run makes and publishes a new key, so that back ends learn of it.
   2. The second run, three hours and ten minutes later, makes the new key sign. The old key stays published.
-  3. The third run is possible once the last proof and the last token of the old key have expired, 25 minutes later. AWS deletes the old key
-     30 days later.
+  3. The third run is possible 25 minutes later, when everything that the old key signed has expired. AWS deletes the
+     old key 30 days later.
 
 Each run prints the time of the next step. A run before that time changes nothing and fails.`,
 		Example: "  otpctl signing-key rotate",
