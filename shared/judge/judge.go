@@ -39,7 +39,7 @@ type codes interface {
 
 type limits interface {
 	Reserve(ctx context.Context, s otp.Session, requestID string, now time.Time) (otp.Attempts, error)
-	Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error)
+	Clear(ctx context.Context, subject string, channel otp.Channel, requestID string, now time.Time) (first bool, err error)
 	MarkNotified(ctx context.Context, subject string, kind otp.NotificationKind) error
 }
 
@@ -117,7 +117,7 @@ func (j Judge) Check(ctx context.Context, c *Case, code, requestID string, consu
 	var kept *KeptError
 	if err == nil || errors.Is(err, otp.ErrCodeUsed) || errors.As(err, &kept) {
 		var failed error
-		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, reserved); failed != nil {
+		if c.First, failed = j.Limits.Clear(ctx, c.Subject, c.Contents.Channel, requestID, reserved); failed != nil {
 			slog.Error("tries not cleared", "requestId", requestID, telemetry.Cause(failed)) // the response stays the same
 		}
 	}

@@ -47,7 +47,7 @@ func (w *world) Reserve(context.Context, otp.Session, string, time.Time) (otp.At
 	return otp.Attempts{Count: w.count, LockAt: w.count + 3, NotifiedCount: w.toldOf}, w.reserve
 }
 
-func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ time.Time) (bool, error) {
+func (w *world) Clear(_ context.Context, _ string, channel otp.Channel, _ string, _ time.Time) (bool, error) {
 	w.events = append(w.events, "clear")
 	return channel == otp.SMS, w.clear
 }

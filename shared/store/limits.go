@@ -181,29 +181,29 @@ func (l Limits) read(ctx context.Context, key string, consistent bool) (limit, e
 	return decodeLimit(out.Item)
 }
 
-// Clear forgets a subject's attempts after a success, up to the one that was reserved at asOf: a write that is late or
-// repeated leaves later attempts alone. On a channel with the prefix rule it also stores the time of the success and reports whether
-// it is the first in 30 days: of any number of parallel successes only one is.
+// Clear forgets a subject's attempts after the success of a request, if the request's attempt is still the last one: a write that is late
+// or repeated leaves later attempts alone, also those of a process whose clock is behind. On a channel with the prefix rule it also stores
+// the time of the success and reports whether it is the first in 30 days: of any number of parallel successes only one is.
 //
 // Errors: *otp.UnknownChannelError.
-func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, asOf time.Time) (first bool, err error) {
+func (l Limits) Clear(ctx context.Context, subject string, channel otp.Channel, requestID string, now time.Time) (first bool, err error) {
 	facts, err := channel.Facts()
 	if err != nil {
 		return false, err
 	}
-	update := "REMOVE tries, ceiling, lastTry, lastBy, told"
+	update, values := "REMOVE tries, ceiling, lastTry, lastBy, told", item{":by": text(requestID)}
 	if facts.PrefixRule {
-		update = "SET verifiedAt = :asOf " + update
+		update = "SET verifiedAt = :now " + update
+		values[":now"] = millis(now)
 	}
-	// Without attempts there is nothing to forget, and an item without a TTL would be left behind.
-	in := conditional(l.Table, keyed(subject), update, all("attribute_exists(tries)", "lastTry <= :asOf"), item{":asOf": millis(asOf)})
+	in := conditional(l.Table, keyed(subject), update, all("lastBy = :by"), values)
 	in.ReturnValues = types.ReturnValueAllOld
 	out, err := l.DB.UpdateItem(ctx, in)
 	if err != nil {
 		return false, ignoreConditionFailed(err)
 	}
 	before, err := decodeLimit(out.Attributes)
-	return facts.PrefixRule && !otp.RecentlyVerified(before.attempts().VerifiedAt, asOf), err
+	return facts.PrefixRule && !otp.RecentlyVerified(before.attempts().VerifiedAt, now), err
 }
 
 // MarkNotified records that a notification to a subject's owner was written. Until then every further wrong code writes it again.

@@ -82,7 +82,7 @@ func TestTakeMessage(t *testing.T) {
 		if got, err := f.guess(t0); err != nil || got != 4 {
 			t.Errorf("%d remain, %v", got, err)
 		}
-		f.clear(t, otp.Email, t0)
+		f.clear(t, otp.Email, lastGuess(), t0)
 		limitedFor(t, f.send("subject", 1, "s", t0))
 	})
 }
@@ -284,7 +284,7 @@ func TestKeyState(t *testing.T) {
 	}
 	_, err = f.guess(t0)
 	must(t, err)
-	f.clear(t, otp.SMS, t0)
+	f.clear(t, otp.SMS, lastGuess(), t0)
 	for name, look := range map[string]func() (store.KeyState, error){
 		"with a message": func() (store.KeyState, error) { return f.limits.TakeMessage(ctx, number, "2", t0) },
 		"without limits": func() (store.KeyState, error) { return f.limits.TakeMessage(ctx, store.Quota{Key: "subject"}, "3", t0) },

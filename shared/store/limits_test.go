@@ -17,7 +17,7 @@ import (
 // guess takes one attempt as a request of its own.
 func (f fixture) guess(at time.Time) (remaining int, err error) {
 	guesses++
-	attempts, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint("guess", guesses), at)
+	attempts, err := f.limits.Reserve(ctx, session("s"), lastGuess(), at)
 	return attempts.Remaining(), err
 }
 
@@ -27,15 +27,18 @@ func (f fixture) send(key string, limit int, requestID string, at time.Time) err
 	return err
 }
 
-// clear forgets the attempts of "subject" and reports whether it was the first success by SMS.
-func (f fixture) clear(t *testing.T, channel otp.Channel, at time.Time) bool {
+// clear forgets the attempts of "subject" after the success of a request, and reports whether it was the first success by SMS.
+func (f fixture) clear(t *testing.T, channel otp.Channel, requestID string, at time.Time) bool {
 	t.Helper()
-	first, err := f.limits.Clear(ctx, "subject", channel, at)
+	first, err := f.limits.Clear(ctx, "subject", channel, requestID, at)
 	must(t, err)
 	return first
 }
 
 var guesses int
+
+// lastGuess is the request id of the last guess.
+func lastGuess() string { return fmt.Sprint("guess", guesses) }
 
 // atOnce makes n calls in parallel and counts those that succeed. All others must return an E.
 func atOnce[E error](t *testing.T, n int, do func(i int) error) int {
@@ -142,9 +145,9 @@ func TestReserve(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		f.clear(t, otp.Email, t0)
-		f.clear(t, otp.Email, t0)
-		_, err = f.limits.Clear(ctx, "stranger", otp.Email, t0)
+		f.clear(t, otp.Email, lastGuess(), t0)
+		f.clear(t, otp.Email, lastGuess(), t0)
+		_, err = f.limits.Clear(ctx, "stranger", otp.Email, lastGuess(), t0)
 		must(t, err)
 		if item := f.Item(t, f.Limits, map[string]types.AttributeValue{"key": text("stranger")}); item != nil {
 			t.Errorf("an item without TTL was made: %v", item)
@@ -153,17 +156,18 @@ func TestReserve(t *testing.T) {
 			t.Errorf("%d remain, %v", got, err)
 		}
 	})
-	t.Run("a late repetition of a success leaves later attempts", func(t *testing.T) {
+	t.Run("a late repetition of a success leaves later attempts, also if their clock is behind", func(t *testing.T) {
 		f := newFixture(t)
 		_, err := f.guess(t0)
 		must(t, err)
-		f.clear(t, otp.Email, t0)
+		right := lastGuess()
+		f.clear(t, otp.Email, right, t0)
 		for range 5 {
-			_, err := f.guess(t0.Add(time.Second))
+			_, err := f.guess(t0.Add(-time.Second))
 			must(t, err)
 		}
-		f.clear(t, otp.Email, t0)
-		_, err = f.guess(t0.Add(time.Second))
+		f.clear(t, otp.Email, right, t0)
+		_, err = f.guess(t0)
 		lockedFor(t, err)
 	})
 	t.Run("a subject that is cleared by others all the time is still counted", func(t *testing.T) {
@@ -177,7 +181,7 @@ func TestReserve(t *testing.T) {
 			wait.Go(func() {
 				at := t0.Add(time.Hour)
 				if i%2 == 0 {
-					f.clear(t, otp.Email, at)
+					f.clear(t, otp.Email, fmt.Sprint("cleared", i+1), at)
 					return
 				}
 				var locked *otp.LockedError
@@ -246,7 +250,7 @@ func TestFirstSuccess(t *testing.T) {
 				if _, err := f.limits.Reserve(ctx, session("s"), fmt.Sprint(i), at); err != nil {
 					return // locked for this moment
 				}
-				if f.clear(t, otp.SMS, at) {
+				if f.clear(t, otp.SMS, fmt.Sprint(i), at) {
 					firsts.Add(1)
 				}
 			})
@@ -265,7 +269,7 @@ func TestFirstSuccess(t *testing.T) {
 		}{{otp.Email, 0, false}, {otp.SMS, time.Hour, true}, {otp.SMS, 2 * time.Hour, false}, {otp.SMS, 31 * 24 * time.Hour, true}} {
 			_, err := f.guess(t0.Add(c.after))
 			must(t, err)
-			if got := f.clear(t, c.channel, t0.Add(c.after)); got != c.want {
+			if got := f.clear(t, c.channel, lastGuess(), t0.Add(c.after)); got != c.want {
 				t.Errorf("%s after %v: %v", c.channel, c.after, got)
 			}
 		}
@@ -315,7 +319,7 @@ func TestMarkNotified(t *testing.T) {
 	if must(t, err); attempts.NotificationDue(otp.Login) != "" {
 		t.Error("a notification is due twice")
 	}
-	f.clear(t, otp.Email, t0.Add(time.Hour))
+	f.clear(t, otp.Email, "sixth", t0.Add(time.Hour))
 	if attempts, err = f.limits.Reserve(ctx, session("s"), "anew", t0.Add(time.Hour)); err != nil || attempts.NotifiedCount != 0 {
 		t.Errorf("after a success %+v, %v", attempts, err)
 	}
