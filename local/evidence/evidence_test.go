@@ -54,7 +54,7 @@ var plantedFaults = []planted{
 	{"grant", "an exchange reads, and then writes without a condition", []e2e.Edit{{File: "shared/store/codes_transactions.go",
 		Old: "all(sameCode, notUsed, notRevoked, notExpired)", New: "all(sameCode, notExpired)"}}},
 	{"account", "an older reset code sets the password again", []e2e.Edit{{File: "shared/store/users.go",
-		Old: "all(accountExists, passwordOlder)", New: `all(accountExists, "attribute_not_exists(passwordChangedAt) OR passwordChangedAt <> :created")`}}},
+		Old: "all(accountExists, accountOlder, passwordOlder)", New: `all(accountExists, "attribute_not_exists(passwordChangedAt) OR passwordChangedAt <> :created")`}}},
 }
 
 // TestEditsAreThere: the planted faults still match the source.
