@@ -253,6 +253,7 @@ function bindResend({ settings, client, store }, section, { starting, sent, fail
 
   button.addEventListener('click', async () => {
     const session = store.load();
+    if (!session) return failed(new ApiError('code_used'));
     if (busy || Date.now() < session.resendAt) return;
     busy = true;
     starting();

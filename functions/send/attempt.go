@@ -46,7 +46,7 @@ func (h handler) attempt(ctx context.Context, t task) (m message, outcome string
 	row, err := h.codes.Message(ctx, t.SessionID, t.Code)
 	switch {
 	case errors.Is(err, otp.ErrSessionNotFound):
-		return m, undelivered, nil // DynamoDB deleted the row after it had expired
+		return m, undelivered, nil // DynamoDB deleted the row after it had expired. Whether it was sent is unknown, so an operator hears of it
 	case err != nil:
 		return m, later, err
 	}

@@ -223,7 +223,7 @@ func TestAttempt(t *testing.T) {
 		}
 	}
 	for source, record := range sources {
-		t.Run("a row that DynamoDB has deleted expired unsent, "+source, func(t *testing.T) {
+		t.Run("a row that DynamoDB has deleted has a dead letter, "+source, func(t *testing.T) {
 			f := newFixture(t)
 			r := f.put(t, "a", ada)
 			r.SessionID = "gone"

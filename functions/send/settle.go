@@ -17,7 +17,7 @@ const (
 	suppressed  = "suppressed"  // the address gets no e-mail
 	refused     = "refused"     // the provider will never accept it
 	later       = "later"       // it waits in the retry queue
-	undelivered = "undelivered" // it expired unsent: its dead letter was written
+	undelivered = "undelivered" // it expired unsent, or its row is gone: its dead letter was written
 	failed      = "failed"      // no queue accepted it: the event source delivers it again
 )
 

@@ -102,17 +102,21 @@ func (h handler) verify(ctx context.Context, request httpapi.Request) (any, erro
 	return proven, nil
 }
 
-// ended returns an error if a reset, or an operator's change of the account, ended a passwordless session. Reserve has checked this for a
-// login. Only a right code may learn it here: before that it would show a stranger what the account's owner does.
+// ended returns an error if a reset, or an operator's change of the account, ended a passwordless session, or if sign-up was turned off.
+// Reserve has checked this for a login. Only a right code may learn it here: before that it would show a stranger what the account's owner
+// does.
 //
 // Errors: otp.ErrCodeExpired.
 func (h handler) ended(ctx context.Context, c judge.Case) error {
-	if c.Purpose != otp.Passwordless {
+	switch {
+	case c.Purpose != otp.Passwordless:
 		return nil
+	case c.Contents.New && h.users == nil:
+		return otp.ErrCodeExpired
 	}
 	before, err := h.limits.EndedBefore(ctx, c.Ring.Subject(otp.Login, c.Contents.Email))
 	if err != nil {
-		return &judge.KeptError{Err: err}
+		return err
 	}
 	if c.CreatedAt.Before(before) {
 		return otp.ErrCodeExpired
@@ -124,11 +128,8 @@ func (h handler) ended(ctx context.Context, c judge.Case) error {
 //
 // Errors: otp.ErrCodeUsed; otp.ErrCodeExpired, also if the account exists by now, since the proof has another account's id.
 func (h handler) consume(ctx context.Context, c judge.Case, requestID string) error {
-	switch {
-	case !c.Contents.New:
+	if !c.Contents.New {
 		return h.codes.Consume(ctx, c.Session, requestID, h.now())
-	case h.users == nil: // sign-up was turned off since
-		return otp.ErrCodeExpired
 	}
 	return h.codes.SignUp(ctx, c.Session, *h.users, store.User{Email: c.Contents.Email, ID: c.Contents.AccountID}, requestID, h.now())
 }

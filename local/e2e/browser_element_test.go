@@ -28,6 +28,7 @@ func TestPagesElement(t *testing.T) {
 	}{
 		{"a login gives the application a proof for its client and nonce", elementLogin},
 		{"after a reload the code that was asked for works, and nothing is sent again", elementReload},
+		{"after a right code the form takes nothing more, if the application goes on by itself", elementStay},
 		{"with another nonce a code that was asked for before is not taken", elementOtherNonce},
 		{"a reset asks for no client and gives no proof", elementReset},
 		{"errors and ends are reported to the application", elementReports},
@@ -134,11 +135,25 @@ func elementReload(v *visit) {
 		v.t.Errorf("the event says %s", said)
 	}
 	v.same("the last step although the application goes on by itself", eval[bool](v.tab, "document.querySelector('[data-step=done]').hidden"), true)
-	v.fill("stream-otp [name=code]", "00000000") // the application has not gone on yet
-	v.waitStep("ended")
-	v.same("the end", v.seen("ended"), `{"name":"ended","reason":"code_used"}`)
-	v.same("what failed", eval[string](v.tab, "window.failures.join()"), "")
 	v.same("messages", len(v.messages(user, 1)), 1)
+}
+
+// elementStay enters a right code, and then goes on in the form before the application does.
+func elementStay(v *visit) {
+	for name, goOn := range map[string]func(){
+		"another code":   func() { v.fill("stream-otp [name=code]", "00000000") },
+		"another e-mail": func() { eval[chromedp.Void](v.tab, "document.querySelector('[data-resend]').click()") },
+	} {
+		user := v.addUser("email", "")
+		v.embed(loginElement + " stay")
+		v.logInTo(user)
+		v.fill("stream-otp [name=code]", v.code(user, 1))
+		v.seen("verified")
+		goOn()
+		v.waitStep("ended")
+		v.same("the end after "+name, v.seen("ended"), `{"name":"ended","reason":"code_used"}`)
+		v.same("what failed", eval[string](v.tab, "window.failures.join()"), "")
+	}
 }
 
 func elementOtherNonce(v *visit) {

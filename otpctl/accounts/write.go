@@ -86,14 +86,14 @@ func write(ctx context.Context, d *deployed.Stack, held, wanted store.User, with
 // endingLogins ends the account's login sessions both before and after a write (C3). Before, so that nothing stays open
 // if they cannot be ended; after, because a login may have read the account during the write.
 func endingLogins(ctx context.Context, d *deployed.Stack, email string, write func(context.Context) error) error {
-	if err := endLogins(ctx, d, email, false); err != nil {
+	if err := endLogins(ctx, d, email); err != nil {
 		return err
 	}
 	ctx = context.WithoutCancel(ctx) // an interrupt between the two would leave a session open
 	if err := write(ctx); err != nil {
 		return err
 	}
-	if err := endLogins(ctx, d, email, true); err != nil { // running the command again does not help, as nothing is left to change
+	if err := endLogins(ctx, d, email); err != nil { // running the command again does not help, as nothing is left to change
 		return fmt.Errorf("%s was changed, but login sessions that were opened during the change could not be ended; "+
 			"their codes work until they expire, CodeTtlSeconds at most: %s", email, deployed.Explain(err))
 	}
@@ -101,13 +101,13 @@ func endingLogins(ctx context.Context, d *deployed.Stack, email string, write fu
 }
 
 // endLogins ends the account's login sessions: their codes are rejected with code_expired.
-func endLogins(ctx context.Context, d *deployed.Stack, email string, changed bool) error {
+func endLogins(ctx context.Context, d *deployed.Stack, email string) error {
 	before := d.Clock.JustOver() // now, as the last response is that of the write
 	ring, err := d.Keys.Current(ctx)
 	if err != nil {
 		return fmt.Errorf("end the account's login sessions: %w", err)
 	}
-	return d.Limits.EndSessions(ctx, ring.Subject(otp.Login, email), changed, before)
+	return d.Limits.EndSessions(ctx, ring.Subject(otp.Login, email), true, before)
 }
 
 // find connects to the stack and reads the account of an e-mail address as it was typed. The account must exist.

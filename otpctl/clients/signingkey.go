@@ -34,7 +34,7 @@ func RotateSigningKeyCommand(c *console.Console) *cobra.Command {
 		Use:   "rotate",
 		Short: "Takes the next step of replacing the key that signs proofs.",
 		Long: `Takes the next step of replacing the key that signs proofs and the tokens of hosted login. None of them fails
-meanwhile. Run the command three times:
+meanwhile, except that a logout with an ID token of the old key needs client_id. Run the command three times:
 
   1. The first run makes and publishes a new key, so that back ends learn of it.
   2. The second run, three hours and ten minutes later, makes the new key sign. The old key stays published.

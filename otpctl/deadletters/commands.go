@@ -23,7 +23,7 @@ func ListCommand(c *console.Console) *cobra.Command {
 		Long: `Lists the dead letters: messages that could not be sent. They stay in the dead-letter queue for 14 days and hold
 neither a code nor an address. KIND is one of these:
 
-    undelivered  no provider took the message before it expired
+    undelivered  no provider is known to have taken the message before it expired
     crashed      the send function failed on the message, or was throttled, five times
     position     the send function failed on records of the stream, or the retry queue rejected them; AWS keeps only
                  their place in the stream, and they cannot be read any more
@@ -37,7 +37,7 @@ Dead letters that another command hides in the same way are counted but not list
 		Example: "  otpctl deadletters list\n  otpctl deadletters list --json | jq '.data.letters[].since'",
 		Annotations: console.Facts("sqs:ReceiveMessage sqs:ChangeMessageVisibility sqs:GetQueueAttributes "+readRow,
 			`{"letters":[{"id":"8ee24be9","since":"2026-11-21T15:09:39Z","kind":"undelivered","row":"expired",
-"meaning":"no provider took the message before it expired"}],"hidden":0}`),
+"meaning":"no provider is known to have taken the message before it expired"}],"hidden":0}`),
 		RunE: deployed.Run(c, func(ctx context.Context, d *deployed.Stack, _ []string) error { return listLetters(ctx, c, d) }),
 	}
 }

@@ -31,7 +31,7 @@ const (
 )
 
 var meanings = map[string]string{
-	undelivered: "no provider took the message before it expired",
+	undelivered: "no provider is known to have taken the message before it expired",
 	crashed:     "the send function failed on the message, or was throttled, five times",
 	position:    "the send function failed on records of the stream, or the retry queue rejected them; they cannot be read any more",
 	foreign:     "this is no dead letter of this stack",

@@ -218,8 +218,8 @@ type Reset struct {
 // Reset consumes a reset session's code, sets the account's new password and has the stream notify the owner: all or
 // nothing, in one transaction.
 //
-// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired, also if the account is gone or its password is
-// newer than the session.
+// Errors: otp.ErrCodeUsed, otp.ErrSessionNotFound; otp.ErrCodeExpired, also if the account is gone, or the
+// account or its password is newer than the session.
 func (c Codes) Reset(ctx context.Context, r Reset) error {
 	av, err := attributevalue.MarshalMap(newNotificationRow(r.Notification, r.RequestID, r.Now))
 	if err != nil {

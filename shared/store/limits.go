@@ -222,7 +222,7 @@ func (l Limits) EndSessions(ctx context.Context, subject string, changed bool, n
 		update += " REMOVE " + strings.Join(wrongPasswordSlots(mostSlots).names(), ", ")
 	}
 	_, err := l.update(ctx, subject, update,
-		aws.String("attribute_not_exists(notBefore) OR notBefore <= :now"), // only forward
+		aws.String("attribute_not_exists(notBefore) OR notBefore < :now"), // only forward, and once if it is repeated
 		item{":now": millis(now), ":ttl": seconds(now.Add(otp.AttemptsLifetime))})
 	return ignoreConditionFailed(err)
 }

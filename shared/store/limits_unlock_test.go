@@ -72,15 +72,15 @@ func TestUnlock(t *testing.T) {
 	t.Run("a password change in the future becomes one of now, and an earlier one stays", func(t *testing.T) {
 		f := newFixture(t)
 		ahead, earlier := t0.Add(10*time.Minute), t0.Add(-time.Minute)
-		f.put(t, f.Users, map[string]any{"email": "ada@example.com", "passwordChangedAt": ahead.UnixMilli()})
+		f.put(t, f.Users, map[string]any{"email": "ada@example.com", "createdAt": ahead.UnixMilli(), "passwordChangedAt": ahead.UnixMilli()})
 		f.put(t, f.Users, map[string]any{"email": "grace@example.com", "passwordChangedAt": earlier.UnixMilli()})
 		for email, want := range map[string]struct{ was, is time.Time }{"ada@example.com": {ahead, t0}, "grace@example.com": {time.Time{}, earlier}} {
 			was, err := f.users.ForgetFutureChange(ctx, email, t0)
 			must(t, err)
 			user, err := f.users.Get(ctx, email)
 			must(t, err)
-			if !was.Equal(want.was) || user.PasswordChangedAt != want.is.UnixMilli() {
-				t.Errorf("%s: was %v, is %d", email, was, user.PasswordChangedAt)
+			if !was.Equal(want.was) || user.PasswordChangedAt != want.is.UnixMilli() || user.CreatedAt > t0.UnixMilli() {
+				t.Errorf("%s: was %v, is %d, created %d", email, was, user.PasswordChangedAt, user.CreatedAt)
 			}
 		}
 		was, err := f.users.ForgetFutureChange(ctx, "nobody@example.com", t0)

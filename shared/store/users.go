@@ -96,18 +96,27 @@ func (u Users) setPassword(email, hash string, created, now time.Time) *types.Up
 	}
 }
 
-// ForgetFutureChange sets the time of the last password change to now if it lies in the future, where a machine with a
-// fast clock has written it: until then no reset would be accepted. It returns the time that was there, or zero.
+// ForgetFutureChange sets the times of the account's creation and of the last password change to now if they lie in the future, where a
+// machine with a fast clock has written them: until then no reset would be accepted. It returns a time that was there, or zero.
 func (u Users) ForgetFutureChange(ctx context.Context, email string, now time.Time) (was time.Time, err error) {
-	in := conditional(u.Table, item{"email": text(email)}, "SET passwordChangedAt = :now", all("passwordChangedAt > :future"),
-		item{":now": millis(now), ":future": millis(now.Add(ClockSlack))})
-	in.ReturnValues = types.ReturnValueUpdatedOld
-	out, err := u.DB.UpdateItem(ctx, in)
-	if err != nil {
-		return was, ignoreConditionFailed(err)
+	for _, attribute := range []string{"createdAt", "passwordChangedAt"} {
+		in := conditional(u.Table, item{"email": text(email)}, "SET "+attribute+" = :now", all(attribute+" > :future"),
+			item{":now": millis(now), ":future": millis(now.Add(ClockSlack))})
+		in.ReturnValues = types.ReturnValueUpdatedOld
+		out, err := u.DB.UpdateItem(ctx, in)
+		if _, failed := conditionFailed(err); failed {
+			continue
+		}
+		if err != nil {
+			return was, err
+		}
+		before, err := decode[User](out.Attributes)
+		if err != nil {
+			return was, err
+		}
+		was = time.UnixMilli(max(before.CreatedAt, before.PasswordChangedAt))
 	}
-	before, err := decode[User](out.Attributes)
-	return time.UnixMilli(before.PasswordChangedAt), err
+	return was, nil
 }
 
 // Why an operator's write is rejected.
