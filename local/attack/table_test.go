@@ -147,7 +147,8 @@ var attacks = []attack{
 		{"the attempt that a dead code keeps", nil, edit("shared/judge/judge.go", "errors.Is(err, otp.ErrCodeUsed) || ", "err != nil || ")},
 	}, nil},
 	{"a password for an address before its owner has an account", plantPassword, []control{
-		{"decoys", nil, edit(generate, "to.decoy = user.Email == \"\"", "to.decoy = user.Email == \"never\"")},
+		{"decoys, and the age check of the account", nil, append(edit(generate, "to.decoy = user.Email == \"\"", "to.decoy = user.Email == \"never\""),
+			edit(users, "createdAt <= :created\"", "createdAt <= :created OR createdAt > :created\"")...)},
 	}, []string{"SignUp=on"}},
 	{"accounts at a domain that is blocked", signUpBlocked, []control{
 		{"the list of domains", nil, edit("shared/store/limits_signups.go", "len(out.Item) > 0", "len(out.Item) > 9")},
