@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,7 +36,7 @@ type Host struct {
 
 	mu    sync.Mutex
 	fns   map[string]*pool
-	count int
+	count atomic.Int64 // not under mu: Close holds mu and takes the lock of a pool, which start already holds
 }
 
 // Caller is a function's process, as the AWS endpoint sees it. The zero value stands for any other caller.
@@ -144,12 +145,7 @@ func (h *Host) Close() {
 	}
 }
 
-func (h *Host) number() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.count++
-	return h.count
-}
+func (h *Host) number() int { return int(h.count.Add(1)) }
 
 // failed returns a result with the payload that Lambda makes when the function itself could not respond.
 func failed(err error, kind, format string, args ...any) Result {
