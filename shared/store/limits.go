@@ -213,8 +213,8 @@ func (l Limits) MarkNotified(ctx context.Context, subject string, kind otp.Notif
 	return ignoreConditionFailed(err)
 }
 
-// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now. If changed,
-// the account was changed, and the subject's wrong passwords, which were guesses at the old one, are forgotten too. The next attempt at
+// EndSessions ends the sessions of a login subject, and the account's sessions of Passwordless, that were created before now. changed:
+// the account has another password, channel or number by now, so the subject's wrong passwords are forgotten too. The next attempt at
 // such a session returns otp.ErrCodeExpired.
 func (l Limits) EndSessions(ctx context.Context, subject string, changed bool, now time.Time) error {
 	update := "SET notBefore = :now, expiredAt = :ttl"
